@@ -1,0 +1,15 @@
+"""Every HTTP route."""
+
+from django.conf import settings
+from django.contrib import admin
+from django.urls import include, path
+
+urlpatterns = [
+    path("", include("chat.urls")),
+    path("", include("accounts.urls")),
+    path("", include("notifications.urls")),
+    path("accounts/", include("allauth.urls")),
+    path("_allauth/", include("allauth.headless.urls")),
+    path("api/realtime/", include("realtime.urls")),
+    path(settings.ADMIN_PATH, admin.site.urls),
+]
