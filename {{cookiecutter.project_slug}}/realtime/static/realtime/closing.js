@@ -1,0 +1,21 @@
+// What a close code asks of the client: stop, or come back, and when.
+
+/** Codes after which coming back would be turned away again, each with the reason a page may show. */
+const STOPS = new Map([
+  [1009, "too-big"],
+  [4401, "signed-out"],
+  [4403, "forbidden"],
+  [4404, "not-found"],
+  [4409, "outdated"],
+]);
+
+/** Codes that ask for some quiet first, in seconds. */
+const PAUSES = new Map([[4029, 10]]);
+
+/**
+ * @param {number} code
+ * @returns {{stop: string | null, pause: number}} the reason to stop, or null; the least number of seconds to wait
+ */
+export function afterClose(code) {
+  return { stop: STOPS.get(code) ?? null, pause: PAUSES.get(code) ?? 0 };
+}

@@ -1,0 +1,109 @@
+// The place in a topic's numbered events up to which nothing is missing.
+
+const WAIT_MS = 200;
+const LONGEST_WAIT_MS = 10_000;
+const HELD_EVENTS = 500;
+
+/**
+ * Applies numbered events exactly once and in order. The next one is applied, a lower one was seen before, a higher
+ * one is held: what lies between may only be late, and after a moment it is asked for.
+ */
+export class Cursor {
+  #apply;
+  #ask;
+  #rev = null;
+  #epoch = null;
+  #head = 0;
+  #held = new Map();
+  #timer = null;
+  #wait = WAIT_MS;
+  #asking = false;
+
+  /**
+   * @param {{apply: (event: object) => void, ask: (position: {since: number, epoch: string}) => Promise<unknown>}} to
+   *   apply takes each event once, in order; ask has the server send what is newer than a position
+   */
+  constructor({ apply, ask }) {
+    this.#apply = apply;
+    this.#ask = ask;
+  }
+
+  /** @returns {{since: number, epoch: string} | null} where to resume from, or null before the first welcome */
+  get position() {
+    return this.#rev === null ? null : { since: this.#rev, epoch: this.#epoch };
+  }
+
+  /** Begins at `rev`, whatever came before. */
+  start(rev, epoch) {
+    this.#rev = rev;
+    this.#epoch = epoch;
+    this.pause();
+  }
+
+  /** Takes one numbered event as it arrives. */
+  take(event) {
+    if (this.#rev === null || event.rev <= this.#rev) return;
+    this.#head = Math.max(this.#head, event.rev);
+    if (this.#held.size < HELD_EVENTS) this.#held.set(event.rev, event);
+    this.#drain();
+  }
+
+  /** Learns the topic's head from a heartbeat or a welcome. */
+  see(head) {
+    if (this.#rev === null) return;
+    this.#head = Math.max(this.#head, head);
+    this.#watch();
+  }
+
+  /** Moves to `rev`: everything up to it was just applied from a `changes` frame. */
+  advance(rev) {
+    if (this.#rev === null || rev < this.#rev) return;
+    this.#rev = rev;
+    this.#head = Math.max(this.#head, rev);
+    for (const held of this.#held.keys()) if (held <= rev) this.#held.delete(held);
+    this.#drain();
+  }
+
+  /** Forgets what was held and asks for nothing until an event or a head says what is missing. */
+  pause() {
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#head = this.#rev;
+    this.#held.clear();
+    this.#wait = WAIT_MS;
+  }
+
+  #drain() {
+    for (let event; (event = this.#held.get(this.#rev + 1)); ) {
+      this.#held.delete(event.rev);
+      this.#rev = event.rev;
+      this.#apply(event);
+    }
+    clearTimeout(this.#timer);
+    this.#timer = null;
+    this.#watch();
+  }
+
+  #watch() {
+    if (this.#head <= this.#rev) {
+      this.#wait = WAIT_MS;
+      return;
+    }
+    if (this.#timer !== null || this.#asking) return;
+    this.#timer = setTimeout(() => this.#repair(), this.#wait);
+  }
+
+  async #repair() {
+    this.#timer = null;
+    this.#asking = true;
+    this.#wait = Math.min(LONGEST_WAIT_MS, this.#wait * 2);
+    try {
+      await this.#ask(this.position);
+    } catch {
+      // Refused or lost: the next watch, or the next join, asks again.
+    } finally {
+      this.#asking = false;
+    }
+    this.#watch();
+  }
+}

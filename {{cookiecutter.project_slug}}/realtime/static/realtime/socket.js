@@ -1,0 +1,138 @@
+// The page's one WebSocket: opened, kept alive, opened again, and shared by every topic.
+
+import { Backoff } from "./backoff.js";
+import { afterClose } from "./closing.js";
+import { RequestError, Requests } from "./requests.js";
+import { Topic } from "./topic.js";
+
+const PROTOCOL = "realtime.v1";
+const HANDSHAKE_MS = 10_000;
+const SILENCE_MS = 50_000; // A joined topic's heartbeat comes every 20 s; this allows for two lost ones.
+const SETTLED_MS = 5_000;
+const LOST = 1006;
+
+/**
+ * Dispatches `state` when `state` changes and `frame` for every frame of a topic, joined or not.
+ *
+ * `state.name` is "idle", "connecting", "open", "waiting" (`seconds` until the next try) or "stopped" (`reason`:
+ * "signed-out", "forbidden", "not-found", "too-big" or "outdated").
+ */
+export class Socket extends EventTarget {
+  state = { name: "idle" };
+  /** When the server was last heard, in milliseconds of the wall clock, which goes on while a machine sleeps. */
+  heardAt = 0;
+  #url;
+  #WebSocket;
+  #backoff;
+  #connection = null;
+  #openedAt = 0;
+  #retry = null;
+  #silence = null;
+  #requests = new Requests();
+  #topics = new Map();
+
+  /**
+   * @param {string} path of the server's socket, such as "/ws/"
+   * @param {{WebSocket?: typeof WebSocket, backoff?: Backoff}} [parts] stand-ins for a test
+   */
+  constructor(path, { WebSocket = globalThis.WebSocket, backoff = new Backoff() } = {}) {
+    super();
+    this.#url = new URL(path, location.href.replace(/^http/, "ws")).href;
+    this.#WebSocket = WebSocket;
+    this.#backoff = backoff;
+  }
+
+  get isOpen() {
+    return this.state.name === "open";
+  }
+
+  /** @returns {Topic} the one topic of that name */
+  topic(name) {
+    if (!this.#topics.has(name)) this.#topics.set(name, new Topic(this, name));
+    return this.#topics.get(name);
+  }
+
+  /** Connects now, unless there is a connection already or coming back is pointless. */
+  connect() {
+    if (this.#connection || this.state.name === "stopped") return;
+    clearTimeout(this.#retry);
+    const connection = new this.#WebSocket(this.#url, PROTOCOL);
+    this.#connection = connection;
+    connection.onopen = () => this.#opened();
+    connection.onmessage = ({ data }) => this.#received(data);
+    connection.onclose = ({ code }) => this.#lost(code);
+    this.#become({ name: "connecting" });
+    this.#listen(HANDSHAKE_MS);
+  }
+
+  /** Gives up the connection there is, if any, and starts another. */
+  reconnect() {
+    if (this.#connection) this.#lost(LOST);
+    this.connect();
+  }
+
+  /** Closes until `connect` is called again. */
+  close() {
+    this.#drop();
+    if (this.state.name !== "stopped") this.#become({ name: "idle" });
+  }
+
+  /** @returns {Promise<object>} the data of the reply; rejects with a RequestError */
+  request(topic, type, data) {
+    if (!this.isOpen) return Promise.reject(new RequestError({ code: "lost", detail: "There is no connection." }));
+    const { id, reply } = this.#requests.open();
+    this.#connection.send(JSON.stringify({ id, topic, type, data }));
+    return reply;
+  }
+
+  #opened() {
+    this.#openedAt = performance.now();
+    this.#listen(SILENCE_MS);
+    this.#become({ name: "open" });
+    for (const topic of this.#topics.values()) topic.opened();
+  }
+
+  #received(text) {
+    this.#listen(SILENCE_MS);
+    const frame = JSON.parse(text);
+    if (frame.id != null) this.#requests.settle(frame);
+    if (frame.type === "ok" || frame.type === "error") return;
+    this.#topics.get(frame.topic)?.receive(frame);
+    this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
+  }
+
+  #lost(code) {
+    const settled = this.isOpen && performance.now() - this.#openedAt > SETTLED_MS;
+    if (settled) this.#backoff.reset();
+    this.#drop();
+    const { stop, pause } = afterClose(code);
+    if (stop) return this.#become({ name: "stopped", reason: stop });
+    const seconds = pause + this.#backoff.next();
+    this.#retry = setTimeout(() => this.connect(), seconds * 1000);
+    this.#become({ name: "waiting", seconds });
+  }
+
+  /** Lets go of the connection without waiting for the other side to agree. */
+  #drop() {
+    clearTimeout(this.#retry);
+    clearTimeout(this.#silence);
+    const connection = this.#connection;
+    if (!connection) return;
+    this.#connection = null;
+    connection.onopen = connection.onmessage = connection.onclose = null;
+    connection.close();
+    this.#requests.abandon();
+    for (const topic of this.#topics.values()) topic.lost();
+  }
+
+  #listen(milliseconds) {
+    this.heardAt = Date.now();
+    clearTimeout(this.#silence);
+    this.#silence = setTimeout(() => this.#lost(LOST), milliseconds);
+  }
+
+  #become(state) {
+    this.state = state;
+    this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+}

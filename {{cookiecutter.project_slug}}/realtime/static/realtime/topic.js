@@ -1,0 +1,135 @@
+// One topic on the page's socket: joined, joined again after every loss, and read without gaps.
+
+import { Backoff } from "./backoff.js";
+import { afterClose } from "./closing.js";
+import { Cursor } from "./cursor.js";
+
+/** Refusals that joining again would only repeat. */
+const FINAL = new Set(["forbidden", "not_found", "invalid", "unknown_type"]);
+
+/**
+ * Every frame of the topic is dispatched as an event of the frame's type, with the frame as `detail`; numbered ones
+ * once and in order. `state` is dispatched when `state` changes: "left", "joining", "joined" or "refused" (`reason`
+ * then says why).
+ */
+export class Topic extends EventTarget {
+  state = "left";
+  reason = null;
+  #socket;
+  #wanted = false;
+  #backoff = new Backoff();
+  #retry = null;
+  #cursor = new Cursor({
+    apply: (frame) => this.#dispatch(frame),
+    ask: (position) => this.request("changes", position),
+  });
+
+  /** Made by `Socket.topic`. */
+  constructor(socket, name) {
+    super();
+    this.#socket = socket;
+    this.name = name;
+  }
+
+  /** Joins now, or as soon as there is a connection, and again after each loss. */
+  join() {
+    this.#wanted = true;
+    if (this.#socket.isOpen && this.state !== "joining" && this.state !== "joined") this.#enter();
+  }
+
+  leave() {
+    this.#wanted = false;
+    this.#become("left");
+    if (this.#socket.isOpen) this.request("leave").catch(() => {});
+  }
+
+  /**
+   * @param {string} type the command
+   * @param {object} [data]
+   * @returns {Promise<object>} the data of the reply; rejects with a RequestError
+   */
+  request(type, data = {}) {
+    return this.#socket.request(this.name, type, data);
+  }
+
+  /** The socket has a connection. */
+  opened() {
+    if (this.#wanted && this.state !== "refused") this.#enter();
+  }
+
+  /** The socket has lost its connection. */
+  lost() {
+    clearTimeout(this.#retry);
+    this.#cursor.pause();
+    if (this.state !== "refused") this.#become("left");
+  }
+
+  /** Takes a frame of this topic from the socket. */
+  receive(frame) {
+    if (!this.#wanted) return;
+    if (frame.type === "welcome") this.#welcomed(frame);
+    else if (frame.type === "left") this.#turnedOut(frame.data);
+    else if (this.state !== "joined") return; // Another consumer's copy of what the join will bring.
+    else if (frame.type === "changes") this.#caughtUp(frame);
+    else if (frame.type === "reset") this.#startOver(frame);
+    else if (frame.type === "heartbeat") this.#cursor.see(frame.rev);
+    else if (frame.rev == null) this.#dispatch(frame);
+    else this.#cursor.take(frame);
+  }
+
+  async #enter() {
+    clearTimeout(this.#retry);
+    this.#become("joining");
+    try {
+      await this.request("join", this.#cursor.position ?? {});
+    } catch (error) {
+      if (error.code === "lost" || !this.#wanted) return;
+      if (FINAL.has(error.code)) this.#become("refused", error.code);
+      else this.#enterLater(error.retry_after);
+    }
+  }
+
+  #enterLater(least = 0) {
+    this.#become("left");
+    this.#cursor.pause();
+    const seconds = (least ?? 0) + this.#backoff.next();
+    this.#retry = setTimeout(() => this.#socket.isOpen && this.#enter(), seconds * 1000);
+  }
+
+  #welcomed(frame) {
+    clearTimeout(this.#retry);
+    this.#backoff.reset();
+    const resuming = this.#cursor.position !== null;
+    if (!resuming && frame.rev != null) this.#cursor.start(frame.rev, frame.data.epoch);
+    this.#become("joined");
+    this.#dispatch(frame);
+    if (resuming) this.#cursor.see(frame.rev);
+  }
+
+  #caughtUp(frame) {
+    this.#dispatch(frame);
+    this.#cursor.advance(frame.rev);
+  }
+
+  #startOver(frame) {
+    this.#cursor.start(frame.rev, frame.data.epoch);
+    this.#dispatch(frame);
+  }
+
+  #turnedOut({ code }) {
+    const { stop, pause } = afterClose(code);
+    if (stop) this.#become("refused", stop);
+    else this.#enterLater(pause);
+  }
+
+  #become(state, reason = null) {
+    if (state === this.state) return;
+    this.state = state;
+    this.reason = reason;
+    this.dispatchEvent(new CustomEvent("state"));
+  }
+
+  #dispatch(frame) {
+    this.dispatchEvent(new CustomEvent(frame.type, { detail: frame }));
+  }
+}
