@@ -15,6 +15,9 @@ env.read_env(BASE_DIR / ".env")
 # https://docs.djangoproject.com/en/5.2/ref/settings/
 
 SITE_NAME = "{{ cookiecutter.project_name }}"
+DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
+OWNER_NAME = "{{ cookiecutter.author_name }}"
+OWNER_EMAIL = "{{ cookiecutter.author_email }}"
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:
@@ -25,10 +28,11 @@ if not SECRET_KEY:
 SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.list(
     "ALLOWED_HOSTS",
-    default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else ["{{ cookiecutter.domain_name }}"],
+    default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME],
 )
+BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
-ADMINS = [("{{ cookiecutter.author_name }}", "{{ cookiecutter.author_email }}")]
+ADMINS = [(OWNER_NAME, OWNER_EMAIL)]
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
@@ -46,6 +50,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.forms",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "allauth",
@@ -88,6 +93,8 @@ TEMPLATES = [
     },
 ]
 
+FORM_RENDERER = "config.forms.FormRenderer"
+
 # Database --------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/ref/databases/
 
@@ -125,6 +132,13 @@ else:
             "CONFIG": {"capacity": 10_000},
         },
     }
+CACHES = {
+    "default": (
+        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
+        if REDIS_URL
+        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    )
+}
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
 REALTIME = env.json("REALTIME", default={})
 
@@ -132,10 +146,7 @@ REALTIME = env.json("REALTIME", default={})
 # https://docs.allauth.org/en/latest/account/configuration.html
 
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = [
-    "django.contrib.auth.backends.ModelBackend",
-    "allauth.account.auth_backends.AuthenticationBackend",
-]
+AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (
@@ -148,6 +159,25 @@ AUTH_PASSWORD_VALIDATORS = [
 LOGIN_URL = "account_login"
 LOGIN_REDIRECT_URL = "chat:home"
 LOGOUT_REDIRECT_URL = "account_login"
+
+ACCOUNT_SIGNUP_FIELDS = ["username*", "email*", "password1*"]
+ACCOUNT_LOGIN_METHODS = {"username", "email"}
+ACCOUNT_PRESERVE_USERNAME_CASING = False
+ACCOUNT_EMAIL_VERIFICATION = "optional"
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
+ACCOUNT_SESSION_REMEMBER = True
+# An open browser on an unwatched desk must not be enough to take an account over.
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+# allauth limits attempts to sign in, by person and by address. It counts them in the cache, and
+# behind a proxy it finds the address in X-Forwarded-For.
+ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
+
+# Native clients sign in under /_allauth/app/v1/ and then send X-Session-Token. Browsers have the
+# session cookie and the pages under /accounts/.
+# https://docs.allauth.org/en/latest/headless/
+HEADLESS_CLIENTS = ["app"]
 
 # Static files ----------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/howto/static-files/
@@ -198,13 +228,13 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
-if env.bool("BEHIND_PROXY", default=False):
+if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # E-mail ----------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/email/
 
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="{{ cookiecutter.author_email }}")
+DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=OWNER_EMAIL)
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 

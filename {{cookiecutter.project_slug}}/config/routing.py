@@ -1,0 +1,13 @@
+"""Every WebSocket route."""
+
+from chat.consumers import ChatConsumer, InboxConsumer
+from django.urls import path
+
+from realtime.multiplex import multiplexer
+from realtime.routing import websocket_routes
+
+websocket = websocket_routes(
+    path("ws/", multiplexer),
+    path("ws/chat/", InboxConsumer.as_asgi()),
+    path("ws/chat/<slug:slug>/", ChatConsumer.as_asgi()),
+)

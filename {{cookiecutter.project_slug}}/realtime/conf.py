@@ -1,0 +1,67 @@
+"""The engine's limits: `settings.REALTIME`, typed, checked and with a default for each."""
+
+from functools import cache
+from typing import Any
+
+import msgspec
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+
+
+class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str.upper):
+    """Every limit of the engine; the setting's key is the name in upper case."""
+
+    frame_bytes: int = 65_536
+    """The largest message a client may send; a larger one closes the socket with 1009."""
+    outbox_bytes: int = 1_048_576
+    """What may wait for a client that reads slowly; beyond it the socket closes with 4008."""
+    outbox_frames: int = 1_024
+    """The same bound in frames, on servers that give the engine no transport of their own."""
+    frames_per_second: float = 20
+    frames_burst: int = 100
+    """A socket's token bucket: its refill and its size."""
+    user_frames_per_second: float = 40
+    user_frames_burst: int = 200
+    """A person's token bucket, shared by all of their sockets in a process."""
+    flood_refusals: int = 100
+    """Frames refused in one row as `rate_limited` before the socket closes with 4029."""
+    sockets_per_user: int = 20
+    """Open sockets of one person in one process; the next one is closed with 4029."""
+    topics_per_socket: int = 100
+    """Topics joined at once over `/ws/`."""
+    idle_seconds: float = 3_600
+    """A socket from which nothing came for so long is closed with 1001."""
+    handshake_seconds: float = 10
+    """How long a connection may take to become a WebSocket."""
+    heartbeat_seconds: float = 20
+    """How often each topic's sockets hear the topic's head revision."""
+    check_seconds: float = 60
+    """How often the sign-ins behind all sockets of a process are checked, in one query."""
+    ticket_seconds: float = 30
+    """How long a ticket can be redeemed."""
+    database_threads: int = 4
+    """Threads, and so database connections, that serve a process's sockets."""
+    drain_seconds: float = 5
+    """Over how long a stopping process spreads the closing of its sockets."""
+
+
+@cache
+def limits() -> Limits:
+    """The limits in force.
+
+    Raises:
+        ImproperlyConfigured: `settings.REALTIME` has an unknown key or a value of a wrong type.
+    """
+    try:
+        return msgspec.convert(settings.REALTIME, Limits)
+    except msgspec.ValidationError as error:
+        raise ImproperlyConfigured(f"REALTIME: {error}") from None
+
+
+def _forget(*, setting: str, **kwargs: Any) -> None:  # Any: a signal sends what it likes
+    if setting == "REALTIME":
+        limits.cache_clear()
+
+
+setting_changed.connect(_forget)

@@ -1,0 +1,229 @@
+"""The base of every consumer: joins a topic, answers commands, leaves."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, get_type_hints
+from urllib.parse import parse_qsl
+
+import msgspec
+from django.db import InterfaceError, OperationalError
+
+from realtime.auth import Scope
+from realtime.gateway import Application, Receive
+from realtime.process import this_process
+from realtime.protocol import (
+    ClientFrame,
+    CloseCode,
+    Closing,
+    ErrorCode,
+    Refusal,
+    encode_event,
+    encode_refusal,
+    encode_reply,
+)
+from realtime.socket import Frame, Send, Socket
+
+logger = logging.getLogger(__name__)
+
+Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
+
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+CLOSES = {
+    ErrorCode.FORBIDDEN: CloseCode.FORBIDDEN,
+    ErrorCode.NOT_FOUND: CloseCode.NOT_FOUND,
+    ErrorCode.RATE_LIMITED: CloseCode.FLOODING,
+    ErrorCode.UNAVAILABLE: CloseCode.OVERLOAD,
+}
+
+
+class Link(Protocol):
+    """What ties a consumer to its client: a socket of its own, or one topic of a shared socket."""
+
+    socket: Socket
+
+    def accept(self) -> None:
+        """The consumer has joined its topic; called again it does nothing."""
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """The consumer ends, before or after it was accepted."""
+
+
+class Reply(NamedTuple):
+    """An answer other than a plain `ok`: a handler returns it to choose the type or a rev."""
+
+    type: str
+    data: object
+    rev: int | None = None
+
+
+class _Command(NamedTuple):
+    handle: Callable[..., Awaitable[object]]
+    decoder: msgspec.json.Decoder[Any]  # Any: each command has data of its own type
+
+
+def command(type: str) -> Callable[[Handler], Handler]:
+    """Mark a consumer's method as the handler of the frames of `type`.
+
+    The method takes the frame's data, decoded as the type that its parameter is annotated with,
+    and returns the data of the `ok` reply (None for an empty one) or a `Reply`. It raises
+    `Refusal` to answer with an error.
+    """
+
+    def mark(handler: Handler) -> Handler:
+        handler.command_type = type  # type: ignore[attr-defined]
+        return handler
+
+    return mark
+
+
+class Consumer:
+    """One person's part in one topic: an ASGI application behind the gateway.
+
+    A subclass sets `topic` and subscribes in `join`, undoes what is its own in `leave`, and marks
+    its handlers with `command`. Many consumers may share one socket.
+    """
+
+    commands: ClassVar[dict[str, _Command]] = {}
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.scope = scope
+        self.user = scope["user"]
+        self.user_id: int = self.user.pk
+        self.link: Link = scope["realtime.link"]
+        self.socket: Socket = self.link.socket
+        self.query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        self.kwargs: dict[str, str] = scope["url_route"]["kwargs"]
+        self.topic = ""
+        self._receive = receive
+        self._welcomed = False
+        self._audiences: set[str] = set()
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.commands = dict(cls.commands)
+        for handler in vars(cls).values():
+            if hasattr(handler, "command_type"):
+                hints = get_type_hints(handler)
+                hints.pop("return", None)
+                (data_type,) = hints.values()
+                decoder = msgspec.json.Decoder(data_type)
+                cls.commands[handler.command_type] = _Command(handler, decoder)
+
+    @classmethod
+    def as_asgi(cls) -> Application:
+        """The ASGI application that runs one of these for each connection."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            await cls(scope, receive, send)._run()
+
+        return application
+
+    # For subclasses
+
+    async def join(self) -> None:
+        """Set `topic`, subscribe, send the welcome.
+
+        Raises:
+            Closing: this person may not be here.
+        """
+        raise NotImplementedError
+
+    async def leave(self) -> None:
+        """Undo what `join` did beyond subscribing; called once, however the consumer ends."""
+
+    async def subscribe(self, audience: str) -> None:
+        """Let the socket hear what is published to `audience`; held back until the welcome."""
+        self._audiences.add(audience)
+        if not self._welcomed:
+            self.socket.hold(audience)
+        await this_process().hub.subscribe(audience, self)
+
+    def unsubscribe(self, audience: str) -> None:
+        """Hear `audience` no longer."""
+        self._audiences.discard(audience)
+        this_process().hub.unsubscribe(audience, self)
+        self.socket.release(audience)
+
+    def welcome(self, data: object, rev: int | None = None) -> None:
+        """Send a topic's first frame, and after it what was published since `subscribe`."""
+        self.link.accept()
+        self.send("welcome", data, rev)
+
+    def send(self, type: str, data: object, rev: int | None = None) -> None:
+        """Send an event to this consumer's client alone."""
+        self.socket.write(Frame(encode_event(self.topic, type, data, rev)))
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """End this consumer: close its URL's socket, or take its topic off a shared one."""
+        self._unsubscribe_all()
+        self.link.close(code, reason)
+
+    def dismiss(self, audience: str, code: CloseCode, reason: str) -> None:
+        """The person may no longer hear `audience`: the hub calls this; by default, the end."""
+        self.close(code, reason)
+
+    # The life of a consumer
+
+    async def _run(self) -> None:
+        try:
+            await self._join()
+            while (message := await self._receive())["type"] == "websocket.receive":
+                await self._answer(message["frame"])
+        except Closing as closing:
+            self.close(closing.code, closing.reason)
+        except Exception:
+            logger.exception("A consumer failed on %s", self.topic or self.scope["path"])
+            self.close(CloseCode.FAILURE, "The server failed.")
+        finally:
+            self._unsubscribe_all()
+            await self.leave()
+
+    async def _join(self) -> None:
+        try:
+            await self.join()
+        except Refusal as refusal:
+            code = CLOSES.get(refusal.code, CloseCode.FAILURE)
+            raise Closing(code, refusal.detail) from None
+        except DATABASE_AWAY as error:
+            logger.error("%s could not be joined: %s", self.scope["path"], error)
+            raise Closing(CloseCode.OVERLOAD, "The database does not answer.") from None
+        self._welcomed = True
+        self.link.accept()
+        for audience in self._audiences:
+            self.socket.release(audience)
+
+    def _unsubscribe_all(self) -> None:
+        for audience in list(self._audiences):
+            self.unsubscribe(audience)
+
+    async def _answer(self, frame: ClientFrame) -> None:
+        try:
+            reply = await self._handle(frame)
+            answer = encode_reply(self.topic, frame.id, reply.data, reply.type, reply.rev)
+        except Refusal as refusal:
+            answer = encode_refusal(self.topic, frame.id, refusal)
+        except DATABASE_AWAY as error:
+            logger.error("%s on %s failed: %s", frame.type, self.topic, error)
+            away = Refusal(ErrorCode.UNAVAILABLE, "The database does not answer. Try again.", 1)
+            answer = encode_refusal(self.topic, frame.id, away)
+        except Exception:
+            logger.exception("%s on %s failed", frame.type, self.topic)
+            failed = Refusal(ErrorCode.INTERNAL, "The server failed on this frame.")
+            answer = encode_refusal(self.topic, frame.id, failed)
+        self.socket.write(Frame(answer))
+
+    async def _handle(self, frame: ClientFrame) -> Reply:
+        if frame.topic not in (None, self.topic):
+            raise Refusal(ErrorCode.NOT_FOUND, f"You have not joined {frame.topic} here.")
+        known = self.commands.get(frame.type)
+        if known is None:
+            raise Refusal(ErrorCode.UNKNOWN_TYPE, f"{self.topic} knows no {frame.type}.")
+        try:
+            data = known.decoder.decode(frame.data)
+        except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
+            raise Refusal(ErrorCode.INVALID, f"{frame.type}: {error}") from None
+        answer = await known.handle(self, data)
+        if isinstance(answer, Reply):
+            return answer
+        return Reply("ok", {} if answer is None else answer)

@@ -1,0 +1,242 @@
+"""The hub: one subscription per process and audience, one encoding per event.
+
+An audience is a name that frames are published to: most often the topic itself, sometimes one
+person's (`inbox:7`). The hub joins an audience's channel-layer group when the first local socket
+subscribes to it and leaves with the last, so that an event costs the layer one message per process
+and each process one write per socket.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
+from typing import Any, Protocol
+from uuid import uuid4
+
+from channels.layers import get_channel_layer
+
+from realtime.protocol import CloseCode
+from realtime.socket import Frame, Socket
+
+logger = logging.getLogger(__name__)
+
+CONTROL = "realtime.control"
+LAYER_SECONDS = 3.0  # the longest that one call of the layer may take
+PROBE_SECONDS = 2.0  # how often the layer is asked for an echo
+SUBSCRIBE_SECONDS = 2.0  # how long a join waits for a layer that does not answer
+RETRY_SECONDS = 5.0  # the longest pause between two attempts to reach the layer
+OUTGOING_EVENTS = 10_000
+
+LayerMessage = dict[str, Any]  # Any: what a channel layer carries
+
+
+class Subscriber(Protocol):
+    """A consumer that stands behind a subscription."""
+
+    socket: Socket
+    user_id: int
+
+    def dismiss(self, audience: str, code: CloseCode, reason: str) -> None:
+        """The user may no longer hear `audience`."""
+
+
+class Audience:
+    """The local sockets of one audience, and whether the layer knows of them."""
+
+    __slots__ = ("joined", "sockets", "subscribers")
+
+    def __init__(self) -> None:
+        self.sockets: dict[Socket, int] = {}  # how many subscribers share the socket
+        self.subscribers: set[Subscriber] = set()
+        self.joined = asyncio.Event()  # set while the layer's group has this process in it
+
+    def add(self, subscriber: Subscriber) -> None:
+        if subscriber not in self.subscribers:
+            self.subscribers.add(subscriber)
+            self.sockets[subscriber.socket] = self.sockets.get(subscriber.socket, 0) + 1
+
+    def remove(self, subscriber: Subscriber) -> None:
+        if subscriber in self.subscribers:
+            self.subscribers.remove(subscriber)
+            self.sockets[subscriber.socket] -= 1
+            if not self.sockets[subscriber.socket]:
+                del self.sockets[subscriber.socket]
+
+
+class Hub:
+    """A process's part in the channel layer. Belongs to one event loop.
+
+    Args:
+        on_gap: called after the layer has failed and works again, when events may be missing.
+        on_control: called with each control message of `publishing`.
+    """
+
+    def __init__(
+        self,
+        on_gap: Callable[[], Awaitable[None]],
+        on_control: Callable[[LayerMessage], Awaitable[None]],
+    ) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._layer = get_channel_layer()
+        self._on_gap = on_gap
+        self._on_control = on_control
+        self._audiences: dict[str, Audience] = {}
+        self._probe = f"realtime.probe.{uuid4().hex}"
+        self._groups = {self._probe, CONTROL}  # what the layer's groups should be
+        self._in_groups: set[str] = set()  # what they are
+        self._changed = asyncio.Event()
+        self._outgoing: asyncio.Queue[tuple[str, LayerMessage]] = asyncio.Queue(OUTGOING_EVENTS)
+        self._unsent: tuple[str, LayerMessage] | None = None  # goes first after a failure
+        self._echoed = asyncio.Event()
+        self._failures = 0
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        self._task = self.loop.create_task(self._run())
+
+    async def stop(self) -> None:
+        """Leave the layer and end every task."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    # Subscribing
+
+    async def subscribe(self, audience: str, subscriber: Subscriber) -> None:
+        """Let `subscriber`'s socket hear `audience` from now on.
+
+        Returns when the layer delivers to this process; or, when the layer does not answer, after
+        a short wait: what is missed then is told by `on_gap`.
+        """
+        local = self._audiences.get(audience)
+        if local is None:
+            local = self._audiences[audience] = Audience()
+            self._groups.add(group_name(audience))
+            self._changed.set()
+        local.add(subscriber)
+        if not local.joined.is_set():
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SUBSCRIBE_SECONDS):
+                    await local.joined.wait()
+
+    def unsubscribe(self, audience: str, subscriber: Subscriber) -> None:
+        """Undo `subscribe`; harmless where there is nothing to undo."""
+        local = self._audiences.get(audience)
+        if local is None:
+            return
+        local.remove(subscriber)
+        if not local.subscribers:
+            del self._audiences[audience]
+            self._groups.discard(group_name(audience))
+            self._changed.set()
+
+    @property
+    def audiences(self) -> Iterable[str]:
+        """The audiences with a socket in this process."""
+        return self._audiences.keys()
+
+    def subscribers(self, audience: str) -> list[Subscriber]:
+        local = self._audiences.get(audience)
+        return [] if local is None else list(local.subscribers)
+
+    # Sending
+
+    def send(self, audience: str, message: LayerMessage) -> None:
+        """Send `message` to every process that listens to `audience`, in the order of the calls."""
+        try:
+            self._outgoing.put_nowait((group_name(audience), message))
+        except asyncio.QueueFull:
+            logger.warning("The channel layer is behind: an event for %s is dropped.", audience)
+
+    def deliver(self, audience: str, text: str) -> None:
+        """Write an event's `text` to the audience's sockets in this process."""
+        local = self._audiences.get(audience)
+        if local is not None:
+            frame = Frame(text, audience)
+            for socket in local.sockets:
+                socket.write(frame)
+
+    # Being part of the layer
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._take_part()
+            except* Exception as failed:
+                self._failures += 1
+                logger.warning(
+                    "The channel layer failed, so live events are delayed until it answers: %s",
+                    "; ".join(f"{type(error).__name__} {error}" for error in failed.exceptions),
+                )
+            self._in_groups.clear()
+            for local in self._audiences.values():
+                local.joined.clear()
+            await asyncio.sleep(
+                random.uniform(0.1, min(RETRY_SECONDS, 0.2 * 2 ** min(self._failures, 8)))
+            )  # noqa: S311
+
+    async def _take_part(self) -> None:
+        async with asyncio.timeout(LAYER_SECONDS):
+            channel: str = await self._layer.new_channel()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._receive(channel))
+            tasks.create_task(self._keep_groups(channel))
+            tasks.create_task(self._send_outgoing())
+            tasks.create_task(self._keep_probing())
+
+    async def _receive(self, channel: str) -> None:
+        while True:
+            message: LayerMessage = await self._layer.receive(channel)
+            match message["type"]:
+                case "realtime.event":
+                    self.deliver(message["audience"], message["text"])
+                case "realtime.echo":
+                    self._echoed.set()
+                case _:
+                    await self._on_control(message)
+
+    async def _keep_groups(self, channel: str) -> None:
+        self._changed.set()
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            for group in self._groups - self._in_groups:
+                async with asyncio.timeout(LAYER_SECONDS):
+                    await self._layer.group_add(group, channel)
+                self._in_groups.add(group)
+            for group in self._in_groups - self._groups:
+                self._in_groups.discard(group)
+                async with asyncio.timeout(LAYER_SECONDS):
+                    await self._layer.group_discard(group, channel)
+            for audience, local in self._audiences.items():
+                if not local.joined.is_set() and group_name(audience) in self._in_groups:
+                    local.joined.set()
+
+    async def _send_outgoing(self) -> None:
+        while True:
+            if self._unsent is None:
+                self._unsent = await self._outgoing.get()
+            async with asyncio.timeout(LAYER_SECONDS):
+                await self._layer.group_send(*self._unsent)
+            self._unsent = None
+
+    async def _keep_probing(self) -> None:
+        """Raise when an echo through the layer does not come back in time."""
+        while True:
+            if self._groups <= self._in_groups:
+                self._echoed.clear()
+                async with asyncio.timeout(LAYER_SECONDS):
+                    await self._layer.group_send(self._probe, {"type": "realtime.echo"})
+                    await self._echoed.wait()
+                if self._failures:
+                    self._failures = 0
+                    logger.info("The channel layer answers again.")
+                    await self._on_gap()
+            await asyncio.sleep(0.1 if self._failures else PROBE_SECONDS)
+
+
+def group_name(audience: str) -> str:
+    """The layer's name for an audience: layers allow letters, digits, hyphens and full stops."""
+    return audience.replace(":", ".")

@@ -1,0 +1,14 @@
+"""What the engine keeps in the database."""
+
+from django.db import models
+
+
+class Ticket(models.Model):
+    """Permission to open one socket, kept as a digest so that a leaked table opens none."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    session_key = models.CharField(max_length=40)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"until {self.expires_at:%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,157 @@
+"""The wire: frames, error codes and close codes, written once (see docs/protocol.md)."""
+
+from enum import IntEnum, StrEnum
+from typing import Annotated
+
+import msgspec
+from msgspec import UNSET, Meta, Raw, Struct, UnsetType
+
+PROTOCOL = "realtime.v1"
+TICKET_PREFIX = "ticket."
+
+
+class ErrorCode(StrEnum):
+    """Why a frame was refused; the socket stays open."""
+
+    INVALID = "invalid"
+    UNKNOWN_TYPE = "unknown_type"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    CONFLICT = "conflict"
+    RATE_LIMITED = "rate_limited"
+    TOO_LARGE = "too_large"
+    UNAVAILABLE = "unavailable"
+    INTERNAL = "internal"
+
+
+class CloseCode(IntEnum):
+    """Why a socket was closed, and by that what its client should do."""
+
+    GOING_AWAY = 1001
+    TOO_BIG = 1009
+    FAILURE = 1011
+    RESTART = 1012
+    OVERLOAD = 1013
+    TOO_SLOW = 4008
+    FLOODING = 4029
+    UNAUTHENTICATED = 4401
+    FORBIDDEN = 4403
+    NOT_FOUND = 4404
+    VERSION = 4409
+
+
+class Refusal(Exception):
+    """A request that is not granted; it reaches the client as an `error` frame or a 4xx response.
+
+    Args:
+        code: what went wrong, for programs.
+        detail: what happened, why and what to do, for people.
+        retry_after: seconds after which the same request may be granted.
+    """
+
+    def __init__(self, code: ErrorCode, detail: str, retry_after: float | None = None) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+        self.retry_after = retry_after
+
+
+class Closing(Exception):
+    """Raised by a consumer to turn its client away for good."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+
+
+# No text with a NUL is let in: PostgreSQL has no place for it.
+ShortText = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[^\x00]*\Z")]
+Text = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")]
+Slug = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[-a-zA-Z0-9_]+\Z")]
+# Integers that JavaScript and every database keep exactly.
+Revision = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+
+
+class ClientFrame(Struct):
+    """A frame as a client sends it."""
+
+    type: Annotated[str, Meta(min_length=1, max_length=64)]
+    id: Annotated[str, Meta(max_length=64)] | None = None
+    topic: Annotated[str, Meta(max_length=128)] | None = None
+    data: Raw = Raw(b"{}")
+
+
+class _FrameId(Struct):
+    id: Annotated[str, Meta(max_length=64)] | None = None
+
+
+class _ServerFrame(Struct):
+    topic: str | None
+    type: str
+    data: object
+    id: str | UnsetType | None = UNSET
+    rev: int | UnsetType = UNSET
+
+
+class _Error(Struct):
+    code: ErrorCode
+    detail: str
+    retry_after: float | UnsetType = UNSET
+
+
+_frames = msgspec.json.Decoder(ClientFrame)
+_ids = msgspec.json.Decoder(_FrameId)
+_encoder = msgspec.json.Encoder()
+
+
+class BadFrame(Refusal):
+    """A frame that could not be read; `frame_id` is its id where that much could be."""
+
+    def __init__(self, detail: str, frame_id: str | None) -> None:
+        super().__init__(ErrorCode.INVALID, detail)
+        self.frame_id = frame_id
+
+
+def decode_frame(payload: bytes) -> ClientFrame:
+    """Read a client's frame.
+
+    Raises:
+        BadFrame: `payload` is not JSON, or not a frame.
+    """
+    try:
+        return _frames.decode(payload)
+    except msgspec.ValidationError as error:
+        raise BadFrame(f"This is not a frame: {error}", _readable_id(payload)) from None
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise BadFrame("This is not JSON that can be read.", None) from None
+
+
+def encode_event(topic: str, type: str, data: object, rev: int | None = None) -> str:
+    """The text of an event."""
+    return _encode(_ServerFrame(topic, type, data, rev=UNSET if rev is None else rev))
+
+
+def encode_reply(
+    topic: str | None, frame_id: str | None, data: object, type: str = "ok", rev: int | None = None
+) -> str:
+    """The text of the answer to the frame with `frame_id`."""
+    return _encode(_ServerFrame(topic, type, data, frame_id, UNSET if rev is None else rev))
+
+
+def encode_refusal(topic: str | None, frame_id: str | None, refusal: Refusal) -> str:
+    """The text of an `error` frame."""
+    retry_after = UNSET if refusal.retry_after is None else round(refusal.retry_after, 3)
+    error = _Error(refusal.code, refusal.detail, retry_after)
+    return _encode(_ServerFrame(topic, "error", error, frame_id))
+
+
+def _encode(frame: _ServerFrame) -> str:
+    return _encoder.encode(frame).decode()
+
+
+def _readable_id(payload: bytes) -> str | None:
+    try:
+        return _ids.decode(payload).id
+    except (msgspec.MsgspecError, UnicodeError, RecursionError):
+        return None

@@ -1,0 +1,208 @@
+"""One client's connection, written to without ever waiting for it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
+from typing import Any, Protocol
+
+from realtime.conf import limits
+from realtime.protocol import CloseCode
+
+HELD_FRAMES = 1_000
+
+Message = dict[str, Any]  # Any: an ASGI message
+Send = Callable[[Message], Coroutine[Any, Any, None]]
+
+
+class Frame:
+    """A text frame for any number of sockets: encoded once, in both of the forms it leaves in."""
+
+    __slots__ = ("message", "topic", "wire")
+
+    def __init__(self, text: str, topic: str | None = None) -> None:
+        self.topic = topic
+        self.message: Message = {"type": "websocket.send", "text": text}
+        self.wire = _unmasked_text_frame(text.encode())
+
+
+class Transport(Protocol):
+    """The part of `asyncio.Transport` that sockets write to where the server lends it."""
+
+    def write(self, data: bytes, /) -> None: ...
+    def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
+    def abort(self) -> None: ...
+
+
+class Socket:
+    """Writes frames in order, holds up nobody, and closes a client that cannot keep up.
+
+    Where the server lends its transport (`realtime.servers`), finished bytes go straight into its
+    buffer. Elsewhere each ASGI `send` is stepped as far as it goes at once, and what would wait
+    goes through a bounded outbox with a task of its own.
+    """
+
+    __slots__ = (
+        "_closed",
+        "_held",
+        "_outbox",
+        "_outbox_bytes",
+        "_send",
+        "_sender",
+        "_slow",
+        "_transport",
+        "closing",
+        "on_close",
+    )
+
+    def __init__(self, send: Send, transport: Transport | None = None) -> None:
+        self._send = send
+        self._transport = transport
+        self._held: dict[str, list[Frame]] = {}
+        self._outbox: deque[Frame] = deque()
+        self._outbox_bytes = 0
+        self._sender: asyncio.Task[None] | None = None
+        self._slow = transport is None  # whether `write` must take the long way
+        self._closed = False
+        self.closing: tuple[CloseCode, str] | None = None
+        self.on_close: Callable[[], None] = lambda: None
+
+    def write(self, frame: Frame) -> None:
+        """Send `frame`, or queue it behind what was sent before; never waits, never raises."""
+        transport = self._transport
+        if self._slow or transport is None:
+            self._write_slowly(frame)
+        elif transport.get_write_buffer_size() > limits().outbox_bytes:
+            self.close(CloseCode.TOO_SLOW, "You read more slowly than others write.")
+        elif not transport.is_closing():
+            transport.write(frame.wire)
+
+    def hold(self, topic: str) -> None:
+        """Keep the frames of `topic` back until `release`."""
+        self._held.setdefault(topic, [])
+        self._slow = True
+
+    def release(self, topic: str) -> None:
+        """Send what was held of `topic`, and no longer hold it."""
+        held = self._held.pop(topic, ())
+        self._slow = bool(self._held) or self._transport is None or self.closing is not None
+        for frame in held:
+            self.write(frame)
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """Begin to close: nothing more is written, and the socket's owner is told to finish."""
+        if self.closing is None:
+            self.closing = (code, reason)
+            self._slow = True
+            self.on_close()
+
+    async def finish(self) -> None:
+        """Close the connection for good; at the latest after a bounded wait for its client."""
+        if self._closed:
+            return
+        self._closed = True
+        code, reason = self.closing or (CloseCode.GOING_AWAY, "")
+        too_slow = code == CloseCode.TOO_SLOW
+        if self._sender is not None and (too_slow or not await _done(self._sender)):
+            self._sender.cancel()
+        self._outbox.clear()
+        close = self._send({"type": "websocket.close", "code": int(code), "reason": reason})
+        with suppress(Exception):  # the client is gone already, and each server says so its own way
+            async with asyncio.timeout(FINISH_SECONDS):
+                await close
+        if too_slow and self._transport is not None:
+            asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
+
+    def abandon(self) -> None:
+        """The client is gone: drop what still waits for it."""
+        self._closed = True
+        self._slow = True
+        if self._sender is not None:
+            self._sender.cancel()
+        self._outbox.clear()
+        self._held.clear()
+
+    def _write_slowly(self, frame: Frame) -> None:
+        if self._closed or self.closing is not None:
+            return
+        if frame.topic in self._held:
+            held = self._held[frame.topic]
+            if len(held) < HELD_FRAMES:  # beyond it the client finds the gap, and asks
+                held.append(frame)
+        elif self._transport is not None:
+            if not self._transport.is_closing():
+                self._transport.write(frame.wire)
+        elif self._sender is None:
+            self._step(frame)
+        else:
+            self._enqueue(frame)
+
+    def _step(self, frame: Frame) -> None:
+        sending = self._send(frame.message)
+        try:
+            waiting_for = sending.send(None)
+        except StopIteration:
+            return
+        except Exception:
+            self.close(CloseCode.GOING_AWAY, "")  # the server has lost the client
+            return
+        self._sender = asyncio.create_task(self._send_outbox(_Resumed(sending, waiting_for)))
+
+    def _enqueue(self, frame: Frame) -> None:
+        self._outbox.append(frame)
+        self._outbox_bytes += len(frame.wire)
+        bounds = limits()
+        if len(self._outbox) > bounds.outbox_frames or self._outbox_bytes > bounds.outbox_bytes:
+            self.close(CloseCode.TOO_SLOW, "You read more slowly than others write.")
+
+    async def _send_outbox(self, first: Awaitable[None]) -> None:
+        try:
+            await first
+            while self._outbox:
+                frame = self._outbox.popleft()
+                self._outbox_bytes -= len(frame.wire)
+                await self._send(frame.message)
+        except Exception:
+            self.close(CloseCode.GOING_AWAY, "")
+        finally:
+            self._sender = None
+
+
+FINISH_SECONDS = 5.0
+
+
+class _Resumed:
+    """Awaits a coroutine that has already been stepped to its first wait."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waiting_for: Any) -> None:
+        self._coroutine = coroutine
+        self._waiting_for = waiting_for  # Any: the future that the coroutine waits for
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        waiting_for = self._waiting_for
+        try:
+            while True:
+                try:
+                    value = yield waiting_for
+                except BaseException as error:
+                    waiting_for = self._coroutine.throw(error)
+                else:
+                    waiting_for = self._coroutine.send(value)
+        except StopIteration:
+            return
+
+
+async def _done(task: asyncio.Task[None]) -> bool:
+    done, _ = await asyncio.wait([task], timeout=FINISH_SECONDS)
+    return bool(done)
+
+
+def _unmasked_text_frame(payload: bytes) -> bytes:
+    """RFC 6455, section 5.2: final, text, not masked, not compressed."""
+    length = len(payload)
+    if length < 126:
+        return b"\x81%c%b" % (length, payload)
+    if length < 65_536:
+        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), payload)
+    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), payload)

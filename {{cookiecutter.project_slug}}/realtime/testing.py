@@ -1,0 +1,107 @@
+"""Help for tests: a client that speaks the wire to the project's own ASGI application."""
+
+import itertools
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+from urllib.parse import urlencode
+
+from channels.routing import get_default_application
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.test import Client as Browser
+
+from realtime.database import in_database
+from realtime.process import running_process, stop_process
+from realtime.protocol import PROTOCOL
+
+ANSWER_SECONDS = 5
+
+Json = dict[str, Any]  # Any: JSON
+
+
+class Client:
+    """One connected client. Frames that it skips while it waits for another are in `skipped`."""
+
+    def __init__(self, communicator: WebsocketCommunicator) -> None:
+        self.communicator = communicator
+        self.skipped: list[Json] = []
+        self._ids = itertools.count(1)
+
+    async def send(self, type: str, data: Json | None = None, topic: str | None = None) -> Json:
+        """Send a frame; return the reply to it."""
+        frame = {"id": str(next(self._ids)), "type": type, "data": data or {}}
+        await self.send_text(json.dumps(frame if topic is None else {**frame, "topic": topic}))
+        return await self._receive_until(lambda reply: reply.get("id") == frame["id"])
+
+    async def send_text(self, text: str) -> None:
+        await self.communicator.send_to(text_data=text)
+
+    async def receive(self) -> Json:
+        """The next frame."""
+        frame: Json = json.loads(await self.communicator.receive_from(ANSWER_SECONDS))
+        return frame
+
+    async def expect(self, type: str) -> Json:
+        """The next frame of this type, with or without an earlier look at it."""
+        for frame in self.skipped:
+            if frame["type"] == type:
+                self.skipped.remove(frame)
+                return frame
+        return await self._receive_until(lambda frame: frame["type"] == type)
+
+    async def closed(self) -> int:
+        """Wait for the server to close; return the close code."""
+        while (message := await self.communicator.receive_output(ANSWER_SECONDS))[
+            "type"
+        ] != "websocket.close":
+            self.skipped.append(json.loads(message["text"]))
+        code: int = message["code"]
+        return code
+
+    async def _receive_until(self, matches: Any) -> Json:  # Any: a predicate
+        while not matches(frame := await self.receive()):
+            self.skipped.append(frame)
+        return frame
+
+
+@asynccontextmanager
+async def connect(
+    path: str,
+    user: AbstractBaseUser | None = None,
+    *,
+    subprotocols: list[str] | None = None,
+    origin: str | None = "http://testserver",
+    **query: str | int,
+) -> AsyncIterator[Client]:
+    """A client of `path`, signed in as `user` by a session cookie."""
+    headers = [(b"host", b"testserver")]
+    if origin is not None:
+        headers.append((b"origin", origin.encode()))
+    if user is not None:
+        session = await in_database(session_key_of, user)
+        headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={session}".encode()))
+    communicator = WebsocketCommunicator(
+        get_default_application(),
+        f"{path}?{urlencode(query)}",
+        headers,
+        [PROTOCOL] if subprotocols is None else subprotocols,
+    )
+    await communicator.connect(ANSWER_SECONDS)
+    try:
+        yield Client(communicator)
+    finally:
+        await communicator.disconnect()
+        process = running_process()
+        if process is not None and not process.connections:
+            await stop_process()
+
+
+def session_key_of(user: AbstractBaseUser) -> str:
+    """The key of a new session in which `user` is signed in."""
+    browser = Browser()
+    browser.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    key: str = browser.cookies[settings.SESSION_COOKIE_NAME].value
+    return key

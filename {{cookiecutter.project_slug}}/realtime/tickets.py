@@ -1,0 +1,37 @@
+"""Tickets: how a client without cookies opens a socket. Good once, and for a short while."""
+
+import secrets
+from datetime import timedelta
+from hashlib import sha256
+
+from django.utils import timezone
+
+from realtime.conf import limits
+from realtime.models import Ticket
+
+
+def issue(session_key: str) -> str:
+    """A new ticket for the bearer of a session."""
+    now = timezone.now()
+    Ticket.objects.filter(expires_at__lt=now).delete()
+    value = secrets.token_urlsafe(32)
+    Ticket.objects.create(
+        digest=_digest(value),
+        session_key=session_key,
+        expires_at=now + timedelta(seconds=limits().ticket_seconds),
+    )
+    return value
+
+
+def redeem(value: str) -> str | None:
+    """The session key that a ticket stands for; None where it is used, expired or made up."""
+    digest = _digest(value)
+    ticket = Ticket.objects.filter(digest=digest, expires_at__gt=timezone.now()).first()
+    if ticket is None:
+        return None
+    deleted, _ = Ticket.objects.filter(digest=digest).delete()
+    return ticket.session_key if deleted else None  # two at once: the database lets one delete
+
+
+def _digest(value: str) -> str:
+    return sha256(value.encode()).hexdigest()

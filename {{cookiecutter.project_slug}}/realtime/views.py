@@ -1,0 +1,39 @@
+"""The HTTP side of opening a socket."""
+
+from allauth.headless import app_settings as headless
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST
+
+from realtime.auth import session_user
+from realtime.conf import limits
+from realtime.tickets import issue
+
+
+@csrf_exempt
+@require_POST
+def ticket(request: HttpRequest) -> HttpResponse:
+    """A ticket for whoever is signed in: by allauth's session token, or by the browser's session.
+
+    A token comes in a header that no foreign page can send; a cookie comes by itself, so that way
+    is protected against cross-site requests.
+    """
+    token = request.headers.get("X-Session-Token")
+    if token is None:
+        return _ticket_for_browser(request)
+    session = headless.TOKEN_STRATEGY.lookup_session(token)
+    return _answer(session.session_key if session else None)
+
+
+@csrf_protect
+def _ticket_for_browser(request: HttpRequest) -> HttpResponse:
+    return _answer(request.session.session_key)
+
+
+def _answer(session_key: str | None) -> HttpResponse:
+    if session_key is None or session_user(session_key) is None:
+        return JsonResponse({"code": "unauthenticated", "detail": "Sign in first."}, status=401)
+    answer = {"ticket": issue(session_key), "expires_in": limits().ticket_seconds}
+    response = JsonResponse(answer, status=201)
+    response["Cache-Control"] = "no-store"
+    return response
