@@ -1,0 +1,94 @@
+"""The people of the site."""
+
+from typing import Any, ClassVar, TypedDict
+
+from django.contrib.auth.models import AbstractUser, UserManager
+from django.db import models
+from django.db.models.functions import Lower
+from django.urls import reverse
+
+from accounts.colors import color_for, validate_color
+from accounts.names import (
+    DISPLAY_NAME_LENGTH,
+    USERNAME_LENGTH,
+    initials,
+    validate_display_name,
+    validate_username,
+)
+
+
+class Person(TypedDict):
+    """A user as every frame and every page shows them."""
+
+    id: int
+    username: str
+    name: str
+    color: str
+    initials: str
+
+
+class People(UserManager["User"]):
+    use_in_migrations = False
+
+    def get_by_natural_key(self, username: str | None) -> "User":
+        return super().get_by_natural_key(username and User.normalize_username(username))
+
+
+class User(AbstractUser):
+    """Someone with an account. Usernames are kept in lower case, so that Ada is ada."""
+
+    username = models.CharField(
+        max_length=USERNAME_LENGTH,
+        unique=True,
+        validators=[validate_username],
+        error_messages={"unique": "Somebody has this username already."},
+    )
+    display_name = models.CharField(
+        max_length=DISPLAY_NAME_LENGTH, blank=True, validators=[validate_display_name]
+    )
+    color = models.CharField(max_length=7, blank=True, validators=[validate_color])
+
+    objects: ClassVar[People] = People()
+
+    class Meta(AbstractUser.Meta):
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(username=Lower("username")),
+                name="accounts_user_username_in_lower_case",
+            ),
+        ]
+
+    @classmethod
+    def normalize_username(cls, username: str) -> str:
+        return super().normalize_username(username).lower()
+
+    def save(self, *args: Any, **kwargs: Any) -> None:  # Any: whatever Django's own save takes
+        self.username = self.normalize_username(self.username)
+        self.color = self.color or color_for(self.username)
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("accounts:profile", args=[self.username])
+
+    def get_full_name(self) -> str:
+        return self.name
+
+    def get_short_name(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        return self.display_name or self.username
+
+    @property
+    def initials(self) -> str:
+        return initials(self.name)
+
+    def as_person(self) -> Person:
+        return {
+            "id": self.pk,
+            "username": self.username,
+            "name": self.name,
+            "color": self.color,
+            "initials": self.initials,
+        }

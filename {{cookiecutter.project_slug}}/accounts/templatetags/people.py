@@ -1,0 +1,17 @@
+"""People in templates: `{% avatar person %}`, `{% avatar person "large" %}`."""
+
+from django import template
+
+from accounts.models import Person, User
+
+register = template.Library()
+
+
+@register.inclusion_tag("accounts/avatar.html")
+def avatar(person: User | Person, size: str = "") -> dict[str, object]:
+    """The person's initials on their colour; `size` is tiny, small, or large, or left out.
+
+    It says nothing to a screen reader: the name belongs beside it, in words.
+    """
+    shown = person if isinstance(person, dict) else person.as_person()
+    return {"person": shown, "size": size}

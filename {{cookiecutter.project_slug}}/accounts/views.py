@@ -1,0 +1,31 @@
+"""The pages about people."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import actions
+from accounts.forms import ProfileForm
+from accounts.models import User
+
+
+@require_safe
+@login_required
+def profile(request: HttpRequest, username: str) -> HttpResponse:
+    person = get_object_or_404(User, username=username, is_active=True)
+    return render(request, "accounts/profile.html", {"person": person})
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def edit(request: HttpRequest) -> HttpResponse:
+    user = User.objects.get(pk=request.user.pk)
+    current = {"display_name": user.display_name, "color": user.color}
+    form = ProfileForm(request.POST or None, initial=current)
+    if form.is_valid():
+        actions.change_profile(user, **form.cleaned_data)
+        messages.success(request, "Your profile is saved.")
+        return redirect("accounts:edit")
+    return render(request, "accounts/edit.html", {"form": form})

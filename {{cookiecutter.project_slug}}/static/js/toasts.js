@@ -1,0 +1,32 @@
+// Short notes that something has happened: toast("Copied"), toast("Could not send", "error").
+// They leave after a while, unless they tell of an error or somebody is reading them.
+
+import { showIcon } from "./icon.js";
+
+const SHOWN_MS = 6000;
+
+const toasts = document.getElementById("toasts");
+
+export function toast(text, level = "info") {
+  const made = toasts.querySelector("template").content.firstElementChild.cloneNode(true);
+  made.classList.replace("toast--info", `toast--${level}`);
+  showIcon(made.querySelector(".icon"), level);
+  made.querySelector(".toast__text").textContent = text;
+  toasts.append(made);
+  leaveLater(made);
+  return made;
+}
+
+function leaveLater(shown) {
+  if (shown.matches(".toast--error")) return;
+  setTimeout(() => {
+    if (shown.matches(":hover, :focus-within")) leaveLater(shown);
+    else shown.remove();
+  }, SHOWN_MS);
+}
+
+toasts?.addEventListener("click", (event) => {
+  if (event.target.closest("button")) event.target.closest(".toast").remove();
+});
+
+for (const shown of document.querySelectorAll("#toasts > .toast")) leaveLater(shown);
