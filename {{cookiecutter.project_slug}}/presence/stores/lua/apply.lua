@@ -1,0 +1,50 @@
+-- Make changes in order; answer whether there is something to announce, or -1: the lease has run out.
+-- ARGV: 4 process; then for each change: verb, user, connection, away, visibility, how many rooms,
+-- the rooms.
+
+local PROCESS = ARGV[4]
+if not holds_lease(PROCESS) then return -1 end
+
+local function set_visibility(user, visibility)
+  if visibility ~= '0' then call('ZADD', key('visibility', ''), 'GT', visibility, user) end
+end
+
+local verbs = {}
+
+function verbs.join(room, user, entry, away)
+  if call('SADD', key('p:', PROCESS), entry) == 0 then return end
+  count('r:', room, user, 1)
+  if away == '1' and call('SADD', key('pa:', PROCESS), entry) == 1 then
+    count('ra:', room, user, 1)
+  end
+  settle(room, user, true)
+end
+
+function verbs.leave(room, user, entry)
+  if call('SREM', key('p:', PROCESS), entry) == 1 then drop(PROCESS, entry, room, user) end
+end
+
+function verbs.turn(room, user, entry, away)
+  if call('SISMEMBER', key('p:', PROCESS), entry) == 0 then return end
+  if call(away == '1' and 'SADD' or 'SREM', key('pa:', PROCESS), entry) == 1 then
+    count('ra:', room, user, away == '1' and 1 or -1)
+    settle(room, user, false)
+  end
+end
+
+function verbs.appear(room, user)
+  settle(room, user, false)
+end
+
+local at = 5
+while ARGV[at] do
+  local verb, user, connection, away, visibility = unpack(ARGV, at, at + 4)
+  local rooms = tonumber(ARGV[at + 5])
+  set_visibility(user, visibility)
+  for index = at + 6, at + 5 + rooms do
+    local room = ARGV[index]
+    verbs[verb](room, user, room .. '|' .. user .. '|' .. connection, away)
+  end
+  at = at + 6 + rooms
+end
+return stirred

@@ -1,0 +1,102 @@
+-- What every script shares: the clock, the keys and the one rule of who shows as what.
+-- ARGV: 1 key prefix, 2 grace and 3 window in milliseconds; the scripts' own follow.
+--
+-- procs            ZSET  process -> end of its lease
+-- p:PROCESS        SET   room|user|connection
+-- pa:PROCESS       SET   those of them that are away
+-- r:ROOM           HASH  user -> connections
+-- ra:ROOM          HASH  user -> connections that are away
+-- on:ROOM          ZSET  user -> user: who shows in the room, in the order of its pages
+-- away:ROOM        SET   who of them shows as away
+-- leaving          ZSET  room|user -> when to look whether they came back
+-- visibility       ZSET  user -> how often they changed it; odd: appears offline
+-- ch:ROOM          SET   users whose state in the room is to be announced
+-- changed          ZSET  room -> when to announce it
+-- v:ROOM           version
+
+local PREFIX, GRACE, WINDOW = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local VERSION_SECONDS = 7 * 24 * 3600
+local TIME = redis.call('TIME')
+local NOW = TIME[1] * 1000 + math.floor(TIME[2] / 1000)
+local call = redis.call
+local stirred = 0
+
+local function key(kind, name)
+  return PREFIX .. kind .. name
+end
+
+-- Versions begin at the clock, so that they rise even when Redis has lost the last one.
+local function version(room)
+  local current = call('GET', key('v:', room))
+  if current then return tonumber(current) end
+  call('SET', key('v:', room), string.format('%.0f', NOW), 'EX', VERSION_SECONDS)
+  return NOW
+end
+
+local function holds_lease(process)
+  return tonumber(call('ZSCORE', key('procs', ''), process) or 0) > NOW
+end
+
+local function hidden(user)
+  return (call('ZSCORE', key('visibility', ''), user) or 0) % 2 == 1
+end
+
+local function change(room, user)
+  call('SADD', key('ch:', room), user)
+  if call('ZADD', key('changed', ''), 'NX', NOW + WINDOW, room) == 1 then stirred = 1 end
+end
+
+local function show(room, user, is_away)
+  call('ZADD', key('on:', room), user, user)
+  call(is_away and 'SADD' or 'SREM', key('away:', room), user)
+  change(room, user)
+end
+
+local function vanish(room, user)
+  if call('ZREM', key('on:', room), user) == 1 then
+    call('SREM', key('away:', room), user)
+    change(room, user)
+  end
+end
+
+-- Make what shows agree with the connections: what raises a person at once, what lowers them at
+-- once too, or, when `patient`, after the grace, unless they come back before.
+local function settle(room, user, patient)
+  local pair = room .. '|' .. user
+  local connections = tonumber(call('HGET', key('r:', room), user) or 0)
+  local is_away = connections > 0
+    and tonumber(call('HGET', key('ra:', room), user) or 0) >= connections
+  local shows = call('ZSCORE', key('on:', room), user)
+  local shows_away = shows and call('SISMEMBER', key('away:', room), user) == 1
+
+  if hidden(user) then
+    vanish(room, user)
+  elseif not shows then
+    if connections > 0 then show(room, user, is_away) end
+  elseif connections == 0 or (is_away and not shows_away) then
+    if patient then
+      call('ZADD', key('leaving', ''), NOW + GRACE, pair)
+      return
+    elseif connections == 0 then
+      vanish(room, user)
+    else
+      show(room, user, true)
+    end
+  elseif shows_away and not is_away then
+    show(room, user, false)
+  end
+  call('ZREM', key('leaving', ''), pair)
+end
+
+local function count(kind, room, user, step)
+  if call('HINCRBY', key(kind, room), user, step) <= 0 then
+    call('HDEL', key(kind, room), user)
+  end
+end
+
+-- Undo one connection's part in a room; `entry` has been taken out of its process's set.
+local function drop(process, entry, room, user)
+  if call('SREM', key('pa:', process), entry) == 1 then count('ra:', room, user, -1) end
+  count('r:', room, user, -1)
+  settle(room, user, true)
+end

@@ -1,0 +1,7 @@
+-- End a lease; the next sweep takes leave of what is under it. ARGV: 4 process.
+if call('EXISTS', key('p:', ARGV[4])) == 1 then
+  call('ZADD', key('procs', ''), 'XX', 0, ARGV[4])
+else
+  call('ZREM', key('procs', ''), ARGV[4])
+end
+return 1

@@ -1,0 +1,50 @@
+"""A Redis server that a test starts for itself, and may stop and start again."""
+
+import shutil
+import socket
+import subprocess
+import time
+
+from redis import Redis
+from redis.exceptions import ConnectionError as NotConnected
+
+START_SECONDS = 10
+
+
+class RedisServer:
+    """`redis-server` on a free port of this machine; it keeps nothing on disk."""
+
+    def __init__(self) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            self.port: int = probe.getsockname()[1]
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        program = shutil.which("redis-server")
+        assert program, "These tests need the program redis-server."
+        options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no"}
+        arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
+        self._process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)  # noqa: S603
+        self._wait_until_it_answers()
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def flush(self) -> None:
+        with Redis.from_url(self.url) as client:
+            client.flushall()
+
+    def _wait_until_it_answers(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        with Redis.from_url(self.url) as client:
+            while True:
+                try:
+                    client.ping()
+                    return
+                except NotConnected:
+                    assert time.monotonic() < deadline, "redis-server did not start."
+                    time.sleep(0.02)

@@ -1,0 +1,352 @@
+"""What every store keeps to: each test runs against both."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from presence.stores.interface import Appear, Join, LeaseLost, State
+from presence.tests.redis_server import RedisServer
+from presence.tests.subjects import TIMING, MemorySubject, RedisSubject, Subject
+
+ONLINE, AWAY, OFFLINE = State.ONLINE, State.AWAY, State.OFFLINE
+SLACK_SECONDS = 0.01  # the stores' clock counts milliseconds
+
+
+@pytest_asyncio.fixture(params=["memory", "redis"])
+async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
+    subject: Subject
+    if request.param == "memory":
+        subject = MemorySubject()
+    else:
+        server: RedisServer = request.getfixturevalue("redis_server")
+        subject = RedisSubject(server)
+    await subject.start("one", "two")
+    yield subject
+    await subject.store.close()
+
+
+async def test_a_first_connection_is_announced(subject: Subject) -> None:
+    before = (await subject.roster()).version
+
+    await subject.join(7, "tab")
+
+    assert await subject.settled() == [(7, ONLINE)]
+    (heard,) = subject.heard
+    assert (heard.room, heard.version) == ("hall", before + 1)
+    assert abs(heard.at - subject.now()) < 1
+    roster = await subject.roster()
+    assert (roster.version, roster.people, roster.size) == (before + 1, {7: ONLINE}, 1)
+
+
+async def test_a_second_connection_changes_nothing(subject: Subject) -> None:
+    await subject.join(7, "tab")
+    await subject.join(7, "phone", at="two")
+    await subject.settled()
+
+    await subject.leave(7, "tab")
+
+    assert await subject.settled() == [(7, ONLINE)]
+
+
+async def test_doubled_changes_are_harmless(subject: Subject) -> None:
+    await subject.join(7, "tab")
+    await subject.join(7, "tab")
+    await subject.leave(7, "tab")
+    await subject.leave(7, "tab")
+    await subject.join(7, "phone")
+
+    assert await subject.settled() == [(7, ONLINE)]
+    assert await subject.people() == {7: ONLINE}
+
+
+async def test_a_person_leaves_after_the_grace_and_not_before(subject: Subject) -> None:
+    await subject.join(7, "tab")
+    await subject.settled()
+
+    left_at = subject.now()
+    await subject.leave(7, "tab")
+
+    assert await subject.people() == {7: ONLINE}
+    await subject.until(lambda: (7, OFFLINE) in subject.edges)
+    assert subject.heard[-1].at - left_at >= TIMING.grace - SLACK_SECONDS
+    assert await subject.people() == {}
+
+
+async def test_a_reload_is_not_noticed(subject: Subject) -> None:
+    await subject.join(7, "before")
+    await subject.settled()
+
+    await subject.leave(7, "before")
+    await subject.join(7, "after", at="two")
+
+    assert await subject.settled() == [(7, ONLINE)]
+    assert await subject.people() == {7: ONLINE}
+
+
+async def test_a_person_is_away_when_all_their_connections_are(subject: Subject) -> None:
+    await subject.join(7, "tab")
+    await subject.join(7, "phone", at="two")
+    await subject.settled()
+
+    await subject.turn(7, "tab", away=True)
+    await subject.turn(7, "tab", away=True)
+    assert await subject.people() == {7: ONLINE}
+    await subject.turn(7, "phone", away=True, at="two")
+    assert await subject.people() == {7: AWAY}
+    await subject.settled()
+    await subject.turn(7, "tab", away=False)
+
+    assert await subject.settled() == [(7, ONLINE), (7, AWAY), (7, ONLINE)]
+
+
+async def test_a_connection_may_begin_away(subject: Subject) -> None:
+    await subject.join(7, "hidden tab", away=True)
+
+    assert await subject.settled() == [(7, AWAY)]
+
+
+async def test_a_reload_next_to_a_hidden_tab_is_not_noticed(subject: Subject) -> None:
+    await subject.join(7, "before")
+    await subject.join(7, "hidden tab", away=True)
+    await subject.settled()
+
+    await subject.leave(7, "before")
+    await subject.join(7, "after")
+
+    assert await subject.settled() == [(7, ONLINE)]
+
+
+async def test_who_closes_their_only_visible_tab_is_away_after_the_grace(subject: Subject) -> None:
+    await subject.join(7, "tab")
+    await subject.join(7, "hidden tab", away=True)
+    await subject.settled()
+
+    await subject.leave(7, "tab")
+
+    assert await subject.people() == {7: ONLINE}
+    assert await subject.settled() == [(7, ONLINE), (7, AWAY)]
+
+
+async def test_who_hides_vanishes_at_once_and_stays_hidden(subject: Subject) -> None:
+    await subject.join(7, "tab")
+    await subject.settled()
+
+    await subject.appear(7, visibility=1)
+
+    assert await subject.people() == {}
+    await subject.join(7, "phone", at="two")
+    await subject.turn(7, "tab", away=True)
+    await subject.leave(7, "tab")
+    assert await subject.settled() == [(7, ONLINE), (7, OFFLINE)]
+
+
+async def test_who_joins_hidden_is_never_announced(subject: Subject) -> None:
+    await subject.join(7, "tab", visibility=3)
+    await subject.leave(7, "tab")
+
+    assert await subject.settled() == []
+    assert subject.heard == []
+
+
+async def test_who_shows_again_is_announced(subject: Subject) -> None:
+    await subject.join(7, "tab", visibility=1)
+
+    await subject.appear(7, visibility=2)
+
+    assert await subject.settled() == [(7, ONLINE)]
+
+
+async def test_an_older_visibility_that_arrives_late_does_not_count(subject: Subject) -> None:
+    await subject.join(7, "tab", visibility=3)
+
+    await subject.appear(7, visibility=2)
+    await subject.join(7, "phone", at="two", visibility=0)
+
+    assert await subject.people() == {}
+
+
+async def test_the_people_of_a_silent_process_leave_after_lease_and_grace(
+    subject: Subject,
+) -> None:
+    await subject.join(7, "tab", at="two")
+    await subject.join(8, "tab")
+    await subject.join(8, "phone", at="two")
+    await subject.settled()
+
+    await subject.store.beat("two")
+    silent_at = subject.now()
+    subject.silence("two")
+
+    await subject.until(lambda: (7, OFFLINE) in subject.edges)
+    waited = subject.heard[-1].at - silent_at
+    assert waited >= TIMING.lease + TIMING.grace - 2 * SLACK_SECONDS
+    assert await subject.people() == {8: ONLINE}
+    assert (8, OFFLINE) not in await subject.settled()
+
+
+async def test_a_silent_process_loses_its_lease_and_changes_nothing_more(
+    subject: Subject,
+) -> None:
+    await subject.join(7, "tab", at="two")
+    subject.silence("two")
+    await subject.until(lambda: (7, OFFLINE) in subject.edges)
+
+    with pytest.raises(LeaseLost):
+        await subject.store.beat("two")
+    with pytest.raises(LeaseLost):
+        await subject.join(9, "tab", at="two")
+    assert await subject.people() == {}
+
+
+async def test_an_unknown_process_has_no_lease(subject: Subject) -> None:
+    with pytest.raises(LeaseLost):
+        await subject.store.beat("three")
+    with pytest.raises(LeaseLost):
+        await subject.join(7, "tab", at="three")
+
+
+async def test_a_process_that_joins_again_under_a_new_name_is_not_noticed(
+    subject: Subject,
+) -> None:
+    await subject.join(7, "tab", at="two")
+    await subject.settled()
+    subject.silence("two")
+
+    await subject.start("three")
+    await subject.join(7, "tab", at="three")
+
+    rejoined_at = subject.now()
+    await subject.until(lambda: subject.now() > rejoined_at + TIMING.lease + 2 * TIMING.grace)
+    assert await subject.settled() == [(7, ONLINE)]
+    assert await subject.people() == {7: ONLINE}
+
+
+async def test_a_released_process_leaves_without_its_lease_running_out(subject: Subject) -> None:
+    await subject.join(7, "tab", at="two")
+    await subject.settled()
+    subject.silence("two")
+
+    released_at = subject.now()
+    await subject.store.release("two")
+
+    await subject.until(lambda: (7, OFFLINE) in subject.edges)
+    assert subject.heard[-1].at - released_at >= TIMING.grace - SLACK_SECONDS
+    with pytest.raises(LeaseLost):
+        await subject.store.beat("two")
+
+
+async def test_a_process_can_be_released_twice_or_with_nothing_under_it(subject: Subject) -> None:
+    await subject.store.release("two")
+    await subject.store.release("two")
+    await subject.store.release("never heard of")
+
+    with pytest.raises(LeaseLost):
+        await subject.store.beat("two")
+
+
+async def test_a_beat_tells_how_much_is_under_the_lease(subject: Subject) -> None:
+    await subject.apply("one", Join("tab", 7, ["hall", "den"]), Join("tab", 8, ["hall"]))
+
+    assert await subject.store.beat("one") == 3
+    assert await subject.store.beat("two") == 0
+
+
+async def test_a_sweep_keeps_to_its_limit(subject: Subject) -> None:
+    await subject.apply("two", *(Join("tab", user, ["hall"]) for user in range(1, 26)))
+    await subject.store.release("two")
+
+    sweeps = 1
+    while (await subject.store.sweep(limit=10)).more:
+        sweeps += 1
+
+    assert sweeps == 3
+
+
+async def test_arrivals_are_announced_together(subject: Subject) -> None:
+    before = (await subject.roster()).version
+    stirred = await subject.apply("one", *(Join("tab", user, ["hall"]) for user in range(1, 11)))
+    stirred_again = await subject.apply("one", Join("tab", 11, ["hall"]))
+    first_look = await subject.store.announce(limit=4)
+
+    await subject.until(lambda: len(subject.edges) == 11)
+
+    assert (stirred, stirred_again, first_look) == (True, False, [])
+    assert [heard.version for heard in subject.heard] == [before + 1]
+    assert dict(subject.edges) == dict.fromkeys(range(1, 12), ONLINE)
+
+
+async def test_an_announcement_keeps_to_its_limit(subject: Subject) -> None:
+    before = (await subject.roster()).version
+    await subject.apply("one", *(Join("tab", user, ["hall"]) for user in range(1, 11)))
+    heard = []
+    while not heard:
+        await subject.tick()
+        heard = await subject.store.announce(limit=4)
+
+    assert [announcement.version - before for announcement in heard] == [1, 2, 3]
+    assert sorted(len(announcement.people) for announcement in heard) == [2, 4, 4]
+    assert await subject.store.announce(limit=4) == []
+
+
+async def test_whoever_comes_and_goes_within_a_window_is_announced_as_they_are_then(
+    subject: Subject,
+) -> None:
+    await subject.join(7, "tab")
+    await subject.appear(7, visibility=1)
+
+    assert await subject.settled() == [(7, OFFLINE)]
+
+
+async def test_rosters_come_in_pages_by_ascending_id(subject: Subject) -> None:
+    users = [1, 2, 3, 10, 20, 100]
+    await subject.apply("one", *(Join("tab", user, ["hall"]) for user in reversed(users)))
+
+    first = await subject.roster(limit=4)
+    second = await subject.roster(after=10, limit=4)
+
+    assert (list(first.people), first.more, first.size) == ([1, 2, 3, 10], True, 6)
+    assert (list(second.people), second.more, second.size) == ([20, 100], False, 6)
+
+
+async def test_rosters_of_several_rooms_are_read_at_once(subject: Subject) -> None:
+    await subject.apply("one", Join("tab", 7, ["hall", "den"]), Join("tab", 8, ["den"], away=True))
+
+    hall, den, attic = await subject.store.rosters(["hall", "den", "attic"], limit=10)
+
+    assert (hall.room, hall.people) == ("hall", {7: ONLINE})
+    assert (den.room, den.people) == ("den", {7: ONLINE, 8: AWAY})
+    assert (attic.room, attic.people) == ("attic", {})
+
+
+async def test_a_person_shows_as_they_show_in_any_of_the_rooms(subject: Subject) -> None:
+    await subject.apply(
+        "one",
+        Join("tab", 7, ["hall"], away=True),
+        Join("phone", 7, ["den"]),
+        Join("tab", 8, ["hall"], away=True),
+        Join("tab", 9, ["attic"]),
+    )
+
+    states = await subject.store.states(["hall", "den"], [7, 8, 9, 10])
+
+    assert states == {7: ONLINE, 8: AWAY, 9: OFFLINE, 10: OFFLINE}
+
+
+async def test_versions_only_rise(subject: Subject) -> None:
+    before = await subject.store.versions(["hall", "den"])
+    await subject.join(7, "tab")
+    await subject.settled()
+
+    after = await subject.store.versions(["hall", "den"])
+
+    assert after == {"hall": before["hall"] + 1, "den": before["den"]}
+
+
+async def test_a_quiet_store_says_so(subject: Subject) -> None:
+    assert (await subject.store.sweep(limit=10)).quiet
+    await subject.join(7, "tab")
+    assert not (await subject.store.sweep(limit=10)).quiet
+    await subject.settled()
+    await subject.apply("one", Appear(7, ["hall"], 1))
+    assert not (await subject.store.sweep(limit=10)).quiet
