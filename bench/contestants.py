@@ -1,0 +1,100 @@
+"""Who is measured: the baked project, and the peers in `bench/peers/`."""
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.wires import OurWire, SocketIOWire, TutorialWire, Wire
+
+HERE = Path(__file__).resolve().parent
+WORK = HERE / ".work"
+PEERS = HERE / "peers"
+
+UVICORN = ("-m", "uvicorn", "--host", "127.0.0.1", "--port", "{port}", "--log-level", "warning")
+FAST = ("--loop", "uvloop", "--ws", "websockets-sansio", "--ws-per-message-deflate", "false")
+DAPHNE = ("-m", "daphne", "-b", "127.0.0.1", "-p", "{port}", "-v", "0")
+
+# The load is a few clients that do the work of thousands, and all of them may be one person.
+NO_RATE_LIMITS = json.dumps(
+    {
+        "FRAMES_PER_SECOND": 1_000_000,
+        "FRAMES_BURST": 1_000_000,
+        "USER_FRAMES_PER_SECOND": 1_000_000,
+        "USER_FRAMES_BURST": 1_000_000,
+    }
+)
+
+
+@dataclass(frozen=True)
+class Contestant:
+    key: str
+    name: str
+    server: str
+    wire: Wire
+    command: tuple[str, ...]
+    folder: Path
+    env: Mapping[str, str] = field(default_factory=dict)
+    signs_in: bool = False
+    """Its database is filled with people, whose cookies the load presents."""
+    settings: str = ""
+    """The settings module, where it is a Django project."""
+
+
+def ours(server: str) -> Contestant:
+    env = {
+        "SECRET_KEY": "only-for-the-benchmark-" + "x" * 40,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "SECURE_SSL_REDIRECT": "false",
+        "LOG_LEVEL": "WARNING",
+        "REALTIME": NO_RATE_LIMITS,
+    }
+    return Contestant(
+        key=f"ours-{server}",
+        name=f"This project, {server}",
+        server=server,
+        wire=OurWire(),
+        command=(sys.executable, "manage.py", "serve"),
+        folder=WORK / server / "bench_project",
+        env=env,
+        signs_in=True,
+        settings="config.settings",
+    )
+
+
+def tutorial(server: str, *, signs_in: bool = False, keeps: bool = False) -> Contestant:
+    layer = {"daphne": "core", "uvicorn": "pubsub"}[server]
+    command = (*DAPHNE,) if server == "daphne" else (*UVICORN, *FAST)
+    variant = "-auth" * signs_in + "-orm" * keeps
+    extra = " + AuthMiddlewareStack" * signs_in + " + ORM create" * keeps
+    return Contestant(
+        key=f"tutorial-{server}{variant}",
+        name=f"Channels tutorial{extra}, {server}, {layer} layer",
+        server=server,
+        wire=TutorialWire("/ws/kept" if keeps else "/ws/chat"),
+        command=(sys.executable, *command, "mysite.asgi:application"),
+        folder=PEERS / "tutorial",
+        env={"LAYER": layer, "AUTH": "1" * signs_in},
+        signs_in=signs_in,
+        settings="mysite.settings",
+    )
+
+
+def node(program: str, name: str, wire: Wire) -> Contestant:
+    command = ("node", f"{program}.js")
+    return Contestant(program, name, "node", wire, command, PEERS / "node")
+
+
+SOCKET_IO = node("socketio", "Socket.IO 4, Redis adapter", SocketIOWire())
+WS = node("ws", "bare ws on Node", TutorialWire())
+HUB = Contestant(
+    key="hub",
+    name="bare ASGI hub, uvicorn (the ceiling)",
+    server="uvicorn",
+    wire=TutorialWire(),
+    command=(sys.executable, *UVICORN, *FAST, "hub:application"),
+    folder=PEERS,
+)
+SERVERS = ("daphne", "uvicorn")
+OURS = tuple(ours(server) for server in SERVERS)

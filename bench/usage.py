@@ -1,0 +1,36 @@
+"""What a span of time cost: seconds, and how busy the load's core and the server were in it."""
+
+import time
+from dataclasses import dataclass
+
+from bench import machine
+from bench.processes import Process
+
+BUSY = 0.85
+"""A load busier than this may have been what limited the figure."""
+
+
+@dataclass(frozen=True)
+class Usage:
+    seconds: float
+    load: float
+    """Share of a core that the load used."""
+    server: float
+    """Cores that the server used, its children included."""
+
+
+class Meter:
+    """Begins to measure when made."""
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+        self._pids = process.pids
+        self._server = machine.cpu_seconds(self._pids)
+        self._load = time.process_time()
+        self._began = time.perf_counter()
+
+    def read(self) -> Usage:
+        seconds = time.perf_counter() - self._began
+        load = (time.process_time() - self._load) / seconds
+        server = (machine.cpu_seconds(self._pids) - self._server) / seconds
+        return Usage(seconds, load, server)
