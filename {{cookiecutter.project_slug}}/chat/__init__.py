@@ -1,0 +1,1 @@
+"""Rooms, their people and what they say to each other."""

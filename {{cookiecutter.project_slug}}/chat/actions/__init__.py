@@ -1,0 +1,47 @@
+"""The verbs of chat: the only code that writes its tables.
+
+Each is synchronous, does its work in one transaction, tells the sockets on commit and raises
+`realtime.protocol.Refusal` for what is not allowed. Call them from views, consumers (through
+`in_database`), the admin and commands alike.
+"""
+
+from chat.actions.changes import delete_message, edit_message, erase_message, toggle_reaction
+from chat.actions.people import (
+    accept_invitation,
+    change_role,
+    decline_invitation,
+    enter,
+    expel,
+    invite,
+    leave_room,
+    remove_member,
+    withdraw_invitation,
+)
+from chat.actions.posting import Draft, post_message, post_messages
+from chat.actions.reading import mark_read
+from chat.actions.rooms import amend_room, create_room, delete_room, start_direct, update_room
+
+__all__ = [
+    "Draft",
+    "accept_invitation",
+    "amend_room",
+    "change_role",
+    "create_room",
+    "decline_invitation",
+    "delete_message",
+    "delete_room",
+    "edit_message",
+    "enter",
+    "erase_message",
+    "expel",
+    "invite",
+    "leave_room",
+    "mark_read",
+    "post_message",
+    "post_messages",
+    "remove_member",
+    "start_direct",
+    "toggle_reaction",
+    "update_room",
+    "withdraw_invitation",
+]

@@ -1,0 +1,7 @@
+"""Chat as a Django app."""
+
+from django.apps import AppConfig
+
+
+class ChatConfig(AppConfig):
+    name = "chat"

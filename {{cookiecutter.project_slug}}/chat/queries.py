@@ -1,0 +1,134 @@
+"""Reading chat: what pages and sockets show. Nothing here writes."""
+
+from typing import NamedTuple
+
+from django.db.models import Count, Prefetch, Q, QuerySet
+
+from accounts.models import User
+from accounts.names import USERNAME_LENGTH
+from chat.models import Invitation, Membership, Mention, Message, Room
+from chat.topics import room_slug, room_topic
+from chat.wire import MessageData, message_data
+from realtime.heads import heads
+from realtime.protocol import ErrorCode, Refusal
+
+PAGE_MESSAGES = 50
+CHANGES_MESSAGES = 200
+MEMBERS_SHOWN = 200
+
+
+class Page(NamedTuple):
+    messages: list[MessageData]
+    more: bool
+
+
+def room_by_slug(slug: str) -> Room:
+    """The room of that name.
+
+    Raises:
+        Refusal: `not_found`.
+    """
+    room = Room.objects.filter(slug=slug).first()
+    if room is None:
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
+    return room
+
+
+def person_by_username(username: str) -> User:
+    """The person of that name.
+
+    Raises:
+        Refusal: `not_found`.
+    """
+    name = User.normalize_username(username.replace("\x00", "").strip())
+    person = User.objects.filter(username=name).first()
+    if person is None:
+        raise Refusal(ErrorCode.NOT_FOUND, f"There is nobody called @{name[:USERNAME_LENGTH]}.")
+    return person
+
+
+def membership_of(user: User, room: Room) -> Membership:
+    """The user's membership.
+
+    Raises:
+        Refusal: `forbidden`, they have none.
+    """
+    membership = (
+        Membership.objects.filter(room=room, user=user).select_related("room", "user").first()
+    )
+    if membership is None:
+        raise Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
+    return membership
+
+
+def members(room: Room) -> QuerySet[Membership]:
+    """Who belongs to the room, the latest to join first."""
+    return room.memberships.select_related("user").order_by("-joined_at", "-pk")
+
+
+def pending_invitations(room: Room) -> QuerySet[Invitation]:
+    return room.invitations.select_related("user", "invited_by").order_by("-created_at", "-pk")
+
+
+def invitations_of(user: User) -> QuerySet[Invitation]:
+    return (
+        Invitation.objects.filter(user=user)
+        .select_related("room", "invited_by")
+        .order_by("-created_at", "-pk")
+    )
+
+
+def rooms_to_join(user: User) -> QuerySet[Room]:
+    """Public rooms that the user is not in, with their `member_count`, the largest first."""
+    return (
+        Room.objects.filter(kind=Room.Kind.PUBLIC)
+        .exclude(memberships__user=user)
+        .annotate(member_count=Count("memberships"))
+        .order_by("-member_count", "name")
+    )
+
+
+def people_to_talk_to(user: User, query: str) -> QuerySet[User]:
+    """Active people other than the user, whose names have `query` in them."""
+    people = User.objects.filter(is_active=True).exclude(pk=user.pk).order_by("username")
+    if query:
+        people = people.filter(Q(username__icontains=query) | Q(display_name__icontains=query))
+    return people
+
+
+# Messages
+
+
+def with_people(messages: QuerySet[Message]) -> QuerySet[Message]:
+    """The messages with all that `message_data` shows of them, in four queries."""
+    mentions = Prefetch("mentions", Mention.objects.select_related("user"))
+    return messages.select_related("author").prefetch_related("reactions", mentions)
+
+
+def history(room: Room, before: int | None = None, limit: int = PAGE_MESSAGES) -> Page:
+    """The `limit` latest messages, or the latest before the `seq` `before`; in ascending order."""
+    messages = room.messages.order_by("-seq")
+    if before is not None:
+        messages = messages.filter(seq__lt=before)
+    rows, more = _first(messages, limit)
+    return Page([message_data(message) for message in reversed(rows)], more)
+
+
+def changes_since(room: Room, since: int, limit: int = CHANGES_MESSAGES) -> Page:
+    """The messages that changed after the revision `since`, in the order of their changes."""
+    rows, more = _first(room.messages.filter(rev__gt=since).order_by("rev"), limit)
+    return Page([message_data(message) for message in rows], more)
+
+
+def _first(messages: QuerySet[Message], limit: int) -> tuple[list[Message], bool]:
+    rows = list(with_people(messages)[: limit + 1])
+    return rows[:limit], len(rows) > limit
+
+
+# Heads
+
+
+@heads("chat")
+def room_heads(topics: list[str]) -> dict[str, int]:
+    rooms = Room.objects.filter(slug__in=map(room_slug, topics)).values_list("slug", "last_rev")
+    return {room_topic(slug): last_rev for slug, last_rev in rooms}
