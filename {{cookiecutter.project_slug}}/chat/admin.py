@@ -1,0 +1,139 @@
+"""Chat in the admin: it looks at everything, and changes it through the actions only."""
+
+from collections.abc import Iterable
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.template.defaultfilters import truncatechars
+
+from chat import actions
+from chat.models import Membership, Message, Room
+from chat.validation import NAME_CHARACTERS
+from realtime.protocol import Refusal
+
+BODY_SHOWN_CHARACTERS = 80
+
+
+class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own cannot be subscripted
+    name = forms.CharField(max_length=NAME_CHARACTERS)
+
+    class Meta:
+        model = Room
+        fields = ["name", "about"]
+
+
+@admin.register(Room)
+class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = RoomForm
+    list_display = ["__str__", "slug", "kind", "member_count", "last_rev", "created_at"]
+    list_filter = ["kind", "created_at"]
+    search_fields = ["slug", "name", "about"]
+    readonly_fields = ["slug", "kind", "last_rev", "epoch", "created_by", "created_at"]
+    ordering = ["slug"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
+        rooms: QuerySet[Room] = super().get_queryset(request)
+        return rooms.annotate(members=Count("memberships"))
+
+    @admin.display(description="members", ordering="members")
+    def member_count(self, room: Room) -> int:
+        return room.members  # type: ignore[attr-defined,no-any-return]  # annotated
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, room: Room | None = None) -> bool:
+        direct = room is not None and room.is_direct
+        return not direct and super().has_change_permission(request, room)
+
+    def save_model(self, request: HttpRequest, room: Room, form: RoomForm, change: bool) -> None:
+        actions.amend_room(room, name=room.name, about=room.about)
+
+    def delete_model(self, request: HttpRequest, room: Room) -> None:
+        actions.delete_room(room)
+
+    def delete_queryset(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
+        for room in rooms:
+            actions.delete_room(room)
+
+    def get_deleted_objects(
+        self, rooms: Iterable[Room], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Count what goes with the rooms; Django's own page would name every message."""
+        rooms = list(rooms)
+        counts = {
+            "rooms": len(rooms),
+            "messages": Message.objects.filter(room__in=rooms).count(),
+        }
+        return [str(room) for room in rooms], counts, set(), []
+
+
+class LookedAt(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that come about in chat alone: here they are looked at and deleted."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, row: object = None) -> bool:
+        return False
+
+
+@admin.register(Membership)
+class MembershipAdmin(LookedAt):
+    list_display = ["user", "room", "role", "joined_at", "last_read"]
+    list_filter = ["role", "joined_at"]
+    search_fields = ["user__username", "user__display_name", "room__slug", "room__name"]
+    ordering = ["-joined_at", "-pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        memberships: QuerySet[Membership] = super().get_queryset(request)
+        return memberships.select_related("room", "user")
+
+    def has_delete_permission(
+        self, request: HttpRequest, membership: Membership | None = None
+    ) -> bool:
+        direct = membership is not None and membership.room.is_direct
+        return not direct and super().has_delete_permission(request, membership)
+
+    def delete_model(self, request: HttpRequest, membership: Membership) -> None:
+        actions.expel(membership)
+
+    def delete_queryset(self, request: HttpRequest, memberships: QuerySet[Membership]) -> None:
+        for membership in memberships:
+            try:
+                actions.expel(membership)
+            except Refusal as refusal:
+                self.message_user(request, f"{membership}: {refusal.detail}", messages.ERROR)
+
+
+@admin.register(Message)
+class MessageAdmin(LookedAt):
+    """Deleting a message here takes its words back, as in chat; its place remains."""
+
+    list_display = ["room", "seq", "author", "beginning", "created_at", "is_deleted"]
+    list_filter = ["created_at", ("deleted_at", admin.EmptyFieldListFilter)]
+    search_fields = ["body", "author__username", "room__slug"]
+    ordering = ["-pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
+        found: QuerySet[Message] = super().get_queryset(request)
+        return found.select_related("room", "author")
+
+    @admin.display(description="body")
+    def beginning(self, message: Message) -> str:
+        return truncatechars(message.body, BODY_SHOWN_CHARACTERS)
+
+    @admin.display(boolean=True, description="deleted")
+    def is_deleted(self, message: Message) -> bool:
+        return message.deleted_at is not None
+
+    def delete_model(self, request: HttpRequest, message: Message) -> None:
+        actions.erase_message(message)
+
+    def delete_queryset(self, request: HttpRequest, found: QuerySet[Message]) -> None:
+        for message in found:
+            actions.erase_message(message)

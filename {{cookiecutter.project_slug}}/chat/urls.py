@@ -1,0 +1,22 @@
+from django.urls import path
+
+from chat import views
+
+app_name = "chat"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("rooms/new/", views.create, name="create"),
+    path("rooms/<slug:slug>/", views.room, name="room"),
+    path("rooms/<slug:slug>/settings/", views.settings, name="settings"),
+    path("rooms/<slug:slug>/join/", views.join, name="join"),
+    path("rooms/<slug:slug>/leave/", views.leave, name="leave"),
+    path("rooms/<slug:slug>/invite/", views.invite, name="invite"),
+    path("rooms/<slug:slug>/accept/", views.accept, name="accept"),
+    path("rooms/<slug:slug>/decline/", views.decline, name="decline"),
+    path("rooms/<slug:slug>/<str:username>/withdraw/", views.withdraw, name="withdraw"),
+    path("rooms/<slug:slug>/<str:username>/remove/", views.remove, name="remove"),
+    path("rooms/<slug:slug>/<str:username>/role/", views.role, name="role"),
+    path("people/", views.people, name="people"),
+    path("direct/<str:username>/", views.direct, name="direct"),
+]
