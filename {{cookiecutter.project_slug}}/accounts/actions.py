@@ -21,9 +21,7 @@ def change_profile(user: User, *, display_name: str, color: str) -> User:
         raise Refusal(ErrorCode.INVALID, " ".join(error.messages)) from None
     name = tidy(display_name)
     if len(name) > DISPLAY_NAME_LENGTH:
-        raise Refusal(
-            ErrorCode.INVALID, f"A name has at most {DISPLAY_NAME_LENGTH} characters."
-        )
+        raise Refusal(ErrorCode.INVALID, f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
     user.display_name, user.color = name, color
     user.save(update_fields=["display_name", "color"])
     return user

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import actions
 from accounts.forms import ProfileForm
 from accounts.models import User
+from accounts.requests import AuthenticatedRequest
 
 
 @require_safe
@@ -20,12 +21,10 @@ def profile(request: HttpRequest, username: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def edit(request: HttpRequest) -> HttpResponse:
-    user = User.objects.get(pk=request.user.pk)
-    current = {"display_name": user.display_name, "color": user.color}
-    form = ProfileForm(request.POST or None, initial=current)
+def edit(request: AuthenticatedRequest) -> HttpResponse:
+    form = ProfileForm(request.user, request.POST or None)
     if form.is_valid():
-        actions.change_profile(user, **form.cleaned_data)
+        actions.change_profile(request.user, **form.cleaned_data)
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:edit")
     return render(request, "accounts/edit.html", {"form": form})

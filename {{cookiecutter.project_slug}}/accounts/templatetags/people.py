@@ -1,4 +1,4 @@
-"""People in templates: `{% avatar person %}`, `{% avatar person "large" %}`."""
+"""People in templates: `avatar person`, or `avatar person "large"`."""
 
 from django import template
 
@@ -8,8 +8,8 @@ register = template.Library()
 
 
 @register.inclusion_tag("accounts/avatar.html")
-def avatar(person: User | Person, size: str = "") -> dict[str, object]:
-    """The person's initials on their colour; `size` is tiny, small, or large, or left out.
+def avatar(person: User | Person, size: str = "medium") -> dict[str, object]:
+    """The person's initials on their colour; `size` is tiny, small, medium or large.
 
     It says nothing to a screen reader: the name belongs beside it, in words.
     """

@@ -2,9 +2,9 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-export function avatar(person, size = "") {
+export function avatar(person, size = "medium") {
   const svg = element("svg", { viewBox: "0 0 40 40", "aria-hidden": "true" });
-  svg.setAttribute("class", size ? `avatar avatar--${size}` : "avatar");
+  svg.setAttribute("class", `avatar avatar--${size}`);
   const text = element("text", {
     x: 20,
     y: 20,
