@@ -1,0 +1,159 @@
+"""Check every answer before a file is written: one line for each fault, and then no bake."""
+
+import json
+import keyword
+import re
+import sys
+import unicodedata
+
+# JSON of every answer is ASCII, and never holds three quotes in a row: no answer can end the literal.
+ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+
+COLUMNS = {"project_name": 80, "author_name": 80, "author_email": 80, "domain_name": 80, "description": 200}
+SLUG_CHARACTERS = 50
+CHOICES = {
+    "license": ["MIT", "BSD-3-Clause", "Apache-2.0", "AGPL-3.0-or-later", "Proprietary"],
+    "asgi_server": ["daphne", "uvicorn"],
+    "ci": ["github", "gitlab", "none"],
+}
+
+OWN_NAMES = set(
+    """
+    accounts chat conftest config deploy docs licenses manage notifications presence realtime static
+    staticfiles templates test tests
+    """.split()
+)
+# What pip installs for a bake, by import name and by package name: a project that is called like a
+# package that it needs cannot be installed.
+DEPENDENCIES = set(
+    """
+    allauth asgiref ast_serialize attr attrs autobahn automat cbor2 cffi channels channels_redis
+    click colorama constantly cryptography csp cssbeautifier daphne django django_allauth django_csp
+    django_environ django_stubs django_stubs_ext djlint editorconfig environ grimp h11 httptools
+    hyperlink idna import_linter importlinter incremental iniconfig jsbeautifier json5 jwt librt
+    markdown_it markdown_it_py mdurl msgpack msgspec mypy mypy_django_plugin mypy_extensions mypyc
+    openssl packaging pathspec pip pkg_resources pluggy psycopg psycopg_binary py pycparser pygments
+    pyjwt pyopenssl pytest pytest_asyncio pytest_django pyyaml redis regex rich ruff
+    service_identity setuptools sqlparse twisted txaio types_pyyaml typing_extensions tzdata ujson
+    uv uvicorn uvloop websockets wheel whitenoise yaml zope zope_interface
+    """.split()
+)
+# Standard modules of one Python from 3.11 on that another does not have.
+STANDARD_ELSEWHERE = set(
+    """
+    aifc annotationlib asynchat asyncore audioop cgi cgitb chunk compression concurrent crypt
+    distutils imghdr imp lib2to3 mailcap msilib nis nntplib ossaudiodev pipes smtpd sndhdr spwd
+    sunau telnetlib uu xdrlib
+    """.split()
+)
+WINDOWS_DEVICE = re.compile(r"(aux|con|nul|prn|com\d|lpt\d)")
+# Characters that turn the direction of the text after them, and so hide what it says.
+BIDIRECTIONAL = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+SLUG = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = re.compile(rf"({LABEL}\.)+(?!\d+$){LABEL}|localhost")
+MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`|~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`|~-]+)*")
+
+
+def main() -> int:
+    checks = {
+        "project_name": text_fault,
+        "project_slug": slug_fault,
+        "description": text_fault,
+        "author_name": text_fault,
+        "author_email": email_fault,
+        "domain_name": domain_fault,
+    }
+    faults = {name: check(str(ANSWERS[name])) for name, check in checks.items()}
+    for name, most in COLUMNS.items():
+        faults[name] = faults[name] or length_fault(str(ANSWERS[name]), most)
+    for name, choices in CHOICES.items():
+        faults[name] = choice_fault(ANSWERS[name], choices)
+
+    found = {name: fault for name, fault in faults.items() if fault}
+    for name, fault in found.items():
+        print(f"{name}: {shown(ANSWERS[name])} {fault}", file=sys.stderr)
+    return 1 if found else 0
+
+
+def slug_fault(slug: str) -> str | None:
+    if not SLUG.fullmatch(slug) or len(slug) > SLUG_CHARACTERS:
+        return (
+            "is not a Python name in lower case; give letters a to z, digits and underscores, a letter "
+            f"first, no underscore last, {SLUG_CHARACTERS} at most, such as my_site"
+        )
+    for names, what in (
+        (set(keyword.kwlist), "a word of the Python language"),
+        (OWN_NAMES, "a name that the project uses itself"),
+        (DEPENDENCIES, "a package that the project needs"),
+        (sys.stdlib_module_names | STANDARD_ELSEWHERE, "a module of Python's standard library"),
+    ):
+        if slug in names:
+            return f"is {what}; give another name, such as {slug}_site"
+    if WINDOWS_DEVICE.fullmatch(slug):
+        return f"cannot name a folder on Windows; give another name, such as {slug}_site"
+    return None
+
+
+def text_fault(text: str) -> str | None:
+    if not text.strip():
+        return "is empty; give some text"
+    if text != text.strip():
+        return "begins or ends with a space; leave it out"
+    if bad := {character for character in text if unusable(character)}:
+        names = ", ".join(sorted(character_name(character) for character in bad))
+        return f"has characters that cannot stand in the project's files ({names}); leave them out"
+    if mark := re.search(r"\{[#%\{]|[#%\}]\}", text):
+        return f"has {mark.group()}, which is template code; leave it out"
+    return None
+
+
+def email_fault(address: str) -> str | None:
+    mailbox, _, domain = address.rpartition("@")
+    if MAILBOX.fullmatch(mailbox) and DOMAIN.fullmatch(domain.lower()):
+        return None
+    return "is not an e-mail address; give one such as ada@example.com"
+
+
+def domain_fault(domain: str) -> str | None:
+    if DOMAIN.fullmatch(domain):
+        return None
+    return f"is not a domain name; give one such as {better_domain(domain) or 'chat.example.com'}"
+
+
+def better_domain(given: str) -> str | None:
+    """The domain that a URL, an upper-case or a non-ASCII domain most likely means."""
+    host = re.sub(r"^[a-z]+://|[:/].*$", "", given.strip().lower())
+    try:
+        host = host.encode("idna").decode()
+    except UnicodeError:
+        return None
+    return host if DOMAIN.fullmatch(host) else None
+
+
+def length_fault(text: str, most: int) -> str | None:
+    columns = sum(2 if unicodedata.east_asian_width(character) in "FW" else 1 for character in text)
+    return f"is {columns} characters wide; give {most} at most" if columns > most else None
+
+
+def choice_fault(answer: object, choices: list[str]) -> str | None:
+    return None if answer in choices else f"is not a choice; give one of {', '.join(choices)}"
+
+
+def unusable(character: str) -> bool:
+    control = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
+    return control or character in '"\\' or character in BIDIRECTIONAL
+
+
+def character_name(character: str) -> str:
+    ordinary = {'"': "double quote", "\\": "backslash", "\n": "line break", "\t": "tab"}
+    return ordinary.get(character, f"U+{ord(character):04X}")
+
+
+def shown(answer: object) -> str:
+    text = json.dumps(answer, ensure_ascii=not str(answer).isprintable())
+    return text if len(text) <= 80 else f'{text[:76]}..."'
+
+
+sys.exit(main())

@@ -1,0 +1,166 @@
+"""What every test of the template stands on: bakes, a Python that runs them, and real services.
+
+A test asks for what it needs by name:
+
+- `bake(**answers)` makes a project and returns its folder;
+- `python` is an interpreter with everything that any bake needs;
+- `manage(project, "migrate", **environment)` runs a command of a project;
+- `serve(project, **environment)` migrates, collects static files and starts a server process;
+- `redis_url`, `postgres_url` are services that the whole run shares (the database is the test's
+  own, and empty); `redis` is a server of the test's own, to stop, kill and restart;
+- `browser` is Chromium.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from shutil import copyfile, copymode
+
+import pytest
+from cookiecutter.main import cookiecutter
+from playwright.sync_api import Browser, sync_playwright
+
+from tests import environment
+from tests.programs import program
+from tests.projects import Server, run, served
+from tests.services import Postgres, Redis
+
+Bake = Callable[..., Path]
+Manage = Callable[..., str]
+Serve = Callable[..., Server]
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The template as a commit would have it: without what editors and tools leave in the tree."""
+    copy = tmp_path_factory.mktemp("template")
+    listing = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    names = subprocess.run(listing, cwd=environment.ROOT, check=True, capture_output=True).stdout
+    for name in names.decode().split("\0"):
+        source = environment.ROOT / name
+        if name and source.is_file():
+            target = copy / name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copyfile(source, target)
+            copymode(source, target)
+    return copy
+
+
+@pytest.fixture(scope="session")
+def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Cookiecutter's own settings, so that it neither reads nor writes those of who runs the tests."""
+    folder = tmp_path_factory.mktemp("cookiecutter")
+    file = folder / "config.yaml"
+    file.write_text(
+        f"cookiecutters_dir: {folder / 'templates'}\nreplay_dir: {folder / 'replay'}\n",
+        encoding="utf-8",
+    )
+    return file
+
+
+@pytest.fixture(scope="session")
+def bake(template: Path, settings: Path, tmp_path_factory: pytest.TempPathFactory) -> Bake:
+    """Make a project out of the defaults and these answers, in a new folder or `into` this one.
+
+    Answers are taken as they stand, as if they were typed; Cookiecutter alone would render them.
+    """
+
+    def bake(into: Path | None = None, **answers: str) -> Path:
+        return Path(
+            cookiecutter(
+                str(template),
+                no_input=True,
+                extra_context={name: literal(answer) for name, answer in answers.items()},
+                output_dir=str(into or tmp_path_factory.mktemp("bake")),
+                config_file=str(settings),
+            )
+        )
+
+    return bake
+
+
+@pytest.fixture(scope="session")
+def python() -> Path:
+    """An interpreter with everything that any bake needs: see tests/environment.py."""
+    return environment.build() / "python"
+
+
+@pytest.fixture(scope="session")
+def manage(python: Path) -> Manage:
+    """Run a command of a project and return what it printed; a failure raises with that text."""
+
+    def manage(project: Path, *arguments: str, **changes: str) -> str:
+        done = run([python, "manage.py", *arguments], project, **changes)
+        if done.returncode:
+            pytest.fail(f"manage.py {' '.join(arguments)} failed:\n{done.stdout}")
+        return done.stdout
+
+    return manage
+
+
+@pytest.fixture
+def serve(python: Path, manage: Manage) -> Iterator[Serve]:
+    """Start a server process of a project; it ends with the test.
+
+    Call it twice with the same DATABASE_URL and REDIS_URL for two processes of one site.
+    """
+    with ExitStack() as servers:
+        ready: set[tuple[Path, str]] = set()
+
+        def serve(project: Path, **changes: str) -> Server:
+            surroundings = served(**changes)
+            site = (project, surroundings.get("DATABASE_URL", ""))
+            if site not in ready:
+                manage(project, "migrate", **surroundings)
+                manage(project, "collectstatic", "--no-input", **surroundings)
+                ready.add(site)
+            return servers.enter_context(Server(python, project, surroundings))
+
+        yield serve
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """A Redis for the whole run. Each call of the fixture `redis` is one of a test's own."""
+    with Redis() as server:
+        yield server.url
+
+
+@pytest.fixture
+def redis() -> Iterator[Redis]:
+    """A Redis of this test's own, which it may stop, kill and restart."""
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """A PostgreSQL cluster for the whole run."""
+    with Postgres() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def postgres_url(postgres: Postgres) -> str:
+    """A new, empty database."""
+    return postgres.create_database()
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, without a window."""
+    names = ("chromium", "chromium-browser", "google-chrome", "Google Chrome")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=program(*names), args=["--no-sandbox"], headless=True
+        )
+        yield browser
+        browser.close()
+
+
+def literal(answer: str) -> str:
+    """Template code that renders to this answer, unless it is plain text already."""
+    code = any(mark in answer for mark in ("{", "#%"))
+    return f"{{{{ {json.dumps(answer, ensure_ascii=False)} }}}}" if code else answer

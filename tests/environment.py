@@ -1,0 +1,55 @@
+"""A Python with everything that any bake needs, built once and kept in .venv-bake.
+
+`python -m tests.environment` builds it where it is missing or old, and prints its `bin` folder.
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SOURCE = ROOT / "{{cookiecutter.project_slug}}"
+VENV = ROOT / ".venv-bake"
+BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
+
+
+def build() -> Path:
+    """Install what the template's own pyproject.toml lists, and return the `bin` folder.
+
+    The unbaked file is valid TOML in which conditions are comments, so it lists the packages of
+    every choice at once.
+    """
+    wanted = "\n".join([sys.version, *requirements()])
+    stamp = VENV / "installed"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        install(requirements())
+        stamp.write_text(wanted)
+    return BIN
+
+
+def requirements() -> list[str]:
+    project = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))
+    return project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+
+
+def install(packages: list[str]) -> None:
+    if uv := uv_command():
+        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV], check=True)
+        subprocess.run([*uv, "pip", "install", "--quiet", "--python", VENV, *packages], check=True)
+    else:
+        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
+        subprocess.run([BIN / "python", "-m", "pip", "install", "--quiet", *packages], check=True)
+
+
+def uv_command() -> list[str]:
+    if found := shutil.which("uv"):
+        return [found]
+    return [sys.executable, "-m", "uv"] if find_spec("uv") else []
+
+
+if __name__ == "__main__":
+    print(build())

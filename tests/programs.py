@@ -1,0 +1,28 @@
+"""Where the programs are that the tests start: on PATH, or where Debian and Homebrew put them."""
+
+import shutil
+from glob import glob
+from pathlib import Path
+
+ELSEWHERE = {
+    "initdb": ["/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin"],
+    "postgres": ["/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin"],
+    "Google Chrome": ["/Applications/Google Chrome.app/Contents/MacOS"],
+}
+
+
+def program(*names: str) -> Path:
+    """The first of these programs that this machine has.
+
+    Raises:
+        FileNotFoundError: it has none of them; the message says how to install one.
+    """
+    for name in names:
+        if found := shutil.which(name):
+            return Path(found)
+        for folder in ELSEWHERE.get(name, []):
+            if found := sorted(glob(f"{folder}/{name}")):
+                return Path(found[-1])
+    raise FileNotFoundError(
+        f"{' or '.join(names)} is not installed, and the tests need it: run tests/install-services"
+    )

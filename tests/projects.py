@@ -1,0 +1,126 @@
+"""A baked project at work: its commands, and its server in processes of their own."""
+
+import os
+import signal
+import subprocess
+import tempfile
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Self
+
+from tests.services import end, free_port, wait_for
+
+OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "DEBUG", "VIRTUAL_ENV")
+
+
+def environment(**changes: str) -> dict[str, str]:
+    """This process's environment without what would reach into a bake, plus these changes."""
+    kept = {name: value for name, value in os.environ.items() if name not in OURS}
+    return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | changes
+
+
+def served(**changes: str) -> dict[str, str]:
+    """The environment of a server that answers on this machine without TLS.
+
+    With Redis it runs as in production; without, only DEBUG allows it to.
+    """
+    defaults = {
+        "DEBUG": "false" if "REDIS_URL" in changes else "true",
+        "ALLOWED_HOSTS": "127.0.0.1,localhost",
+        "SECURE_SSL_REDIRECT": "false",
+        "WEB_CONCURRENCY": "1",
+    }
+    return environment(**(defaults | changes))
+
+
+def run(command: list[str | Path], folder: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a project, its standard output and standard error together as text."""
+    return subprocess.run(
+        command,
+        cwd=folder,
+        env=environment(**changes),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+    )
+
+
+class Server:
+    """One `manage.py serve` of a project, on a port of its own, until it is stopped or killed.
+
+    `start` returns when it answers requests. A server that was killed can start again; it
+    then has the same port.
+    """
+
+    def __init__(self, python: Path, project: Path, environment: dict[str, str]) -> None:
+        self.command = [python, "manage.py", "serve"]
+        self.project = project
+        self.environment = environment
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+        self.output = tempfile.NamedTemporaryFile(prefix="server-", suffix=".log")
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def websocket_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def log(self) -> str:
+        """All that it has written, over all its starts."""
+        return Path(self.output.name).read_text(encoding="utf-8")
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [*self.command, "--port", str(self.port)],
+            cwd=self.project,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self.output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            wait_for(self.responds, "manage.py serve", self.process)
+        except (RuntimeError, TimeoutError) as error:
+            error.add_note(self.log)
+            self.kill()
+            raise
+
+    def responds(self) -> bool:
+        """Whether it answers a request, whatever it says: it listens before it is ready."""
+        connection = HTTPConnection("127.0.0.1", self.port, timeout=1)
+        try:
+            connection.request("HEAD", "/")
+            return bool(connection.getresponse().status)
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def stop(self) -> None:
+        """Ask it to end (SIGTERM), as a deployment does, and wait until it has."""
+        end(self.process)
+        self.kill()
+
+    def kill(self) -> None:
+        """End it and its worker processes at once (SIGKILL), as a crash does."""
+        if self.process:
+            try:
+                os.killpg(self.process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.output.close()

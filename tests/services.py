@@ -1,0 +1,152 @@
+"""Redis and PostgreSQL servers of the tests' own: on free ports, in folders that go with them."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Self
+
+from tests.programs import program
+
+START_SECONDS = 30
+STOP_SECONDS = 15
+
+
+class Redis:
+    """A redis-server that can be stopped, killed and started again on the same port.
+
+    It keeps nothing on disk: a restart forgets everything, as an unsaved Redis does.
+    """
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        self.process = subprocess.Popen(
+            [program("redis-server"), *options], stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir()
+        )
+        wait_for(lambda: answers(self.port), "redis-server", self.process)
+
+    def stop(self) -> None:
+        end(self.process)
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Postgres:
+    """A PostgreSQL cluster in a temporary folder. PostgreSQL refuses to run as root; as root, this
+    runs it as the user nobody."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        # Not pytest's own temporary folder: another user has to reach this one.
+        self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self.user = "nobody" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
+        self.process: subprocess.Popen[bytes] | None = None
+        self.numbers = count(1)
+
+    def start(self) -> None:
+        if self.user:
+            shutil.chown(self.folder, self.user)
+        data = self.folder / "data"
+        if not data.exists():
+            self.run("initdb", "--auth=trust", "--username=postgres", "--no-sync", "-E", "UTF8", "-D", str(data))
+        # Nobody pulls this machine's plug in a test: without fsync a commit costs a tenth.
+        options = ["fsync=off", "synchronous_commit=off", "listen_addresses=127.0.0.1"]
+        options += [f"unix_socket_directories={self.folder}", "max_connections=200"]
+        self.process = subprocess.Popen(
+            [program("postgres"), "-D", data, "-p", str(self.port), *[f"-c{option}" for option in options]],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            user=self.user,
+            cwd=self.folder,
+        )
+        wait_for(lambda: answers(self.port), "postgres", self.process)
+        wait_for(lambda: self.sql("SELECT 1") == 0, "postgres", self.process)
+
+    def create_database(self) -> str:
+        """The URL of a new, empty database."""
+        name = f"site_{next(self.numbers)}"
+        if self.sql(f"CREATE DATABASE {name}"):
+            raise RuntimeError(f"PostgreSQL did not make the database {name}")
+        return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
+
+    def sql(self, statement: str) -> int:
+        command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-qc", statement]
+        return subprocess.run(command, capture_output=True).returncode
+
+    def run(self, name: str, *arguments: str) -> None:
+        subprocess.run(
+            [program(name), *arguments], check=True, user=self.user, cwd=self.folder, stdout=subprocess.DEVNULL
+        )
+
+    def stop(self) -> None:
+        end(self.process, interrupt=True)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def wait_for(
+    condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes] | None = None
+) -> None:
+    """Return once the condition holds; raise when it does not within START_SECONDS, or when the
+    process that was to bring it about has ended."""
+    deadline = time.monotonic() + START_SECONDS
+    while not condition():
+        if process and process.poll() is not None:
+            raise RuntimeError(f"{what} ended at once, with exit status {process.returncode}")
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what} was not ready after {START_SECONDS} s")
+        time.sleep(0.02)
+
+
+def end(process: subprocess.Popen[bytes] | None, *, interrupt: bool = False) -> None:
+    if not process or process.poll() is not None:
+        return
+    # To PostgreSQL, SIGTERM means "when the last client has gone", and SIGINT means now.
+    process.send_signal(signal.SIGINT if interrupt else signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,0 +1,330 @@
+"""Every answer is checked: a good one works, however unusual; a wrong one is refused in words."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cookiecutter.exceptions import FailedHookException
+from jinja2.exceptions import UndefinedError
+
+from tests import environment
+from tests.conftest import Bake
+from tests.projects import run
+
+
+def constant(file: Path, name: str) -> Any:
+    """The value that a module gives to a name, read without running it."""
+    for node in ast.parse(file.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == name:
+            return evaluated(node.value)
+    raise LookupError(f"{file} gives no value to {name}")
+
+
+def evaluated(node: ast.expr) -> Any:
+    match node:
+        case ast.Call(func=ast.Name(id="set"), args=[ast.Call(func=ast.Attribute(value=words))]):
+            return set(ast.literal_eval(words).split())
+        case _:
+            return ast.literal_eval(node)
+
+
+def pre_gen(name: str) -> Any:
+    return constant(environment.ROOT / "hooks/pre_gen_project.py", name)
+
+
+REFUSED = [
+    # project_name: text that can stand everywhere it is used
+    ("project_name", "", "is empty"),
+    ("project_name", "   ", "is empty"),
+    ("project_name", " Parlour", "begins or ends with a space"),
+    ("project_name", 'The "Parlour"', "double quote"),
+    ("project_name", "Par\\lour", "backslash"),
+    ("project_name", "Par\nlour", "line break"),
+    ("project_name", "Par\tlour", "tab"),
+    ("project_name", "Par\x00lour", "U+0000"),
+    ("project_name", "Par\x1blour", "U+001B"),
+    ("project_name", "Par\x85lour", "U+0085"),
+    ("project_name", "Par\u2028lour", "U+2028"),
+    ("project_name", "Par\u202elour", "U+202E"),
+    ("project_name", "Par\udcfflour", "U+DCFF"),
+    ("project_name", "P" * 81, "is 81 characters wide; give 80 at most"),
+    ("project_name", "談" * 41, "is 82 characters wide"),
+    ("description", 'Chat for "us"', "double quote"),
+    ("description", "One line\nand another", "line break"),
+    ("description", "", "is empty"),
+    ("description", "long " * 41 + "end", "give 200 at most"),
+    ("author_name", "Ada \\ Co", "backslash"),
+    ("author_name", "", "is empty"),
+    # author_email
+    ("author_email", "", "such as ada@example.com"),
+    ("author_email", "ada", "is not an e-mail address"),
+    ("author_email", "ada@", "is not an e-mail address"),
+    ("author_email", "@example.com", "is not an e-mail address"),
+    ("author_email", "ada@example", "is not an e-mail address"),
+    ("author_email", "ada lovelace@example.com", "is not an e-mail address"),
+    ("author_email", "Ada <ada@example.com>", "is not an e-mail address"),
+    ("author_email", "ada@example.com\n", "is not an e-mail address"),
+    ("author_email", "ada..lovelace@example.com", "is not an e-mail address"),
+    ("author_email", '"ada"@example.com', "is not an e-mail address"),
+    ("author_email", "ada@" + "a" * 70 + ".example.com", "is not an e-mail address"),
+    ("author_email", "ada@" + "a" * 60 + "." + "b" * 20 + ".com", "give 80 at most"),
+    # domain_name: each fault says what was most likely meant
+    ("domain_name", "", "such as chat.example.com"),
+    ("domain_name", "example", "such as chat.example.com"),
+    ("domain_name", "https://parlour.org/", "such as parlour.org"),
+    ("domain_name", "parlour.org:8000", "such as parlour.org"),
+    ("domain_name", "Parlour.org", "such as parlour.org"),
+    ("domain_name", "bücher.example", "such as xn--bcher-kva.example"),
+    ("domain_name", "-parlour.org", "is not a domain name"),
+    ("domain_name", "parlour..org", "is not a domain name"),
+    ("domain_name", "par_lour.org", "is not a domain name"),
+    ("domain_name", "192.168.0.1", "is not a domain name"),
+    ("domain_name", "parlour.org\n", "is not a domain name"),
+    ("domain_name", ".".join(["parlour"] * 12), "give 80 at most"),
+    # project_slug: a name that Python can import and that nothing else has
+    ("project_slug", "Parlour", "is not a Python name in lower case"),
+    ("project_slug", "my-site", "is not a Python name in lower case"),
+    ("project_slug", "my site", "is not a Python name in lower case"),
+    ("project_slug", "3d_chat", "is not a Python name in lower case"),
+    ("project_slug", "_site", "is not a Python name in lower case"),
+    ("project_slug", "site_", "is not a Python name in lower case"),
+    ("project_slug", "plauderé", "is not a Python name in lower case"),
+    ("project_slug", "site\n", "is not a Python name in lower case"),
+    ("project_slug", ".git", "is not a Python name in lower case"),
+    ("project_slug", "class", "is a word of the Python language; give another name, such as class_site"),
+    ("project_slug", "import", "is a word of the Python language"),
+    ("project_slug", "json", "is a module of Python's standard library"),
+    ("project_slug", "asyncio", "is a module of Python's standard library"),
+    ("project_slug", "distutils", "is a module of Python's standard library"),
+    ("project_slug", "compression", "is a module of Python's standard library"),
+    ("project_slug", "django", "is a package that the project needs"),
+    ("project_slug", "django_allauth", "is a package that the project needs"),
+    ("project_slug", "channels", "is a package that the project needs"),
+    ("project_slug", "pytest", "is a package that the project needs"),
+    ("project_slug", "config", "is a name that the project uses itself"),
+    ("project_slug", "chat", "is a name that the project uses itself"),
+    ("project_slug", "realtime", "is a name that the project uses itself"),
+    ("project_slug", "tests", "is a name that the project uses itself"),
+    ("project_slug", "aux", "cannot name a folder on Windows"),
+    ("project_slug", "com1", "cannot name a folder on Windows"),
+]
+
+GOOD = [
+    ("project_name", "Café Olé & Söhne"),
+    ("project_name", "L'Étoile du Nord"),
+    ("project_name", "Tom & Jerry's <chat> #1 100%"),
+    ("project_name", "談話室"),
+    ("project_name", "صالون"),
+    ("project_name", "Parlour 👩‍💻"),
+    ("project_name", "It’s “quoted” – nicely…"),
+    ("project_name", "#% if only"),
+    ("project_name", "$HOME `ls` ;"),
+    ("project_name", "P" * 80),
+    ("description", "Für alle, die reden: l'été & <more> 100%, #hash, $money, {brace} 'quote'."),
+    ("author_name", "Zoë O'Brien-Müller & Co."),
+    ("author_email", "o'brien+chat@sub.example.co.uk"),
+    ("author_email", "a" * 60 + "@a-domain.example"),
+    ("domain_name", "localhost"),
+    ("domain_name", "a.b.c.d.example.museum"),
+    ("domain_name", "xn--bcher-kva.example"),
+    ("project_slug", "x"),
+    ("project_slug", "match"),
+    ("project_slug", "chat2"),
+    ("project_slug", "s" * 50),
+]
+
+
+@pytest.mark.parametrize(("prompt", "answer", "said"), REFUSED)
+def test_a_wrong_answer_is_refused_in_one_line(
+    bake: Bake,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    prompt: str,
+    answer: str,
+    said: str,
+) -> None:
+    with pytest.raises(FailedHookException):
+        bake(into=tmp_path, **{"project_slug": "refused", prompt: answer})
+
+    [line] = faults(capfd)
+    assert line.startswith(f"{prompt}: ")
+    assert shown(answer) in line
+    assert said in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("code", ["{{ 7 * 7 }}", "{% raw %}", "{# note #}", "a }} b", "{{"])
+@pytest.mark.parametrize("prompt", ["project_name", "description", "author_name"])
+def test_template_code_is_refused(
+    bake: Bake, tmp_path: Path, capfd: pytest.CaptureFixture[str], prompt: str, code: str
+) -> None:
+    with pytest.raises(FailedHookException):
+        bake(into=tmp_path, **{"project_slug": "refused", prompt: code})
+
+    [line] = faults(capfd)
+    assert line.startswith(f'{prompt}: "{code}" has ')
+    assert "template code" in line
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("slug", ["", ".", "..", "a/b", "../elsewhere", "/x/y", "a\\b", "c:site", "s" * 51])
+def test_a_slug_that_is_not_one_folder_is_refused_before_a_folder_is_made(
+    bake: Bake, tmp_path: Path, slug: str
+) -> None:
+    (tmp_path / "into").mkdir()
+    with pytest.raises(UndefinedError) as refused:
+        bake(into=tmp_path / "into", project_slug=slug)
+
+    said = str(refused.value).replace("\\\\", "\\")
+    assert f'project_slug: "{slug}" is not the name of one new folder' in said
+    assert [path.name for path in tmp_path.rglob("*")] == ["into"]
+
+
+def test_every_fault_has_its_line(
+    bake: Bake, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    wrong = {
+        "project_name": "",
+        "project_slug": "class",
+        "description": "a\nb",
+        "author_name": '"',
+        "author_email": "ada",
+        "domain_name": "https://example.com",
+    }
+    with pytest.raises(FailedHookException):
+        bake(into=tmp_path, **wrong)
+
+    assert [line.split(":")[0] for line in faults(capfd)] == list(wrong)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(("prompt", "choices"), pre_gen("CHOICES").items())
+def test_an_answer_that_is_not_a_choice_is_refused(
+    template: Path, tmp_path: Path, prompt: str, choices: list[str]
+) -> None:
+    answers = {**defaults(template), prompt: "something else"}
+    refused = run_hook(template, answers, tmp_path)
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        f'{prompt}: "something else" is not a choice; give one of {", ".join(choices)}\n'
+    )
+
+
+def test_the_choices_that_are_checked_are_those_that_are_offered(template: Path) -> None:
+    offered = {
+        name: choices for name, choices in questions(template).items() if isinstance(choices, list)
+    }
+    assert pre_gen("CHOICES") == {
+        name: choices for name, choices in offered.items() if not name.startswith("_")
+    }
+
+
+def test_every_prompt_is_a_sentence_and_every_choice_has_a_label(template: Path) -> None:
+    asked = questions(template)
+    sentences = asked["__prompts__"]
+    for name, default in asked.items():
+        if name.startswith("_"):
+            continue
+        if isinstance(default, list):
+            assert set(sentences[name]) == {"__prompt__", *default}
+        else:
+            assert len(sentences[name].split()) > 3
+
+
+def test_no_package_that_a_bake_asks_for_is_free_as_a_slug(python: Path) -> None:
+    asked = [re.split(r"[^\w.-]", line)[0] for line in environment.requirements()]
+    code = (
+        "import json, sys\n"
+        "from importlib.metadata import packages_distributions\n"
+        "found = packages_distributions().items()\n"
+        "print(json.dumps([name for name, owners in found if set(owners) & set(sys.argv[1:])]))"
+    )
+    listed = subprocess.run([python, "-c", code, *asked], check=True, capture_output=True, text=True)
+    names = {name.replace("-", "_").lower() for name in [*asked, *json.loads(listed.stdout)]}
+
+    possible = {name for name in names if re.fullmatch("[a-z][a-z0-9_]*", name)}
+    assert possible - pre_gen("DEPENDENCIES") == set()
+
+
+def test_no_module_or_folder_of_a_bake_is_free_as_a_slug(bake: Bake) -> None:
+    modules = {path.stem for path in bake().iterdir() if path.is_dir() or path.suffix == ".py"}
+    assert {name for name in modules if name.isidentifier()} - pre_gen("OWN_NAMES") == set()
+
+
+@pytest.mark.parametrize(("prompt", "answer"), GOOD)
+def test_an_unusual_answer_works_wherever_it_is_used(
+    bake: Bake, python: Path, prompt: str, answer: str
+) -> None:
+    project = bake(**{prompt: answer})
+
+    described = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    used = {
+        "project_name": constant(project / "config/settings.py", "SITE_NAME"),
+        "project_slug": described["name"],
+        "description": described["description"],
+        "author_name": constant(project / "config/settings.py", "OWNER_NAME"),
+        "author_email": constant(project / "config/settings.py", "OWNER_EMAIL"),
+        "domain_name": constant(project / "config/settings.py", "DOMAIN_NAME"),
+    }
+    assert used[prompt] == answer
+    ruff = python.with_name("ruff")
+    for check in (["check"], ["format", "--check"]):
+        done = run([ruff, *check, "--no-cache", "config"], project)
+        assert done.returncode == 0, done.stdout
+
+
+def test_pressing_enter_takes_every_default(template: Path, settings: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "cookiecutter", template, "-o", tmp_path, "--config-file", settings]
+    asked = subprocess.run(
+        command, input="\n" * 20, check=True, capture_output=True, text=True, encoding="utf-8"
+    )
+
+    sentences = questions(template)["__prompts__"]
+    for sentence in sentences.values():
+        words = sentence if isinstance(sentence, str) else sentence["__prompt__"]
+        assert words in " ".join(asked.stdout.split())
+    assert (tmp_path / "parlour" / "manage.py").exists()
+
+
+def faults(capfd: pytest.CaptureFixture[str]) -> list[str]:
+    """The lines that the hook wrote; Cookiecutter's own report of the failed hook goes elsewhere."""
+    return capfd.readouterr().err.splitlines()
+
+
+def shown(answer: str) -> str:
+    return json.dumps(answer, ensure_ascii=not answer.isprintable())[:70].rstrip('"')
+
+
+def questions(template: Path) -> dict[str, Any]:
+    return json.loads((template / "cookiecutter.json").read_text(encoding="utf-8"))
+
+
+def defaults(template: Path) -> dict[str, Any]:
+    """The answers of someone who presses Enter at every prompt."""
+    first = {
+        name: answer[0] if isinstance(answer, list) else answer
+        for name, answer in questions(template).items()
+    }
+    return {**first, "project_slug": "parlour"}
+
+
+def run_hook(
+    template: Path, answers: dict[str, Any], folder: Path
+) -> subprocess.CompletedProcess[str]:
+    """Run the checks on answers that Cookiecutter's own prompts would not let through, but that a
+    replayed file of answers can hold."""
+    code = (template / "hooks/pre_gen_project.py").read_text(encoding="utf-8")
+    code = code.replace("{{ cookiecutter | tojson }}", json.dumps(answers))
+    return subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, text=True)
+
+
+def assigned(project: Path, name: str) -> object:
+    """The value that the settings give to a name, read without running them."""
+    return constant(project / "config/settings.py", name)
