@@ -1,4 +1,4 @@
-"""How `{{ form }}` looks everywhere: templates/forms/."""
+"""How every form looks: the templates in templates/forms/."""
 
 from django.forms.renderers import TemplatesSetting
 

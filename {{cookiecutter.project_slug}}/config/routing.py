@@ -1,8 +1,8 @@
 """Every WebSocket route."""
 
-from chat.consumers import ChatConsumer, InboxConsumer
 from django.urls import path
 
+from chat.consumers import ChatConsumer, InboxConsumer
 from realtime.multiplex import multiplexer
 from realtime.routing import websocket_routes
 

@@ -44,6 +44,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # https://docs.djangoproject.com/en/5.2/ref/applications/
 
 INSTALLED_APPS = [
+    "realtime",  # first, for its runserver
     "daphne",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -56,7 +57,6 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
-    "realtime",
     "accounts",
     "chat",
     "notifications",
@@ -247,4 +247,9 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {
+        "uvicorn.error": {"level": "WARNING"},  # three lines a socket otherwise
+        "daphne.server": {"level": "WARNING"},
+        "daphne.http_protocol": {"level": "WARNING"},
+    },
 }

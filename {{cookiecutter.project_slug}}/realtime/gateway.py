@@ -106,8 +106,8 @@ class Connection:
             logger.exception("A consumer failed on %s", scope["path"])
             self.socket.close(CloseCode.FAILURE, "The server failed.")
         finally:
-            self._process.remove(self)
             await self.socket.finish()
+            self._process.remove(self)
 
     def accept(self) -> None:
         """Nothing: the gateway accepted the socket before it asked who comes."""

@@ -175,7 +175,7 @@ class Hub:
                 local.joined.clear()
             await asyncio.sleep(
                 random.uniform(0.1, min(RETRY_SECONDS, 0.2 * 2 ** min(self._failures, 8)))
-            )  # noqa: S311
+            )
 
     async def _take_part(self) -> None:
         async with asyncio.timeout(LAYER_SECONDS):

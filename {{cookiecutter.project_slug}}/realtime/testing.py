@@ -14,6 +14,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.test import Client as Browser
 
 from realtime.database import in_database
+from realtime.gateway import Application
 from realtime.process import running_process, stop_process
 from realtime.protocol import PROTOCOL
 
@@ -74,9 +75,10 @@ async def connect(
     *,
     subprotocols: list[str] | None = None,
     origin: str | None = "http://testserver",
+    application: Application | None = None,
     **query: str | int,
 ) -> AsyncIterator[Client]:
-    """A client of `path`, signed in as `user` by a session cookie."""
+    """A client of `path` of the project's application, signed in as `user` by a session cookie."""
     headers = [(b"host", b"testserver")]
     if origin is not None:
         headers.append((b"origin", origin.encode()))
@@ -84,7 +86,7 @@ async def connect(
         session = await in_database(session_key_of, user)
         headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={session}".encode()))
     communicator = WebsocketCommunicator(
-        get_default_application(),
+        application or get_default_application(),
         f"{path}?{urlencode(query)}",
         headers,
         [PROTOCOL] if subprotocols is None else subprotocols,

@@ -57,7 +57,9 @@ export class Outbox extends EventTarget {
 
   /** Lets go of an entry: it is in the room, or its author gave it up. */
   settle(clientId) {
-    if (this.#store.remove(clientId)) this.#changed();
+    if (!this.#store.get(clientId)) return;
+    this.#store.remove(clientId);
+    this.#changed();
   }
 
   /** The room can be written to. */
@@ -91,7 +93,7 @@ export class Outbox extends EventTarget {
         this.#backoff.reset();
         this.settle(entry.client_id);
       } catch (error) {
-        if (!this.#isFinal(entry, error)) return error.retry_after ?? this.#backoff.next();
+        if (!this.#open || !this.#isFinal(entry, error)) return error.retry_after ?? this.#backoff.next();
         this.#fail(entry, error);
       }
     }

@@ -37,6 +37,11 @@ export class Topic extends EventTarget {
     if (this.#socket.isOpen && this.state !== "joining" && this.state !== "joined") this.#enter();
   }
 
+  /** Joins once more although nothing was lost: for a topic whose welcome has changed. */
+  rejoin() {
+    if (this.state === "joined") this.#enter();
+  }
+
   leave() {
     this.#wanted = false;
     this.#become("left");
@@ -84,7 +89,7 @@ export class Topic extends EventTarget {
       await this.request("join", this.#cursor.position ?? {});
     } catch (error) {
       if (error.code === "lost" || !this.#wanted) return;
-      if (FINAL.has(error.code)) this.#become("refused", error.code);
+      if (FINAL.has(error.code)) this.#become("refused", error.code.replace("_", "-"));
       else this.#enterLater(error.retry_after);
     }
   }

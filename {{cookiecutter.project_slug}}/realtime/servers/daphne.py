@@ -1,0 +1,125 @@
+"""The project on daphne."""
+
+import asyncio
+import socket
+from typing import Any
+
+from daphne.server import Server as DaphneServer
+from daphne.ws_protocol import WebSocketProtocol
+from twisted.internet import reactor
+from twisted.internet.defer import Deferred
+
+from realtime.auth import Scope
+from realtime.conf import limits
+from realtime.gateway import Application
+from realtime.process import running_process
+from realtime.socket import Message
+
+WAITING_MESSAGES = 32
+RESUME_SECONDS = 0.02
+
+
+def run(application: Application, listener: socket.socket) -> None:
+    """Serve on `listener` until SIGTERM or SIGINT, then drain and return."""
+    bounds = limits()
+    Server(
+        application,
+        endpoints=[f"fd:fileno={listener.fileno()}"],
+        websocket_max_message_size=bounds.frame_bytes,
+        websocket_max_frame_size=bounds.frame_bytes,
+        websocket_handshake_timeout=bounds.handshake_seconds,
+        websocket_timeout=-1,
+        server_name="",
+    ).run()
+
+
+class Server(DaphneServer):
+    """Lends its transports to the engine, reads no faster than it answers, and drains."""
+
+    def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
+        if scope["type"] != "websocket":
+            return super().create_application(protocol, scope)
+        scope["realtime.transport"] = Transport(protocol)
+        protocol.failByDrop = False  # a frame that is too big is answered with 1009, not dropped
+        queue = super().create_application(protocol, scope)
+        return queue if queue is None else Inbox(queue, protocol.transport)
+
+    async def handle_reply(self, protocol: Any, message: Message) -> None:  # Any: untyped in daphne
+        if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
+            # daphne leaves the reason out, and autobahn's `sendClose` refuses most codes below 3000
+            protocol.sendCloseFrame(message["code"], message["reason"].encode())
+        else:
+            await super().handle_reply(protocol, message)
+
+    def kill_all_applications(self) -> Deferred[None]:
+        """Called when the reactor is about to stop, and waited for."""
+        return Deferred.fromFuture(asyncio.ensure_future(self._drain()))
+
+    async def _drain(self) -> None:
+        for listening in self.listeners:
+            listening.addCallback(lambda port: port.stopListening())
+        process = running_process()
+        if process is not None:
+            await process.drain()
+        for protocol in list(self.connections):
+            if isinstance(protocol, WebSocketProtocol):
+                await protocol.is_closed.asFuture(asyncio.get_running_loop())
+        await super().kill_all_applications().asFuture(asyncio.get_running_loop())
+
+
+class Transport:
+    """A Twisted TCP transport in the terms of asyncio's.
+
+    Twisted asks the reactor to watch a socket before it writes to it; here what the kernel takes
+    at once is given to it at once, and only the rest goes through Twisted's buffer.
+    """
+
+    __slots__ = ("_protocol", "_tcp")
+
+    def __init__(self, protocol: Any) -> None:  # Any: untyped in daphne
+        self._protocol = protocol
+        self._tcp = protocol.transport
+
+    def write(self, data: bytes) -> None:
+        tcp = self._tcp
+        if self.get_write_buffer_size() == 0:
+            taken = tcp.writeSomeData(data)
+            if taken == len(data):
+                return
+            if isinstance(taken, int) and taken > 0:
+                data = data[taken:]
+        tcp.write(data)
+
+    def get_write_buffer_size(self) -> int:
+        waiting: int = len(self._tcp.dataBuffer) - self._tcp.offset + self._tcp._tempDataLen
+        return waiting
+
+    def is_closing(self) -> bool:
+        return bool(self._protocol.state != self._protocol.STATE_OPEN)
+
+    def abort(self) -> None:
+        self._tcp.abortConnection()
+
+
+class Inbox:
+    """What daphne puts a socket's messages into; it stops reading while too many wait."""
+
+    def __init__(self, queue: "asyncio.Queue[Message]", tcp: Any) -> None:  # Any: untyped
+        self._queue = queue
+        self._tcp = tcp
+        self._paused = False
+
+    def put_nowait(self, message: Message) -> None:
+        self._queue.put_nowait(message)
+        if self._queue.qsize() >= WAITING_MESSAGES and not self._paused:
+            self._paused = True
+            self._tcp.pauseProducing()
+            self._resume_when_read()
+
+    def _resume_when_read(self) -> None:
+        if self._queue.qsize() < WAITING_MESSAGES:
+            self._paused = False
+            if self._tcp.connected:
+                self._tcp.resumeProducing()
+        else:
+            reactor.callLater(RESUME_SECONDS, self._resume_when_read)  # type: ignore[attr-defined]

@@ -1,0 +1,71 @@
+"""A consumer to test the engine with, and an application that routes to it."""
+
+import asyncio
+from contextlib import AbstractAsyncContextManager
+from functools import partial
+from typing import Annotated
+
+from django.urls import path
+from msgspec import Meta, Struct
+
+from realtime.consumers import Consumer, command
+from realtime.multiplex import multiplexer
+from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
+from realtime.publishing import publish
+from realtime.routing import websocket_routes
+from realtime.testing import Client, connect
+
+
+class Say(Struct, forbid_unknown_fields=True):
+    text: Annotated[str, Meta(max_length=100)]
+
+
+class Nothing(Struct, forbid_unknown_fields=True):
+    pass
+
+
+class EchoConsumer(Consumer):
+    """Answers what it is told, and publishes it to its topic."""
+
+    left: list[str] = []
+
+    async def join(self) -> None:
+        name = self.kwargs["slug"]
+        self.topic = f"echo:{name}"
+        if name == "closed":
+            raise Closing(CloseCode.FORBIDDEN, "Nobody may be here.")
+        if name == "refused":
+            raise Refusal(ErrorCode.NOT_FOUND, "Nothing is here.")
+        if name == "broken":
+            raise RuntimeError("a bug")
+        await self.subscribe(self.topic)
+        if name == "busy":
+            publish(self.topic, "early", {})
+            await asyncio.sleep(0.05)
+        self.welcome({"query": self.query}, rev=1)
+
+    async def leave(self) -> None:
+        self.left.append(self.topic)
+
+    @command("say")
+    async def say(self, data: Say) -> dict[str, str]:
+        publish(self.topic, "said", {"text": data.text})
+        return {"text": data.text}
+
+    @command("refuse")
+    async def refuse(self, data: Nothing) -> None:
+        raise Refusal(ErrorCode.CONFLICT, "Not now.", retry_after=0.5)
+
+    @command("fail")
+    async def fail(self, data: Nothing) -> None:
+        raise RuntimeError("a bug")
+
+
+application = websocket_routes(
+    path("ws/", multiplexer),
+    path("ws/echo/<slug:slug>/", EchoConsumer.as_asgi()),
+)
+
+connect_echo: partial[AbstractAsyncContextManager[Client]] = partial(
+    connect, application=application
+)

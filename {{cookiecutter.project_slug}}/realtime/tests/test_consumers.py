@@ -1,0 +1,52 @@
+"""Joining, commands, events, leaving."""
+
+import pytest
+
+from accounts.models import User
+from realtime.protocol import CloseCode
+from realtime.publishing import dismiss, publish
+from realtime.tests.echo import EchoConsumer, connect_echo
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_a_command_is_answered_and_its_event_reaches_everyone(ada: User, bob: User) -> None:
+    async with connect_echo("/ws/echo/a/", ada) as one, connect_echo("/ws/echo/a/", bob) as two:
+        await two.expect("welcome")
+        reply = await one.send("say", {"text": "hello"})
+        assert reply == {"topic": "echo:a", "type": "ok", "data": {"text": "hello"}, "id": "1"}
+        for client in (one, two):
+            event = await client.expect("said")
+            assert event == {"topic": "echo:a", "type": "said", "data": {"text": "hello"}}
+
+
+async def test_what_is_published_while_joining_comes_after_the_welcome(ada: User) -> None:
+    async with connect_echo("/ws/echo/busy/", ada) as client:
+        assert [(await client.receive())["type"] for _ in range(2)] == ["welcome", "early"]
+
+
+async def test_events_arrive_in_the_order_of_publishing(ada: User) -> None:
+    async with connect_echo("/ws/echo/a/", ada) as client:
+        await client.expect("welcome")
+        for number in range(200):
+            publish("echo:a", "tick", {"number": number})
+        seen = [(await client.expect("tick"))["data"]["number"] for _ in range(200)]
+    assert seen == list(range(200))
+
+
+async def test_leaving_runs_once_however_the_consumer_ends(ada: User) -> None:
+    EchoConsumer.left.clear()
+    async with connect_echo("/ws/echo/a/", ada) as client:
+        await client.expect("welcome")
+    async with connect_echo("/ws/echo/broken/", ada) as client:
+        await client.closed()
+    assert EchoConsumer.left == ["echo:a", "echo:broken"]
+
+
+async def test_a_dismissed_person_is_closed_and_others_stay(ada: User, bob: User) -> None:
+    async with connect_echo("/ws/echo/a/", ada) as one, connect_echo("/ws/echo/a/", bob) as two:
+        await one.expect("welcome")
+        await two.expect("welcome")
+        dismiss("echo:a", bob.pk, CloseCode.FORBIDDEN, "Removed.")
+        assert await two.closed() == 4403
+        assert (await one.send("say", {"text": "a"}))["type"] == "ok"

@@ -1,0 +1,94 @@
+"""One socket, many topics."""
+
+import pytest
+from pytest_django import Settings
+
+from accounts.models import User
+from realtime.protocol import CloseCode
+from realtime.publishing import dismiss, publish
+from realtime.tests.echo import EchoConsumer, connect_echo
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def test_each_joined_topic_is_answered_by_its_own_consumer(ada: User) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        for topic in ("echo:a", "echo:b"):
+            assert (await client.send("join", {"since": 4}, topic))["type"] == "ok"
+            welcome = await client.expect("welcome")
+            assert (welcome["topic"], welcome["data"]["query"]) == (topic, {"since": "4"})
+        reply = await client.send("say", {"text": "hi"}, "echo:b")
+        assert (reply["type"], reply["topic"]) == ("ok", "echo:b")
+        assert (await client.expect("said"))["topic"] == "echo:b"
+
+
+@pytest.mark.parametrize(
+    ("topic", "code"),
+    [
+        ("echo:closed", "forbidden"),
+        ("echo:refused", "not_found"),
+        ("echo:broken", "internal"),
+        ("nowhere", "not_found"),
+        ("", "not_found"),
+        ("echo:../a", "not_found"),
+        ("echo", "not_found"),
+    ],
+)
+async def test_a_refused_join_leaves_the_other_topics_untouched(
+    ada: User, topic: str, code: str
+) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:a")
+        assert (await client.send("join", {}, topic))["data"]["code"] == code
+        assert (await client.send("say", {"text": "a"}, "echo:a"))["type"] == "ok"
+
+
+async def test_a_frame_for_a_topic_not_joined_is_refused(ada: User) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        assert (await client.send("say", {"text": "a"}, "echo:a"))["data"]["code"] == "not_found"
+        assert (await client.send("say", {"text": "a"}))["data"]["code"] == "invalid"
+        assert (await client.send("join", {"since": [1]}, "echo:a"))["data"]["code"] == "invalid"
+
+
+async def test_a_topic_that_was_left_is_heard_no_longer(ada: User) -> None:
+    EchoConsumer.left.clear()
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:a")
+        await client.send("join", {}, "echo:b")
+        assert (await client.send("leave", {}, "echo:a"))["type"] == "ok"
+        assert EchoConsumer.left == ["echo:a"]
+        publish("echo:a", "unheard", {})
+        publish("echo:b", "heard", {})
+        await client.expect("heard")
+        assert all(frame["type"] != "unheard" for frame in client.skipped)
+
+
+async def test_joining_again_begins_anew(ada: User) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        for since in (1, 2):
+            assert (await client.send("join", {"since": since}, "echo:a"))["type"] == "ok"
+            assert (await client.expect("welcome"))["data"]["query"] == {"since": str(since)}
+        publish("echo:a", "once", {})
+        publish("echo:a", "last", {})
+        await client.expect("last")
+        assert [frame["type"] for frame in client.skipped].count("once") == 1
+
+
+async def test_a_dismissal_ends_one_topic_and_keeps_the_socket(ada: User) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:a")
+        await client.send("join", {}, "echo:b")
+        dismiss("echo:a", ada.pk, CloseCode.FORBIDDEN, "Removed.")
+        left = await client.expect("left")
+        assert (left["topic"], left["data"]["code"]) == ("echo:a", 4403)
+        assert (await client.send("say", {"text": "a"}, "echo:b"))["type"] == "ok"
+        assert (await client.send("say", {"text": "a"}, "echo:a"))["data"]["code"] == "not_found"
+
+
+async def test_one_topic_more_than_a_socket_may_join_is_refused(
+    ada: User, settings: Settings
+) -> None:
+    settings.REALTIME = {"TOPICS_PER_SOCKET": 1}
+    async with connect_echo("/ws/", ada) as client:
+        assert (await client.send("join", {}, "echo:a"))["type"] == "ok"
+        assert (await client.send("join", {}, "echo:b"))["data"]["code"] == "too_large"
