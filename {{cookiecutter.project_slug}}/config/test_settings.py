@@ -1,6 +1,8 @@
 """The settings under test: the project's own, with what a test machine lacks filled in."""
 
 import os
+import tempfile
+from pathlib import Path
 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
@@ -19,3 +21,8 @@ WHITENOISE_AUTOREFRESH = True  # no collected files to look for
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = False
 CSRF_COOKIE_SECURE = False
+
+if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
+    # A file, as in production: the engine's threads have connections of their own to it.
+    DATABASE["TEST"] = {"NAME": Path(tempfile.gettempdir()) / f"test-{os.getpid()}.sqlite3"}
+    DATABASE["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
