@@ -121,6 +121,9 @@ class Process:
 
     async def _control(self, message: LayerMessage) -> None:
         match message["type"]:
+            case "realtime.events":
+                for audience, text in message["events"]:
+                    self.hub.deliver(audience, text)
             case "realtime.dismiss":
                 for subscriber in self.hub.subscribers(message["audience"]):
                     if subscriber.user_id == message["user_id"]:

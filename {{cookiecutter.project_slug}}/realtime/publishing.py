@@ -5,7 +5,9 @@ Each waits for the commit of an open transaction, and does nothing if that is ro
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from functools import partial
+from typing import NamedTuple
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -16,6 +18,18 @@ from realtime.process import running_process, this_process
 from realtime.protocol import CloseCode, encode_event
 
 logger = logging.getLogger(__name__)
+
+BATCH_CHARACTERS = 262_144
+"""The size of a message that carries many events; one that is larger would hold up the others."""
+
+
+class Event(NamedTuple):
+    """One of many events, for `publish_many`; see `publish` for its parts."""
+
+    audience: str
+    type: str
+    data: object
+    rev: int | None = None
 
 
 def publish(
@@ -33,6 +47,25 @@ def publish(
     audience = audience or topic
     text = encode_event(topic, type, data, rev)
     _send_on_commit(audience, {"type": "realtime.event", "audience": audience, "text": text})
+
+
+def publish_many(topic: str, events: Iterable[Event]) -> None:
+    """Send many events of one topic, each to its own audience, in few messages.
+
+    Every process gets every event, and those that have no socket of an audience drop it: for
+    10,000 people this costs the layer some twenty messages, where `publish` would cost 10,000.
+    """
+    batch: list[tuple[str, str]] = []
+    size = 0
+    for event in events:
+        text = encode_event(topic, event.type, event.data, event.rev)
+        if batch and size + len(text) > BATCH_CHARACTERS:
+            _send_on_commit(CONTROL, {"type": "realtime.events", "events": batch})
+            batch, size = [], 0
+        batch.append((event.audience, text))
+        size += len(text)
+    if batch:
+        _send_on_commit(CONTROL, {"type": "realtime.events", "events": batch})
 
 
 def dismiss(audience: str, user_id: int, code: CloseCode, reason: str) -> None:

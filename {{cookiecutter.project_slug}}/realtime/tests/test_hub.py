@@ -1,0 +1,163 @@
+"""The hub, over a layer that can fail."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+
+from realtime import hub as hub_module
+from realtime.hub import Hub
+from realtime.protocol import CloseCode
+from realtime.socket import Message, Socket
+
+
+class Layer:
+    """A channel layer in memory that fails while it is `down`, and can lose its groups."""
+
+    def __init__(self) -> None:
+        self.down = False
+        self.queues: dict[str, asyncio.Queue[Message]] = {}
+        self.groups: dict[str, set[str]] = defaultdict(set)
+        self.calls: list[tuple[str, str]] = []
+
+    def check(self) -> None:
+        if self.down:
+            raise ConnectionError("the layer is down")
+
+    async def new_channel(self) -> str:
+        self.check()
+        name = f"channel{len(self.queues)}"
+        self.queues[name] = asyncio.Queue()
+        return name
+
+    async def receive(self, channel: str) -> Message:
+        return await self.queues[channel].get()
+
+    async def group_add(self, group: str, channel: str) -> None:
+        self.check()
+        self.calls.append(("add", group))
+        self.groups[group].add(channel)
+
+    async def group_discard(self, group: str, channel: str) -> None:
+        self.check()
+        self.calls.append(("discard", group))
+        self.groups[group].discard(channel)
+
+    async def group_send(self, group: str, message: Message) -> None:
+        self.check()
+        for channel in self.groups[group]:
+            self.queues[channel].put_nowait(message)
+
+
+class Listener:
+    """A subscriber that keeps what it hears."""
+
+    user_id = 1
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.socket = Socket(self._send)
+
+    def dismiss(self, audience: str, code: CloseCode, reason: str) -> None: ...
+
+    async def _send(self, message: Message) -> None:
+        self.heard.append(message["text"])
+
+
+class Started:
+    def __init__(self, hub: Hub, layer: Layer, gaps: list[bool]) -> None:
+        self.hub, self.layer, self.gaps = hub, layer, gaps
+
+    def send(self, audience: str, text: str) -> None:
+        event = {"type": "realtime.event", "audience": audience, "text": text}
+        self.hub.send(audience, event)
+
+
+@pytest.fixture
+async def started(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Started]:
+    layer = Layer()
+    gaps: list[bool] = []
+
+    async def on_gap() -> None:
+        gaps.append(True)
+
+    async def on_control(message: Message) -> None: ...
+
+    monkeypatch.setattr(hub_module, "get_channel_layer", lambda: layer)
+    monkeypatch.setattr(hub_module, "PROBE_SECONDS", 0.02)
+    monkeypatch.setattr(hub_module, "LAYER_SECONDS", 0.1)
+    monkeypatch.setattr(hub_module, "RETRY_SECONDS", 0.1)
+    hub = Hub(on_gap, on_control)
+    hub.start()
+    yield Started(hub, layer, gaps)
+    await hub.stop()
+
+
+async def test_the_layer_hears_of_the_first_and_the_last_socket_only(started: Started) -> None:
+    one, two = Listener(), Listener()
+    await started.hub.subscribe("chat:a", one)
+    await started.hub.subscribe("chat:a", two)
+    started.hub.unsubscribe("chat:a", one)
+    started.hub.unsubscribe("chat:a", two)
+    await until(lambda: ("discard", "chat.a") in started.layer.calls)
+    assert [call for call in started.layer.calls if call[1] == "chat.a"] == [
+        ("add", "chat.a"),
+        ("discard", "chat.a"),
+    ]
+
+
+async def test_a_socket_shared_by_two_subscribers_hears_each_event_once(started: Started) -> None:
+    one, two = Listener(), Listener()
+    two.socket = one.socket
+    await started.hub.subscribe("chat:a", one)
+    await started.hub.subscribe("chat:a", two)
+    started.send("chat:a", "1")
+    await until(lambda: one.heard)
+    started.hub.unsubscribe("chat:a", one)
+    started.send("chat:a", "2")
+    await until(lambda: len(one.heard) > 1)
+    assert one.heard == ["1", "2"]
+
+
+async def test_after_a_failure_it_subscribes_anew_and_tells_of_the_gap(started: Started) -> None:
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener)
+    started.layer.down = True
+    started.layer.groups.clear()
+    started.send("chat:a", "sent while the layer is down")
+    await asyncio.sleep(0.15)
+    assert started.gaps == []
+    started.layer.down = False
+    await until(lambda: started.gaps)
+    started.send("chat:a", "sent after")
+    await until(lambda: "sent after" in listener.heard)
+
+
+async def test_a_layer_that_lost_its_groups_is_noticed(started: Started) -> None:
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener)
+    started.layer.groups.clear()
+    await until(lambda: started.gaps)
+    started.send("chat:a", "1")
+    await until(lambda: listener.heard == ["1"])
+
+
+async def test_joining_goes_on_while_the_layer_is_down(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "SUBSCRIBE_SECONDS", 0.05)
+    started.layer.down = True
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener)
+    started.layer.down = False
+    await until(lambda: started.gaps)
+    started.send("chat:a", "1")
+    await until(lambda: listener.heard == ["1"])
+
+
+async def until(condition: Callable[[], Any]) -> None:  # Any: whatever is true
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)

@@ -1,0 +1,135 @@
+"""Sockets that read slowly, or not at all."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from pytest_django import Settings
+
+from realtime.protocol import CloseCode
+from realtime.socket import Frame, Message, Socket
+
+
+class Client:
+    """The far end of a socket, which takes messages only while it is `reading`."""
+
+    def __init__(self) -> None:
+        self.reading = asyncio.Event()
+        self.received: list[str] = []
+        self.close: Message | None = None
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "websocket.close":
+            self.close = message
+            return
+        await self.reading.wait()
+        self.received.append(message["text"])
+
+
+class Wire:
+    """A transport that hands nothing on while `waiting` is set."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+        self.waiting = 0
+        self.closing = False
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def get_write_buffer_size(self) -> int:
+        return self.waiting
+
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def abort(self) -> None:
+        self.closing = True
+
+
+@pytest.fixture
+async def client() -> Client:
+    return Client()
+
+
+async def test_a_reader_gets_each_frame_before_write_returns(client: Client) -> None:
+    client.reading.set()
+    socket = Socket(client.send)
+    socket.write(Frame("a"))
+    assert client.received == ["a"]
+
+
+async def test_a_slow_reader_gets_every_frame_in_order(client: Client) -> None:
+    socket = Socket(client.send)
+    for number in range(100):
+        socket.write(Frame(str(number)))
+    assert client.received == []
+    client.reading.set()
+    await _until(lambda: len(client.received) == 100)
+    assert client.received == [str(number) for number in range(100)]
+
+
+@pytest.mark.parametrize("bound", [{"OUTBOX_FRAMES": 10}, {"OUTBOX_BYTES": 50}])
+async def test_a_full_outbox_closes_with_4008(
+    client: Client, settings: Settings, bound: dict[str, int]
+) -> None:
+    settings.REALTIME = bound
+    socket = Socket(client.send)
+    told: list[bool] = []
+    socket.on_close = lambda: told.append(True)
+    for _ in range(30):
+        socket.write(Frame("text"))
+    assert told == [True]
+    await socket.finish()
+    assert client.close is not None
+    assert client.close["code"] == CloseCode.TOO_SLOW
+
+
+async def test_a_lent_transport_is_written_to_at_once_as_a_websocket_frame(client: Client) -> None:
+    wire = Wire()
+    socket = Socket(client.send, wire)
+    for size in (1, 200, 70_000):
+        socket.write(Frame("x" * size))
+    heads = [b"\x81\x01", b"\x81\x7e\x00\xc8", b"\x81\x7f\x00\x00\x00\x00\x00\x01\x11\x70"]
+    sizes = (1, 200, 70_000)
+    assert wire.written == [h + b"x" * size for h, size in zip(heads, sizes, strict=True)]
+
+
+async def test_a_lent_transport_that_is_full_closes_with_4008(
+    client: Client, settings: Settings
+) -> None:
+    settings.REALTIME = {"OUTBOX_BYTES": 100}
+    wire = Wire()
+    socket = Socket(client.send, wire)
+    wire.waiting = 101
+    socket.write(Frame("a"))
+    assert socket.closing is not None
+    assert socket.closing[0] == CloseCode.TOO_SLOW
+    assert wire.written == []
+
+
+async def test_a_lost_transport_is_not_written_to(client: Client) -> None:
+    wire = Wire()
+    wire.closing = True
+    Socket(client.send, wire).write(Frame("a"))
+    assert wire.written == []
+
+
+@pytest.mark.parametrize("lent", [True, False])
+async def test_held_frames_come_on_release_in_order(client: Client, lent: bool) -> None:
+    client.reading.set()
+    wire = Wire()
+    socket = Socket(client.send, wire if lent else None)
+    socket.hold("a")
+    socket.write(Frame("1", "a"))
+    socket.write(Frame("2", "b"))
+    socket.release("a")
+    socket.write(Frame("3", "a"))
+    texts = [data[2:].decode() for data in wire.written] if lent else client.received
+    assert texts == ["2", "1", "3"]
+
+
+async def _until(condition: Any) -> None:  # Any: a predicate
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0)
