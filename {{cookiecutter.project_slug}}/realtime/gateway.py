@@ -131,15 +131,14 @@ class Connection:
         return {"type": "websocket.disconnect", "code": self.socket.closing[0]}
 
     def _admit_frame(self, message: Message) -> ClientFrame | None:
-        content: str | bytes | None = message.get("text")
-        binary = content is None
-        payload = message["bytes"] if content is None else content.encode("utf-8", "replace")
+        text: str | None = message.get("text")
+        payload: bytes = message["bytes"] if text is None else text.encode("utf-8", "replace")
         if len(payload) > self._frame_bytes:
             self.socket.close(CloseCode.TOO_BIG, f"Frames have {self._frame_bytes} bytes at most.")
             return None
         frame_id = topic = None
         try:
-            if binary:
+            if text is None:
                 raise BadFrame("Frames are text, not binary.", None)
             frame = decode_frame(payload)
             frame_id, topic = frame.id, frame.topic

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from channels.routing import get_default_application
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AbstractUser
 from django.test import Client as Browser
 
 from realtime.database import in_database
@@ -71,7 +71,7 @@ class Client:
 @asynccontextmanager
 async def connect(
     path: str,
-    user: AbstractBaseUser | None = None,
+    user: AbstractUser | None = None,
     *,
     subprotocols: list[str] | None = None,
     origin: str | None = "http://testserver",
@@ -101,7 +101,7 @@ async def connect(
             await stop_process()
 
 
-def session_key_of(user: AbstractBaseUser) -> str:
+def session_key_of(user: AbstractUser) -> str:
     """The key of a new session in which `user` is signed in."""
     browser = Browser()
     browser.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])

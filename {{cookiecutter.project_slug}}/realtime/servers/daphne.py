@@ -6,7 +6,6 @@ from typing import Any
 
 from daphne.server import Server as DaphneServer
 from daphne.ws_protocol import WebSocketProtocol
-from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
 from realtime.auth import Scope
@@ -122,4 +121,4 @@ class Inbox:
             if self._tcp.connected:
                 self._tcp.resumeProducing()
         else:
-            reactor.callLater(RESUME_SECONDS, self._resume_when_read)  # type: ignore[attr-defined]
+            asyncio.get_running_loop().call_later(RESUME_SECONDS, self._resume_when_read)

@@ -1,19 +1,17 @@
 """A consumer to test the engine with, and an application that routes to it."""
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
 from functools import partial
 from typing import Annotated
 
-from django.urls import path
 from msgspec import Meta, Struct
 
 from realtime.consumers import Consumer, command
 from realtime.multiplex import multiplexer
 from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
 from realtime.publishing import publish
-from realtime.routing import websocket_routes
-from realtime.testing import Client, connect
+from realtime.routing import socket_path, websocket_routes
+from realtime.testing import connect
 
 
 class Say(Struct, forbid_unknown_fields=True):
@@ -62,10 +60,8 @@ class EchoConsumer(Consumer):
 
 
 application = websocket_routes(
-    path("ws/", multiplexer),
-    path("ws/echo/<slug:slug>/", EchoConsumer.as_asgi()),
+    socket_path("ws/", multiplexer),
+    socket_path("ws/echo/<slug:slug>/", EchoConsumer.as_asgi()),
 )
 
-connect_echo: partial[AbstractAsyncContextManager[Client]] = partial(
-    connect, application=application
-)
+connect_echo = partial(connect, application=application)

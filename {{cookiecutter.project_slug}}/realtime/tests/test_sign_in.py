@@ -55,10 +55,10 @@ def test_a_changed_password_or_a_deactivation_ends_sessions(ada: User) -> None:
 
 async def test_a_ticket_opens_one_socket_without_cookie_or_origin(ada: User) -> None:
     ticket = await in_database(lambda: issue(session_key_of(ada)))
-    offer = {"subprotocols": ["realtime.v1", f"ticket.{ticket}"], "origin": None}
-    async with connect_echo("/ws/echo/a/", **offer) as client:
+    offered = ["realtime.v1", f"ticket.{ticket}"]
+    async with connect_echo("/ws/echo/a/", subprotocols=offered, origin=None) as client:
         assert (await client.receive())["type"] == "welcome"
-    async with connect_echo("/ws/echo/a/", **offer) as client:
+    async with connect_echo("/ws/echo/a/", subprotocols=offered, origin=None) as client:
         assert await client.closed() == 4401
 
 
