@@ -104,6 +104,7 @@ async def connect(
 def session_key_of(user: AbstractUser) -> str:
     """The key of a new session in which `user` is signed in."""
     browser = Browser()
-    browser.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
+    backend = settings.AUTHENTICATION_BACKENDS[0]
+    browser.force_login(user, backend=backend)  # type: ignore[arg-type]  # any user model
     key: str = browser.cookies[settings.SESSION_COOKIE_NAME].value
     return key
