@@ -1,0 +1,80 @@
+// The line that says when the connection is gone, what happens next, and what one can do.
+
+import { part, show } from "./dom.js";
+
+const GRACE_MS = 1_500; // A connection that is back within this time was never missed.
+
+const STOPPED = {
+  "signed-out": { text: "You are signed out.", link: "Sign in" },
+  outdated: { text: "This page is older than the server.", link: "Reload" },
+  "too-big": { text: "The server refused what this page sent.", link: "Reload" },
+  forbidden: { text: "You may not connect here.", link: "Reload" },
+  "not-found": { text: "This is not here any more.", link: "Reload" },
+};
+
+export class Banner {
+  #element;
+  #socket;
+  #grace = null;
+  #ticking = null;
+
+  /** @param {{element: HTMLElement, socket: EventTarget}} parts */
+  constructor({ element, socket }) {
+    this.#element = element;
+    this.#socket = socket;
+    part(element, "now").addEventListener("click", () => socket.connect());
+    socket.addEventListener("state", () => this.#changed());
+    this.#changed();
+  }
+
+  #changed() {
+    const { name } = this.#socket.state;
+    if (name === "open" || name === "idle") this.#hide();
+    else if (name === "stopped") this.#show();
+    else if (this.#element.hidden) this.#grace ??= setTimeout(() => this.#show(), GRACE_MS);
+    else this.#show();
+  }
+
+  #hide() {
+    this.#rest();
+    this.#element.hidden = true;
+  }
+
+  #show() {
+    this.#rest();
+    const { name, seconds, reason } = this.#socket.state;
+    const end = STOPPED[reason];
+    this.#element.hidden = false;
+    this.#element.classList.toggle("banner--danger", name === "stopped");
+    part(this.#element, "now").hidden = name !== "waiting";
+    part(this.#element, "link").hidden = name !== "stopped";
+    if (name === "stopped") {
+      this.#say(end.text);
+      part(this.#element, "link").textContent = end.link;
+    } else if (name === "waiting") this.#countDown(seconds);
+    else this.#say("Connecting…");
+  }
+
+  #countDown(seconds) {
+    const until = performance.now() + seconds * 1000;
+    const tick = () => {
+      const left = Math.ceil((until - performance.now()) / 1000);
+      part(this.#element, "countdown").textContent = left > 0 ? `Trying again in ${left} s.` : "Trying again…";
+    };
+    this.#say("Connection lost.");
+    tick();
+    this.#ticking = setInterval(tick, 1000);
+  }
+
+  /** Says what is read out too; the seconds that count down beside it are not. */
+  #say(text) {
+    show(part(this.#element, "text"), text);
+    part(this.#element, "countdown").textContent = "";
+  }
+
+  #rest() {
+    clearTimeout(this.#grace);
+    clearInterval(this.#ticking);
+    this.#grace = this.#ticking = null;
+  }
+}

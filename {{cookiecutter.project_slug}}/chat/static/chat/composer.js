@@ -1,0 +1,121 @@
+// The box that one writes in: new messages, answers to others, other words for one's own.
+
+import { part } from "./dom.js";
+
+const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
+
+/**
+ * Dispatches `send` ({body, reply_to}), `edit` ({seq, body}), `type` (a key was pressed) and `edit-last` (the arrow up
+ * in an empty box asks for one's last message).
+ */
+export class Composer extends EventTarget {
+  #form;
+  #input;
+  #context;
+  #draft;
+  #mode = { name: "new" };
+
+  /** @param {{form: HTMLFormElement, draft: {text: string}}} parts */
+  constructor({ form, draft }) {
+    super();
+    this.#form = form;
+    this.#input = form.querySelector("textarea");
+    this.#context = part(form, "context");
+    this.#draft = draft;
+    this.#input.value = draft.text;
+    this.#input.addEventListener("input", () => this.#typed());
+    this.#input.addEventListener("keydown", (event) => this.#pressed(event));
+    form.addEventListener("submit", (event) => this.#submitted(event));
+    part(form, "cancel").addEventListener("click", () => this.cancel());
+    this.#fit();
+  }
+
+  focus() {
+    this.#input.focus();
+  }
+
+  /** Writes an answer to `message`. */
+  reply(message) {
+    if (this.#mode.name === "edit") this.cancel();
+    this.#enter({ name: "reply", message }, `Replying to ${message.author.name}`, message.body);
+  }
+
+  /** Writes other words for `message`; the draft of a new one waits meanwhile. */
+  edit(message) {
+    this.#enter({ name: "edit", message }, "Editing your message", "");
+    this.#write(message.body);
+  }
+
+  /** Back to writing a new message. */
+  cancel() {
+    if (this.#mode.name === "edit") this.#write(this.#draft.text);
+    this.#mode = { name: "new" };
+    this.#context.hidden = true;
+    this.focus();
+  }
+
+  /** Lets nobody write here any more, and says why. */
+  close(reason) {
+    this.#form.inert = true;
+    this.#input.placeholder = reason;
+  }
+
+  #enter(mode, title, quote) {
+    this.#mode = mode;
+    part(this.#context, "title").textContent = title;
+    part(this.#context, "quote").textContent = quote;
+    this.#context.hidden = false;
+    this.focus();
+  }
+
+  #submitted(event) {
+    event.preventDefault();
+    const body = this.#input.value.trim();
+    if (!body) return;
+    const { name, message } = this.#mode;
+    if (name === "edit") {
+      if (body !== message.body) this.#tell("edit", { seq: message.seq, body });
+      this.cancel();
+      return;
+    }
+    this.#draft.text = "";
+    this.#write("");
+    this.cancel();
+    this.#tell("send", { body, reply_to: message?.seq ?? null });
+  }
+
+  #pressed(event) {
+    if (event.isComposing) return;
+    if (event.key === "Enter" && !event.shiftKey && !TOUCH.matches) {
+      event.preventDefault();
+      this.#form.requestSubmit();
+    } else if (event.key === "Escape" && this.#mode.name !== "new") {
+      this.cancel();
+    } else if (event.key === "ArrowUp" && !this.#input.value && this.#mode.name === "new") {
+      event.preventDefault();
+      this.#tell("edit-last");
+    }
+  }
+
+  #typed() {
+    this.#fit();
+    if (this.#mode.name === "edit") return;
+    this.#draft.text = this.#input.value;
+    if (this.#input.value.trim()) this.#tell("type");
+  }
+
+  #write(text) {
+    this.#input.value = text;
+    this.#fit();
+  }
+
+  /** Grows with its text, as far as the style sheet lets it. */
+  #fit() {
+    this.#input.style.blockSize = "auto";
+    this.#input.style.blockSize = `${this.#input.scrollHeight}px`;
+  }
+
+  #tell(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}

@@ -1,0 +1,22 @@
+// Making elements from the page's <template>s: the markup stays in HTML, where its author looks for it.
+
+/** @returns {HTMLElement} a copy of the element in `<template id="...-template">` */
+export function clone(name) {
+  return document.getElementById(`${name}-template`).content.firstElementChild.cloneNode(true);
+}
+
+/** @returns {HTMLElement} the element marked `data-part="..."` inside `root` */
+export function part(root, name) {
+  return root.querySelector(`[data-part="${name}"]`);
+}
+
+/** @returns {object} what the server put into the page under that id with `json_script` */
+export function pageData(id) {
+  return JSON.parse(document.getElementById(id).textContent);
+}
+
+/** Shows `text` in an element, or hides the element when there is none. */
+export function show(element, text) {
+  element.hidden = !text;
+  if (element.textContent !== text) element.textContent = text;
+}

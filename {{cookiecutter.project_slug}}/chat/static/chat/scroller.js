@@ -1,0 +1,55 @@
+// The place in a long list: kept at the end while the reader is there, and where they read otherwise.
+
+const NEAR_END_PX = 48;
+
+/** Dispatches `end` when the reader reaches or leaves the end. */
+export class Scroller extends EventTarget {
+  atEnd = true;
+  #viewport;
+  #content;
+
+  /** @param {HTMLElement} viewport what scrolls @param {HTMLElement} content whose children are the lines */
+  constructor(viewport, content) {
+    super();
+    this.#viewport = viewport;
+    this.#content = content;
+    viewport.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    const sizes = new ResizeObserver(() => this.atEnd && this.toEnd());
+    sizes.observe(viewport);
+    for (const child of viewport.children) sizes.observe(child);
+  }
+
+  /** Changes the content without moving what is being read. */
+  keep(change) {
+    if (this.atEnd) {
+      change();
+      this.toEnd();
+      return;
+    }
+    const line = this.#firstVisible();
+    const before = line?.getBoundingClientRect().top;
+    change();
+    if (line?.isConnected) this.#viewport.scrollTop += line.getBoundingClientRect().top - before;
+  }
+
+  toEnd() {
+    this.#viewport.scrollTop = this.#viewport.scrollHeight;
+    this.#become(true);
+  }
+
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#viewport;
+    this.#become(scrollHeight - scrollTop - clientHeight < NEAR_END_PX);
+  }
+
+  #become(atEnd) {
+    if (atEnd === this.atEnd) return;
+    this.atEnd = atEnd;
+    this.dispatchEvent(new CustomEvent("end"));
+  }
+
+  #firstVisible() {
+    const top = this.#viewport.getBoundingClientRect().top;
+    return Array.from(this.#content.children).find((line) => line.getBoundingClientRect().bottom > top);
+  }
+}

@@ -1,0 +1,60 @@
+// Who is typing: told to the others while one types, and shown of the others.
+
+const TELL_EVERY_MS = 3_000;
+const SHOWN_MS = 5_000;
+const NAMED_PEOPLE = 2;
+
+export class Typing {
+  #line;
+  #topic;
+  #typists = new Map(); // person id → {name, timer}
+  #toldAt = -Infinity;
+
+  /** @param {{line: HTMLElement, topic: object, you: object}} parts */
+  constructor({ line, topic, you }) {
+    this.#line = line;
+    this.#topic = topic;
+    topic.addEventListener("typing", ({ detail: { data } }) => data.user.id !== you.id && this.#started(data.user));
+    topic.addEventListener("message.created", ({ detail: { data } }) => this.#stopped(data.author.id));
+    topic.addEventListener("state", () => topic.state !== "joined" && this.#clear());
+  }
+
+  /** The reader has pressed a key. */
+  tell() {
+    const now = performance.now();
+    if (now - this.#toldAt < TELL_EVERY_MS || this.#topic.state !== "joined") return;
+    this.#toldAt = now;
+    this.#topic.request("typing").catch(() => {}); // Nobody misses it.
+  }
+
+  /** The reader has sent what they typed: the next key tells again. */
+  sent() {
+    this.#toldAt = -Infinity;
+  }
+
+  #started({ id, name }) {
+    clearTimeout(this.#typists.get(id)?.timer);
+    this.#typists.set(id, { name, timer: setTimeout(() => this.#stopped(id), SHOWN_MS) });
+    this.#show();
+  }
+
+  #stopped(id) {
+    clearTimeout(this.#typists.get(id)?.timer);
+    if (this.#typists.delete(id)) this.#show();
+  }
+
+  #clear() {
+    for (const id of Array.from(this.#typists.keys())) this.#stopped(id);
+  }
+
+  #show() {
+    this.#line.textContent = sentence(Array.from(this.#typists.values(), ({ name }) => name));
+  }
+}
+
+/** @param {string[]} names @returns {string} */
+export function sentence(names) {
+  if (names.length === 0) return "";
+  if (names.length > NAMED_PEOPLE) return "Several people are typing…";
+  return `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} typing…`;
+}
