@@ -102,6 +102,7 @@ class ChatConsumer(Consumer):
         reply, more = await in_database(self._changes, since, epoch)
         while more:
             self.send(*reply)
+            await self.socket.drained()
             since = reply.rev or since
             reply, more = await in_database(self._changes, since, epoch)
         return reply

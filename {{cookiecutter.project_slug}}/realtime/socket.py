@@ -10,6 +10,8 @@ from realtime.conf import limits
 from realtime.protocol import CloseCode
 
 HELD_FRAMES = 1_000
+FINISH_SECONDS = 5.0
+DRAIN_POLL_SECONDS = 0.01
 
 Message = dict[str, Any]  # Any: an ASGI message
 Send = Callable[[Message], Coroutine[Any, Any, None]]
@@ -46,6 +48,8 @@ class Socket:
     __slots__ = (
         "_closed",
         "_held",
+        "_most_bytes",
+        "_most_frames",
         "_outbox",
         "_outbox_bytes",
         "_send",
@@ -65,6 +69,8 @@ class Socket:
         self._sender: asyncio.Task[None] | None = None
         self._slow = transport is None  # whether `write` must take the long way
         self._closed = False
+        self._most_bytes = limits().outbox_bytes
+        self._most_frames = limits().outbox_frames
         self.closing: tuple[CloseCode, str] | None = None
         self.on_close: Callable[[], None] = lambda: None
 
@@ -73,7 +79,7 @@ class Socket:
         transport = self._transport
         if self._slow or transport is None:
             self._write_slowly(frame)
-        elif transport.get_write_buffer_size() > limits().outbox_bytes:
+        elif transport.get_write_buffer_size() > self._most_bytes:
             self.close(CloseCode.TOO_SLOW, "You read more slowly than others write.")
         elif not transport.is_closing():
             transport.write(frame.wire)
@@ -89,6 +95,11 @@ class Socket:
         self._slow = bool(self._held) or self._transport is None or self.closing is not None
         for frame in held:
             self.write(frame)
+
+    async def drained(self) -> None:
+        """Wait until the client has taken most of what was written: for those who write much."""
+        while self.closing is None and self._waiting_bytes() > self._most_bytes / 4:
+            await asyncio.sleep(DRAIN_POLL_SECONDS)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Begin to close: nothing more is written, and the socket's owner is told to finish."""
@@ -152,9 +163,13 @@ class Socket:
     def _enqueue(self, frame: Frame) -> None:
         self._outbox.append(frame)
         self._outbox_bytes += len(frame.wire)
-        bounds = limits()
-        if len(self._outbox) > bounds.outbox_frames or self._outbox_bytes > bounds.outbox_bytes:
+        if len(self._outbox) > self._most_frames or self._outbox_bytes > self._most_bytes:
             self.close(CloseCode.TOO_SLOW, "You read more slowly than others write.")
+
+    def _waiting_bytes(self) -> int:
+        if self._transport is not None:
+            return self._transport.get_write_buffer_size()
+        return self._outbox_bytes
 
     async def _send_outbox(self, first: Awaitable[None]) -> None:
         try:
@@ -167,9 +182,6 @@ class Socket:
             self.close(CloseCode.GOING_AWAY, "")
         finally:
             self._sender = None
-
-
-FINISH_SECONDS = 5.0
 
 
 class _Resumed:
