@@ -53,8 +53,9 @@ async def measure(steps: list[plan.Step]) -> tuple[list[Figure], list[str]]:
             try:
                 figures.append(await step.measure(stage))
             except Exception as error:
-                failures.append(f"{step.part}, {step.contestant.name}: {explanation(error)}")
-                print(failures[-1], file=sys.stderr)
+                what, why = f"{step.part}, {step.contestant.name}", explanation(error)
+                print(f"{what}: {why}", file=sys.stderr)
+                failures.append(f"{what}: {why.strip().splitlines()[-1]}")
             else:
                 last = figures[-1]
                 value = f"{report.number(last.value)} {last.unit}"

@@ -8,13 +8,16 @@ from bench.client import Socket, connect_all
 from bench.contestants import Contestant
 from bench.figures import Figure
 from bench.machine import LOAD_CORE, SERVER_CORE
+from bench.nap import napping
 from bench.stage import Crowd, Site, Stage
 from bench.usage import Meter
 
 WARM_UP_SECONDS = 1.0
 SETTLE_SECONDS = 0.5
 DRAIN_SECONDS = 30
-IN_FLIGHT_DELIVERIES = 8_000
+MOST_UNDER_WAY = 16
+MOST_SECONDS_UNDER_WAY = 2.0
+NAP_SECONDS_PER_MEMBER = 20e-6
 TEXT = "The quick brown fox jumps over the lazy dog"
 
 
@@ -76,21 +79,22 @@ class Speakers:
             self._loop.call_later(wait, self._sockets[speaker].send, frame)
 
     async def learn(self, sockets: list[Socket]) -> None:
-        """Find out how many deliveries one frame makes: some spare the sender."""
+        """Find out what one frame makes: how many deliveries (some spare the sender), how fast."""
         self._sockets = sockets
-        self.received = 0
+        began = self._loop.time()
         self.send()
-        for _ in itertools.repeat(None, DRAIN_SECONDS * 2):
-            before = self.received
-            await asyncio.sleep(SETTLE_SECONDS)
-            if self.received == before >= len(sockets) - 1:
-                self._per_frame = self.received
-                return
-        raise RuntimeError(f"one frame reached {self.received} of {len(sockets)} sockets")
+        while self.received < len(sockets) - 1:
+            if self._loop.time() > began + DRAIN_SECONDS:
+                raise RuntimeError(f"a frame reached {self.received} of {len(sockets)} sockets")
+            await asyncio.sleep(0.01)
+        self._per_frame_seconds = self._loop.time() - began
+        await asyncio.sleep(SETTLE_SECONDS)
+        self._per_frame = self.received
 
     def begin(self) -> None:
         self._due = self.received + self._per_frame
-        for _ in range(max(2, IN_FLIGHT_DELIVERIES // self._per_frame)):
+        quick_enough = int(MOST_SECONDS_UNDER_WAY / self._per_frame_seconds)
+        for _ in range(max(2, min(MOST_UNDER_WAY, quick_enough))):
             self.send()
 
     async def finish(self) -> int:
@@ -132,13 +136,14 @@ async def _measure(site: Site, work: Fanout) -> Figure:
     sockets = await connect_all(site.contestant.wire, site.seats, site.port, speakers.hear)
     await asyncio.sleep(SETTLE_SECONDS)
     await speakers.learn(sockets)
-    speakers.begin()
-    await asyncio.sleep(WARM_UP_SECONDS)
-    before, meter = speakers.received, Meter(site.process)
-    await asyncio.sleep(work.seconds)
-    usage = meter.read()
-    delivered = speakers.received - before
-    missing = await speakers.finish()
+    async with napping(work.size * NAP_SECONDS_PER_MEMBER):
+        speakers.begin()
+        await asyncio.sleep(WARM_UP_SECONDS)
+        before, meter = speakers.received, Meter(site.process)
+        await asyncio.sleep(work.seconds)
+        usage = meter.read()
+        delivered = speakers.received - before
+        missing = await speakers.finish()
     cost = usage.server * usage.seconds / max(delivered, 1) * 1e6
     notes: tuple[str, ...] = (f"{cost:.1f} µs of server CPU a delivery",)
     if speakers.held_back:

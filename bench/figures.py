@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from bench.contestants import Contestant
-from bench.usage import BUSY, Usage
+from bench.usage import BUSY, CROWDED, Usage
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,10 @@ class Figure:
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        limited = self.usage.load > BUSY
-        return self.notes + ("the load was the limit: at least this",) * limited
+        usage = self.usage
+        limited = ("the load was the limit: at least this",) * (usage.load > BUSY)
+        crowded = (f"{usage.queued:.0%} of the time others had its core",)
+        return self.notes + limited + crowded * (usage.queued > CROWDED)
 
 
 def ratios(figure: Figure, figures: Sequence[Figure]) -> list[tuple[Contestant, float]]:

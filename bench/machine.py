@@ -49,6 +49,12 @@ def cpu_seconds(pids: list[int]) -> float:
     return ticks / CLOCK_TICKS_PER_SECOND
 
 
+def waiting_seconds(pids: list[int]) -> float:
+    """How long the main threads of `pids` were ready to run while something else had the core."""
+    waits = (Path(f"/proc/{pid}/schedstat").read_text().split()[1] for pid in pids)
+    return sum(int(nanoseconds) for nanoseconds in waits) / 1e9
+
+
 def resident_bytes(pids: list[int]) -> int:
     """Proportional set size: what forked processes share is counted once."""
     total = 0

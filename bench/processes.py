@@ -5,7 +5,7 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,16 +40,21 @@ class Process:
 
     async def listening(self) -> None:
         """Wait until the port accepts a connection."""
+        await self._until(accepts)
+
+    async def serving(self) -> None:
+        """Wait until the port answers a request: some listen long before that."""
+        await self._until(answers)
+
+    async def _until(self, condition: Callable[[int], Awaitable[bool]]) -> None:
         try:
             async with asyncio.timeout(START_SECONDS):
-                while not await accepts(self.port):
+                while not await condition(self.port):
                     if self._process.returncode is not None:
                         raise ProgramError(self._last_words("ended at once"))
                     await asyncio.sleep(0.01)
         except TimeoutError:
-            raise ProgramError(
-                self._last_words(f"did not listen within {START_SECONDS} s")
-            ) from None
+            raise ProgramError(self._last_words(f"was not up within {START_SECONDS} s")) from None
 
     async def kill(self) -> None:
         """End it and its children as a power cut would."""
@@ -127,6 +132,20 @@ async def accepts(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+async def answers(port: int) -> bool:
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    except OSError:
+        return False
+    writer.write(b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+    try:
+        return bool(await reader.read(1))
+    except OSError:
+        return False
+    finally:
+        writer.close()
 
 
 def free_port() -> int:

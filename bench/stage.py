@@ -47,7 +47,7 @@ class Site:
     async def restart(self) -> None:
         """Start it again on its port, after its process was killed."""
         self.process = await start(self.program, self.port, self.cores, self.process.log)
-        await self.process.listening()
+        await self.process.serving()
 
 
 class Stage:
@@ -88,7 +88,7 @@ class Stage:
             process = await start(program, port, set(cores), log)
             site = Site(contestant, process, program, set(cores), crowd.seats(cookies))
             try:
-                await process.listening()
+                await process.serving()
                 yield site
             finally:
                 await site.process.kill()

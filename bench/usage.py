@@ -9,6 +9,9 @@ from bench.processes import Process
 BUSY = 0.85
 """A load busier than this may have been what limited the figure."""
 
+CROWDED = 0.15
+"""A server that waited longer than this for its core was not alone on it."""
+
 
 @dataclass(frozen=True)
 class Usage:
@@ -17,6 +20,8 @@ class Usage:
     """Share of a core that the load used."""
     server: float
     """Cores that the server used, its children included."""
+    queued: float
+    """Share of the time in which the server was ready to run while others had its core."""
 
 
 class Meter:
@@ -26,6 +31,7 @@ class Meter:
         self._process = process
         self._pids = process.pids
         self._server = machine.cpu_seconds(self._pids)
+        self._queued = machine.waiting_seconds(self._pids)
         self._load = time.process_time()
         self._began = time.perf_counter()
 
@@ -33,4 +39,5 @@ class Meter:
         seconds = time.perf_counter() - self._began
         load = (time.process_time() - self._load) / seconds
         server = (machine.cpu_seconds(self._pids) - self._server) / seconds
-        return Usage(seconds, load, server)
+        queued = (machine.waiting_seconds(self._pids) - self._queued) / seconds
+        return Usage(seconds, load, server, queued)

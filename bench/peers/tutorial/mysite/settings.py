@@ -6,7 +6,7 @@ from pathlib import Path
 import environ
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-SECRET_KEY = "only-for-the-benchmark"  # noqa: S105
+SECRET_KEY = "only-for-the-benchmark"
 ALLOWED_HOSTS = ["127.0.0.1"]
 USE_TZ = True
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
