@@ -6,10 +6,16 @@ import re
 import sys
 import unicodedata
 
-# JSON of every answer is ASCII, and never holds three quotes in a row: no answer can end the literal.
+# JSON is ASCII here and never holds three quotes in a row: no answer can end the literal.
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 
-COLUMNS = {"project_name": 80, "author_name": 80, "author_email": 80, "domain_name": 80, "description": 200}
+COLUMNS = {
+    "project_name": 80,
+    "author_name": 80,
+    "author_email": 80,
+    "domain_name": 80,
+    "description": 200,
+}
 SLUG_CHARACTERS = 50
 CHOICES = {
     "license": ["MIT", "BSD-3-Clause", "Apache-2.0", "AGPL-3.0-or-later", "Proprietary"],
@@ -80,8 +86,8 @@ def main() -> int:
 def slug_fault(slug: str) -> str | None:
     if not SLUG.fullmatch(slug) or len(slug) > SLUG_CHARACTERS:
         return (
-            "is not a Python name in lower case; give letters a to z, digits and underscores, a letter "
-            f"first, no underscore last, {SLUG_CHARACTERS} at most, such as my_site"
+            "is not a Python name in lower case; give letters a to z, digits and underscores, "
+            f"a letter first, no underscore last, {SLUG_CHARACTERS} at most, such as my_site"
         )
     for names, what in (
         (set(keyword.kwlist), "a word of the Python language"),

@@ -50,7 +50,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def settings(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Cookiecutter's own settings, so that it neither reads nor writes those of who runs the tests."""
+    """Cookiecutter's own settings: it neither reads nor writes those of who runs the tests."""
     folder = tmp_path_factory.mktemp("cookiecutter")
     file = folder / "config.yaml"
     file.write_text(

@@ -33,16 +33,16 @@ def build() -> Path:
 
 def requirements() -> list[str]:
     project = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))
-    return project["project"]["dependencies"] + project["dependency-groups"]["dev"]
+    return [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
 
 
 def install(packages: list[str]) -> None:
+    make, fill = [sys.executable, "-m", "venv"], [str(BIN / "python"), "-m", "pip", "install"]
     if uv := uv_command():
-        subprocess.run([*uv, "venv", "--quiet", "--clear", "--python", sys.executable, VENV], check=True)
-        subprocess.run([*uv, "pip", "install", "--quiet", "--python", VENV, *packages], check=True)
-    else:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", VENV], check=True)
-        subprocess.run([BIN / "python", "-m", "pip", "install", "--quiet", *packages], check=True)
+        make = [*uv, "venv", "--quiet", "--python", sys.executable]
+        fill = [*uv, "pip", "install", "--python", str(VENV)]
+    subprocess.run([*make, "--clear", VENV], check=True)
+    subprocess.run([*fill, "--quiet", *packages], check=True)
 
 
 def uv_command() -> list[str]:

@@ -2,16 +2,17 @@
 
 import shutil
 from glob import glob
-from pathlib import Path
 
+POSTGRESQL = ["/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin"]
 ELSEWHERE = {
-    "initdb": ["/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin"],
-    "postgres": ["/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin"],
+    "initdb": POSTGRESQL,
+    "postgres": POSTGRESQL,
+    "psql": POSTGRESQL,
     "Google Chrome": ["/Applications/Google Chrome.app/Contents/MacOS"],
 }
 
 
-def program(*names: str) -> Path:
+def program(*names: str) -> str:
     """The first of these programs that this machine has.
 
     Raises:
@@ -19,10 +20,10 @@ def program(*names: str) -> Path:
     """
     for name in names:
         if found := shutil.which(name):
-            return Path(found)
+            return found
         for folder in ELSEWHERE.get(name, []):
-            if found := sorted(glob(f"{folder}/{name}")):
-                return Path(found[-1])
+            if installed := sorted(glob(f"{folder}/{name}")):
+                return installed[-1]
     raise FileNotFoundError(
         f"{' or '.join(names)} is not installed, and the tests need it: run tests/install-services"
     )

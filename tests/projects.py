@@ -1,9 +1,12 @@
 """A baked project at work: its commands, and its server in processes of their own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Sequence
+from contextlib import suppress
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Self
@@ -33,7 +36,9 @@ def served(**changes: str) -> dict[str, str]:
     return environment(**(defaults | changes))
 
 
-def run(command: list[str | Path], folder: Path, **changes: str) -> subprocess.CompletedProcess[str]:
+def run(
+    command: Sequence[str | Path], folder: Path, **changes: str
+) -> subprocess.CompletedProcess[str]:
     """Run a command in a project, its standard output and standard error together as text."""
     return subprocess.run(
         command,
@@ -55,12 +60,12 @@ class Server:
     """
 
     def __init__(self, python: Path, project: Path, environment: dict[str, str]) -> None:
-        self.command = [python, "manage.py", "serve"]
+        self.python = python
         self.project = project
         self.environment = environment
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
-        self.output = tempfile.NamedTemporaryFile(prefix="server-", suffix=".log")
+        self.output = Path(tempfile.mkdtemp(prefix="server-"), "log")
 
     @property
     def url(self) -> str:
@@ -73,18 +78,19 @@ class Server:
     @property
     def log(self) -> str:
         """All that it has written, over all its starts."""
-        return Path(self.output.name).read_text(encoding="utf-8")
+        return self.output.read_text(encoding="utf-8")
 
     def start(self) -> None:
-        self.process = subprocess.Popen(
-            [*self.command, "--port", str(self.port)],
-            cwd=self.project,
-            env=self.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=self.output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+        with self.output.open("ab") as log:
+            self.process = subprocess.Popen(
+                [self.python, "manage.py", "serve", "--port", str(self.port)],
+                cwd=self.project,
+                env=self.environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
         try:
             wait_for(self.responds, "manage.py serve", self.process)
         except (RuntimeError, TimeoutError) as error:
@@ -111,10 +117,8 @@ class Server:
     def kill(self) -> None:
         """End it and its worker processes at once (SIGKILL), as a crash does."""
         if self.process:
-            try:
+            with suppress(ProcessLookupError):
                 os.killpg(self.process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
             self.process.wait()
 
     def __enter__(self) -> Self:
@@ -123,4 +127,4 @@ class Server:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        self.output.close()
+        shutil.rmtree(self.output.parent, ignore_errors=True)

@@ -30,9 +30,9 @@ class Redis:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        command = [program("redis-server"), "--port", str(self.port), "--save", ""]
         self.process = subprocess.Popen(
-            [program("redis-server"), *options], stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir()
+            [*command, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir()
         )
         wait_for(lambda: answers(self.port), "redis-server", self.process)
 
@@ -64,6 +64,15 @@ class Postgres:
         self.port = free_port()
         # Not pytest's own temporary folder: another user has to reach this one.
         self.folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+        self.data = self.folder / "data"
+        self.settings = {
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self.folder,
+            "max_connections": 200,
+            # No test pulls the plug of this machine; without fsync a commit costs a tenth.
+            "fsync": "off",
+            "synchronous_commit": "off",
+        }
         self.user = "nobody" if hasattr(os, "geteuid") and os.geteuid() == 0 else None
         self.process: subprocess.Popen[bytes] | None = None
         self.numbers = count(1)
@@ -71,36 +80,38 @@ class Postgres:
     def start(self) -> None:
         if self.user:
             shutil.chown(self.folder, self.user)
-        data = self.folder / "data"
-        if not data.exists():
-            self.run("initdb", "--auth=trust", "--username=postgres", "--no-sync", "-E", "UTF8", "-D", str(data))
-        # Nobody pulls this machine's plug in a test: without fsync a commit costs a tenth.
-        options = ["fsync=off", "synchronous_commit=off", "listen_addresses=127.0.0.1"]
-        options += [f"unix_socket_directories={self.folder}", "max_connections=200"]
+        if not self.data.exists():
+            self.make_cluster()
+        command = [program("postgres"), "-D", str(self.data), "-p", str(self.port)]
         self.process = subprocess.Popen(
-            [program("postgres"), "-D", data, "-p", str(self.port), *[f"-c{option}" for option in options]],
+            [*command, *(f"-c{name}={value}" for name, value in self.settings.items())],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             user=self.user,
             cwd=self.folder,
         )
-        wait_for(lambda: answers(self.port), "postgres", self.process)
-        wait_for(lambda: self.sql("SELECT 1") == 0, "postgres", self.process)
+        wait_for(lambda: self.sql("SELECT 1"), "postgres", self.process)
 
     def create_database(self) -> str:
         """The URL of a new, empty database."""
         name = f"site_{next(self.numbers)}"
-        if self.sql(f"CREATE DATABASE {name}"):
+        if not self.sql(f"CREATE DATABASE {name}"):
             raise RuntimeError(f"PostgreSQL did not make the database {name}")
         return f"postgres://postgres@127.0.0.1:{self.port}/{name}"
 
-    def sql(self, statement: str) -> int:
-        command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres", "-qc", statement]
-        return subprocess.run(command, capture_output=True).returncode
+    def sql(self, statement: str) -> bool:
+        """Whether the server carries the statement out."""
+        command = [program("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "postgres"]
+        return not subprocess.run([*command, "-qc", statement], capture_output=True).returncode
 
-    def run(self, name: str, *arguments: str) -> None:
+    def make_cluster(self) -> None:
+        command = [program("initdb"), "--auth=trust", "--username=postgres", "--no-sync"]
         subprocess.run(
-            [program(name), *arguments], check=True, user=self.user, cwd=self.folder, stdout=subprocess.DEVNULL
+            [*command, "--encoding=UTF8", "-D", str(self.data)],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            user=self.user,
+            cwd=self.folder,
         )
 
     def stop(self) -> None:

@@ -1,0 +1,56 @@
+# Everything one does with this template. `make` lists it.
+
+PORT ?= 8000
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null)
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+SOURCE := {{cookiecutter.project_slug}}
+COOKIECUTTER := $(if $(UV),$(UV) tool run --quiet --python '>=3.11' cookiecutter,$(BIN)/cookiecutter)
+.DEFAULT_GOAL := help
+
+.PHONY: demo
+demo: $(if $(UV),,.venv/cookiecutter) ## Bake a site into demo/ and serve it on http://127.0.0.1:8000, or PORT=
+	@$(COOKIECUTTER) --no-input --default-config --overwrite-if-exists --output-dir demo . > /dev/null
+	@$(MAKE) --no-print-directory --directory demo/parlour demo PORT=$(PORT)
+
+.PHONY: test
+test: .venv/dev ## Run every test; FILES= for some of them
+	@tests/install-services
+	@$(BIN)/pytest $(FILES)
+
+.PHONY: lint
+lint: .venv/dev ## Check style and types, of the template's own code and of the project that it bakes
+	@$(BIN)/pytest tests/test_in_place.py
+
+.PHONY: format
+format: .venv/dev ## Put all code and templates into their format
+	@bin=$$($(BIN)/python -m tests.environment) && \
+	$$bin/ruff check --fix --no-cache . && \
+	$$bin/ruff format --no-cache . && \
+	cd "$(SOURCE)" && $$bin/djlint --quiet --reformat .
+
+.PHONY: help
+help: ## List these
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+
+# An installation is as old as the file it stands for, so that a change in pyproject.toml renews it.
+
+.venv/bin:
+ifdef UV
+	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
+else
+	@$(PYTHON) -m venv .venv
+endif
+
+.venv/cookiecutter: | .venv/bin
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cookiecutter
+	@touch $@
+
+.venv/dev: pyproject.toml | .venv/bin
+ifdef UV
+	@$(UV) pip install --quiet --python .venv --group dev
+else
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+endif
+	@touch $@
