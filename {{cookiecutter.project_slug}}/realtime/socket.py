@@ -92,7 +92,7 @@ class Socket:
     def release(self, topic: str) -> None:
         """Send what was held of `topic`, and no longer hold it."""
         held = self._held.pop(topic, ())
-        self._slow = bool(self._held) or self._transport is None or self.closing is not None
+        self._slow = bool(self._held or self._closed or self.closing or not self._transport)
         for frame in held:
             self.write(frame)
 
@@ -115,6 +115,8 @@ class Socket:
         self._closed = True
         code, reason = self.closing or (CloseCode.GOING_AWAY, "")
         too_slow = code == CloseCode.TOO_SLOW
+        if too_slow and self._transport is not None:
+            asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
         if self._sender is not None and (too_slow or not await _done(self._sender)):
             self._sender.cancel()
         self._outbox.clear()
@@ -122,8 +124,6 @@ class Socket:
         with suppress(Exception):  # the client is gone already, and each server says so its own way
             async with asyncio.timeout(FINISH_SECONDS):
                 await close
-        if too_slow and self._transport is not None:
-            asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
 
     def abandon(self) -> None:
         """The client is gone: drop what still waits for it."""
