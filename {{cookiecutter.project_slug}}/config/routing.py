@@ -1,6 +1,7 @@
 """Every WebSocket route."""
 
 from chat.consumers import ChatConsumer, InboxConsumer
+from notifications.consumers import NotificationConsumer
 from realtime.multiplex import multiplexer
 from realtime.routing import socket_path, websocket_routes
 
@@ -8,4 +9,5 @@ websocket = websocket_routes(
     socket_path("ws/", multiplexer),
     socket_path("ws/chat/", InboxConsumer.as_asgi()),
     socket_path("ws/chat/<slug:slug>/", ChatConsumer.as_asgi()),
+    socket_path("ws/notifications/", NotificationConsumer.as_asgi()),
 )

@@ -1,0 +1,1 @@
+"""What a person should hear about, wherever they are."""

@@ -1,0 +1,42 @@
+"""What notifications tell the sockets: every event they publish, on the commit of its change."""
+
+from collections.abc import Iterable, Mapping
+
+from notifications.models import Inbox, Notification
+from notifications.topics import TOPIC, audience
+from notifications.wire import Deleted, Told, Unread, notification_data
+from realtime.publishing import Event, publish, publish_many
+
+CREATED = "notification.created"
+UPDATED = "notification.updated"
+
+
+def told(rows: Iterable[Notification], created: set[int], inboxes: Mapping[int, Inbox]) -> None:
+    """One thing was told to many: to those of `created` by a row of its own."""
+    publish_many(
+        TOPIC,
+        (
+            Event(
+                audience(row.recipient_id),
+                CREATED if row.recipient_id in created else UPDATED,
+                Told(notification_data(row), inboxes[row.recipient_id].unread),
+                row.rev,
+            )
+            for row in rows
+        ),
+    )
+
+
+def updated(notification: Notification, inbox: Inbox) -> None:
+    data = Told(notification_data(notification), inbox.unread)
+    publish(TOPIC, UPDATED, data, notification.rev, audience=audience(inbox.pk))
+
+
+def deleted(notification: Notification, inbox: Inbox) -> None:
+    data = Deleted(notification.pk, inbox.unread)
+    publish(TOPIC, "notification.deleted", data, notification.rev, audience=audience(inbox.pk))
+
+
+def all_read(inbox: Inbox) -> None:
+    data = Unread(inbox.unread, inbox.read_rev)
+    publish(TOPIC, "unread", data, inbox.last_rev, audience=audience(inbox.pk))

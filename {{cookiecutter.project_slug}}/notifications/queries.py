@@ -1,0 +1,119 @@
+"""Reading notifications: what pages and sockets show. Nothing here writes."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from notifications import kinds
+from notifications.levels import Level, TargetLevel
+from notifications.models import Inbox, KindPreference, Notification, TargetPreference
+from notifications.targets import followed_by
+from notifications.topics import TOPIC, audience, user_id
+from notifications.wire import (
+    KindChoice,
+    Listed,
+    NotificationData,
+    Preferences,
+    TargetChoice,
+    notification_data,
+)
+from realtime.heads import heads
+
+PAGE_NOTIFICATIONS = 20
+CHANGES_NOTIFICATIONS = 200
+
+
+def of(user_id: int) -> QuerySet[Notification]:
+    """A person's notifications, the latest first, deleted ones left out."""
+    rows = Notification.objects.filter(recipient=user_id, deleted_at=None)
+    return rows.select_related("actor").order_by("-seq")
+
+
+def listed(user_id: int, before: int | None = None, limit: int = PAGE_NOTIFICATIONS) -> Listed:
+    """The `limit` latest notifications, or the latest before the `seq` `before`."""
+    rows = of(user_id) if before is None else of(user_id).filter(seq__lt=before)
+    return Listed(*_first(rows, limit))
+
+
+def changes_since(user_id: int, since: int, limit: int = CHANGES_NOTIFICATIONS) -> Listed:
+    """The notifications that changed after the revision `since`, in the order of their changes."""
+    rows = Notification.objects.filter(recipient=user_id, rev__gt=since)
+    return Listed(*_first(rows.select_related("actor").order_by("rev"), limit))
+
+
+def unread_count(user_id: int) -> int:
+    inbox = Inbox.objects.filter(user=user_id).only("unread").first()
+    return inbox.unread if inbox else 0
+
+
+class Wanted(NamedTuple):
+    """Who of some people is told of something, and who of them quietly."""
+
+    loudly: set[int]
+    quietly: set[int]
+
+
+def wanted(kind: kinds.Kind, target: str, user_ids: Sequence[int]) -> Wanted:
+    """Who of `user_ids` wants to be told of this kind from this target; at most two queries."""
+    levels = dict.fromkeys(user_ids, kind.default.value)
+    levels |= KindPreference.objects.filter(user__in=user_ids, kind=kind.name).values_list(
+        "user_id", "level"
+    )
+    deaf = _deaf_to(kind, target, user_ids)
+    told = {level: set[int]() for level in Level.values}
+    for pk, level in levels.items():
+        if pk not in deaf:
+            told[level].add(pk)
+    return Wanted(told[Level.EVERYTHING], told[Level.QUIET])
+
+
+def who_wants_everything(target: str) -> QuerySet[TargetPreference, int]:
+    """The ids of the people who want to be told whatever happens at a target."""
+    rows = TargetPreference.objects.filter(target=target, level=TargetLevel.EVERYTHING)
+    return rows.values_list("user_id", flat=True)
+
+
+def preferences_of(user: User) -> Preferences:
+    """What the user has chosen, or not, for everything that can be chosen."""
+    of_kinds = dict(KindPreference.objects.filter(user=user).values_list("kind", "level"))
+    of_targets = dict(TargetPreference.objects.filter(user=user).values_list("target", "level"))
+    inbox = Inbox.objects.filter(user=user).only("digest").first()
+    return Preferences(
+        kinds=[
+            KindChoice(kind.name, kind.title, of_kinds.get(kind.name, kind.default.value))
+            for kind in kinds.known()
+        ],
+        targets=[
+            TargetChoice(
+                target.key, target.name, of_targets.get(target.key, TargetLevel.MENTIONS.value)
+            )
+            for target in followed_by(user)
+        ],
+        digest=inbox is None or inbox.digest,
+    )
+
+
+@heads(TOPIC, topic=TOPIC)
+def inbox_heads(audiences: list[str]) -> dict[str, int]:
+    inboxes = Inbox.objects.filter(user__in=map(user_id, audiences))
+    return {audience(pk): last_rev for pk, last_rev in inboxes.values_list("pk", "last_rev")}
+
+
+def _deaf_to(kind: kinds.Kind, target: str, user_ids: Sequence[int]) -> set[int]:
+    """Those to whom what happens at `target` is nothing, or not enough."""
+    if not target:
+        return set()
+    chosen = dict(
+        TargetPreference.objects.filter(user__in=user_ids, target=target).values_list(
+            "user_id", "level"
+        )
+    )
+    heard = {TargetLevel.EVERYTHING} | ({TargetLevel.MENTIONS} if kind.personal else set())
+    return {pk for pk in user_ids if chosen.get(pk, TargetLevel.MENTIONS) not in heard}
+
+
+def _first(rows: QuerySet[Notification], limit: int) -> tuple[list[NotificationData], bool]:
+    found = list(rows[: limit + 1])
+    return [notification_data(row) for row in found[:limit]], len(found) > limit

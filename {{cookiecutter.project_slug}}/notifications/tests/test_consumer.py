@@ -1,0 +1,258 @@
+"""Notifications on the wire."""
+
+from functools import partial
+
+import pytest
+from django.db import transaction
+
+from accounts.models import User
+from notifications import actions
+from notifications.actions import notify
+from notifications.models import Inbox
+from realtime.database import in_database
+from realtime.testing import connect
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def tell(user: User, rumour: str = "it rains") -> None:
+    await in_database(partial(notify, [user], "test.rumour", rumour=rumour))
+
+
+async def head(user: User) -> Inbox:
+    return await Inbox.objects.aget(user=user)
+
+
+async def test_the_welcome_has_the_first_page_and_the_head(ada: User) -> None:
+    await tell(ada)
+
+    async with connect("/ws/notifications/", ada) as client:
+        welcome = await client.expect("welcome")
+
+    assert (welcome["topic"], welcome["rev"]) == ("notifications", 1)
+    assert welcome["data"]["unread"] == 1
+    assert welcome["data"]["notifications"][0]["text"] == "They say it rains"
+
+
+async def test_a_first_time_has_an_empty_list_and_an_epoch_that_lasts(ada: User) -> None:
+    epochs = set()
+    for _ in range(2):
+        async with connect("/ws/notifications/", ada) as client:
+            welcome = await client.expect("welcome")
+            epochs.add(welcome["data"]["epoch"])
+
+    assert (welcome["rev"], welcome["data"]["notifications"]) == (0, [])
+    assert len(epochs) == 1
+
+
+async def test_what_happens_reaches_every_device_once_and_nobody_else(ada: User, bob: User) -> None:
+    async with (
+        connect("/ws/notifications/", ada) as laptop,
+        connect("/ws/notifications/", ada) as phone,
+        connect("/ws/notifications/", bob) as other,
+    ):
+        for client in (laptop, phone, other):
+            await client.expect("welcome")
+        await tell(ada)
+
+        for client in (laptop, phone):
+            event = await client.receive()
+            assert (event["type"], event["rev"]) == ("notification.created", 1)
+            assert event["data"]["unread"] == 1
+        assert (await other.send("list"))["data"] == {"notifications": [], "more": False}
+        assert other.skipped == []
+
+
+async def test_reading_and_deleting_keep_the_devices_in_step(ada: User) -> None:
+    for _ in range(3):
+        await tell(ada)
+    async with (
+        connect("/ws/notifications/", ada) as laptop,
+        connect("/ws/notifications/", ada) as phone,
+    ):
+        one, two, _ = (await laptop.expect("welcome"))["data"]["notifications"]
+        await phone.expect("welcome")
+
+        assert (await laptop.send("read", {"id": one["id"]}))["data"] == {"unread": 2}
+        event = await phone.receive()
+        assert (event["type"], event["rev"]) == ("notification.updated", 4)
+        assert event["data"]["notification"]["read_at"]
+
+        assert (await laptop.send("delete", {"id": two["id"]}))["data"] == {"unread": 1}
+        event = await phone.receive()
+        assert (event["type"], event["rev"]) == ("notification.deleted", 5)
+        assert event["data"] == {"id": two["id"], "unread": 1}
+
+        assert (await laptop.send("read_all"))["data"] == {"unread": 0}
+        event = await phone.receive()
+        assert (event["type"], event["rev"]) == ("unread", 6)
+        assert event["data"] == {"count": 0, "read_rev": 6}
+
+
+async def test_resuming_brings_what_changed_and_no_more(ada: User) -> None:
+    for _ in range(3):
+        await tell(ada)
+    inbox = await head(ada)
+    await tell(ada, "it snows")
+    await in_database(actions.mark_all_read, ada)
+
+    async with connect("/ws/notifications/", ada, since=3, epoch=str(inbox.epoch)) as client:
+        await client.expect("welcome")
+        changes = await client.receive()
+
+    assert (changes["type"], changes["rev"]) == ("changes", 5)
+    assert [row["rev"] for row in changes["data"]["notifications"]] == [4]
+    assert (changes["data"]["unread"], changes["data"]["read_rev"]) == (0, 5)
+
+
+async def test_a_long_absence_comes_in_several_frames(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("notifications.queries.changes_since.__defaults__", (2,))
+    for _ in range(5):
+        await tell(ada)
+    inbox = await head(ada)
+
+    async with connect("/ws/notifications/", ada, since=0, epoch=str(inbox.epoch)) as client:
+        await client.expect("welcome")
+        frames = [await client.receive() for _ in range(3)]
+
+    assert [frame["rev"] for frame in frames] == [2, 4, 5]
+    assert [frame["data"]["more"] for frame in frames] == [True, True, False]
+    revs = [row["rev"] for frame in frames for row in frame["data"]["notifications"]]
+    assert revs == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize(
+    ("since", "epoch"), [("1", "another"), ("9", None), ("x", None), ("-1", None), ("0", None)]
+)
+async def test_a_place_that_is_none_starts_over(ada: User, since: str, epoch: str | None) -> None:
+    await tell(ada)
+    await Inbox.objects.filter(user=ada).aupdate(pruned_rev=1)
+    epoch = epoch or str((await head(ada)).epoch)
+
+    async with connect("/ws/notifications/", ada, since=since, epoch=epoch) as client:
+        await client.expect("welcome")
+        reset = await client.receive()
+
+        asked = await client.send("changes", {"since": 9, "epoch": epoch})
+
+    assert (reset["type"], reset["rev"]) == (asked["type"], asked["rev"]) == ("reset", 1)
+    assert len(reset["data"]["notifications"]) == 1
+
+
+async def test_the_list_has_pages(ada: User) -> None:
+    for number in range(5):
+        await tell(ada, str(number))
+    async with connect("/ws/notifications/", ada) as client:
+        first = (await client.send("list", {"limit": 3}))["data"]
+        before = first["notifications"][-1]["seq"]
+        second = (await client.send("list", {"limit": 3, "before": before}))["data"]
+
+    texts = [row["text"][-1] for row in first["notifications"] + second["notifications"]]
+    assert texts == ["4", "3", "2", "1", "0"]
+    assert (first["more"], second["more"]) == (True, False)
+
+
+async def test_whoever_says_that_they_look_is_not_told_until_they_look_away(ada: User) -> None:
+    call = partial(notify, [ada], "test.call", target="test:hall", room="hall")
+    await in_database(call)
+    async with connect("/ws/notifications/", ada) as client:
+        await client.expect("welcome")
+
+        await client.send("looking", {"target": "test:hall"})
+
+        read = await client.expect("notification.updated")
+        assert read["data"]["unread"] == 0
+        assert await in_database(call) == 0
+
+        await client.send("looking", {"target": None})
+        assert await in_database(call) == 1
+
+        await client.send("looking", {"target": "test:hall"})
+    assert await in_database(call) == 1, "a closed connection looks at nothing"
+
+
+async def test_preferences_are_listed_and_chosen(ada: User) -> None:
+    async with connect("/ws/notifications/", ada) as client:
+        await client.send("preference.set", {"kind": "test.call", "level": "quiet"})
+        await client.send("preference.set", {"target": "test:hall", "level": "nothing"})
+
+        chosen = (await client.send("preferences"))["data"]
+
+    assert {"kind": "test.call", "title": "Calls", "level": "quiet"} in chosen["kinds"]
+    assert {"target": "test:hall", "name": "Hall", "level": "nothing"} in chosen["targets"]
+    assert chosen["digest"] is True
+
+
+@pytest.mark.parametrize(
+    ("type", "data", "code"),
+    [
+        ("read", {"id": 9_999_999}, "not_found"),
+        ("read", {"id": "one"}, "invalid"),
+        ("read", {"id": -1}, "invalid"),
+        ("read", {"id": 2**63}, "invalid"),
+        ("read", {"id": 1, "extra": 1}, "invalid"),
+        ("delete", {}, "invalid"),
+        ("list", {"limit": 10_000}, "invalid"),
+        ("list", {"limit": 0}, "invalid"),
+        ("looking", {}, "invalid"),
+        ("looking", {"target": "a b\n"}, "invalid"),
+        ("looking", {"target": "x" * 101}, "invalid"),
+        ("preference.set", {"level": "quiet"}, "invalid"),
+        ("preference.set", {"kind": "test.call", "target": "test:hall", "level": "x"}, "invalid"),
+        ("preference.set", {"kind": "test.call", "level": "loudest"}, "invalid"),
+        ("preference.set", {"kind": "test.knock", "level": "quiet"}, "not_found"),
+        ("preference.set", {"target": "test:bob", "level": "nothing"}, "not_found"),
+        ("preference.set", {"target": "test:nowhere", "level": "nothing"}, "not_found"),
+        ("preference.set", {"target": "elsewhere", "level": "nothing"}, "not_found"),
+        ("shout", {}, "unknown_type"),
+    ],
+)
+async def test_bad_input_is_refused(ada: User, type: str, data: object, code: str) -> None:
+    async with connect("/ws/notifications/", ada) as client:
+        refusal = await client.send(type, data)  # type: ignore[arg-type]
+
+        assert (refusal["type"], refusal["data"]["code"]) == ("error", code)
+        assert (await client.send("list"))["type"] == "ok"
+
+
+async def test_what_is_out_of_reach_is_refused_in_the_words_for_what_does_not_exist(
+    ada: User, bob: User
+) -> None:
+    async with connect("/ws/notifications/", ada) as client:
+        details = {
+            (await client.send("preference.set", {"target": target, "level": "nothing"}))["data"][
+                "detail"
+            ].replace(target, "it")
+            for target in ("test:bob", "test:none")
+        }
+
+    assert len(details) == 1
+
+
+async def test_nothing_is_published_of_what_is_rolled_back(ada: User) -> None:
+    def tell_and_fail() -> None:
+        with transaction.atomic():
+            notify([ada], "test.rumour", rumour="nothing")
+            transaction.set_rollback(True)
+
+    async with connect("/ws/notifications/", ada) as client:
+        await client.expect("welcome")
+        await in_database(tell_and_fail)
+        await tell(ada, "it rains")
+
+        event = await client.receive()
+
+    assert (event["rev"], event["data"]["notification"]["text"]) == (1, "They say it rains")
+
+
+async def test_it_is_one_topic_of_the_shared_socket(ada: User) -> None:
+    async with connect("/ws/", ada) as client:
+        await client.send("join", {}, topic="notifications")
+        await client.expect("welcome")
+        await tell(ada)
+
+        event = await client.receive()
+
+    assert (event["topic"], event["type"]) == ("notifications", "notification.created")

@@ -1,0 +1,127 @@
+"""What people do with their notifications."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from notifications import actions
+from notifications.actions import notify
+from notifications.models import Inbox, Notification
+from notifications.queries import of
+from notifications.tests.conftest import assert_numbers_hold
+from realtime.protocol import ErrorCode, Refusal
+
+pytestmark = pytest.mark.django_db
+
+
+def rumours(user: User, count: int) -> list[Notification]:
+    for number in range(count):
+        notify([user], "test.rumour", rumour=str(number))
+    return list(of(user.pk))
+
+
+def test_marking_one_as_read_takes_a_number(ada: User) -> None:
+    latest, _ = rumours(ada, 2)
+
+    assert actions.mark_read(ada, latest.pk) == 1
+
+    assert of(ada.pk)[0].rev == 3
+    assert_numbers_hold(ada)
+
+
+def test_marking_one_as_read_twice_changes_nothing(ada: User) -> None:
+    (only,) = rumours(ada, 1)
+    actions.mark_read(ada, only.pk)
+
+    assert actions.mark_read(ada, only.pk) == 0
+
+    assert Inbox.objects.get(user=ada).last_rev == 2
+
+
+def test_marking_all_as_read_is_one_change(ada: User) -> None:
+    rumours(ada, 3)
+
+    assert actions.mark_all_read(ada) == 0
+
+    inbox = Inbox.objects.get(user=ada)
+    assert (inbox.last_rev, inbox.read_rev) == (4, 4)
+    assert_numbers_hold(ada)
+
+
+def test_marking_all_as_read_with_nothing_unread_changes_nothing(ada: User) -> None:
+    rumours(ada, 1)
+    actions.mark_all_read(ada)
+    actions.mark_all_read(ada)
+
+    assert Inbox.objects.get(user=ada).last_rev == 2
+
+
+def test_a_deleted_one_keeps_an_empty_row(ada: User) -> None:
+    latest, _ = rumours(ada, 2)
+
+    assert actions.delete(ada, latest.pk) == 1
+
+    latest.refresh_from_db()
+    assert (latest.data, latest.rev) == ({}, 3)
+    assert_numbers_hold(ada)
+
+
+def test_a_read_one_can_be_deleted_without_a_change_of_the_count(ada: User) -> None:
+    latest, _ = rumours(ada, 2)
+    actions.mark_read(ada, latest.pk)
+
+    assert actions.delete(ada, latest.pk) == 1
+    assert_numbers_hold(ada)
+
+
+@pytest.mark.parametrize("action", [actions.mark_read, actions.delete])
+def test_what_is_not_ones_own_is_not_found(ada: User, bob: User, action: object) -> None:
+    (bobs,) = rumours(bob, 1)
+    (gone,) = rumours(ada, 1)
+    actions.delete(ada, gone.pk)
+
+    for notification_id in (bobs.pk, gone.pk, 2**53 - 1):
+        with pytest.raises(Refusal) as refused:
+            action(ada, notification_id)  # type: ignore[operator]
+        assert refused.value.code == ErrorCode.NOT_FOUND
+    assert Inbox.objects.get(user=bob).unread == 1
+
+
+def test_looking_at_a_target_reads_what_was_told_of_it(ada: User) -> None:
+    notify([ada], "test.call", target="test:hall", room="hall")
+    notify([ada], "test.rumour", target="test:hall", rumour="it rains")
+    notify([ada], "test.call", target="test:yard", room="yard")
+
+    assert actions.mark_target_read(ada, "test:hall") == 1
+
+    assert_numbers_hold(ada)
+
+
+def test_retracting_deletes_what_matches(ada: User, bob: User) -> None:
+    for seq in (1, 2):
+        notify([ada, bob], "test.rumour", target="test:hall", rumour="it rains", seq=seq)
+
+    assert actions.retract("test.rumour", "test:hall", seq=2) == 2
+    assert actions.retract("test.rumour", "test:hall", recipients=[ada]) == 1
+    assert actions.retract("test.rumour", "test:hall", seq=2) == 0
+
+    assert (of(ada.pk).count(), of(bob.pk).count()) == (0, 1)
+    assert_numbers_hold(ada)
+
+
+def test_pruning_drops_what_was_read_long_ago_and_nothing_else(ada: User) -> None:
+    rumours(ada, 3)
+    oldest, middle, latest = reversed(of(ada.pk))
+    actions.mark_read(ada, oldest.pk)
+    actions.delete(ada, middle.pk)
+    Notification.objects.filter(read_at=None).update(
+        created_at=timezone.now() - timedelta(days=999)
+    )
+
+    assert actions.prune(timezone.now() + timedelta(days=1)) == 2
+
+    assert list(of(ada.pk)) == [latest]
+    assert Inbox.objects.get(user=ada).pruned_rev == 5
+    assert_numbers_hold(ada)
