@@ -8,6 +8,8 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 http = get_asgi_application()
 
-from config.routing import websocket  # noqa: E402 (consumers import models, so Django comes first)
+# Consumers import models, so Django comes first.
+from config.routing import websocket  # noqa: E402
+from operations.asgi import Operations  # noqa: E402
 
-application = ProtocolTypeRouter({"http": http, "websocket": websocket})
+application = ProtocolTypeRouter({"http": Operations(http), "websocket": websocket})

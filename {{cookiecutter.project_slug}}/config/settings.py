@@ -15,7 +15,7 @@ env.read_env(BASE_DIR / ".env")
 # https://docs.djangoproject.com/en/5.2/ref/settings/
 
 SITE_NAME = "{{ cookiecutter.project_name }}"
-DOMAIN_NAME = "{{ cookiecutter.domain_name }}"
+DOMAIN_NAME = env.str("DOMAIN", default="{{ cookiecutter.domain_name }}")
 OWNER_NAME = "{{ cookiecutter.author_name }}"
 OWNER_EMAIL = "{{ cookiecutter.author_email }}"
 DEBUG = env.bool("DEBUG", default=False)
@@ -60,6 +60,7 @@ INSTALLED_APPS = [
     "accounts",
     "chat",
     "notifications",
+    "operations",
     "presence",
 ]
 
@@ -226,7 +227,6 @@ SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
-SECURE_REDIRECT_EXEMPT = ["^healthz$", "^readyz$"]
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 

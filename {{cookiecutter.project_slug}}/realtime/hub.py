@@ -88,6 +88,8 @@ class Hub:
         self._changed = asyncio.Event()
         self._outgoing: asyncio.Queue[tuple[str, LayerMessage]] = asyncio.Queue(OUTGOING_EVENTS)
         self._unsent: tuple[str, LayerMessage] | None = None  # goes first after a failure
+        self.answering = asyncio.Event()
+        """Set while the layer carries what this process sends."""
         self._echoed = asyncio.Event()
         self._failures = 0
         self._task: asyncio.Task[None] | None = None
@@ -166,6 +168,7 @@ class Hub:
                 await self._take_part()
             except* Exception as failed:
                 self._failures += 1
+                self.answering.clear()
                 logger.warning(
                     "The channel layer failed, so live events are delayed until it answers: %s",
                     "; ".join(f"{type(error).__name__} {error}" for error in failed.exceptions),
@@ -230,6 +233,7 @@ class Hub:
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_send(self._probe, {"type": "realtime.echo"})
                     await self._echoed.wait()
+                self.answering.set()
                 if self._failures:
                     self._failures = 0
                     logger.info("The channel layer answers again.")
