@@ -1,0 +1,7 @@
+"""Operations as a Django app."""
+
+from django.apps import AppConfig
+
+
+class OperationsConfig(AppConfig):
+    name = "operations"

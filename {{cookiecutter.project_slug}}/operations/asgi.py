@@ -1,0 +1,50 @@
+"""The answers to those who run the site, given before Django sees the request.
+
+They need no host name, no session and no thread that pages could have taken.
+"""
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from operations.health import OK, Readiness
+
+Scope = dict[str, Any]  # Any: ASGI
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class Operations:
+    """An ASGI application that answers `/healthz` and `/readyz`, and hands on all else."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._readiness = Readiness()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        match scope["path"]:
+            case "/healthz":
+                await answer(send, 200, b"alive\n")
+            case "/readyz":
+                await self._answer_ready(send)
+            case _:
+                await self._application(scope, receive, send)
+
+    async def _answer_ready(self, send: Send) -> None:
+        parts = await self._readiness.parts()
+        ready = all(state == OK for state in parts.values())
+        body = json.dumps({"ready": ready, **parts}).encode()
+        await answer(send, 200 if ready else 503, body, "application/json")
+
+
+async def answer(send: Send, status: int, body: bytes, type: str = "text/plain") -> None:
+    """Send a whole response."""
+    headers = [
+        (b"content-type", type.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

@@ -1,0 +1,87 @@
+"""What probes are told."""
+
+import json
+
+import pytest
+from django.db.migrations.recorder import MigrationRecorder
+
+from operations import health
+from operations.asgi import Message, Operations, Receive, Scope, Send
+from realtime.process import this_process
+
+
+async def site(scope: Scope, receive: Receive, send: Send) -> None:
+    raise AssertionError(f"{scope['path']} was handed on")
+
+
+async def get(path: str) -> tuple[int, bytes]:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b""}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await Operations(site)({"type": "http", "path": path, "headers": []}, receive, send)
+    start, body = sent
+    return start["status"], body["body"]
+
+
+async def readiness() -> tuple[int, dict[str, object]]:
+    status, body = await get("/readyz")
+    return status, json.loads(body)
+
+
+@pytest.fixture(autouse=True)
+def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
+
+
+async def test_a_process_is_alive_whatever_host_it_is_asked_as() -> None:
+    assert await get("/healthz") == (200, b"alive\n")
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_is_ready_with_its_database_and_its_layer() -> None:
+    assert await readiness() == (200, {"ready": True, "database": "ok", "layer": "ok"})
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_stopping_process_is_not_ready() -> None:
+    await this_process().drain()
+    status, parts = await readiness()
+    assert status == 503
+    assert parts["process"] == "it is stopping"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_without_its_layer_is_not_ready() -> None:
+    await this_process().hub.stop()
+    this_process().hub.answering.clear()
+    status, parts = await readiness()
+    assert status == 503
+    assert parts["layer"] == "no answer in 0 seconds"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_ahead_of_its_database_is_not_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(MigrationRecorder, "applied_migrations", lambda self: {})
+    status, parts = await readiness()
+    assert status == 503
+    assert "run manage.py migrate" in str(parts["database"])
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_database_that_fails_is_named_without_its_address(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise ConnectionError("postgres://site:secret@postgres/site")
+
+    monkeypatch.setattr(health, "_missing_migrations", fail)
+    status, parts = await readiness()
+    assert status == 503
+    assert parts["database"] == "ConnectionError"
