@@ -45,6 +45,7 @@ export class Members {
 
   #joined(person) {
     this.meet(person);
+    document.querySelector(`[data-invited="${person.id}"]`)?.remove();
     const isNew = !this.#people.has(person.id);
     this.#updated(person);
     if (isNew) this.#counted(this.#count + 1);

@@ -1,5 +1,6 @@
 // The messages that wait in the outbox, below those that are in the room.
 
+import { avatar } from "../js/avatar.js";
 import { clone, part } from "./dom.js";
 import { renderText } from "./text.js";
 
@@ -7,12 +8,15 @@ export class Pending {
   #list;
   #outbox;
   #scroller;
+  #timeline;
   #you;
 
-  constructor({ list, outbox, scroller, you }) {
+  /** @param {{list: HTMLElement, outbox: EventTarget, scroller: object, timeline: object, you: object}} parts */
+  constructor({ list, outbox, scroller, timeline, you }) {
     this.#list = list;
     this.#outbox = outbox;
     this.#scroller = scroller;
+    this.#timeline = timeline;
     this.#you = you;
     outbox.addEventListener("change", () => this.show());
     list.addEventListener("click", ({ target }) => this.#clicked(target.closest("[data-action]")));
@@ -21,6 +25,8 @@ export class Pending {
   show() {
     this.#scroller.keep(() => {
       const elements = this.#outbox.entries.map((entry) => this.#line(entry));
+      const goesOn = this.#timeline.newest?.author.id === this.#you.id;
+      elements.forEach((element, index) => element.classList.toggle("message--together", goesOn || index > 0));
       this.#list.replaceChildren(...elements);
       this.#list.hidden = elements.length === 0;
     });
@@ -43,6 +49,8 @@ export class Pending {
   #create({ client_id, body }) {
     const element = clone("pending");
     element.dataset.clientId = client_id;
+    part(element, "avatar").append(avatar(this.#you));
+    part(element, "author").textContent = this.#you.name;
     part(element, "body").replaceChildren(renderText(body, { mentions: [], you: this.#you.username }));
     return element;
   }

@@ -42,7 +42,7 @@ const history = new History({ topic, timeline, viewport, start: part(page, "star
 const reads = new Reads({ topic, timeline, scroller });
 const newMessages = new NewMessages({ button: part(page, "new-messages"), scroller });
 const outbox = new Outbox({ store: new OutboxStore(whose), send });
-const pending = new Pending({ list: part(page, "pending"), outbox, scroller, you });
+const pending = new Pending({ list: part(page, "pending"), outbox, scroller, timeline, you });
 const composer = new Composer({ form: part(page, "composer"), draft: new Draft(whose) });
 const typing = new Typing({ line: part(page, "typing"), topic, you });
 const actions = new Actions({ topic, timeline });
@@ -162,6 +162,7 @@ function rename({ name, kind, about }) {
 function refuse(reason) {
   const words = REFUSED[reason];
   if (!words) return; // Signed out: the banner says so.
+  page.classList.add("room--refused");
   composer.close(words);
   show(part(page, "refused-text"), words);
   part(page, "refused").hidden = false;

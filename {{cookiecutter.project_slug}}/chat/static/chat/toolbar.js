@@ -79,6 +79,7 @@ export class Toolbar extends EventTarget {
     if (!this.#message) return false;
     const own = this.#message.author.id === this.#you.id;
     if (action === "edit") return own;
+    if (action === "copy") return navigator.clipboard !== undefined; // Browsers lend it to secure pages only.
     if (action === "delete") return own || this.#you.role === "owner" || this.#you.role === "moderator";
     return true;
   }
