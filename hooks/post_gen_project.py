@@ -22,7 +22,7 @@ ONLY_FOR = {
     },
 }
 # A secret of its own for each of these lines of .env.example.
-SECRETS = ("SECRET_KEY",)
+SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD")
 SECRET_BYTES = 64
 
 NEXT_STEPS = """

@@ -25,8 +25,8 @@ CHOICES = {
 
 OWN_NAMES = set(
     """
-    accounts chat conftest config deploy docs licenses manage notifications presence realtime static
-    staticfiles templates test tests
+    accounts chat conftest config deploy docs licenses manage notifications operations presence
+    realtime static staticfiles templates test tests
     """.split()
 )
 # What pip installs for a bake, by import name and by package name: a project that is called like a

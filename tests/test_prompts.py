@@ -258,7 +258,7 @@ def test_an_unusual_answer_works_wherever_it_is_used(
         "description": described["description"],
         "author_name": constant(settings, "OWNER_NAME"),
         "author_email": constant(settings, "OWNER_EMAIL"),
-        "domain_name": constant(settings, "DOMAIN_NAME"),
+        "domain_name": constant(settings, "HOME_DOMAIN"),
     }
     assert used[prompt] == answer
     ruff = python.with_name("ruff")

@@ -15,9 +15,11 @@ env.read_env(BASE_DIR / ".env")
 # https://docs.djangoproject.com/en/5.2/ref/settings/
 
 SITE_NAME = "{{ cookiecutter.project_name }}"
-DOMAIN_NAME = env.str("DOMAIN", default="{{ cookiecutter.domain_name }}")
+HOME_DOMAIN = "{{ cookiecutter.domain_name }}"
 OWNER_NAME = "{{ cookiecutter.author_name }}"
 OWNER_EMAIL = "{{ cookiecutter.author_email }}"
+
+DOMAIN_NAME = env.str("DOMAIN", default=HOME_DOMAIN)
 DEBUG = env.bool("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", default="")
 if not SECRET_KEY:

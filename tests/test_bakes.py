@@ -1,0 +1,149 @@
+"""Projects baked over a pairwise set of answers: each is checked as its owner would check it."""
+
+import os
+import re
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import combinations, product
+from pathlib import Path
+from subprocess import CompletedProcess
+from threading import current_thread
+
+import pytest
+
+from tests.conftest import Bake
+from tests.hooks import questions
+from tests.projects import run
+
+Finding = Future[CompletedProcess[str]]
+
+LONG = "d" * 200
+# Every pair of choices is in one row; what is free to choose differs from row to row.
+ANSWERS = [
+    {"license": "MIT", "asgi_server": "daphne", "ci": "github"},
+    {"license": "MIT", "asgi_server": "uvicorn", "ci": "gitlab", "project_name": "L'Été & Co"},
+    {"license": "MIT", "asgi_server": "daphne", "ci": "none", "author_name": "Zoë O'Brien"},
+    {"license": "BSD-3-Clause", "asgi_server": "uvicorn", "ci": "github", "project_name": "談話室"},
+    {"license": "BSD-3-Clause", "asgi_server": "daphne", "ci": "gitlab", "author_name": "A" * 80},
+    {"license": "BSD-3-Clause", "asgi_server": "uvicorn", "ci": "none", "project_name": "N" * 80},
+    {"license": "Apache-2.0", "asgi_server": "daphne", "ci": "github", "project_slug": "s" * 50},
+    {"license": "Apache-2.0", "asgi_server": "uvicorn", "ci": "gitlab", "project_slug": "x"},
+    {"license": "Apache-2.0", "asgi_server": "daphne", "ci": "none", "domain_name": "localhost"},
+    {"license": "AGPL-3.0-or-later", "asgi_server": "uvicorn", "ci": "github"},
+    {
+        "license": "AGPL-3.0-or-later",
+        "asgi_server": "daphne",
+        "ci": "gitlab",
+        "description": "d" * 200,
+    },
+    {"license": "AGPL-3.0-or-later", "asgi_server": "uvicorn", "ci": "none"},
+    {"license": "Proprietary", "asgi_server": "daphne", "ci": "github", "project_name": "صالون"},
+    {"license": "Proprietary", "asgi_server": "uvicorn", "ci": "gitlab", "project_name": "100% #1"},
+    {"license": "Proprietary", "asgi_server": "daphne", "ci": "none", "project_name": "“O’Hara’s”"},
+]
+CHOICES = {
+    name: offered if isinstance(offered, list) else [True, False]
+    for name, offered in questions().items()
+    if isinstance(offered, list | bool) and not name.startswith("_")
+}
+PRODUCTION = {
+    "SECRET_KEY": "a-key-as-long-and-as-random-as-a-deployment-would-have-0123456789",
+    "DEBUG": "false",
+    "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
+CHECKS: dict[str, tuple[str, dict[str, str]]] = {
+    "ruff check": ("ruff check --no-cache .", {}),
+    "ruff format": ("ruff format --check --no-cache .", {}),
+    "djlint": ("djlint --quiet --check --lint .", {}),
+    "mypy": ("mypy .", {}),
+    "imports": ("lint-imports --no-cache", {}),
+    "migrations": ("python manage.py makemigrations --check --dry-run", {}),
+    "deployment": ("python manage.py check --deploy --fail-level WARNING", PRODUCTION),
+    "static files": ("python manage.py collectstatic --no-input", PRODUCTION),
+    "tests": ("pytest -p no:cacheprovider", {}),
+}
+LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*#%", re.MULTILINE)
+
+
+@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize(
+    "answers", ANSWERS, ids=lambda answers: "-".join(list(answers.values())[:3])
+)
+def test_a_bake_passes(
+    findings: list[dict[str, Finding]], answers: dict[str, str], check: str
+) -> None:
+    done = findings[ANSWERS.index(answers)][check].result()
+    assert done.returncode == 0, done.stdout
+
+
+def test_nothing_of_the_template_is_left_in_a_bake(projects: list[Path]) -> None:
+    left = [
+        str(file)
+        for project in projects
+        for file in files(project)
+        if LEFT_OVER.search(file.read_bytes())
+    ]
+    assert left == []
+
+
+def test_the_answers_cover_every_pair_of_choices() -> None:
+    covered = {
+        frozenset({(first, row[first]), (second, row[second])})
+        for row in ANSWERS
+        for first, second in combinations(CHOICES, 2)
+    }
+    pairs = {
+        frozenset({(first, one), (second, other)})
+        for first, second in combinations(CHOICES, 2)
+        for one, other in product(CHOICES[first], CHOICES[second])
+    }
+    assert pairs - covered == set()
+
+
+@pytest.mark.parametrize("asgi_server", CHOICES["asgi_server"])
+def test_its_tests_pass_over_postgresql_and_redis(
+    bake: Bake, python: Path, postgres_url: str, redis_url: str, asgi_server: str
+) -> None:
+    project = bake(asgi_server=asgi_server)
+    services = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
+
+    done = run([python.with_name("pytest"), "-p", "no:cacheprovider"], project, **services)
+
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def projects(bake: Bake) -> list[Path]:
+    """A bake of each of the answers."""
+    return [bake(**answers) for answers in ANSWERS]
+
+
+@pytest.fixture(scope="module")
+def findings(
+    projects: list[Path], python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[list[dict[str, Finding]]]:
+    """What each check finds in each bake. As many run at a time as there are cores; what they say
+    is asked for one by one."""
+    caches = tmp_path_factory.mktemp("mypy")
+
+    def examine(project: Path, check: str) -> CompletedProcess[str]:
+        command, surroundings = CHECKS[check]
+        name, *arguments = command.split()
+        # Bakes are alike: mypy keeps what it learnt from one for the next in the same thread.
+        cache = str(caches / current_thread().name)
+        surroundings = {"MYPY_CACHE_DIR": cache, **surroundings}
+        return run([python.with_name(name), *arguments], project, **surroundings)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield [
+            {check: pool.submit(examine, project, check) for check in CHECKS}
+            for project in projects
+        ]
+        pool.shutdown(cancel_futures=True)
+
+
+def files(project: Path) -> Iterator[Path]:
+    for path in project.rglob("*"):
+        if path.is_file() and ".git" not in path.relative_to(project).parts:
+            yield path
