@@ -4,13 +4,13 @@ They need no host name, no session and no thread that pages could have taken.
 """
 
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from operations.health import OK, Readiness
 
 Scope = dict[str, Any]  # Any: ASGI
-Message = dict[str, Any]
+Message = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
