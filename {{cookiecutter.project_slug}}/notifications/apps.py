@@ -1,6 +1,8 @@
 """Notifications as a Django app."""
 
 from django.apps import AppConfig
+from django.conf import settings
+from django.db.models.signals import pre_delete
 
 
 class NotificationsConfig(AppConfig):
@@ -8,5 +10,7 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from notifications import announcement
+        from notifications.actions.locking import hold
 
         announcement.register()
+        pre_delete.connect(hold, sender=settings.AUTH_USER_MODEL)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 from django.db import transaction
 
@@ -48,6 +49,11 @@ def locked_one(user_id: int) -> Iterator[Inbox]:
 
 def save(inbox: Inbox) -> None:
     inbox.save(update_fields=["last_rev", "unread", "read_rev"])
+
+
+def hold(instance: User, **kwargs: Any) -> None:  # Any: a signal sends what it likes
+    """Lock somebody who is about to be deleted, so that nobody tells them anything meanwhile."""
+    list(User.objects.select_for_update().filter(pk=instance.pk))
 
 
 def next_rev(inbox: Inbox) -> int:
