@@ -24,6 +24,7 @@ export class History {
       rootMargin: AHEAD,
     });
     part(start, "earlier").addEventListener("click", () => this.load());
+    timeline.addEventListener("trim", () => this.#trimmed());
   }
 
   /** Begins again with the page before `rev`, after which the timeline hears everything. */
@@ -69,6 +70,12 @@ export class History {
     this.#timeline.putEarlier(messages, more ? messages[0].seq : 1);
     this.#show(more ? "" : "beginning");
     this.resume(); // Observing afresh reports a start that is still in view.
+  }
+
+  #trimmed() {
+    this.#more = true;
+    this.#show("");
+    this.resume();
   }
 
   #show(name) {

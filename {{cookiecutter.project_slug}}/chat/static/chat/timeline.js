@@ -10,7 +10,8 @@ const KEPT_MESSAGES = 300;
 const SPOKEN_MESSAGES = 5; // More than this at once is a page or a catching up: a screen reader does not read it out.
 const HUSH_MS = 500;
 
-export class Timeline {
+/** Dispatches `trim` when the oldest messages were let go, to be loaded again if the reader goes up to them. */
+export class Timeline extends EventTarget {
   #list;
   #scroller;
   #reader;
@@ -23,6 +24,7 @@ export class Timeline {
    * @param {{list: HTMLElement, scroller: object, reader: {you: object, nameOf: (id: number) => string}}} parts
    */
   constructor({ list, scroller, reader }) {
+    super();
     this.#list = list;
     this.#scroller = scroller;
     this.#reader = reader;
@@ -150,6 +152,7 @@ export class Timeline {
     for (const { element } of dropped) element.remove();
     this.floor = this.#lines[0].message.seq;
     this.#arrange(0);
+    this.dispatchEvent(new CustomEvent("trim"));
   }
 
   #hush() {
