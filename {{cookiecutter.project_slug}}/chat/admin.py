@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
@@ -11,7 +11,6 @@ from django.template.defaultfilters import truncatechars
 from chat import actions
 from chat.models import Membership, Message, Room
 from chat.validation import NAME_CHARACTERS
-from realtime.protocol import Refusal
 
 BODY_SHOWN_CHARACTERS = 80
 
@@ -104,10 +103,7 @@ class MembershipAdmin(LookedAt):
 
     def delete_queryset(self, request: HttpRequest, memberships: QuerySet[Membership]) -> None:
         for membership in memberships:
-            try:
-                actions.expel(membership)
-            except Refusal as refusal:
-                self.message_user(request, f"{membership}: {refusal.detail}", messages.ERROR)
+            actions.expel(membership)
 
 
 @admin.register(Message)

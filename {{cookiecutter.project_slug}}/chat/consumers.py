@@ -32,6 +32,9 @@ from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
 from realtime.protocol import CloseCode
 
+CHANGES_MESSAGES = 200
+"""A frame of changes carries at most so many."""
+
 TYPING_SECONDS = 1.0
 """Someone is told to be typing at most so often; what comes between is left out."""
 
@@ -134,7 +137,7 @@ class ChatConsumer(Consumer):
         room = queries.membership_of(self.user, self.room).room
         if epoch != str(room.epoch) or not 0 <= since <= room.last_rev:
             return Reply("reset", Reset(str(room.epoch)), room.last_rev), False
-        messages, more = queries.changes_since(room, since)
+        messages, more = queries.changes_since(room, since, CHANGES_MESSAGES)
         latest = messages[-1].rev if messages else since
         rev = latest if more else max(latest, room.last_rev)
         return Reply("changes", Changes(str(room.epoch), messages, more), rev), more

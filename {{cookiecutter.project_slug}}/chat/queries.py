@@ -13,7 +13,6 @@ from realtime.heads import heads
 from realtime.protocol import ErrorCode, Refusal
 
 PAGE_MESSAGES = 50
-CHANGES_MESSAGES = 200
 MEMBERS_SHOWN = 200
 
 
@@ -35,12 +34,12 @@ def room_by_slug(slug: str) -> Room:
 
 
 def person_by_username(username: str) -> User:
-    """The person of that name.
+    """The person of that name, which may be written as it is mentioned, with an @.
 
     Raises:
         Refusal: `not_found`.
     """
-    name = User.normalize_username(username.replace("\x00", "").strip())
+    name = User.normalize_username(username.replace("\x00", "").strip().removeprefix("@"))
     person = User.objects.filter(username=name).first()
     if person is None:
         raise Refusal(ErrorCode.NOT_FOUND, f"There is nobody called @{name[:USERNAME_LENGTH]}.")
@@ -114,8 +113,8 @@ def history(room: Room, before: int | None = None, limit: int = PAGE_MESSAGES) -
     return Page([message_data(message) for message in reversed(rows)], more)
 
 
-def changes_since(room: Room, since: int, limit: int = CHANGES_MESSAGES) -> Page:
-    """The messages that changed after the revision `since`, in the order of their changes."""
+def changes_since(room: Room, since: int, limit: int) -> Page:
+    """The first `limit` messages to change after the revision `since`, by their latest change."""
     rows, more = _first(room.messages.filter(rev__gt=since).order_by("rev"), limit)
     return Page([message_data(message) for message in rows], more)
 

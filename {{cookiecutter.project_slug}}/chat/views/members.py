@@ -17,7 +17,7 @@ def invite(request: SignedInRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     queries.membership_of(request.user, room)
     try:
-        person = queries.person_by_username(request.POST.get("username", "").removeprefix("@"))
+        person = queries.person_by_username(request.POST.get("username", ""))
     except Refusal as refusal:
         messages.error(request, refusal.detail)
         return redirect(room)

@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.forms import Form
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -58,7 +58,7 @@ def room(request: SignedInRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def create(request: SignedInRequest) -> HttpResponse:
-    form = NewRoomForm(request.POST or None)
+    form = NewRoomForm(_sent(request))
     if form.is_valid():
         try:
             return redirect(actions.create_room(request.user, **form.cleaned_data))
@@ -72,11 +72,15 @@ def create(request: SignedInRequest) -> HttpResponse:
 def settings(request: SignedInRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     _refuse_others(request.user, room)
-    form = RoomForm(request.POST or None, initial={"name": room.name, "about": room.about})
+    form = RoomForm(_sent(request), initial={"name": room.name, "about": room.about})
     if form.is_valid() and _updated(form, room, request.user):
         messages.success(request, "The room is saved.")
         return redirect(room)
     return render(request, "chat/room_form.html", {"form": form, "room": room})
+
+
+def _sent(request: HttpRequest) -> QueryDict | None:
+    return request.POST if request.method == "POST" else None
 
 
 def _turn_away(request: SignedInRequest, room: Room) -> HttpResponse:

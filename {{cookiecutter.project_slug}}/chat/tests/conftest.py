@@ -1,0 +1,89 @@
+"""Rooms and people to test with, and a look at what is published."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+import pytest
+
+from accounts.models import User
+from chat import actions, announcements
+from chat.models import Room
+from chat.wire import MessageData
+
+Say = Callable[..., MessageData]
+
+
+@dataclass
+class Published:
+    """What was published, and who was turned out of what."""
+
+    events: list[dict[str, Any]] = field(default_factory=list)  # Any: JSON
+    dismissed: list[tuple[str, int, int]] = field(default_factory=list)
+
+    def types(self, audience: str) -> list[str]:
+        return [event["type"] for event in self.events if event["audience"] == audience]
+
+    def last(self, type: str) -> dict[str, Any]:
+        return next(event for event in reversed(self.events) if event["type"] == type)
+
+    def publish(
+        self, topic: str, type: str, data: object, rev: int | None = None, audience: str = ""
+    ) -> None:
+        self.events.append(
+            {
+                "audience": audience or topic,
+                "topic": topic,
+                "type": type,
+                "data": msgspec.to_builtins(data),
+                "rev": rev,
+            }
+        )
+
+    def dismiss(self, audience: str, user_id: int, code: int, reason: str) -> None:
+        self.dismissed.append((audience, user_id, int(code)))
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> Published:
+    """Stands in for the engine, and does not wait for a commit."""
+    published = Published()
+    monkeypatch.setattr(announcements, "publish", published.publish)
+    monkeypatch.setattr(announcements, "dismiss", published.dismiss)
+    return published
+
+
+@pytest.fixture
+def eve(db: None) -> User:
+    return User.objects.create(username="eve", email="eve@example.com")
+
+
+@pytest.fixture
+def public(ada: User, bob: User) -> Room:
+    """A public room of ada's, which bob has joined."""
+    room = actions.create_room(ada, name="General")
+    actions.enter(room, bob)
+    return room
+
+
+@pytest.fixture
+def private(ada: User, bob: User) -> Room:
+    """A private room of ada's, to which bob was invited."""
+    room = actions.create_room(ada, name="Engineering", kind=Room.Kind.PRIVATE)
+    actions.invite(room, ada, bob)
+    actions.accept_invitation(room, bob)
+    return room
+
+
+@pytest.fixture
+def say() -> Say:
+    """Posts a message: `say(room, author, "Hello", reply_to=3)`."""
+    numbers = itertools.count(1)
+
+    def say(room: Room, author: User, body: str = "Hello", **rest: Any) -> MessageData:
+        client_id = rest.pop("client_id", None) or f"test-{next(numbers)}"
+        return actions.post_message(room, author, body=body, client_id=client_id, **rest)
+
+    return say
