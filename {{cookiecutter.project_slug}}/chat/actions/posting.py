@@ -88,6 +88,8 @@ def _clean(draft: Draft) -> Draft | Refusal:
 
 
 def _post(room: Room, drafts: list[Draft]) -> list[MessageData | Refusal]:
+    if not drafts:
+        return []
     with locked(room) as room:
         batch = _Batch(room, drafts)
         results = [batch.add(draft) for draft in drafts]
