@@ -232,6 +232,12 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 if BEHIND_PROXY:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
+# Operations ------------------------------------------------------------------
+# docs/operations.md
+
+# Who may read /metrics; without it, whoever asks from a private address and through no proxy.
+METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
+
 # E-mail ----------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/email/
 

@@ -7,6 +7,10 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from django.conf import settings
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from operations import metrics
 from operations.health import OK, Readiness
 
 Scope = dict[str, Any]  # Any: ASGI
@@ -17,11 +21,13 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
 class Operations:
-    """An ASGI application that answers `/healthz` and `/readyz`, and hands on all else."""
+    """An ASGI application that answers `/healthz`, `/readyz` and `/metrics`; hands on all else."""
 
     def __init__(self, application: Application) -> None:
         self._application = application
         self._readiness = Readiness()
+        if settings.WEB_CONCURRENCY > 1:
+            metrics.workers.start()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         match scope["path"]:
@@ -29,6 +35,8 @@ class Operations:
                 await answer(send, 200, b"alive\n")
             case "/readyz":
                 await self._answer_ready(send)
+            case "/metrics":
+                await self._answer_metrics(scope, send)
             case _:
                 await self._application(scope, receive, send)
 
@@ -37,6 +45,12 @@ class Operations:
         ready = all(state == OK for state in parts.values())
         body = json.dumps({"ready": ready, **parts}).encode()
         await answer(send, 200 if ready else 503, body, "application/json")
+
+    async def _answer_metrics(self, scope: Scope, send: Send) -> None:
+        if metrics.may_read(scope):
+            await answer(send, 200, metrics.exposition(), CONTENT_TYPE_PLAIN_0_0_4)
+        else:
+            await answer(send, 403, b"Send METRICS_TOKEN, or come from within.\n")
 
 
 async def answer(send: Send, status: int, body: bytes, type: str = "text/plain") -> None:

@@ -1,5 +1,6 @@
 """Who opens a socket: the session of a browser on this origin, or the bearer of a ticket."""
 
+from collections.abc import Sequence
 from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -9,12 +10,17 @@ from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.http.request import validate_host
+from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
+from realtime.batching import Batcher
+from realtime.database import in_database
 from realtime.protocol import PROTOCOL, TICKET_PREFIX, CloseCode, Closing
 from realtime.tickets import redeem
 
 Scope = dict[str, Any]  # Any: an ASGI scope
+
+MOST_SIGNING_IN = 20_000
 
 
 class SignIn(NamedTuple):
@@ -30,21 +36,14 @@ def check_protocol(scope: Scope) -> None:
         raise Closing(CloseCode.VERSION, f"Offer the subprotocol {PROTOCOL}.")
 
 
-def sign_in(scope: Scope) -> SignIn:
+async def sign_in(scope: Scope) -> SignIn:
     """The person who opens the socket. Reads the database and writes nothing but a used ticket.
 
     Raises:
         Closing: a foreign origin or none (4403); nobody, or no longer, signed in (4401).
     """
-    for offered in scope["subprotocols"]:
-        if offered.startswith(TICKET_PREFIX):
-            session_key = redeem(offered.removeprefix(TICKET_PREFIX))
-            break
-    else:
-        headers = dict(scope["headers"])
-        check_origin(scope, headers)
-        session_key = _session_cookie(headers)
-    user = session_user(session_key) if session_key else None
+    session_key = await _claimed_session(scope)
+    user = await _session_users.submit(None, session_key) if session_key else None
     if user is None or not session_key:
         raise Closing(CloseCode.UNAUTHENTICATED, "You are not signed in.")
     return SignIn(user, session_key)
@@ -71,23 +70,47 @@ def check_origin(scope: Scope, headers: dict[bytes, bytes]) -> None:
         raise Closing(CloseCode.FORBIDDEN, "This origin may not open sockets here.")
 
 
-def session_user(session_key: str) -> AbstractBaseUser | None:
-    """The active user of a session, or None; unlike Django's own check this never writes.
+def session_users(session_keys: Sequence[str]) -> list[AbstractBaseUser | None]:
+    """For each session its active user, or None; in two queries, and writing nothing.
 
     A session signed with one of SECRET_KEY_FALLBACKS is good: its browser gets a new one with its
-    next page.
+    next page, where Django's own check would end it.
     """
-    store = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    session = store.load()
-    if session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
-        return None
-    users = get_user_model()._default_manager
-    user = users.filter(pk=session.get(SESSION_KEY), is_active=True).first()
-    if user is None:
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    rows = store.get_model_class().objects.filter(
+        session_key__in=set(session_keys), expire_date__gt=timezone.now()
+    )
+    sessions = {row.session_key: store.decode(row.session_data) for row in rows}
+    user_ids = {session.get(SESSION_KEY) for session in sessions.values()} - {None}
+    active = get_user_model()._default_manager.filter(pk__in=user_ids, is_active=True)
+    users = {str(user.pk): user for user in active}
+    return [_verified(sessions.get(key, {}), users) for key in session_keys]
+
+
+_session_users: Batcher[None, str, AbstractBaseUser | None] = Batcher(
+    lambda _, session_keys: session_users(session_keys), most_waiting=MOST_SIGNING_IN
+)
+
+
+def _verified(
+    session: dict[str, Any],  # Any: what apps keep in a session
+    users: dict[str, AbstractBaseUser],
+) -> AbstractBaseUser | None:
+    user = users.get(session.get(SESSION_KEY, ""))
+    if user is None or session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return None
     claimed = session.get(HASH_SESSION_KEY, "")
     hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
     return user if any(constant_time_compare(claimed, each) for each in hashes) else None
+
+
+async def _claimed_session(scope: Scope) -> str | None:
+    for offered in scope["subprotocols"]:
+        if offered.startswith(TICKET_PREFIX):
+            return await in_database(redeem, offered.removeprefix(TICKET_PREFIX))
+    headers = dict(scope["headers"])
+    check_origin(scope, headers)
+    return _session_cookie(headers)
 
 
 def _scheme(scope: Scope, headers: dict[bytes, bytes]) -> str:

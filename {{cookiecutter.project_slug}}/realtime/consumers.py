@@ -8,6 +8,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from django.db import InterfaceError, OperationalError
 
+from realtime import stats
 from realtime.auth import Scope
 from realtime.gateway import Application, Receive
 from realtime.process import this_process
@@ -18,7 +19,6 @@ from realtime.protocol import (
     ErrorCode,
     Refusal,
     encode_event,
-    encode_refusal,
     encode_reply,
 )
 from realtime.socket import Frame, Send, Socket
@@ -153,6 +153,7 @@ class Consumer:
     def send(self, type: str, data: object, rev: int | None = None) -> None:
         """Send an event to this consumer's client alone."""
         self.socket.write(Frame(encode_event(self.topic, type, data, rev)))
+        stats.sent.value += 1
 
     def close(self, code: CloseCode, reason: str) -> None:
         """End this consumer: close its URL's socket, or take its topic off a shared one."""
@@ -189,6 +190,7 @@ class Consumer:
             logger.error("%s could not be joined: %s", self.scope["path"], error)
             raise Closing(CloseCode.OVERLOAD, "The database does not answer.") from None
         self._welcomed = True
+        stats.joins.value += 1
         self.link.accept()
         for audience in self._audiences:
             self.socket.release(audience)
@@ -202,16 +204,18 @@ class Consumer:
             reply = await self._handle(frame)
             answer = encode_reply(self.topic, frame.id, reply.data, reply.type, reply.rev)
         except Refusal as refusal:
-            answer = encode_refusal(self.topic, frame.id, refusal)
+            self.socket.refuse(self.topic, frame.id, refusal)
         except DATABASE_AWAY as error:
             logger.error("%s on %s failed: %s", frame.type, self.topic, error)
             away = Refusal(ErrorCode.UNAVAILABLE, "The database does not answer. Try again.", 1)
-            answer = encode_refusal(self.topic, frame.id, away)
+            self.socket.refuse(self.topic, frame.id, away)
         except Exception:
             logger.exception("%s on %s failed", frame.type, self.topic)
             failed = Refusal(ErrorCode.INTERNAL, "The server failed on this frame.")
-            answer = encode_refusal(self.topic, frame.id, failed)
-        self.socket.write(Frame(answer))
+            self.socket.refuse(self.topic, frame.id, failed)
+        else:
+            self.socket.write(Frame(answer))
+            stats.sent.value += 1
 
     async def _handle(self, frame: ClientFrame) -> Reply:
         if frame.topic not in (None, self.topic):

@@ -9,10 +9,10 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
+from realtime import stats
 from realtime.auth import Scope, SignIn, check_protocol, sign_in
 from realtime.bucket import TokenBucket
 from realtime.conf import limits
-from realtime.database import in_database
 from realtime.process import Process, this_process
 from realtime.protocol import (
     PROTOCOL,
@@ -23,9 +23,8 @@ from realtime.protocol import (
     ErrorCode,
     Refusal,
     decode_frame,
-    encode_refusal,
 )
-from realtime.socket import Frame, Message, Send, Socket
+from realtime.socket import Message, Send, Socket
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ class Gateway:
             raise Closing(CloseCode.RESTART, "The server restarts.")
         check_protocol(scope)
         try:
-            signed_in = await in_database(sign_in, scope)
+            signed_in = await sign_in(scope)
         except Closing:
             raise
         except Exception as error:
@@ -125,6 +124,7 @@ class Connection:
                 self.socket.abandon()
                 return message
             self.last_heard = asyncio.get_running_loop().time()
+            stats.received.value += 1
             frame = self._admit_frame(message)
             if frame is not None:
                 return {"type": "websocket.receive", "frame": frame}
@@ -157,7 +157,7 @@ class Connection:
             raise Refusal(ErrorCode.RATE_LIMITED, "You send too fast. Wait a little.", wait)
 
     def _refuse(self, frame_id: str | None, topic: str | None, refusal: Refusal) -> None:
-        self.socket.write(Frame(encode_refusal(topic, frame_id, refusal)))
+        self.socket.refuse(topic, frame_id, refusal)
         if self._patience.take():
             self.socket.close(CloseCode.FLOODING, "You kept sending what was refused.")
 

@@ -9,6 +9,7 @@ and each process one write per socket.
 import asyncio
 import logging
 import random
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from uuid import uuid4
 
 from channels.layers import get_channel_layer
 
+from realtime import stats
 from realtime.protocol import CloseCode
 from realtime.socket import Frame, Socket
 
@@ -148,14 +150,16 @@ class Hub:
     def send(self, audience: str, message: LayerMessage) -> None:
         """Send `message` to every process that listens to `audience`, in the order of the calls."""
         try:
-            self._outgoing.put_nowait((group_name(audience), message))
+            self._outgoing.put_nowait((group_name(audience), stamped(message)))
         except asyncio.QueueFull:
+            stats.dropped.value += 1
             logger.warning("The channel layer is behind: an event for %s is dropped.", audience)
 
     def deliver(self, audience: str, text: str) -> None:
         """Write an event's `text` to the audience's sockets in this process."""
         local = self._audiences.get(audience)
         if local is not None:
+            stats.sent.value += len(local.sockets)
             frame = Frame(text, audience)
             for socket in local.sockets:
                 socket.write(frame)
@@ -169,6 +173,7 @@ class Hub:
             except* Exception as failed:
                 self._failures += 1
                 self.answering.clear()
+                stats.layer_failures.value += 1
                 logger.warning(
                     "The channel layer failed, so live events are delayed until it answers: %s",
                     "; ".join(f"{type(error).__name__} {error}" for error in failed.exceptions),
@@ -195,6 +200,8 @@ class Hub:
             match message["type"]:
                 case "realtime.event":
                     self.deliver(message["audience"], message["text"])
+                    if "at" in message:  # not from a process of an older version
+                        stats.delivery.observe(max(time.time() - message["at"], 0.0))
                 case "realtime.echo":
                     self._echoed.set()
                 case _:
@@ -239,6 +246,11 @@ class Hub:
                     logger.info("The channel layer answers again.")
                     await self._on_gap()
             await asyncio.sleep(0.1 if self._failures else PROBE_SECONDS)
+
+
+def stamped(message: LayerMessage) -> LayerMessage:
+    """`message` with the time at which it was sent, on this machine's clock."""
+    return {**message, "at": time.time()}
 
 
 def group_name(audience: str) -> str:

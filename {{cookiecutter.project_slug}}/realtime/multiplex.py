@@ -14,7 +14,6 @@ from realtime.protocol import (
     ErrorCode,
     Refusal,
     encode_event,
-    encode_refusal,
     encode_reply,
 )
 from realtime.socket import Frame, Message, Send, Socket
@@ -49,7 +48,7 @@ class _Multiplexer:
                 try:
                     self._take(frame, tasks)
                 except Refusal as refusal:
-                    self._socket.write(Frame(encode_refusal(frame.topic, frame.id, refusal)))
+                    self._socket.refuse(frame.topic, frame.id, refusal)
             for joined in self._joined.values():
                 joined.task.cancel()
 
@@ -147,5 +146,5 @@ class _Joined:
             self.socket.write(Frame(encode_event(self.topic, "left", left)))
         else:
             refusal = Refusal(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
-            self.socket.write(Frame(encode_refusal(self.topic, self._join_id, refusal)))
+            self.socket.refuse(self.topic, self._join_id, refusal)
         self.end()

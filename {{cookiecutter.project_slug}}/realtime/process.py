@@ -5,6 +5,7 @@ import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from realtime import stats
 from realtime.bucket import TokenBucket
 from realtime.conf import limits
 from realtime.database import in_database
@@ -77,6 +78,7 @@ class Process:
         """Tell every topic's sockets its head revision, so that they see what they missed."""
         for audience, topic, head in await in_database(current_heads, list(self.hub.audiences)):
             self.hub.deliver(audience, encode_event(topic, "heartbeat", {}, head))
+        stats.heartbeats.value += 1
 
     async def check_sign_ins(self, user_id: int | None = None) -> None:
         """Close the sockets whose sign-in has ended: of one person, or of everyone."""

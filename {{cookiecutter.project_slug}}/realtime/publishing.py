@@ -13,7 +13,7 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
-from realtime.hub import CONTROL, LayerMessage, group_name
+from realtime.hub import CONTROL, LayerMessage, group_name, stamped
 from realtime.process import running_process, this_process
 from realtime.protocol import CloseCode, encode_event
 
@@ -104,7 +104,7 @@ def _send_from_thread(audience: str, message: LayerMessage) -> None:
 
 
 async def _send_alone(audience: str, message: LayerMessage) -> None:
-    await get_channel_layer().group_send(group_name(audience), message)
+    await get_channel_layer().group_send(group_name(audience), stamped(message))
 
 
 def _in_event_loop() -> bool:

@@ -6,8 +6,9 @@ from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any, Protocol
 
+from realtime import stats
 from realtime.conf import limits
-from realtime.protocol import CloseCode
+from realtime.protocol import CloseCode, Refusal, encode_refusal
 
 HELD_FRAMES = 1_000
 FINISH_SECONDS = 5.0
@@ -84,6 +85,12 @@ class Socket:
         elif not transport.is_closing():
             transport.write(frame.wire)
 
+    def refuse(self, topic: str | None, frame_id: str | None, refusal: Refusal) -> None:
+        """Answer the frame with `frame_id` by an `error`."""
+        stats.refusals.values[refusal.code] += 1
+        stats.sent.value += 1
+        self.write(Frame(encode_refusal(topic, frame_id, refusal)))
+
     def hold(self, topic: str) -> None:
         """Keep the frames of `topic` back until `release`."""
         self._held.setdefault(topic, [])
@@ -98,13 +105,14 @@ class Socket:
 
     async def drained(self) -> None:
         """Wait until the client has taken most of what was written: for those who write much."""
-        while self.closing is None and self._waiting_bytes() > self._most_bytes / 4:
+        while self.closing is None and self.waiting_bytes > self._most_bytes / 4:
             await asyncio.sleep(DRAIN_POLL_SECONDS)
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Begin to close: nothing more is written, and the socket's owner is told to finish."""
         if self.closing is None:
             self.closing = (code, reason)
+            stats.closes.values[int(code)] += 1
             self._slow = True
             self.on_close()
 
@@ -166,7 +174,9 @@ class Socket:
         if len(self._outbox) > self._most_frames or self._outbox_bytes > self._most_bytes:
             self.close(CloseCode.TOO_SLOW, "You read more slowly than others write.")
 
-    def _waiting_bytes(self) -> int:
+    @property
+    def waiting_bytes(self) -> int:
+        """What was written and the client has not yet taken."""
         if self._transport is not None:
             return self._transport.get_write_buffer_size()
         return self._outbox_bytes

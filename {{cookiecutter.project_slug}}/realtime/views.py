@@ -5,7 +5,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
-from realtime.auth import session_user
+from realtime.auth import session_users
 from realtime.conf import limits
 from realtime.tickets import issue
 
@@ -31,7 +31,7 @@ def _ticket_for_browser(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(session_key: str | None) -> HttpResponse:
-    if session_key is None or session_user(session_key) is None:
+    if session_key is None or session_users([session_key]) == [None]:
         return JsonResponse({"code": "unauthenticated", "detail": "Sign in first."}, status=401)
     answer = {"ticket": issue(session_key), "expires_in": limits().ticket_seconds}
     response = JsonResponse(answer, status=201)

@@ -6,26 +6,8 @@ import pytest
 from django.db.migrations.recorder import MigrationRecorder
 
 from operations import health
-from operations.asgi import Message, Operations, Receive, Scope, Send
+from operations.tests.requests import get
 from realtime.process import this_process
-
-
-async def site(scope: Scope, receive: Receive, send: Send) -> None:
-    raise AssertionError(f"{scope['path']} was handed on")
-
-
-async def get(path: str) -> tuple[int, bytes]:
-    sent: list[Message] = []
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": b""}
-
-    async def send(message: Message) -> None:
-        sent.append(message)
-
-    await Operations(site)({"type": "http", "path": path, "headers": []}, receive, send)
-    start, body = sent
-    return start["status"], body["body"]
 
 
 async def readiness() -> tuple[int, dict[str, object]]:

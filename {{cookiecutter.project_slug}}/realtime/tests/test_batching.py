@@ -1,4 +1,4 @@
-"""Group commit."""
+"""Batching."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from realtime import batching
-from realtime.batching import GroupCommit
+from realtime.batching import Batcher
 from realtime.protocol import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +23,7 @@ async def test_what_waits_for_a_commit_goes_together_into_the_next() -> None:
         go_on.wait(5)
         return [item * 10 for item in items]
 
-    group = GroupCommit(commit)
+    group = Batcher(commit)
     first = asyncio.ensure_future(group.submit("a", 0))
     await asyncio.to_thread(committing.wait, 5)
     rest = [asyncio.ensure_future(group.submit("a", number)) for number in range(1, 6)]
@@ -37,7 +37,7 @@ async def test_one_item_s_refusal_is_its_own() -> None:
     def commit(key: str, items: Sequence[int]) -> list[int | Exception]:
         return [ValueError("odd") if item % 2 else item for item in items]
 
-    group: GroupCommit[str, int, int] = GroupCommit(commit)
+    group: Batcher[str, int, int] = Batcher(commit)
     results = await asyncio.gather(
         *(group.submit("a", number) for number in range(4)), return_exceptions=True
     )
@@ -50,7 +50,7 @@ async def test_a_failed_commit_fails_its_items_and_the_next_goes_on() -> None:
             raise RuntimeError("the database is away")
         return list(items)
 
-    group = GroupCommit(commit)
+    group = Batcher(commit)
     with pytest.raises(RuntimeError):
         await group.submit("a", 1)
     assert await group.submit("a", 2) == 2
@@ -58,7 +58,7 @@ async def test_a_failed_commit_fails_its_items_and_the_next_goes_on() -> None:
 
 async def test_too_much_waiting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "WAITING_ITEMS", 2)
-    group: GroupCommit[str, int, int] = GroupCommit(lambda key, items: list(items))
+    group: Batcher[str, int, int] = Batcher(lambda key, items: list(items))
     results = await asyncio.gather(
         *(group.submit("a", number) for number in range(3)), return_exceptions=True
     )

@@ -12,7 +12,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
-from realtime.auth import session_user
+from realtime.auth import session_users
 from realtime.database import in_database
 from realtime.process import this_process
 from realtime.revocation import signed_out
@@ -31,23 +31,23 @@ def test_a_session_under_an_old_key_is_good_and_stays_as_it_is(
     settings.SECRET_KEY = "the next key, which is another one altogether"
     before = Session.objects.get(pk=key).session_data
     with django_assert_num_queries(2):
-        assert session_user(key) == ada
+        assert session_users([key]) == [ada]
     assert Session.objects.get(pk=key).session_data == before
 
 
 def test_sessions_that_ended_open_nothing(ada: User) -> None:
     key = session_key_of(ada)
-    assert session_user("made-up") is None
+    assert session_users(["made-up"]) == [None]
     Session.objects.filter(pk=key).update(expire_date=timezone.now())
-    assert session_user(key) is None
+    assert session_users([key]) == [None]
 
 
 def test_a_changed_password_or_a_deactivation_ends_sessions(ada: User) -> None:
     key = session_key_of(ada)
     User.objects.filter(pk=ada.pk).update(is_active=False)
-    assert session_user(key) is None
+    assert session_users([key]) == [None]
     User.objects.filter(pk=ada.pk).update(is_active=True, password="other")
-    assert session_user(key) is None
+    assert session_users([key]) == [None]
 
 
 # Tickets
@@ -167,4 +167,4 @@ async def test_the_check_is_one_query_for_all_sockets(
 def test_a_log_in_does_not_count_as_a_change(ada: User) -> None:
     key = session_key_of(ada)
     Browser().force_login(ada)
-    assert session_user(key) == ada
+    assert session_users([key]) == [ada]
