@@ -25,6 +25,7 @@ from realtime.protocol import (
     decode_frame,
 )
 from realtime.socket import Message, Send, Socket
+from realtime.tracing import new_id, working_for
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class Gateway:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         process = this_process()
+        working_for.set(new_id())
         await receive()  # websocket.connect
         # Accept first: what is closed before that reaches a browser as 1006, whatever its code.
         spoken = PROTOCOL if PROTOCOL in scope["subprotocols"] else None
@@ -48,6 +50,7 @@ class Gateway:
             await send({"type": "websocket.accept", "subprotocol": spoken})
             connection = await self._admit(scope, receive, socket, process)
         except Closing as closing:
+            logger.info("%s refused with %d: %s", scope["path"], closing.code, closing.reason)
             socket.close(closing.code, closing.reason)
             await socket.finish()
         else:
@@ -82,7 +85,7 @@ class Connection:
         self.user_id: int = signed_in.user.pk
         self.password = signed_in.user.password
         self.session_key = signed_in.session_key
-        self.last_heard = asyncio.get_running_loop().time()
+        self.last_heard = self.opened_at = asyncio.get_running_loop().time()
         self._receive = receive
         self._process = process
         self._lifetime = asyncio.timeout(None)
@@ -107,6 +110,18 @@ class Connection:
         finally:
             await self.socket.finish()
             self._process.remove(self)
+            self._log_end(scope["path"])
+
+    def _log_end(self, path: str) -> None:
+        code = "the client" if self.socket.closing is None else int(self.socket.closing[0])
+        seconds = round(asyncio.get_running_loop().time() - self.opened_at, 3)
+        logger.info(
+            "%s closed by %s after %.1f s",
+            path,
+            code,
+            seconds,
+            extra={"user": self.user_id, "seconds": seconds},
+        )
 
     def accept(self) -> None:
         """Nothing: the gateway accepted the socket before it asked who comes."""

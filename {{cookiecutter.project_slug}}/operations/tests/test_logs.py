@@ -1,0 +1,83 @@
+"""What is logged, and what is not."""
+
+import json
+import logging
+import sys
+from io import StringIO
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from operations.logs import JsonFormatter
+from realtime.tracing import working_for
+
+
+def written(record: logging.LogRecord) -> dict[str, object]:
+    line: dict[str, object] = json.loads(JsonFormatter().format(record))
+    return line
+
+
+def record(message: str, *args: object, **extra: object) -> logging.LogRecord:
+    return logging.getLogger("site").makeRecord(
+        "site", logging.INFO, __file__, 1, message, args, None, extra=extra
+    )
+
+
+def test_a_line_is_one_json_object_with_what_was_added() -> None:
+    line = JsonFormatter().format(record("Hello\n%s", "you", user=7, request=StringIO()))
+    assert "\n" not in line
+    read = json.loads(line)
+    assert (read["message"], read["level"], read["logger"]) == ("Hello\nyou", "INFO", "site")
+    assert read["user"] == 7
+    assert "request" not in read
+
+
+def test_a_line_says_what_it_was_done_for() -> None:
+    token = working_for.set("abc")
+    try:
+        assert written(record("Hello"))["for"] == "abc"
+    finally:
+        working_for.reset(token)
+
+
+def test_an_exception_stays_in_its_line() -> None:
+    failed = record("Failed")
+    try:
+        raise ValueError("no")
+    except ValueError:
+        failed.exc_info = sys.exc_info()
+    assert "ValueError: no" in str(written(failed)["exception"])
+
+
+def test_keys_in_links_are_left_out() -> None:
+    line = written(record("Not Found: /accounts/password/reset/key/1-c0ffee/"))
+    assert line["message"] == "Not Found: /accounts/password/reset/key/.../"
+
+
+@pytest.mark.django_db
+def test_a_request_is_logged_by_its_route(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "operations.requests"):
+        Client().get("/accounts/password/reset/key/1-c0ffee/?next=/secret")
+    (line,) = (each for each in caplog.records if each.name == "operations.requests")
+    assert "c0ffee" not in line.getMessage()
+    assert "secret" not in line.getMessage()
+    assert line.getMessage().startswith("GET /accounts/password/reset/key/(?P<uidb36>")
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("behind_proxy", "given", "kept"),
+    [
+        (True, "0fc36f1a-99c8", True),
+        (True, "a\nb", False),
+        (True, "x" * 65, False),
+        (False, "0fc36f1a-99c8", False),
+    ],
+)
+def test_a_request_keeps_the_id_that_its_proxy_gave(
+    settings: Settings, behind_proxy: bool, given: str, kept: bool
+) -> None:
+    settings.BEHIND_PROXY = behind_proxy
+    answer = Client().get("/accounts/login/", headers={"X-Request-Id": given})
+    assert (answer["X-Request-Id"] == given) is kept

@@ -1,0 +1,11 @@
+"""What the running code works for: every line that is logged meanwhile can name it."""
+
+from contextvars import ContextVar
+from uuid import uuid4
+
+working_for: ContextVar[str] = ContextVar("working_for", default="")
+"""The id of a connection or of a request; empty for a process's own work."""
+
+
+def new_id() -> str:
+    return uuid4().hex[:16]
