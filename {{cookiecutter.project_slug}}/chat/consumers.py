@@ -3,7 +3,7 @@
 import asyncio
 
 from accounts.models import User
-from chat import actions, announcements, queries
+from chat import actions, announcements, joining, queries
 from chat.commands import (
     DeleteMessage,
     EditMessage,
@@ -14,31 +14,33 @@ from chat.commands import (
     ToggleReaction,
     Typing,
 )
-from chat.inbox import named_for, rooms_of
+from chat.inbox import rooms_of
 from chat.models import Room
 from chat.topics import INBOX, inbox_topic, room_topic
 from chat.wire import (
-    Changes,
     History,
     Inbox,
     MessageData,
-    Reset,
-    Welcome,
-    reader_data,
-    room_data,
 )
-from realtime.batching import GroupCommit
+from realtime import stats
+from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
 from realtime.protocol import CloseCode
 
-CHANGES_MESSAGES = 200
-"""A frame of changes carries at most so many."""
-
 TYPING_SECONDS = 1.0
 """Someone is told to be typing at most so often; what comes between is left out."""
 
-sends: GroupCommit[Room, actions.Draft, MessageData] = GroupCommit(actions.post_messages)
+MOST_JOINING = 20_000
+"""In one room at once, in one process."""
+
+sends: Batcher[Room, actions.Draft, MessageData] = Batcher(
+    actions.post_messages, sizes=stats.batches
+)
+entries: Batcher[str, User, Room] = Batcher(joining.enter, most_waiting=MOST_JOINING)
+arrivals: Batcher[Room, joining.Arrival, joining.Joined] = Batcher(
+    joining.welcome, most_waiting=MOST_JOINING
+)
 
 
 class ChatConsumer(Consumer):
@@ -49,15 +51,15 @@ class ChatConsumer(Consumer):
     told_typing_at = 0.0
 
     async def join(self) -> None:
-        self.room = await in_database(self._enter)
+        self.room = await entries.submit(self.kwargs["slug"], self.user)
         self.topic = self.room.topic
-        # Subscribed first: what is published from here on is heard, what was before is in the rows.
         await self.subscribe(self.topic)
-        welcome, head = await in_database(self._welcome_data)
-        self.welcome(welcome, rev=head)
-        if "since" in self.query:
-            place = _number(self.query["since"])
-            self.send(*await self._catch_up(place, self.query.get("epoch", "")))
+        since = _number(self.query["since"]) if "since" in self.query else None
+        arrival = joining.Arrival(self.user, since, self.query.get("epoch", ""))
+        joined = await arrivals.submit(self.room, arrival)
+        self.welcome(joined.welcome, rev=joined.head)
+        if joined.missed is not None:
+            self.send(*await self._all_of(joined.missed, arrival.epoch))
 
     @command("message.send")
     async def send_message(self, data: SendMessage) -> MessageData:
@@ -98,49 +100,24 @@ class ChatConsumer(Consumer):
 
     @command("changes")
     async def get_changes(self, data: GetChanges) -> Reply:
-        return await self._catch_up(data.since, data.epoch)
+        missed = await in_database(self._catch_up, data.since, data.epoch)
+        return await self._all_of(missed, data.epoch)
 
-    async def _catch_up(self, since: int, epoch: str) -> Reply:
-        """Send what is missing since the client's place, all but the last frame; return that."""
-        reply, more = await in_database(self._changes, since, epoch)
-        while more:
-            self.send(*reply)
+    async def _all_of(self, missed: joining.CatchUp, epoch: str) -> Reply:
+        """Send all that is missing but the last frame, no faster than it is read; return that."""
+        while missed.more:
+            self.send(*missed.frame)
             await self.socket.drained()
-            since = reply.rev or since
-            reply, more = await in_database(self._changes, since, epoch)
-        return reply
+            missed = await in_database(self._catch_up, missed.frame.rev or 0, epoch)
+        return missed.frame
 
-    def _enter(self) -> Room:
-        room = queries.room_by_slug(self.kwargs["slug"])
-        actions.enter(room, self.user)
-        return room
-
-    def _welcome_data(self) -> tuple[Welcome, int]:
-        you = queries.membership_of(self.user, self.room)  # again, now that removal would be heard
-        room = named_for(self.user, you.room)
-        members = queries.members(room)
-        welcome = Welcome(
-            epoch=str(room.epoch),
-            room=room_data(room),
-            you=reader_data(you),
-            members=[reader_data(member) for member in members[: queries.MEMBERS_SHOWN]],
-            member_count=members.count(),
-        )
-        return welcome, room.last_rev
+    def _catch_up(self, since: int, epoch: str) -> joining.CatchUp:
+        room = queries.membership_of(self.user, self.room).room
+        return joining.catch_up(room, since, epoch)
 
     def _history(self, before: int | None, limit: int) -> History:
         queries.membership_of(self.user, self.room)
         return History(*queries.history(self.room, before, limit))
-
-    def _changes(self, since: int, epoch: str) -> tuple[Reply, bool]:
-        # The head is read before the rows, so that it promises nothing that they do not have.
-        room = queries.membership_of(self.user, self.room).room
-        if epoch != str(room.epoch) or not 0 <= since <= room.last_rev:
-            return Reply("reset", Reset(str(room.epoch)), room.last_rev), False
-        messages, more = queries.changes_since(room, since, CHANGES_MESSAGES)
-        latest = messages[-1].rev if messages else since
-        rev = latest if more else max(latest, room.last_rev)
-        return Reply("changes", Changes(str(room.epoch), messages, more), rev), more
 
 
 class InboxConsumer(Consumer):

@@ -1,6 +1,6 @@
 """Who opens a socket: the session of a browser on this origin, or the bearer of a ticket."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 from typing import Any, NamedTuple
@@ -94,7 +94,7 @@ _session_users: Batcher[None, str, AbstractBaseUser | None] = Batcher(
 
 def _verified(
     session: dict[str, Any],  # Any: what apps keep in a session
-    users: dict[str, AbstractBaseUser],
+    users: Mapping[str, AbstractBaseUser],
 ) -> AbstractBaseUser | None:
     user = users.get(session.get(SESSION_KEY, ""))
     if user is None or session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:

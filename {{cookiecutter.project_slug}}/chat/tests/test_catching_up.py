@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from chat import actions, consumers, queries
+from chat import actions, queries
 from chat.models import Room
 from chat.tests.conftest import Say
 from realtime.heads import current_heads
@@ -65,7 +65,7 @@ async def test_one_who_is_new_gets_no_changes(ada: User, spoken: Room) -> None:
 async def test_much_comes_in_several_frames_whose_revs_are_places(
     ada: User, spoken: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "CHANGES_MESSAGES", 2)
+    monkeypatch.setattr(joining, "CHANGES_MESSAGES", 2)
     async with connect(GENERAL, ada, since=0, epoch=str(spoken.epoch)) as client:
         frames = await frames_to_the_last(client)
     assert [revs(frame) for frame in frames] == [[2, 3], [4, 5], [6]]
@@ -103,7 +103,7 @@ async def test_a_gap_is_filled_on_demand(ada: User, spoken: Room) -> None:
 async def test_a_large_gap_is_filled_before_it_is_answered(
     ada: User, spoken: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(consumers, "CHANGES_MESSAGES", 2)
+    monkeypatch.setattr(joining, "CHANGES_MESSAGES", 2)
     async with connect(GENERAL, ada) as client:
         answer = await client.send("changes", {"since": 1, "epoch": str(spoken.epoch)})
         before = [frame for frame in client.skipped if frame["type"] == "changes"]

@@ -130,13 +130,13 @@ async def test_sends_that_wait_for_each_other_share_a_transaction(
     ada: User, bob: User, public: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    commit = consumers.sends._commit
+    commit = consumers.sends._work
 
     def counted(room: Room, drafts: Any) -> Any:  # Any: as `post_messages`
         batches.append(len(drafts))
         return commit(room, drafts)
 
-    monkeypatch.setattr(consumers.sends, "_commit", counted)
+    monkeypatch.setattr(consumers.sends, "_work", counted)
     async with connect(GENERAL, ada) as one, connect(GENERAL, bob) as two:
         clients = [one, two]
         for client in clients:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import pytest
 
-from realtime import batching
 from realtime.batching import Batcher
 from realtime.protocol import Refusal
 
@@ -56,9 +55,8 @@ async def test_a_failed_commit_fails_its_items_and_the_next_goes_on() -> None:
     assert await group.submit("a", 2) == 2
 
 
-async def test_too_much_waiting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(batching, "WAITING_ITEMS", 2)
-    group: Batcher[str, int, int] = Batcher(lambda key, items: list(items))
+async def test_too_much_waiting_is_refused() -> None:
+    group: Batcher[str, int, int] = Batcher(lambda key, items: list(items), most_waiting=2)
     results = await asyncio.gather(
         *(group.submit("a", number) for number in range(3)), return_exceptions=True
     )
