@@ -10,7 +10,8 @@ COOKIECUTTER := $(if $(UV),$(UV) tool run --quiet --python '>=3.11' cookiecutter
 
 .PHONY: demo
 demo: $(if $(UV),,.venv/cookiecutter) ## Bake a site into demo/ and serve it on http://127.0.0.1:8000, or PORT=
-	@$(COOKIECUTTER) --no-input --default-config --overwrite-if-exists --output-dir demo . > /dev/null
+	@said=$$($(COOKIECUTTER) --no-input --default-config --overwrite-if-exists -o demo .) || \
+	{ echo "$$said"; exit 1; }
 	@$(MAKE) --no-print-directory --directory demo/parlour demo PORT=$(PORT)
 
 .PHONY: test
