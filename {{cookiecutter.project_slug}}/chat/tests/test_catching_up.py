@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from accounts.models import User
-from chat import actions, queries
+from chat import actions, joining, queries
 from chat.models import Room
 from chat.tests.conftest import Say
 from realtime.heads import current_heads
