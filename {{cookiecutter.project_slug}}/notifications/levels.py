@@ -6,11 +6,11 @@ from django.db.models import TextChoices
 class Level(TextChoices):
     """Of one kind of notification, wherever it comes from."""
 
-    EVERYTHING = "everything", "Everything"
+    EVERYTHING = "everything", "Always"
     """Listed, and brought to them: shown on the desktop, pushed, e-mailed when it stays unread."""
     QUIET = "quiet", "Quietly"
     """Listed and counted, no more."""
-    NOTHING = "nothing", "Not at all"
+    NOTHING = "nothing", "Never"
 
 
 class TargetLevel(TextChoices):

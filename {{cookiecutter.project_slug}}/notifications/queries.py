@@ -17,6 +17,7 @@ from notifications.wire import (
     NotificationData,
     Preferences,
     TargetChoice,
+    link_of,
     notification_data,
 )
 from realtime.heads import heads
@@ -41,6 +42,12 @@ def changes_since(user_id: int, since: int, limit: int = CHANGES_NOTIFICATIONS) 
     """The notifications that changed after the revision `since`, in the order of their changes."""
     rows = Notification.objects.filter(recipient=user_id, rev__gt=since)
     return Listed(*_first(rows.select_related("actor").order_by("rev"), limit))
+
+
+def link(user_id: int, notification_id: int) -> str:
+    """Where one of a person's notifications leads; empty for nowhere."""
+    notification = of(user_id).filter(pk=notification_id).first()
+    return link_of(notification) if notification else ""
 
 
 def unread_count(user_id: int) -> int:

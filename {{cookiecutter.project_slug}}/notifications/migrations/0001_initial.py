@@ -38,7 +38,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('kind', models.CharField(max_length=64)),
-                ('level', models.CharField(choices=[('everything', 'Everything'), ('quiet', 'Quietly'), ('nothing', 'Not at all')], max_length=10)),
+                ('level', models.CharField(choices=[('everything', 'Always'), ('quiet', 'Quietly'), ('nothing', 'Never')], max_length=10)),
                 ('user', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={

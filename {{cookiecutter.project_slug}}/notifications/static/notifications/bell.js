@@ -1,0 +1,39 @@
+// The bell in the header: its count, the list that opens from it, and what follows from both.
+
+import { setBadge } from "../js/badge.js";
+import { socket } from "../realtime/connection.js";
+import { showOnDesktop } from "./desktop.js";
+import { Inbox } from "./inbox.js";
+import { NotificationList } from "./list.js";
+import { tellWhereOneLooks } from "./looking.js";
+
+const COUNTED = 99;
+const REDRAW_MS = 60_000; // "5 minutes ago" goes on
+
+const bell = document.getElementById("bell");
+const panel = document.getElementById("notifications");
+
+if (bell) {
+  const topic = socket.topic("notifications");
+  const inbox = new Inbox(topic);
+  const lists = [panel.querySelector("[data-part=list]"), document.querySelector("[data-notifications]")];
+  for (const root of lists) if (root) new NotificationList(root, inbox);
+
+  const readAll = panel.querySelector("[data-part=read-all]");
+  readAll.addEventListener("click", () => inbox.readAll().catch(() => {}));
+  inbox.addEventListener("change", () => {
+    showCount(inbox.unread);
+    readAll.hidden = inbox.unread === 0;
+  });
+  inbox.addEventListener("news", ({ detail }) => showOnDesktop(detail));
+  setInterval(() => inbox.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
+  tellWhereOneLooks(topic);
+  showCount(Number(bell.dataset.unread));
+}
+
+function showCount(unread) {
+  const count = bell.querySelector("[data-part=count]");
+  count.textContent = unread > COUNTED ? `${COUNTED}+` : unread;
+  bell.dataset.unread = unread;
+  setBadge("notifications", unread);
+}

@@ -1,0 +1,42 @@
+// Notifications on the desktop: where the person allowed them, for what is loud, while no tab of the site is seen.
+
+const SEEN = "notifications-seen";
+
+/** Every tab that is seen holds this lock, so that a hidden one can tell whether there is another. */
+function holdWhileSeen() {
+  let release = null;
+  const follow = () => {
+    if (document.visibilityState !== "visible") {
+      release?.();
+      release = null;
+    } else if (!release) {
+      navigator.locks.request(SEEN, { mode: "shared" }, () => new Promise((resolve) => (release = resolve)));
+    }
+  };
+  document.addEventListener("visibilitychange", follow);
+  follow();
+}
+
+if (navigator.locks) holdWhileSeen();
+
+async function anyTabIsSeen() {
+  if (document.visibilityState === "visible") return true;
+  const { held = [] } = (await navigator.locks?.query()) ?? {};
+  return held.some(({ name }) => name === SEEN);
+}
+
+/** Shows a notification; several tabs that show the same one show it once. */
+export async function showOnDesktop({ id, text, excerpt, quiet }) {
+  if (quiet || !("Notification" in window) || Notification.permission !== "granted") return;
+  if (document.documentElement.dataset.push === "on" || (await anyTabIsSeen())) return;
+  try {
+    const shown = new Notification(text, { body: excerpt, tag: `notification-${id}` });
+    shown.addEventListener("click", () => {
+      window.focus();
+      location.assign(`/notifications/${id}/`);
+      shown.close();
+    });
+  } catch {
+    // Chrome on Android knows them from service workers only: there, web push shows them.
+  }
+}

@@ -1,0 +1,93 @@
+// A list of notifications in the page, drawn from an Inbox: in the bell's panel, and on the page of all of them.
+
+import { avatar } from "../js/avatar.js";
+import { icon } from "../js/icon.js";
+import { toast } from "../js/toasts.js";
+import { ago } from "./times.js";
+
+const PAGE = 20;
+const NONE = "Nothing yet. When somebody needs you, it shows here.";
+
+export class NotificationList {
+  #inbox;
+  #root;
+  #template = document.getElementById("notification-template").content;
+  #list = document.createElement("ul");
+  #more = document.createElement("p");
+
+  constructor(root, inbox) {
+    this.#root = root;
+    this.#inbox = inbox;
+    this.#list.className = "notifications";
+    this.#more.className = "notifications__more";
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "button";
+    button.textContent = "Older";
+    button.addEventListener("click", () => this.#try(inbox.loadMore(PAGE)));
+    this.#more.append(button);
+    this.#list.addEventListener("click", (event) => this.#clicked(event));
+    inbox.addEventListener("change", () => this.#draw());
+  }
+
+  #draw() {
+    const focused = this.#focus();
+    const rows = this.#inbox.rows;
+    this.#list.replaceChildren(...(rows.length ? rows.map((row) => this.#item(row)) : [this.#none()]));
+    this.#more.hidden = !this.#inbox.more;
+    if (this.#list.parentElement !== this.#root) this.#root.replaceChildren(this.#list, this.#more);
+    focused?.();
+  }
+
+  #item(row) {
+    const item = this.#template.firstElementChild.cloneNode(true);
+    const part = (name) => item.querySelector(`[data-part="${name}"]`);
+    item.dataset.id = row.id;
+    item.classList.toggle("notification--unread", !row.read_at);
+    part("link").href = part("link").getAttribute("href").replace("0", row.id);
+    part("mark").replaceChildren(row.actor ? avatar(row.actor, "small") : icon(row.icon));
+    part("text").textContent = row.text;
+    part("excerpt").textContent = row.excerpt;
+    part("time").dateTime = row.created_at;
+    part("time").textContent = ago(new Date(row.created_at));
+    part("count").textContent = row.count > 1 ? `· ${row.count} new` : "";
+    part("unread").hidden = Boolean(row.read_at);
+    part("read").hidden = Boolean(row.read_at);
+    return item;
+  }
+
+  #none() {
+    const none = document.createElement("li");
+    none.className = "notifications__empty muted";
+    none.textContent = NONE;
+    return none;
+  }
+
+  #clicked({ target }) {
+    const button = target.closest("button[data-part]");
+    if (!button) return;
+    const id = Number(button.closest("[data-id]").dataset.id);
+    this.#try(button.dataset.part === "read" ? this.#inbox.read(id) : this.#inbox.delete(id));
+  }
+
+  async #try(request) {
+    try {
+      await request;
+    } catch (error) {
+      if (error.code !== "not_found") toast(error.detail, "error"); // Not found: done on another device.
+    }
+  }
+
+  /** Remembers where the focus is in the list, and returns what puts it there again. */
+  #focus() {
+    const active = this.#list.contains(document.activeElement) ? document.activeElement : null;
+    if (!active) return null;
+    const at = Array.from(this.#list.children).indexOf(active.closest("li"));
+    const { id } = active.closest("li").dataset;
+    const { part } = active.dataset;
+    return () => {
+      const item = this.#list.querySelector(`[data-id="${id}"]`) ?? this.#list.children[Math.min(at, this.#list.children.length - 1)];
+      (item.querySelector(`[data-part="${part}"]:not([hidden])`) ?? item.querySelector("a"))?.focus();
+    };
+  }
+}

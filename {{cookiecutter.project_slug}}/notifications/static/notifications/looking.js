@@ -1,0 +1,25 @@
+// Tells the server which target this page shows, while it can be seen: what happens there needs no notification.
+// A page says what it shows by an element with data-looking-at="chat:general".
+
+const RENEW_MS = 30_000; // The server believes it for 45 s.
+
+/** @param {EventTarget} topic the person's notifications */
+export function tellWhereOneLooks(topic) {
+  let told = null;
+
+  const tell = (again) => {
+    if (topic.state !== "joined") return;
+    const seen = document.visibilityState === "visible";
+    const target = (seen && document.querySelector("[data-looking-at]")?.dataset.lookingAt) || null;
+    if (target === told && !(again && target)) return;
+    told = target;
+    topic.request("looking", { target }).catch(() => {});
+  };
+
+  topic.addEventListener("state", () => {
+    told = null;
+    tell();
+  });
+  document.addEventListener("visibilitychange", () => tell());
+  setInterval(() => tell(true), RENEW_MS);
+}

@@ -1,0 +1,74 @@
+"""The pages of notifications: a list that needs no script, and what to be told of."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from accounts.requests import AuthenticatedRequest
+from notifications import actions, queries
+from notifications.forms import PreferencesForm
+from notifications.panels import panels
+
+
+@require_safe
+@login_required
+def index(request: AuthenticatedRequest) -> HttpResponse:
+    before = request.GET.get("before", "")
+    page = queries.listed(request.user.pk, int(before) if _is_number(before) else None)
+    return render(
+        request,
+        "notifications/list.html",
+        {
+            "notifications": page.notifications,
+            "older": page.notifications[-1].seq if page.more else None,
+            "newest": not before,
+            "unread": queries.unread_count(request.user.pk),
+        },
+    )
+
+
+@require_safe
+@login_required
+def follow(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    """Go where a notification leads; it is read by that. Harmless to do by accident, or twice."""
+    link = queries.link(request.user.pk, pk)
+    actions.mark_read(request.user, pk)
+    return redirect(link or "notifications:list")
+
+
+@require_POST
+@login_required
+def read_all(request: AuthenticatedRequest) -> HttpResponse:
+    actions.mark_all_read(request.user)
+    return redirect("notifications:list")
+
+
+@require_POST
+@login_required
+def read(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    actions.mark_read(request.user, pk)
+    return redirect("notifications:list")
+
+
+@require_POST
+@login_required
+def delete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
+    actions.delete(request.user, pk)
+    return redirect("notifications:list")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def settings(request: AuthenticatedRequest) -> HttpResponse:
+    form = PreferencesForm(request.user, request.POST or None)
+    if form.is_valid():
+        form.save()
+        messages.success(request, "Your choices are saved.")
+        return redirect("notifications:settings")
+    return render(request, "notifications/settings.html", {"form": form, "panels": panels()})
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 16
