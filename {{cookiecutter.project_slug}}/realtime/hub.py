@@ -10,7 +10,7 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 from uuid import uuid4
@@ -76,8 +76,8 @@ class Hub:
 
     def __init__(
         self,
-        on_gap: Callable[[], Awaitable[None]],
-        on_control: Callable[[LayerMessage], Awaitable[None]],
+        on_gap: Callable[[], None],
+        on_control: Callable[[LayerMessage], None],
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self._layer = get_channel_layer()
@@ -205,7 +205,7 @@ class Hub:
                 case "realtime.echo":
                     self._echoed.set()
                 case _:
-                    await self._on_control(message)
+                    self._on_control(message)
 
     async def _keep_groups(self, channel: str) -> None:
         self._changed.set()
@@ -244,7 +244,7 @@ class Hub:
                 if self._failures:
                     self._failures = 0
                     logger.info("The channel layer answers again.")
-                    await self._on_gap()
+                    self._on_gap()
             await asyncio.sleep(0.1 if self._failures else PROBE_SECONDS)
 
 

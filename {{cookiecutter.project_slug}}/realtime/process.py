@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
+UNFINISHED_SECONDS = 5.0  # how long a drain waits for commands that are under way
 
 
 class Person:
@@ -33,12 +35,15 @@ class Process:
     """The engine's state in one process. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self.hub = Hub(on_gap=self.beat, on_control=self._control)
+        self.hub = Hub(on_gap=self._beat_soon, on_control=self._control)
         self.connections: set[Connection] = set()
         self.people: dict[int, Person] = {}
         self.draining = False
         self._empty = asyncio.Event()
         self._empty.set()
+        self._beat_at = self._check_at = 0.0
+        self._suspects: set[int] = set()  # people whose sign-in may have ended
+        self._due = asyncio.Event()
         self._clock: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -80,15 +85,6 @@ class Process:
             self.hub.deliver(audience, encode_event(topic, "heartbeat", {}, head))
         stats.heartbeats.value += 1
 
-    async def check_sign_ins(self, user_id: int | None = None) -> None:
-        """Close the sockets whose sign-in has ended: of one person, or of everyone."""
-        from realtime.revocation import signed_out
-
-        connections = [c for c in self.connections if user_id is None or c.user_id == user_id]
-        if connections:
-            for connection in await in_database(signed_out, connections):
-                connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
-
     async def drain(self) -> None:
         """Turn new sockets away and close the open ones, spread over `drain_seconds`."""
         self.draining = True
@@ -97,53 +93,75 @@ class Process:
         for connection in open_now:
             connection.socket.close(CloseCode.RESTART, "The server restarts.")
             await asyncio.sleep(pause)
-        await self._empty.wait()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(UNFINISHED_SECONDS):
+                await self._empty.wait()
 
     async def _keep_time(self) -> None:
-        loop = asyncio.get_running_loop()
-        beat_at = loop.time() + limits().heartbeat_seconds
-        check_at = loop.time() + limits().check_seconds
+        now = asyncio.get_running_loop().time
+        self._beat_at = now() + limits().heartbeat_seconds
+        self._check_at = now() + limits().check_seconds
         while True:
-            await asyncio.sleep(TICK_SECONDS)
-            self._close_idle(loop.time() - limits().idle_seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(TICK_SECONDS):
+                    await self._due.wait()
+            self._due.clear()
+            self._close_idle(now() - limits().idle_seconds)
             try:
-                if loop.time() >= beat_at:
-                    beat_at = loop.time() + limits().heartbeat_seconds
-                    await self.beat()
-                if loop.time() >= check_at:
-                    check_at = loop.time() + limits().check_seconds
-                    await self.check_sign_ins()
+                await self._do_what_is_due(now())
             except Exception as error:  # the database is away; the next tick tries again
                 logger.warning("The engine's periodic work failed: %s", error)
+
+    async def _do_what_is_due(self, now: float) -> None:
+        if now >= self._beat_at:
+            await self.beat()
+            self._beat_at = now + limits().heartbeat_seconds
+        if now >= self._check_at:
+            await self._close_signed_out(self.connections)
+            self._check_at = now + limits().check_seconds
+            self._suspects.clear()
+        while self._suspects:
+            user_id = next(iter(self._suspects))
+            await self._close_signed_out(c for c in self.connections if c.user_id == user_id)
+            self._suspects.discard(user_id)
+
+    def _beat_soon(self) -> None:
+        self._beat_at = 0.0
+        self._due.set()
+
+    async def _close_signed_out(self, suspects: "Iterable[Connection]") -> None:
+        from realtime.revocation import signed_out  # which publishes, and so stands on this module
+
+        connections = list(suspects)
+        if connections:
+            for connection in await in_database(signed_out, connections):
+                connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
 
     def _close_idle(self, since: float) -> None:
         for connection in self.connections:
             if connection.last_heard < since:
                 connection.socket.close(CloseCode.GOING_AWAY, "Nothing came from you for long.")
 
-    async def _control(self, message: LayerMessage) -> None:
+    def _control(self, message: LayerMessage) -> None:
         match message["type"]:
             case "realtime.events":
                 for audience, text in message["events"]:
                     self.hub.deliver(audience, text)
             case "realtime.dismiss":
+                code, reason = CloseCode(message["code"]), message["reason"]
                 for subscriber in self.hub.subscribers(message["audience"]):
                     if subscriber.user_id == message["user_id"]:
-                        code = CloseCode(message["code"])
-                        subscriber.dismiss(message["audience"], code, message["reason"])
+                        subscriber.dismiss(message["audience"], code, reason)
             case "realtime.sign_out":
-                session_key = message["session_key"]
-                for connection in self.connections:
-                    if connection.user_id == message["user_id"] and session_key in (
-                        None,
-                        connection.session_key,
-                    ):
-                        connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
+                self._sign_out(message["user_id"], message["session_key"])
             case "realtime.recheck":
-                try:
-                    await self.check_sign_ins(message["user_id"])
-                except Exception as error:  # the periodic check comes to it
-                    logger.warning("A sign-in could not be checked: %s", error)
+                self._suspects.add(message["user_id"])
+                self._due.set()
+
+    def _sign_out(self, user_id: int, session_key: str | None) -> None:
+        for connection in self.connections:
+            if connection.user_id == user_id and session_key in (None, connection.session_key):
+                connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
 
 
 _process: Process | None = None

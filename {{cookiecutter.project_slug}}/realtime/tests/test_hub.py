@@ -80,10 +80,10 @@ async def started(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Started]:
     layer = Layer()
     gaps: list[bool] = []
 
-    async def on_gap() -> None:
+    def on_gap() -> None:
         gaps.append(True)
 
-    async def on_control(message: Message) -> None: ...
+    def on_control(message: Message) -> None: ...
 
     monkeypatch.setattr(hub_module, "get_channel_layer", lambda: layer)
     monkeypatch.setattr(hub_module, "PROBE_SECONDS", 0.02)
