@@ -83,6 +83,7 @@ class Hub:
         self._layer = get_channel_layer()
         self._on_gap = on_gap
         self._on_control = on_control
+        self._channel: str | None = None
         self._audiences: dict[str, Audience] = {}
         self._probe = f"realtime.probe.{uuid4().hex}"
         self._groups = {self._probe, CONTROL}  # what the layer's groups should be
@@ -186,10 +187,12 @@ class Hub:
             )
 
     async def _take_part(self) -> None:
-        async with asyncio.timeout(LAYER_SECONDS):
-            channel: str = await self._layer.new_channel()
+        if self._channel is None:  # one for good: layers keep the names of those that were left
+            async with asyncio.timeout(LAYER_SECONDS):
+                self._channel = await self._layer.new_channel()
+        channel = self._channel
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._receive(channel))
+            tasks.create_task(self._receive(channel))  # first: it opens the channel again
             tasks.create_task(self._keep_groups(channel))
             tasks.create_task(self._send_outgoing())
             tasks.create_task(self._keep_probing())
