@@ -6,7 +6,9 @@ import environ
 from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from config.database import database
 from operations.sentry import report_errors
+from realtime.redis import check_url, layer_hosts
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -104,31 +106,32 @@ FORM_RENDERER = "config.forms.FormRenderer"
 # Database --------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/ref/databases/
 
-DATABASES = {"default": env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}")}
-DATABASE = DATABASES["default"]
-if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE takes the write lock when a transaction begins: without it, two transactions that
-    # read and then write fail with "database is locked" instead of waiting for each other.
-    DATABASE["OPTIONS"] = {
-        "transaction_mode": "IMMEDIATE",
-        "timeout": 20,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-    }
-else:
-    DATABASE["CONN_MAX_AGE"] = env.int("CONN_MAX_AGE", default=60)
-    DATABASE["CONN_HEALTH_CHECKS"] = True
+DATABASE = database(
+    env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+    keep_seconds=env.int("CONN_MAX_AGE", default=60),
+    pooler=env.bool("DATABASE_POOLER", default=False),
+)
+DATABASES = {"default": DATABASE}
 
 # Real time -------------------------------------------------------------------
 # docs/engine.md explains each limit; realtime/conf.py holds the defaults.
 
+# realtime/redis.py shows the forms that it has.
 REDIS_URL = env.str("REDIS_URL", default="")
 if REDIS_URL:
+    check_url(REDIS_URL)
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            # redis-py gives up on an idle read after five seconds by default; a subscriber waits.
-            "CONFIG": {"hosts": [{"address": REDIS_URL, "socket_timeout": None}]},
+            "CONFIG": {"hosts": layer_hosts(REDIS_URL)},
         },
+    }
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": [REDIS_URL],
+            "OPTIONS": {"pool_class": "realtime.redis.Pool"},
+        }
     }
 else:
     CHANNEL_LAYERS = {
@@ -137,13 +140,7 @@ else:
             "CONFIG": {"capacity": 10_000},
         },
     }
-CACHES = {
-    "default": (
-        {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}
-        if REDIS_URL
-        else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
-    )
-}
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
 REALTIME = env.json("REALTIME", default={})
 

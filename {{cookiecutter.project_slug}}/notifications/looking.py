@@ -16,6 +16,8 @@ from typing import Protocol
 from django.conf import settings
 from redis import Redis, RedisError
 
+from realtime.redis import Pool
+
 logger = logging.getLogger(__name__)
 
 LEASE_SECONDS = 45
@@ -73,8 +75,10 @@ class RedisStore:
 
     def __init__(self, url: str, prefix: str = "looking:") -> None:
         self._prefix = prefix
-        self._client = Redis.from_url(
-            url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
+        self._client = Redis(
+            connection_pool=Pool.from_url(
+                url, socket_timeout=ANSWER_SECONDS, socket_connect_timeout=ANSWER_SECONDS
+            )
         )
 
     def look(self, user_id: int, target: str, connection: str) -> None:

@@ -1,0 +1,133 @@
+"""Where Redis is: REDIS_URL in each of its forms.
+
+redis://host:6379/0                            one server; rediss:// speaks TLS
+redis://one:6379/0,redis://two:6379/0          several: the channel layer spreads its groups
+                                               over all, everything else is on the first
+sentinel://:password@a:26379,b:26379/mymaster  whichever server the sentinels call the master;
+                                               ?db=1 for another database than 0
+"""
+
+from typing import Any, NamedTuple, Self
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from django.core.exceptions import ImproperlyConfigured
+from redis import ConnectionPool
+from redis.asyncio import BlockingConnectionPool
+from redis.asyncio import ConnectionPool as AsyncConnectionPool
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
+from redis.sentinel import Sentinel, SentinelConnectionPool
+
+SCHEMES = ("redis", "rediss", "unix")
+SENTINEL_PORT = 26379
+
+Options = dict[str, Any]  # Any: what redis-py takes
+
+
+class Sentinels(NamedTuple):
+    """Those who know which server is the master, and what it takes to speak to it."""
+
+    addresses: list[tuple[str, int]]
+    master: str
+    login: Options  # to the sentinels
+    database: Options
+
+    @classmethod
+    def from_url(cls, url: str) -> Self | None:
+        """Read a `sentinel://` URL; None for any other."""
+        parts = urlsplit(url)
+        if parts.scheme != "sentinel":
+            return None
+        credentials, _, hosts = parts.netloc.rpartition("@")
+        user, _, password = credentials.partition(":")
+        login = {"username": unquote(user) or None, "password": unquote(password) or None}
+        login = {name: value for name, value in login.items() if value}
+        database = login | {"db": int(dict(parse_qsl(parts.query)).get("db", 0))}
+        addresses = [_address(host) for host in hosts.split(",")]
+        return cls(addresses, parts.path.strip("/"), login, database)
+
+
+def check_url(url: str) -> str:
+    """`url`, where it can be read.
+
+    Raises:
+        ImproperlyConfigured: it cannot.
+    """
+    try:
+        sentinels = Sentinels.from_url(url)
+        good = sentinels.master if sentinels else all(map(_is_server, url.split(",")))
+    except ValueError:
+        good = False
+    if not good:
+        raise ImproperlyConfigured(
+            "REDIS_URL is not the address of a Redis: give one such as redis://host:6379/0"
+        )
+    return url
+
+
+def layer_hosts(url: str) -> list[Options]:
+    """`hosts` of a channel layer.
+
+    redis-py gives up on an idle read after five seconds by default; a subscriber waits.
+    """
+    sentinels = Sentinels.from_url(url)
+    if sentinels is None:
+        return [{"address": each, "socket_timeout": None} for each in url.split(",")]
+    return [
+        {
+            "sentinels": sentinels.addresses,
+            "master_name": sentinels.master,
+            "sentinel_kwargs": sentinels.login,
+            "socket_timeout": None,
+            **sentinels.database,
+        }
+    ]
+
+
+def first_server(url: str) -> str:
+    """The URL of the server that has what is not the channel layer's."""
+    return url if Sentinels.from_url(url) else url.partition(",")[0]
+
+
+def async_pool(
+    url: str, *, connections: int, wait: float, **options: Any
+) -> "AsyncConnectionPool[Any]":
+    """A pool of connections to the first server, for coroutines.
+
+    Args:
+        connections: the most that are open at once.
+        wait: seconds that a caller waits for one of them.
+        options: further ones of each connection.
+    """
+    sentinels = Sentinels.from_url(url)
+    if sentinels is None:
+        return BlockingConnectionPool.from_url(
+            first_server(url), max_connections=connections, timeout=wait, **options
+        )
+    known = AsyncSentinel(sentinels.addresses, sentinel_kwargs=sentinels.login)
+    return AsyncSentinelConnectionPool(sentinels.master, known, **sentinels.database, **options)
+
+
+class Pool:
+    """A pool of connections to the first server, for threads: `pool_class` of Django's cache."""
+
+    @classmethod
+    def from_url(cls, url: str, **options: Any) -> ConnectionPool:
+        sentinels = Sentinels.from_url(url)
+        if sentinels is None:
+            return ConnectionPool.from_url(first_server(url), **options)
+        known = Sentinel(sentinels.addresses, sentinel_kwargs=sentinels.login)
+        return SentinelConnectionPool(sentinels.master, known, **sentinels.database, **options)
+
+
+def _is_server(url: str) -> bool:
+    parts = urlsplit(url)
+    reachable = parts.path if parts.scheme == "unix" else parts.hostname and (parts.port or True)
+    return bool(parts.scheme in SCHEMES and reachable)
+
+
+def _address(host: str) -> tuple[str, int]:
+    parts = urlsplit(f"//{host}")
+    if not parts.hostname:
+        raise ValueError(host)
+    return parts.hostname, parts.port or SENTINEL_PORT
