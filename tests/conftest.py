@@ -148,9 +148,13 @@ def postgres_url(postgres: Postgres) -> str:
     return postgres.create_database()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, without a window."""
+    """Chromium, without a window.
+
+    It ends with the module: while Playwright is at work its event loop runs in this thread, and a
+    test with one of its own could not.
+    """
     names = ("chromium", "chromium-browser", "google-chrome", "Google Chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(

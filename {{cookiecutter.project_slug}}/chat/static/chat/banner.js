@@ -46,13 +46,12 @@ export class Banner {
     const end = STOPPED[reason];
     this.#element.hidden = false;
     this.#element.classList.toggle("banner--danger", name === "stopped");
-    part(this.#element, "now").hidden = name !== "waiting";
+    part(this.#element, "now").hidden = name === "stopped";
     part(this.#element, "link").hidden = name !== "stopped";
     if (name === "stopped") {
       this.#say(end.text);
       part(this.#element, "link").textContent = end.link;
-    } else if (name === "waiting") this.#countDown(seconds);
-    else this.#say("Connecting…");
+    } else this.#countDown(seconds ?? 0);
   }
 
   #countDown(seconds) {

@@ -2,6 +2,8 @@
 
 import { moveWithArrows, openBeside } from "./popup.js";
 
+const PLACEHOLDER = "some.one"; // Stands for the username in addresses; no room's address can have a dot.
+
 export class MemberMenu {
   #menu;
   #you;
@@ -18,7 +20,7 @@ export class MemberMenu {
     if (!button) return;
     const { username, role } = button.closest("[data-member]").dataset;
     for (const form of this.#menu.querySelectorAll("form")) {
-      form.action = form.dataset.action.replace("someone", username);
+      form.action = form.dataset.action.replace(PLACEHOLDER, username);
     }
     for (const choice of this.#menu.querySelectorAll("[name=role]")) {
       choice.hidden = this.#you.role !== "owner" || choice.value === role;

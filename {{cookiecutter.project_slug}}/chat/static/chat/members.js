@@ -82,6 +82,6 @@ function line(person) {
   show(part(element, "role"), ROLES[person.role]);
   part(element, "menu").ariaLabel = `More about ${person.name}`;
   const link = element.querySelector("a");
-  link.href = link.getAttribute("href").replace("someone", person.username);
+  link.href = link.getAttribute("href").replace("some.one", person.username);
   return element;
 }

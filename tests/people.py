@@ -1,0 +1,118 @@
+"""A person at a browser: what they do, what they see, and what their console complains of."""
+
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Locator,
+    ViewportSize,
+    WebSocketRoute,
+    expect,
+)
+
+from tests.projects import Server
+
+PASSWORD = "demo-demo-demo"
+PHONE: ViewportSize = {"width": 390, "height": 844}
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PATIENCE_MS = 30_000
+
+expect.set_options(timeout=PATIENCE_MS)
+
+
+class Person:
+    """One of the demo people, signed in, in a browser profile of their own."""
+
+    def __init__(self, browser: Browser, server: Server, username: str, *, phone: bool = False):
+        self.complaints: list[str] = []
+        self.losses_expected = False
+        self.cut_off = False
+        self.context = browser.new_context(
+            base_url=server.url, viewport=PHONE if phone else DESK, has_touch=phone
+        )
+        self.context.set_default_timeout(PATIENCE_MS)
+        self.context.on("console", self._logged)
+        self.context.on("weberror", lambda failure: self.complaints.append(str(failure.error)))
+        self.context.route_web_socket("**/ws/", self._connect)
+        self.page = self.context.new_page()
+        self.sign_in(username)
+
+    # What they do
+
+    def sign_in(self, username: str) -> None:
+        self.page.goto("/accounts/login/")
+        self.page.locator("[name=login]").fill(username)
+        self.page.locator("[name=password]").fill(PASSWORD)
+        self.page.get_by_role("button", name="Sign in").click()
+        self.page.wait_for_url("/")
+
+    def sign_out(self) -> None:
+        self.page.goto("/")
+        self.page.get_by_role("button", name="Your account").click()
+        self.page.get_by_role("button", name="Sign out").click()
+        expect(self.page.get_by_role("button", name="Sign in")).to_be_visible()
+
+    def make_room(self, name: str) -> str:
+        """Make a public room and be in it; returns its path."""
+        self.page.goto("/rooms/new/")
+        self.page.get_by_label("Name").fill(name)
+        self.page.get_by_role("button", name="Make the room").click()
+        expect(self.box).to_be_visible()
+        self.comes_in()
+        path: str = self.page.evaluate("location.pathname")
+        return path
+
+    def enter(self, room: str) -> None:
+        self.page.goto(room)
+        self.comes_in()
+
+    def comes_in(self) -> None:
+        """Wait until the room is there with its latest messages."""
+        expect(self.page.get_by_text("Loading messages…")).to_be_hidden()
+
+    def say(self, *lines: str) -> None:
+        for line in lines:
+            self.box.fill(line)
+            self.box.press("Enter")
+
+    def lose_the_connection(self) -> None:
+        """The network goes, as far as the page can tell."""
+        self.losses_expected = True
+        self.context.set_offline(True)
+        expect(self.page.get_by_text("Connection lost.")).to_be_visible()
+
+    def find_the_connection(self) -> None:
+        self.context.set_offline(False)
+        expect(self.page.get_by_text("Connection lost.")).to_be_hidden()
+
+    # What they see
+
+    @property
+    def box(self) -> Locator:
+        return self.page.get_by_label("Write a message")
+
+    @property
+    def said(self) -> Locator:
+        """The words of each message in the room, in their order."""
+        return self.page.locator("[data-seq] [data-part=body]")
+
+    @property
+    def waiting(self) -> Locator:
+        """The words of each message that is not yet in the room."""
+        return self.page.get_by_label("Waiting to be sent").locator("[data-part=body]")
+
+    def message(self, words: str) -> Locator:
+        body = self.page.locator("[data-part=body]", has_text=words)
+        return self.page.locator("[data-seq]").filter(has=body)
+
+    # Inside
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        if self.cut_off:
+            socket.close(code=1012)
+        else:
+            socket.connect_to_server()
+
+    def _logged(self, message: ConsoleMessage) -> None:
+        lost = message.text.startswith("WebSocket connection to") and self.losses_expected
+        if message.type in ("error", "warning") and not lost:
+            self.complaints.append(message.text)

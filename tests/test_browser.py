@@ -1,0 +1,362 @@
+"""A bake in Chromium: two people talk, and lose the connection, the page and the server meanwhile.
+
+The site runs as in production, with Redis: hashed files, the content security policy, no DEBUG.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, WebSocketRoute, expect
+
+from tests.conftest import Bake, Manage
+from tests.people import Person
+from tests.projects import Server, served
+
+Arrive = Callable[..., Person]
+
+THUMB_PX = 44
+
+HISTORY = """
+from accounts.models import User
+from chat import actions
+from chat.models import Room
+
+room, ada = Room.objects.get(slug="{slug}"), User.objects.get(username="ada")
+for number in range({count}):
+    actions.post_message(room, ada, body=f"line {{number}}", client_id=f"line-{{number}}")
+"""
+
+
+@pytest.fixture(scope="module")
+def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
+    project = bake()
+    surroundings = served(REDIS_URL=redis_url)
+    manage(project, "migrate", **surroundings)
+    manage(project, "collectstatic", "--no-input", **surroundings)
+    manage(project, "seed_demo", "--force", **surroundings)
+    with Server(python, project, surroundings) as server:
+        yield server
+
+
+@pytest.fixture
+def arrive(browser: Browser, site: Server) -> Iterator[Arrive]:
+    """Let a person come, signed in; in the end, nobody's console may have complained."""
+    people: list[Person] = []
+
+    def arrive(username: str, *, phone: bool = False) -> Person:
+        people.append(Person(browser, site, username, phone=phone))
+        return people[-1]
+
+    yield arrive
+    for person in people:
+        person.context.close()
+    assert [complaint for person in people for complaint in person.complaints] == []
+
+
+@pytest.fixture
+def ada(arrive: Arrive) -> Person:
+    return arrive("ada")
+
+
+@pytest.fixture
+def grace(arrive: Arrive) -> Person:
+    return arrive("grace")
+
+
+@pytest.fixture
+def room(ada: Person, grace: Person, request: pytest.FixtureRequest) -> str:
+    """A new room that both are in."""
+    room = ada.make_room(request.node.name.removeprefix("test_").replace("_", " ")[:40])
+    grace.enter(room)
+    return room
+
+
+def test_two_people_talk(ada: Person, grace: Person, room: str) -> None:
+    ada.box.press_sequentially("Hello")
+    expect(grace.page.get_by_text("Ada Lovelace is typing…")).to_be_visible()
+    ada.box.press("Enter")
+    expect(grace.said).to_have_text(["Hello"])
+
+    grace.say("Hello yourself", "How are you?")
+
+    for person in (ada, grace):
+        expect(person.said).to_have_text(["Hello", "Hello yourself", "How are you?"])
+        expect(person.waiting).to_have_count(0)
+
+
+def test_words_are_shown_as_they_are_and_addresses_become_links(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.say("<b onclick=alert(1)>bold</b> (https://example.com/a_(b)?c=1&d). @grace")
+
+    expect(grace.said).to_have_text(
+        ["<b onclick=alert(1)>bold</b> (https://example.com/a_(b)?c=1&d). @grace"]
+    )
+    link = grace.said.get_by_role("link")
+    expect(link).to_have_attribute("href", "https://example.com/a_(b)?c=1&d")
+    expect(grace.said.locator(".mention--you")).to_have_text("@grace")
+
+
+def test_a_message_is_answered_edited_reacted_to_and_deleted(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.say("Lunch at noon?")
+    grace.message("Lunch at noon?").hover()
+    grace.page.get_by_role("button", name="Reply").click()
+    grace.say("Yes!")
+    expect(ada.message("Yes!").get_by_role("button", name="Ada Lovelace")).to_be_visible()
+
+    ada.message("Yes!").hover()
+    ada.page.get_by_role("button", name="React").click()
+    ada.page.get_by_role("button", name="Party").click()
+    reaction = grace.message("Yes!").get_by_role("button", name="🎉")
+    expect(reaction).to_have_text("🎉 1")
+    reaction.click()
+    expect(ada.message("Yes!").get_by_role("button", name="🎉")).to_have_text("🎉 2")
+
+    ada.box.press("ArrowUp")
+    expect(ada.box).to_have_value("Lunch at noon?")
+    ada.say("Lunch at one?")
+    expect(grace.said).to_have_text(["Lunch at one?", "Yes!"])
+    expect(grace.message("Lunch at one?").get_by_text("edited")).to_be_visible()
+
+    ada.message("Lunch at one?").hover()
+    ada.page.get_by_role("button", name="More", exact=True).click()
+    ada.page.get_by_role("button", name="Delete").click()
+    ada.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(grace.said).to_have_text(["This message was deleted.", "Yes!"])
+
+
+def test_a_message_can_be_reached_and_answered_with_the_keyboard(
+    ada: Person, grace: Person, room: str
+) -> None:
+    grace.say("first", "second")
+    expect(ada.said).to_have_text(["first", "second"])
+
+    ada.message("second").focus()
+    ada.page.keyboard.press("ArrowUp")
+    expect(ada.message("first")).to_be_focused()
+    ada.page.keyboard.press("r")
+    expect(ada.box).to_be_focused()
+    ada.say("to the first")
+
+    expect(grace.message("to the first").get_by_role("button")).to_contain_text("first")
+
+
+def test_someone_who_was_offline_catches_up(ada: Person, grace: Person, room: str) -> None:
+    ada.say("before")
+    expect(grace.said).to_have_text(["before"])
+
+    grace.lose_the_connection()
+    ada.say("one", "two")
+    expect(ada.said).to_have_text(["before", "one", "two"])
+    ada.box.press("ArrowUp")
+    ada.say("two, mended")
+    grace.say("three", "four")
+    expect(grace.waiting).to_have_text(["three", "four"])
+    grace.find_the_connection()
+
+    for person in (ada, grace):
+        expect(person.said).to_have_text(["before", "one", "two, mended", "three", "four"])
+        expect(person.waiting).to_have_count(0)
+
+
+def test_a_server_that_was_killed_is_found_again(
+    ada: Person, grace: Person, room: str, site: Server
+) -> None:
+    ada.losses_expected = grace.losses_expected = True
+
+    site.kill()
+    ada.say("one", "two")
+    expect(ada.page.get_by_text("Connection lost.")).to_be_visible()
+    expect(ada.waiting).to_have_text(["one", "two"])
+    site.start()
+
+    for person in (ada, grace):
+        expect(person.said).to_have_text(["one", "two"])
+        expect(person.page.get_by_text("Connection lost.")).to_be_hidden()
+
+
+def test_a_waiting_message_survives_a_reload_and_arrives_once(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.cut_off = True
+    ada.page.reload()
+    ada.say("over the reload", "and another")
+    expect(ada.waiting).to_have_text(["over the reload", "and another"])
+    ada.page.reload()
+    expect(ada.waiting).to_have_text(["over the reload", "and another"])
+
+    ada.cut_off = False
+
+    for person in (ada, grace):
+        expect(person.said).to_have_text(["over the reload", "and another"])
+        expect(person.waiting).to_have_count(0)
+    grace.page.reload()
+    expect(grace.said).to_have_text(["over the reload", "and another"])
+
+
+def test_a_message_that_waits_in_two_tabs_arrives_once(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.cut_off = True
+    ada.page.reload()
+    tab = ada.context.new_page()
+    tab.goto(room)
+    ada.say("from the first tab")
+    tab.get_by_label("Write a message").fill("from the second tab")
+    tab.get_by_label("Write a message").press("Enter")
+    expect(ada.waiting).to_have_text(["from the first tab", "from the second tab"])
+
+    ada.cut_off = False
+    ada.page.reload()
+    tab.reload()
+
+    expect(ada.waiting).to_have_count(0)
+    expect(grace.said).to_have_text(["from the first tab", "from the second tab"])
+    grace.page.reload()
+    expect(grace.said).to_have_text(["from the first tab", "from the second tab"])
+
+
+def test_frames_that_are_lost_are_asked_for(ada: Person, grace: Person, room: str) -> None:
+    lost: list[str] = []
+
+    def lose_most(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def pass_on(text: str | bytes) -> None:
+            frame = json.loads(text)
+            if frame["type"] == "message.created" and frame["data"]["body"] != "three":
+                lost.append(frame["data"]["body"])
+            else:
+                socket.send(text)
+
+        server.on_message(pass_on)
+
+    grace.context.route_web_socket("**/ws/", lose_most)
+    grace.page.reload()
+    grace.comes_in()
+
+    ada.say("one", "two", "three")
+
+    expect(grace.said).to_have_text(["one", "two", "three"])
+    assert lost == ["one", "two"]
+
+
+def test_history_loads_on_scrolling_up_and_nothing_moves(
+    ada: Person, grace: Person, room: str, site: Server, manage: Manage
+) -> None:
+    slug = room.removeprefix("/rooms/").strip("/")
+    lines = [f"line {number}" for number in range(120)]
+    manage(site.project, "shell", "-c", HISTORY.format(slug=slug, count=120), **site.environment)
+    grace.page.reload()
+    expect(grace.said).to_have_text(lines[70:])
+    log = grace.page.get_by_role("log")
+
+    log.evaluate("log => log.scrollTo(0, 0)")
+    expect(grace.said).to_have_text(lines[20:])
+    expect(grace.message("line 70")).to_be_in_viewport()
+    log.evaluate("log => log.scrollTo(0, 0)")
+    expect(grace.said).to_have_text(lines)
+    expect(grace.page.get_by_text("This is where the room begins.")).to_be_attached()
+    expect(grace.message("line 20")).to_be_in_viewport()
+
+    ada.say("news")
+    grace.page.get_by_role("button", name="1 new message").click()
+    expect(grace.message("news")).to_be_in_viewport()
+
+
+def test_unread_messages_are_counted_until_they_are_read(
+    ada: Person, grace: Person, room: str
+) -> None:
+    grace.page.goto("/")
+    item = grace.page.locator(f"a[href='{room}']")
+    reader = grace.context.new_page()
+
+    ada.say("one", "two")
+    expect(item.get_by_role("img", name="2 unread")).to_be_visible()
+    expect(item).to_contain_text("Ada Lovelace: two")
+
+    reader.goto(room)
+    expect(reader.get_by_text("New", exact=True).locator("visible=true")).to_have_count(1)
+    expect(item.get_by_role("img")).to_be_hidden()
+
+
+def test_a_message_that_is_refused_says_why_and_can_be_given_up(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.box.evaluate("box => box.removeAttribute('maxlength')")
+    ada.say("x" * 4001, "fine")
+
+    expect(ada.page.get_by_text("A message has at most 4,000 characters")).to_be_visible()
+    expect(grace.said).to_have_text(["fine"])
+    ada.page.get_by_role("button", name="Try again").click()
+    expect(ada.page.get_by_text("A message has at most 4,000 characters")).to_be_visible()
+    ada.page.get_by_role("button", name="Discard").click()
+    expect(ada.waiting).to_have_count(0)
+
+
+def test_what_is_half_written_is_still_there_after_a_reload(ada: Person, room: str) -> None:
+    ada.box.fill("half a thou")
+    ada.page.reload()
+    expect(ada.box).to_have_value("half a thou")
+    ada.box.press("Enter")
+    ada.page.reload()
+    expect(ada.said).to_have_text(["half a thou"])
+    expect(ada.box).to_have_value("")
+
+
+def test_the_next_person_at_a_browser_finds_nothing_of_the_last(ada: Person, room: str) -> None:
+    ada.cut_off = True
+    ada.page.reload()
+    ada.say("not for others")
+    ada.box.fill("nor this")
+
+    ada.cut_off = False
+    ada.sign_out()
+    ada.sign_in("grace")
+    ada.enter(room)
+
+    expect(ada.waiting).to_have_count(0)
+    assert ada.page.evaluate("JSON.stringify(localStorage)") == "{}"
+
+
+def test_someone_who_is_removed_is_told_so_at_once(ada: Person, grace: Person, room: str) -> None:
+    ada.page.reload()
+    ada.page.get_by_role("button", name="More about Grace Hopper").click()
+    ada.page.get_by_role("button", name="Remove from the room").click()
+    ada.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+
+    expect(grace.page.get_by_text("You are not in this room any more.")).to_be_visible()
+    expect(grace.page.get_by_label("Your rooms").locator(f"a[href='{room}']")).to_have_count(0)
+    expect(ada.page.get_by_label("People").get_by_text("Grace Hopper")).to_have_count(0)
+
+
+def test_someone_who_signs_out_in_one_tab_is_told_so_in_the_other(grace: Person, room: str) -> None:
+    tab = grace.context.new_page()
+    tab.goto(room)
+    grace.sign_out()
+
+    expect(tab.get_by_text("You are signed out.")).to_be_visible()
+    tab.get_by_role("link", name="Sign in").click()
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_on_a_phone_the_list_and_the_room_are_two_pages(arrive: Arrive) -> None:
+    ada = arrive("ada", phone=True)
+    ada.page.get_by_label("Your rooms").get_by_role("link", name="General").tap()
+    ada.comes_in()
+    expect(ada.page.get_by_label("Your rooms")).to_be_hidden()
+    assert ada.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    last = ada.page.locator("[data-seq]").last
+    last.locator("[data-part=body]").tap()
+    for name in ("React", "Reply", "More"):
+        size = ada.page.get_by_role("button", name=name, exact=True).bounding_box()
+        assert size
+        assert min(size["width"], size["height"]) >= THUMB_PX
+
+    ada.page.get_by_role("link", name="All rooms").tap()
+    expect(ada.page.get_by_label("Your rooms")).to_be_visible()
