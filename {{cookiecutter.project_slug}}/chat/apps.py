@@ -5,3 +5,8 @@ from django.apps import AppConfig
 
 class ChatConfig(AppConfig):
     name = "chat"
+
+    def ready(self) -> None:
+        from chat import notices
+
+        notices.register_kinds()

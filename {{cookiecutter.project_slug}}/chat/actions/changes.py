@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from accounts.models import User
-from chat import announcements
+from chat import announcements, notices
 from chat.actions.locking import locked, next_rev
 from chat.actions.posting import named_members
 from chat.mentions import mentioned_usernames
@@ -120,6 +120,7 @@ def _erase(room: Room, message: Message) -> MessageData:
     message.mentions.all().delete()
     data = _renumbered(room, message)
     announcements.message_deleted(room, data)
+    notices.taken_back(room, message)
     return data
 
 

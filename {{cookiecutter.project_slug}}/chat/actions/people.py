@@ -3,7 +3,7 @@
 from django.db.models import Case, IntegerField, Value, When
 
 from accounts.models import User
-from chat import announcements
+from chat import announcements, notices
 from chat.actions.locking import locked
 from chat.models import Invitation, Membership, Room
 from chat.queries import membership_of
@@ -49,6 +49,7 @@ def invite(room: Room, by: User, person: User) -> Invitation:
         )
         if created:
             announcements.invited(invitation)
+            notices.invited(invitation)
         return invitation
 
 
@@ -181,12 +182,15 @@ def _invitation(room: Room, user: User) -> Invitation:
 
 def _take_back(invitation: Invitation) -> None:
     invitation.delete()
+    notices.invitation_settled(invitation.room, invitation.user)
     announcements.rooms_changed(invitation.user_id)
 
 
 def _admit(room: Room, user: User) -> Membership:
     """Make the user a member, who has nothing to catch up with; owner, if the room has nobody."""
-    Invitation.objects.filter(room=room, user=user).delete()
+    invited, _ = Invitation.objects.filter(room=room, user=user).delete()
+    if invited:
+        notices.invitation_settled(room, user)
     role = Role.MEMBER if room.memberships.exists() else Role.OWNER
     membership, created = Membership.objects.get_or_create(
         room=room, user=user, defaults={"role": role, "last_read": room.last_rev}
@@ -201,6 +205,7 @@ def _part(membership: Membership, reason: str) -> None:
         _hand_over(membership)
     membership.delete()
     announcements.member_left(membership.room, membership.user, reason)
+    notices.left(membership.room, membership.user)
 
 
 def _other_owners(owner: Membership) -> bool:

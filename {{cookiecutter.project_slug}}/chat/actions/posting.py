@@ -7,7 +7,7 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts.models import User
-from chat import announcements
+from chat import announcements, notices
 from chat.actions.locking import locked, next_rev
 from chat.mentions import mentioned_usernames
 from chat.models import Membership, Mention, Message, Room
@@ -144,6 +144,8 @@ class _Batch:
             Mention(message=message, user=user) for message, named in self.new for user in named
         )
         announcements.messages_posted(self.room, self.posted)
+        # What was written long ago, elsewhere, is news to nobody.
+        notices.posted(self.room, [new for new in self.new if new[0].created_at == self.now])
 
 
 def named_members(room: Room, bodies: list[str]) -> dict[str, User]:

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from accounts.models import User
-from chat import announcements
+from chat import announcements, notices
 from chat.actions.locking import locked
 from chat.models import Membership, Room
 from chat.queries import membership_of
@@ -67,6 +67,7 @@ def delete_room(room: Room) -> None:
         user_ids |= set(room.invitations.values_list("user", flat=True))
         room.delete()
         announcements.room_deleted(room, user_ids)
+        notices.deleted(room)
 
 
 def start_direct(user: User, other: User) -> Room:

@@ -8,21 +8,26 @@ from notifications.actions.recipients import Recipients, in_chunks
 from notifications.models import Notification
 
 
-def retract(kind: str, target: str, recipients: Recipients | None = None, **data: object) -> int:
-    """Delete the notifications of a kind about a target, as when an invitation is withdrawn.
+def retract(
+    target: str, *, kind: str = "", recipients: Recipients | None = None, **data: object
+) -> int:
+    """Delete what people were told of a target, as when an invitation is withdrawn.
 
     Args:
+        kind: of this kind only.
         recipients: of these people only.
         data: only those in which these keys have these values.
 
     Returns:
         How many there were.
     """
-    rows = Notification.objects.filter(kind=kind, target=target, deleted_at=None)
+    rows = Notification.objects.filter(target=target, deleted_at=None)
     rows = rows.filter(**{f"data__{key}": value for key, value in data.items()})
+    if kind:
+        rows = rows.filter(kind=kind)
     if recipients is None:
-        recipients = rows.values_list("recipient", flat=True)
-    return sum(_retract(chunk, rows) for chunk in in_chunks(list(recipients)))
+        recipients = list(rows.order_by().values_list("recipient", flat=True).distinct())
+    return sum(_retract(chunk, rows) for chunk in in_chunks(recipients))
 
 
 def _retract(user_ids: list[int], rows: QuerySet[Notification]) -> int:

@@ -1,6 +1,7 @@
 // The list of rooms, live: what was said last, what is unread, the latest first.
 
 import { avatar } from "../js/avatar.js";
+import { setBadge } from "../js/badge.js";
 import { icon } from "../js/icon.js";
 import { socket } from "../realtime/connection.js";
 import { brief, moment } from "./dates.js";
@@ -19,7 +20,6 @@ class Sidebar {
   #rooms = new Map(); // slug → summary, as in the inbox's welcome
   #inbox = socket.topic("chat");
   #refresh = null;
-  #title = document.title;
 
   constructor(element) {
     const { userId, username, current } = element.dataset;
@@ -129,7 +129,7 @@ class Sidebar {
   #showTitle() {
     let unread = 0;
     for (const room of this.#rooms.values()) if (!this.#isRead(room)) unread += room.unread;
-    document.title = unread ? `(${unread > COUNTED ? `${COUNTED}+` : unread}) ${this.#title}` : this.#title;
+    setBadge("rooms", unread);
   }
 }
 

@@ -1,0 +1,204 @@
+"""Whom chat has told of what."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from chat import actions, notices
+from chat.models import Room
+from chat.tests.conftest import Say
+from notifications.actions import set_target_preference
+from notifications.levels import TargetLevel
+from notifications.looking import move_gaze
+from notifications.models import Notification
+from notifications.queries import of, preferences_of
+from notifications.targets import target_for
+from notifications.wire import link_of, text_of
+from realtime.protocol import ErrorCode, Refusal
+
+pytestmark = pytest.mark.django_db
+
+
+def told(user: User) -> list[str]:
+    """What the user was told, the latest first."""
+    return [text_of(notification) for notification in of(user.pk)]
+
+
+def test_a_mention_is_told_with_what_was_said(public: Room, ada: User, bob: User, say: Say) -> None:
+    say(public, ada, "Have you seen this, @bob?")
+
+    notification = of(bob.pk).get()
+    assert text_of(notification) == "ada mentioned you in General"
+    assert link_of(notification) == public.get_absolute_url()
+    assert notification.target == public.topic
+    assert notification.data["excerpt"] == "Have you seen this, @bob?"
+
+
+def test_nobody_is_told_of_what_they_said_themselves(public: Room, ada: User, say: Say) -> None:
+    first = say(public, ada, "I am @ada.")
+    say(public, ada, "And I answer myself.", reply_to=first.seq)
+
+    assert told(ada) == []
+
+
+def test_a_mention_of_somebody_elsewhere_tells_nobody(
+    private: Room, ada: User, eve: User, say: Say
+) -> None:
+    say(private, ada, "Do not tell @eve.")
+
+    assert told(eve) == []
+
+
+def test_an_answer_is_told_to_the_author_of_the_question(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    question = say(public, bob, "Is anybody here?")
+    say(public, ada, "I am.", reply_to=question.seq)
+
+    assert told(bob) == ["ada answered you in General"]
+
+
+def test_an_answer_with_a_mention_is_told_once(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    question = say(public, bob, "Is anybody here?")
+    say(public, ada, "I am, @bob.", reply_to=question.seq)
+
+    assert told(bob) == ["ada mentioned you in General"]
+
+
+def test_an_answer_to_somebody_who_left_tells_nobody(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    question = say(public, bob, "Is anybody here?")
+    actions.leave_room(public, bob)
+    say(public, ada, "I am.", reply_to=question.seq)
+
+    assert told(bob) == []
+
+
+def test_direct_messages_fold_into_one(ada: User, bob: User, say: Say) -> None:
+    room = actions.start_direct(ada, bob)
+    for _ in range(3):
+        say(room, ada, "Hello @bob")
+
+    assert told(bob) == ["ada wrote to you"]
+    assert of(bob.pk).get().count == 3
+
+
+def test_whoever_wants_everything_of_a_room_gets_it(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    say(public, ada)
+    assert told(bob) == []
+
+    set_target_preference(bob, public.topic, TargetLevel.EVERYTHING)
+    say(public, ada)
+    assert told(bob) == ["ada wrote in General"]
+
+
+def test_whoever_left_gets_nothing_whatever_they_wanted(
+    private: Room, ada: User, bob: User, say: Say
+) -> None:
+    set_target_preference(bob, private.topic, TargetLevel.EVERYTHING)
+    actions.remove_member(private, ada, bob)
+    say(private, ada)
+
+    assert told(bob) == []
+
+
+def test_whoever_looks_at_the_room_is_told_nothing(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    move_gaze(bob.pk, "laptop", None, public.topic)
+    say(public, ada, "Look, @bob!")
+    move_gaze(bob.pk, "laptop", public.topic, None)
+
+    assert told(bob) == []
+
+
+def test_a_retry_is_not_told_again(public: Room, ada: User, bob: User, say: Say) -> None:
+    for _ in range(2):
+        say(public, ada, "Hello @bob", client_id="the same")
+
+    assert of(bob.pk).get().count == 1
+
+
+def test_old_messages_from_elsewhere_are_no_news(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    say(public, ada, "Hello @bob", created_at=timezone.now() - timedelta(days=9))
+
+    assert told(bob) == []
+
+
+def test_a_deleted_message_takes_what_was_told_of_it_along(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    message = say(public, ada, "A secret, @bob!")
+    actions.delete_message(public, ada, seq=message.seq)
+
+    assert told(bob) == []
+    assert Notification.objects.get().data == {}
+
+
+def test_an_invitation_is_told_once_and_goes_when_it_is_answered(
+    public: Room, ada: User, eve: User
+) -> None:
+    for _ in range(2):
+        actions.invite(public, ada, eve)
+    assert told(eve) == ["ada invites you to General"]
+
+    actions.accept_invitation(public, eve)
+    assert told(eve) == []
+
+
+def test_an_invitation_that_is_withdrawn_is_told_no_more(
+    public: Room, ada: User, eve: User
+) -> None:
+    actions.invite(public, ada, eve)
+    actions.withdraw_invitation(public, ada, eve)
+
+    assert told(eve) == []
+
+
+def test_whoever_is_removed_keeps_nothing_of_what_was_said(
+    private: Room, ada: User, bob: User, say: Say
+) -> None:
+    say(private, ada, "Between us, @bob")
+    actions.remove_member(private, ada, bob)
+
+    assert told(bob) == []
+
+
+def test_a_deleted_room_is_told_of_no_more(public: Room, ada: User, bob: User, say: Say) -> None:
+    say(public, ada, "Hello @bob")
+    actions.delete_room(public)
+
+    assert told(bob) == []
+
+
+def test_rooms_can_be_followed_by_their_members_only(private: Room, ada: User, eve: User) -> None:
+    direct = actions.start_direct(ada, eve)
+
+    assert target_for(ada, private.topic).name == "Engineering"
+    assert target_for(eve, direct.topic).name == "ada"
+    with pytest.raises(Refusal) as refused:
+        target_for(eve, private.topic)
+    assert refused.value.code == ErrorCode.NOT_FOUND
+    assert [room.target for room in preferences_of(eve).targets] == [direct.topic]
+
+
+def test_a_long_message_is_told_in_short(public: Room, ada: User, bob: User, say: Say) -> None:
+    say(public, ada, "@bob " + "x" * 3_000)
+
+    assert len(of(bob.pk).get().data["excerpt"]) == notices.EXCERPT_CHARACTERS
+
+
+def test_messages_that_mean_nobody_cost_no_more_than_a_look(
+    public: Room, ada: User, say: Say, django_assert_max_num_queries: object
+) -> None:
+    with django_assert_max_num_queries(12):  # type: ignore[operator]
+        say(public, ada)
