@@ -5,6 +5,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from msgspec import Struct
+
+from realtime.protocol import ErrorCode, Refusal
+
 
 class State(StrEnum):
     ONLINE = "online"
@@ -12,19 +16,18 @@ class State(StrEnum):
     OFFLINE = "offline"
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Presence's durations, in seconds."""
+class Timing(Struct, frozen=True, forbid_unknown_fields=True, rename=str.upper):
+    """Presence's durations: `settings.PRESENCE`, the same for every process."""
 
-    lease: float = 30
+    lease_seconds: float = 30
     """How long a process that fell silent still counts as running."""
-    beat: float = 10
+    beat_seconds: float = 10
     """How often a process renews its lease; two lost beats are no harm."""
-    grace: float = 3
+    grace_seconds: float = 3
     """How long a person may be between two connections, as in a page reload, unnoticed."""
-    window: float = 0.2
+    window_seconds: float = 0.2
     """How long a room's changes are gathered into one announcement."""
-    sweep: float = 1
+    sweep_seconds: float = 1
     """How often a process looks for what is due, and for processes that fell silent."""
 
 
@@ -95,6 +98,8 @@ class Announcement:
     version: int
     at: float
     """The store's clock: seconds since 1970."""
+    size: int
+    """How many people the whole roster has now."""
     people: Mapping[int, State]
 
 
@@ -114,8 +119,13 @@ class LeaseLost(Exception):
     """The process was taken for dead: its connections must join again, under a new name."""
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(Refusal):
     """The store did not answer; what was asked of it may or may not have been done."""
+
+    def __init__(self, cause: str) -> None:
+        detail = "Who is here cannot be told just now. Try again in a moment."
+        super().__init__(ErrorCode.UNAVAILABLE, detail, retry_after=1)
+        self.cause = cause
 
 
 class Store(Protocol):

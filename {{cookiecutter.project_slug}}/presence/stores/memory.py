@@ -66,11 +66,11 @@ class MemoryStore:
         self._stirred = False
 
     async def open(self, process: str) -> None:
-        self._leases[process] = _Lease(self._clock() + self.timing.lease)
+        self._leases[process] = _Lease(self._clock() + self.timing.lease_seconds)
 
     async def beat(self, process: str) -> int:
         lease = self._lease(process)
-        lease.until = self._clock() + self.timing.lease
+        lease.until = self._clock() + self.timing.lease_seconds
         return len(lease.entries)
 
     async def apply(self, process: str, changes: Sequence[Change]) -> bool:
@@ -115,7 +115,8 @@ class MemoryStore:
                 users = [room.changed.pop() for _ in range(min(limit, len(room.changed)))]
                 room.version += 1
                 people = {user: room.shows.get(user, State.OFFLINE) for user in users}
-                announcements.append(Announcement(name, room.version, now, people))
+                size = len(room.shows)
+                announcements.append(Announcement(name, room.version, now, size, people))
         return announcements
 
     async def rosters(self, rooms: Sequence[str], *, after: int = 0, limit: int) -> list[Roster]:
@@ -193,7 +194,7 @@ class MemoryStore:
         if self._visibility.get(user, 0) % 2:
             target, patient = State.OFFLINE, False
         if patient and _RANK[target] < _RANK[shows]:
-            self._leaving[name, user] = self._clock() + self.timing.grace
+            self._leaving[name, user] = self._clock() + self.timing.grace_seconds
             return
         self._leaving.pop((name, user), None)
         if target == shows:
@@ -204,7 +205,7 @@ class MemoryStore:
             room.shows[user] = target
         room.changed.add(user)
         if name not in self._announce_at:
-            self._announce_at[name] = self._clock() + self.timing.window
+            self._announce_at[name] = self._clock() + self.timing.window_seconds
             self._stirred = True
 
     @staticmethod

@@ -1,11 +1,12 @@
 """Presence in Redis, for any number of processes: each step is a Lua script, on Redis's clock."""
 
+import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from redis.asyncio import BlockingConnectionPool, Redis
+from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -24,6 +25,7 @@ from presence.stores.interface import (
     Timing,
     Turn,
 )
+from realtime.redis import async_pool
 
 LUA = Path(__file__).parent / "lua"
 CONNECTIONS = 8  # of one process; further calls wait for one of them
@@ -44,11 +46,13 @@ class RedisStore:
     def __init__(self, url: str, timing: Timing, prefix: str = "presence:") -> None:
         self.timing = timing
         self._client = Redis(
-            connection_pool=BlockingConnectionPool.from_url(
+            connection_pool=async_pool(
                 url,
-                max_connections=CONNECTIONS,
-                timeout=ANSWER_SECONDS,
-                socket_timeout=ANSWER_SECONDS,
+                connections=CONNECTIONS,
+                wait=ANSWER_SECONDS,
+                # The client's own time-out is an asyncio.wait_for, which before Python 3.12 may
+                # swallow the cancellation of the task that waits; `_run` has a sound one.
+                socket_timeout=None,
                 socket_connect_timeout=ANSWER_SECONDS,
                 retry=Retry(NoBackoff(), 1),  # an idle connection may have died unnoticed
                 decode_responses=True,
@@ -60,13 +64,13 @@ class RedisStore:
             for path in LUA.glob("*.lua")
             if path.stem != "common"
         }
-        self._common_arguments = (prefix, _ms(timing.grace), _ms(timing.window))
+        self._common_arguments = (prefix, _ms(timing.grace_seconds), _ms(timing.window_seconds))
 
     async def open(self, process: str) -> None:
-        await self._run("open", process, _ms(self.timing.lease))
+        await self._run("open", process, _ms(self.timing.lease_seconds))
 
     async def beat(self, process: str) -> int:
-        held: int = await self._run("beat", process, _ms(self.timing.lease))
+        held: int = await self._run("beat", process, _ms(self.timing.lease_seconds))
         if held < 0:
             raise LeaseLost
         return held
@@ -89,9 +93,13 @@ class RedisStore:
         now, *announcements = await self._run("announce", limit, ANNOUNCEMENTS)
         return [
             Announcement(
-                room, int(version), int(now) / 1000, {int(u): State(s) for u, s in _pairs(people)}
+                room,
+                int(version),
+                int(now) / 1000,
+                size,
+                {int(user): State(state) for user, state in _pairs(people)},
             )
-            for room, version, people in announcements
+            for room, version, size, people in announcements
         ]
 
     async def rosters(self, rooms: Sequence[str], *, after: int = 0, limit: int) -> list[Roster]:
@@ -101,7 +109,7 @@ class RedisStore:
                 room,
                 int(version),
                 size,
-                {int(u): State.AWAY if away else State.ONLINE for u, away in _pairs(people)},
+                {int(user): State.AWAY if away else State.ONLINE for user, away in _pairs(people)},
                 bool(more),
             )
             for room, (version, size, more, people) in zip(rooms, pages, strict=True)
@@ -118,7 +126,7 @@ class RedisStore:
         await self._client.connection_pool.disconnect()
 
     async def _run(self, script: str, *arguments: Argument) -> Any:  # Any: each script's own answer
-        async with _unavailable():
+        async with _unavailable(), asyncio.timeout(ANSWER_SECONDS):
             return await self._scripts[script](args=[*self._common_arguments, *arguments])
 
 

@@ -1,9 +1,14 @@
 """Fixtures of presence's tests."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
+import pytest_asyncio
+from pytest_django import Settings
 
+from presence import rooms
+from presence.attendance import stop_attendance
+from presence.tests.places import Places
 from presence.tests.redis_server import RedisServer
 
 
@@ -20,3 +25,23 @@ def redis_server(running_redis: RedisServer) -> RedisServer:
     """A Redis server with nothing in it."""
     running_redis.flush()
     return running_redis
+
+
+@pytest.fixture
+def places(monkeypatch: pytest.MonkeyPatch) -> Places:
+    """Rooms for presence to know of; the test fills them."""
+    places = Places()
+    monkeypatch.setattr(rooms, "_rooms", places)
+    return places
+
+
+@pytest_asyncio.fixture(params=["memory", "redis"])
+async def either_store(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[None]:
+    """Runs the test with each of the stores, both quick to notice."""
+    settings.PRESENCE = {"GRACE_SECONDS": 0.4, "WINDOW_SECONDS": 0.05, "SWEEP_SECONDS": 0.05}
+    settings.REDIS_URL = ""
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        settings.REDIS_URL = server.url
+    yield
+    await stop_attendance()

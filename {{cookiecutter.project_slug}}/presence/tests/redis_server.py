@@ -38,6 +38,14 @@ class RedisServer:
         with Redis.from_url(self.url) as client:
             client.flushall()
 
+    def keys(self) -> list[bytes]:
+        with Redis.from_url(self.url) as client:
+            return list(client.keys("*"))
+
+    def delete(self, *keys: str) -> None:
+        with Redis.from_url(self.url) as client:
+            client.delete(*keys)
+
     def _wait_until_it_answers(self) -> None:
         deadline = time.monotonic() + START_SECONDS
         with Redis.from_url(self.url) as client:

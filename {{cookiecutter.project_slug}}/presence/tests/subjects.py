@@ -22,7 +22,9 @@ from presence.stores.memory import MemoryStore
 from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer
 
-TIMING = Timing(lease=0.6, beat=0.1, grace=0.4, window=0.02, sweep=0.02)
+TIMING = Timing(
+    lease_seconds=0.6, beat_seconds=0.1, grace_seconds=0.4, window_seconds=0.02, sweep_seconds=0.02
+)
 PATIENCE_SECONDS = 20
 
 

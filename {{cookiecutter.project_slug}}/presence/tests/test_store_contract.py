@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from presence.stores.interface import Appear, Join, LeaseLost, State
+from presence.stores.interface import Announcement, Appear, Join, LeaseLost, State
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import TIMING, MemorySubject, RedisSubject, Subject
 
@@ -33,7 +33,7 @@ async def test_a_first_connection_is_announced(subject: Subject) -> None:
 
     assert await subject.settled() == [(7, ONLINE)]
     (heard,) = subject.heard
-    assert (heard.room, heard.version) == ("hall", before + 1)
+    assert (heard.room, heard.version, heard.size) == ("hall", before + 1, 1)
     assert abs(heard.at - subject.now()) < 1
     roster = await subject.roster()
     assert (roster.version, roster.people, roster.size) == (before + 1, {7: ONLINE}, 1)
@@ -69,7 +69,7 @@ async def test_a_person_leaves_after_the_grace_and_not_before(subject: Subject) 
 
     assert await subject.people() == {7: ONLINE}
     await subject.until(lambda: (7, OFFLINE) in subject.edges)
-    assert subject.heard[-1].at - left_at >= TIMING.grace - SLACK_SECONDS
+    assert subject.heard[-1].at - left_at >= TIMING.grace_seconds - SLACK_SECONDS
     assert await subject.people() == {}
 
 
@@ -180,7 +180,7 @@ async def test_the_people_of_a_silent_process_leave_after_lease_and_grace(
 
     await subject.until(lambda: (7, OFFLINE) in subject.edges)
     waited = subject.heard[-1].at - silent_at
-    assert waited >= TIMING.lease + TIMING.grace - 2 * SLACK_SECONDS
+    assert waited >= TIMING.lease_seconds + TIMING.grace_seconds - 2 * SLACK_SECONDS
     assert await subject.people() == {8: ONLINE}
     assert (8, OFFLINE) not in await subject.settled()
 
@@ -216,8 +216,8 @@ async def test_a_process_that_joins_again_under_a_new_name_is_not_noticed(
     await subject.start("three")
     await subject.join(7, "tab", at="three")
 
-    rejoined_at = subject.now()
-    await subject.until(lambda: subject.now() > rejoined_at + TIMING.lease + 2 * TIMING.grace)
+    reaped_at = subject.now() + TIMING.lease_seconds + 2 * TIMING.grace_seconds
+    await subject.until(lambda: subject.now() > reaped_at)
     assert await subject.settled() == [(7, ONLINE)]
     assert await subject.people() == {7: ONLINE}
 
@@ -231,7 +231,7 @@ async def test_a_released_process_leaves_without_its_lease_running_out(subject: 
     await subject.store.release("two")
 
     await subject.until(lambda: (7, OFFLINE) in subject.edges)
-    assert subject.heard[-1].at - released_at >= TIMING.grace - SLACK_SECONDS
+    assert subject.heard[-1].at - released_at >= TIMING.grace_seconds - SLACK_SECONDS
     with pytest.raises(LeaseLost):
         await subject.store.beat("two")
 
@@ -279,7 +279,7 @@ async def test_arrivals_are_announced_together(subject: Subject) -> None:
 async def test_an_announcement_keeps_to_its_limit(subject: Subject) -> None:
     before = (await subject.roster()).version
     await subject.apply("one", *(Join("tab", user, ["hall"]) for user in range(1, 11)))
-    heard = []
+    heard: list[Announcement] = []
     while not heard:
         await subject.tick()
         heard = await subject.store.announce(limit=4)

@@ -1,6 +1,6 @@
 -- Take what is due to be announced.
 -- ARGV: 4 the most people in one announcement, 5 the most announcements.
--- Answers the time, then for each announcement {room, version, {user, state, ...}}.
+-- Answers the time, then for each announcement {room, version, size, {user, state, ...}}.
 
 local PEOPLE, left = tonumber(ARGV[4]), tonumber(ARGV[5])
 local announcements = { string.format('%.0f', NOW) }
@@ -20,7 +20,8 @@ local function take(room)
   if people[1] then
     local next_version = version(room) + 1
     call('SET', key('v:', room), string.format('%.0f', next_version), 'EX', VERSION_SECONDS)
-    table.insert(announcements, { room, string.format('%.0f', next_version), people })
+    local size = call('ZCARD', key('on:', room))
+    table.insert(announcements, { room, string.format('%.0f', next_version), size, people })
   end
 end
 

@@ -1,0 +1,27 @@
+"""What is kept of a person's presence when they are gone."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Presence(models.Model):
+    """When a person was last seen, and whether they choose to be seen at all."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="presence"
+    )
+    last_seen = models.DateTimeField(null=True, blank=True)
+    # Counted, not switched: processes hear of changes in any order, and the highest is the newest.
+    visibility = models.PositiveIntegerField(
+        default=0, help_text="How often the choice was changed; an odd count appears offline."
+    )
+
+    class Meta:
+        verbose_name_plural = "presence"
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+    @property
+    def hidden(self) -> bool:
+        return self.visibility % 2 == 1

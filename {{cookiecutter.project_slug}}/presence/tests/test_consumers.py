@@ -1,0 +1,408 @@
+"""What a client of presence sees."""
+
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+
+from accounts.models import User
+from presence.actions import choose_visibility, room_entered, room_left
+from presence.attendance import this_attendance
+from presence.heads import roster_heads
+from presence.models import Presence
+from presence.tests.places import Places, Watcher, connect_presence
+from presence.visits import Visit
+from realtime.database import in_database
+from realtime.testing import Json
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("either_store")]
+
+
+@pytest.fixture(autouse=True)
+def hall(places: Places, ada: User, bob: User) -> None:
+    places.put("hall", ada.pk, bob.pk)
+
+
+async def changed(client: Watcher, topic: str = "presence:hall") -> Json:
+    """The next change of a room that `client` hears of."""
+    event = await client.expect("presence.changed")
+    assert event["topic"] == topic
+    return event
+
+
+async def until_left(client: Watcher, user: User) -> Json:
+    """Skip changes until the one that tells that `user` left."""
+    while not (left := (event := await changed(client))["data"]["left"]):
+        pass
+    assert [person["id"] for person in left] == [user.pk]
+    return event
+
+
+def ids(people: list[Json]) -> list[int]:
+    return [person["id"] for person in people]
+
+
+def frames_naming(user: User, frames: list[Json]) -> list[Json]:
+    """The frames of others' presence that have `user` in them."""
+
+    def names(data: Any) -> bool:  # Any: JSON
+        if isinstance(data, dict):
+            return data.get("id") == user.pk or any(names(value) for value in data.values())
+        if isinstance(data, list):
+            return user.pk in data or any(names(value) for value in data)
+        return False
+
+    return [frame for frame in frames if names(frame["data"])]
+
+
+async def test_whoever_connects_is_here_for_those_who_share_a_room(ada: User, bob: User) -> None:
+    async with connect_presence("/ws/presence/", ada) as one:
+        (before,) = (await one.expect("welcome"))["data"]["rooms"]
+        async with connect_presence("/ws/presence/", bob) as two:
+            welcome = await two.expect("welcome")
+            while bob.pk not in ids((event := await changed(one))["data"]["joined"]):
+                pass
+
+    assert welcome["topic"] == "presence"
+    assert welcome["data"]["you"] == {"hidden": False}
+    (room,) = welcome["data"]["rooms"]
+    assert (room["room"], room["size"], room["more"]) == ("hall", 2, False)
+    assert (sorted(room["online"]), room["away"]) == ([ada.pk, bob.pk], [])
+    assert event["rev"] > before["rev"]
+    assert event["data"]["size"] == 2
+    assert bob.as_person() in event["data"]["joined"]
+
+
+async def test_changes_are_numbered_without_a_gap(ada: User, bob: User) -> None:
+    async with connect_presence("/ws/presence/", ada) as one:
+        (room,) = (await one.expect("welcome"))["data"]["rooms"]
+        revs = [(await changed(one))["rev"]]
+        async with connect_presence("/ws/presence/", bob) as two:
+            revs.append((await changed(one))["rev"])
+            await two.send("state", {"state": "away"})
+            revs.append((await changed(one))["rev"])
+        revs.append((await until_left(one, bob))["rev"])
+
+    assert revs == [room["rev"] + step for step in range(1, 5)]
+
+
+async def test_whoever_leaves_was_last_seen_then(ada: User, bob: User) -> None:
+    async with connect_presence("/ws/presence/", ada) as one:
+        async with connect_presence("/ws/presence/", bob) as two:
+            await two.expect("welcome")
+        event = await until_left(one, bob)
+        reply = await one.send("people", {"ids": [ada.pk, bob.pk]})
+
+    (left,) = event["data"]["left"]
+    assert event["data"]["size"] == 1
+    assert reply["data"]["people"] == [
+        {"id": ada.pk, "state": "online", "last_seen": None},
+        {"id": bob.pk, "state": "offline", "last_seen": left["last_seen"]},
+    ]
+    kept = await Presence.objects.aget(pk=bob.pk)
+    assert kept.last_seen is not None
+    assert kept.last_seen.isoformat()[:23] == left["last_seen"][:23]
+
+
+async def test_a_reload_is_not_told(ada: User, bob: User) -> None:
+    async with connect_presence("/ws/presence/", ada) as one:
+        async with connect_presence("/ws/presence/", bob) as two:
+            await two.expect("welcome")
+        async with connect_presence("/ws/presence/", bob) as two:
+            await two.send("state", {"state": "away"})
+            while not (event := await changed(one))["data"]["away"]:
+                assert event["data"]["left"] == []
+
+
+async def test_a_person_is_away_when_all_their_tabs_are(ada: User, bob: User) -> None:
+    async with (
+        connect_presence("/ws/presence/", ada) as one,
+        connect_presence("/ws/presence/", bob) as two,
+        connect_presence("/ws/presence/", bob, state="away") as hidden_tab,
+    ):
+        await hidden_tab.expect("welcome")
+        assert (await two.send("state", {"state": "away"}))["type"] == "ok"
+        while not (event := await changed(one))["data"]["away"]:
+            pass
+        assert event["data"]["away"] == [bob.as_person()]
+        await hidden_tab.send("state", {"state": "online"})
+        assert (await changed(one))["data"]["joined"] == [bob.as_person()]
+
+
+async def test_whoever_appears_offline_is_in_no_frame(ada: User, bob: User) -> None:
+    await in_database(choose_visibility, bob.pk, hidden=True)
+    async with connect_presence("/ws/", ada) as one:
+        for topic in ("presence", "presence:hall"):
+            await one.send("join", {}, topic)
+        async with (
+            connect_presence("/ws/presence/", bob) as two,
+            connect_presence("/ws/presence/", bob, state="away"),
+        ):
+            assert (await two.expect("welcome"))["data"]["you"] == {"hidden": True}
+            await two.send("state", {"state": "away"})
+            await two.send("state", {"state": "online"})
+            await one.send("roster", {}, "presence:hall")
+        await one.send("state", {"state": "away"}, "presence")
+        while not (await changed(one))["data"]["away"]:
+            pass
+        reply = await one.send("people", {"ids": [bob.pk]}, "presence")
+
+    assert frames_naming(bob, one.seen) == [reply]
+    assert reply["data"]["people"][0]["state"] == "offline"
+
+
+async def test_hiding_looks_like_leaving_and_reaches_ones_other_tabs(ada: User, bob: User) -> None:
+    async with (
+        connect_presence("/ws/presence/", ada) as one,
+        connect_presence("/ws/presence/", bob) as two,
+        connect_presence("/ws/presence/", bob) as other_tab,
+    ):
+        await other_tab.expect("welcome")
+        assert (await two.send("visibility", {"hidden": True}))["type"] == "ok"
+        await until_left(one, bob)
+        assert (await other_tab.expect("visibility.changed"))["data"] == {"hidden": True}
+        await two.send("visibility", {"hidden": False})
+        assert (await changed(one))["data"]["joined"] == [bob.as_person()]
+
+
+async def test_nobody_learns_of_people_with_whom_they_share_no_room(
+    ada: User, bob: User, places: Places
+) -> None:
+    stranger = await User.objects.acreate(username="eve")
+    places.put("cellar", stranger.pk)
+    async with (
+        connect_presence("/ws/presence/", stranger) as eve,
+        connect_presence("/ws/presence/", ada) as one,
+        connect_presence("/ws/presence/", bob) as two,
+    ):
+        await one.expect("welcome")
+        await two.expect("welcome")
+        reply = await eve.send("people", {"ids": [ada.pk, bob.pk, stranger.pk, 10**9]})
+        await eve.send("state", {"state": "away"})
+        while not (await changed(eve, "presence:cellar"))["data"]["away"]:
+            pass
+
+        assert ids(reply["data"]["people"]) == [stranger.pk]
+        assert frames_naming(ada, eve.seen) == frames_naming(bob, eve.seen) == []
+        assert frames_naming(stranger, one.seen + two.seen) == []
+
+
+async def test_a_roster_comes_in_pages(ada: User, places: Places) -> None:
+    people = await User.objects.abulk_create(
+        [User(username=f"guest-{number}") for number in range(5)]
+    )
+    places.put("hall", *(person.pk for person in people))
+    for person in people:
+        await this_attendance().join(Visit(person.pk, ["hall"], away=person.pk % 2 == 0))
+
+    async with connect_presence("/ws/presence/hall/", ada) as client:
+        welcome = await client.expect("welcome")
+        pages = [(await client.send("roster", {"limit": 2}))["data"]]
+        while (after := pages[-1]["after"]) is not None:
+            pages.append((await client.send("roster", {"limit": 2, "after": after}))["data"])
+
+    listed = [person for page in pages for person in page["people"]]
+    assert [len(page["people"]) for page in pages] == [2, 2, 1]
+    assert listed == welcome["data"]["people"]
+    assert welcome["rev"] == welcome["data"]["rev"]
+    assert welcome["data"]["size"] == 5
+    assert listed == [
+        {**person.as_person(), "state": "away" if person.pk % 2 == 0 else "online"}
+        for person in people
+    ]
+
+
+async def test_a_client_with_a_gap_is_given_the_roster_again(ada: User, bob: User) -> None:
+    async with (
+        connect_presence("/ws/presence/", bob),
+        connect_presence("/ws/presence/hall/", ada) as client,
+    ):
+        rev = (await changed(client))["rev"]
+        reply = await client.send("changes", {"since": 1})
+
+    assert (reply["type"], reply["rev"]) == ("reset", rev)
+    assert ids(reply["data"]["people"]) == [bob.pk]
+
+
+async def test_a_client_that_comes_back_resumes_at_the_welcome(ada: User) -> None:
+    async with connect_presence("/ws/presence/hall/", ada) as client:
+        rev = (await client.expect("welcome"))["rev"]
+    async with connect_presence("/ws/presence/hall/", ada, since=rev) as client:
+        await client.send("roster")
+        assert [frame["type"] for frame in client.seen] == ["welcome", "ok"]
+    async with connect_presence("/ws/presence/hall/", ada, since=rev - 1) as client:
+        reset = await client.expect("reset")
+
+    assert (reset["rev"], reset["data"]) == (rev, {})
+
+
+async def test_watching_a_roster_makes_nobody_present(ada: User, bob: User) -> None:
+    async with (
+        connect_presence("/ws/presence/hall/", ada) as watching,
+        connect_presence("/ws/presence/", bob) as two,
+    ):
+        await watching.expect("welcome")
+        (room,) = (await two.expect("welcome"))["data"]["rooms"]
+
+    assert room["online"] == [bob.pk]
+
+
+async def test_each_event_comes_once_over_a_shared_socket(ada: User, bob: User) -> None:
+    async with connect_presence("/ws/", ada) as one:
+        for topic in ("presence", "presence:hall"):
+            await one.send("join", {}, topic)
+        async with connect_presence("/ws/presence/", bob):
+            while bob.pk not in ids((await changed(one))["data"]["joined"]):
+                pass
+        await until_left(one, bob)
+        revs = [frame["rev"] for frame in one.seen if frame["type"] == "presence.changed"]
+
+    assert revs == sorted(set(revs))
+
+
+@pytest.mark.parametrize(("room", "code"), [("cellar", 4403), ("nowhere", 4404)])
+async def test_a_room_out_of_reach_cannot_be_watched(
+    ada: User, places: Places, room: str, code: int
+) -> None:
+    places.put("cellar", 10**9)
+
+    async with connect_presence(f"/ws/presence/{room}/", ada) as client:
+        assert await client.closed() == code
+
+
+@pytest.mark.parametrize("command", ["follow", "roster"])
+@pytest.mark.parametrize(("room", "code"), [("cellar", "forbidden"), ("nowhere", "not_found")])
+async def test_a_room_out_of_reach_cannot_be_asked_about(
+    ada: User, places: Places, command: str, room: str, code: str
+) -> None:
+    places.put("cellar", 10**9)
+
+    async with connect_presence("/ws/presence/", ada) as client:
+        reply = await client.send(command, {"room": room})
+        assert (reply["type"], reply["data"]["code"]) == ("error", code)
+
+
+async def test_a_room_is_followed_and_unfollowed_on_presences_own_socket(
+    ada: User, bob: User, places: Places
+) -> None:
+    async with connect_presence("/ws/presence/", ada) as one:
+        await one.expect("welcome")
+        places.put("attic", ada.pk, bob.pk)
+        page = (await one.send("follow", {"room": "attic"}))["data"]
+        assert (page["room"], page["people"]) == ("attic", [])
+        await one.send("unfollow", {"room": "hall"})
+        async with connect_presence("/ws/presence/", bob):
+            event = await one.expect("presence.changed")
+            while event["topic"] != "presence:attic":
+                event = await one.expect("presence.changed")
+        assert event["data"]["joined"] == [bob.as_person()]
+        assert [frame["topic"] for frame in frames_naming(bob, one.seen)] == ["presence:attic"]
+
+
+async def test_whoever_is_removed_from_a_room_neither_sees_nor_is_seen(
+    ada: User, bob: User, places: Places
+) -> None:
+    async with (
+        connect_presence("/ws/presence/", ada) as one,
+        connect_presence("/ws/presence/", bob) as two,
+        connect_presence("/ws/presence/hall/", bob) as watching,
+    ):
+        await two.expect("welcome")
+        places.members["hall"].remove(bob.pk)
+        await sync_to_async(room_left)(bob.pk, "hall")
+
+        assert await watching.closed() == 4403
+        await two.expect("rooms.changed")
+        await until_left(one, bob)
+        heard = len(two.seen)
+        await one.send("state", {"state": "away"})
+        await changed(one)
+        assert (await two.send("rooms"))["data"]["rooms"] == []
+        assert [frame["type"] for frame in two.seen[heard:]] == ["ok"]
+
+
+async def test_whoever_enters_a_room_is_seen_there(ada: User, bob: User, places: Places) -> None:
+    async with (
+        connect_presence("/ws/presence/", ada) as one,
+        connect_presence("/ws/presence/", bob) as two,
+    ):
+        await one.expect("welcome")
+        for client, user in ((one, ada), (two, bob)):
+            places.put("attic", user.pk)
+            await sync_to_async(room_entered)(user.pk)
+            await client.expect("rooms.changed")
+            rooms = (await client.send("rooms"))["data"]["rooms"]
+            assert [room["room"] for room in rooms] == ["attic", "hall"]
+
+        assert rooms[0]["online"] == [ada.pk, bob.pk]
+
+
+async def test_a_thousand_arrivals_are_few_frames(ada: User, places: Places) -> None:
+    guests = await User.objects.abulk_create(
+        [User(username=f"guest-{number}") for number in range(1_000)]
+    )
+    async with connect_presence("/ws/presence/", ada) as client:
+        await client.expect("welcome")
+        for guest in guests:
+            await this_attendance().join(Visit(guest.pk, ["hall"]))
+        arrived: set[int] = set()
+        while len(arrived) < 1_000:
+            event = await changed(client)
+            arrived.update(set(ids(event["data"]["joined"])) - {ada.pk})
+
+    frames = [frame for frame in client.seen if frame["type"] == "presence.changed"]
+    assert len(frames) < 100
+    assert event["data"]["size"] == 1_001
+
+
+async def test_whoever_was_deleted_meanwhile_is_passed_over(ada: User, bob: User) -> None:
+    ghost = Visit(10**9, ["hall"])
+    await this_attendance().join(ghost)
+    async with connect_presence("/ws/presence/hall/", ada) as client:
+        assert (await client.expect("welcome"))["data"]["people"] == []
+        await this_attendance().join(Visit(bob.pk, ["hall"]))
+        while (await changed(client))["data"]["joined"] != [bob.as_person()]:
+            pass
+        this_attendance().leave(ghost)
+        while not (await changed(client))["data"]["left"]:
+            pass
+
+    assert not await Presence.objects.filter(pk=ghost.user).aexists()
+
+
+async def test_the_heartbeat_knows_the_rosters_versions(ada: User) -> None:
+    async with connect_presence("/ws/presence/", ada) as client:
+        rev = (await changed(client))["rev"]
+        heads = await in_database(roster_heads, ["presence:hall"])
+
+    assert heads == {"presence:hall": rev}
+
+
+@pytest.mark.parametrize(
+    ("command", "data"),
+    [
+        ("state", {"state": "dancing"}),
+        ("state", {"state": "offline"}),
+        ("state", {}),
+        ("state", {"state": "online", "last_seen": "1970-01-01T00:00:00Z"}),
+        ("visibility", {"hidden": "yes"}),
+        ("visibility", {"hidden": True, "user": 1}),
+        ("roster", {"room": "hall", "limit": 10**9}),
+        ("roster", {"room": "hall", "limit": 0}),
+        ("roster", {"room": "hall", "after": -1}),
+        ("roster", {"room": "hall", "after": 2**60}),
+        ("roster", {"room": "hall", "after": "1)"}),
+        ("roster", {"room": "hall|1"}),
+        ("roster", {}),
+        ("follow", {"room": "x" * 65}),
+        ("follow", {"room": ["hall"]}),
+        ("people", {"ids": list(range(1, 102))}),
+        ("people", {"ids": ["1"]}),
+        ("people", {"ids": [-1]}),
+    ],
+)
+async def test_wrong_data_is_refused(ada: User, command: str, data: Json) -> None:
+    async with connect_presence("/ws/presence/", ada) as client:
+        reply = await client.send(command, data)
+        assert (reply["type"], reply["data"]["code"]) == ("error", "invalid")
+        assert (await client.send("people", {"ids": []}))["data"] == {"people": []}
