@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import threading
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -126,24 +128,36 @@ async def test_every_change_brings_the_next_rev(ada: User, bob: User, public: Ro
     assert (edited["data"]["body"], deleted["data"]["body"]) == ("Better", "")
 
 
-async def test_sends_that_wait_for_each_other_share_a_transaction(
+async def test_sends_that_wait_while_a_transaction_is_open_share_the_next(
     ada: User, bob: User, public: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     batches: list[int] = []
-    commit = consumers.sends._work
+    begun, go_on = threading.Event(), threading.Event()
 
-    def counted(room: Room, drafts: Any) -> Any:  # Any: as `post_messages`
+    def slow(room: Room, drafts: Sequence[actions.Draft]) -> Sequence[object]:
         batches.append(len(drafts))
-        return commit(room, drafts)
+        begun.set()
+        assert go_on.wait(5)
+        return actions.post_messages(room, drafts)
 
-    monkeypatch.setattr(consumers.sends, "_work", counted)
-    async with connect(GENERAL, ada) as one, connect(GENERAL, bob) as two:
-        clients = [one, two]
-        for client in clients:
-            await client.expect("welcome")
-        replies = await asyncio.gather(*(send(client) for client in clients))
-    assert sorted(reply["data"]["rev"] for reply in replies) == [1, 2]
-    assert sum(batches) == 2
+    monkeypatch.setattr(consumers.sends, "_work", slow)
+    async with (
+        connect(GENERAL, ada) as one,
+        connect(GENERAL, bob) as two,
+        connect(GENERAL, bob) as three,
+    ):
+        sending = [asyncio.create_task(send(one, client_id="a1"))]
+        await asyncio.to_thread(begun.wait, 5)
+        sending += [
+            asyncio.create_task(send(client, client_id=client_id))
+            for client, client_id in ((two, "b1"), (three, "b2"))
+        ]
+        while len(consumers.sends._waiting[public]) < 2:
+            await asyncio.sleep(0.01)
+        go_on.set()
+        replies = await asyncio.gather(*sending)
+    assert batches == [1, 2]
+    assert sorted(reply["data"]["rev"] for reply in replies) == [1, 2, 3]
 
 
 SEND = {"client_id": "a1", "body": "Hello"}
