@@ -3,6 +3,7 @@
 import os
 
 from channels.routing import ProtocolTypeRouter
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -11,5 +12,8 @@ http = get_asgi_application()
 # Consumers import models, so Django comes first.
 from config.routing import websocket  # noqa: E402
 from operations.asgi import Operations  # noqa: E402
+from operations.proxies import FromProxies  # noqa: E402
 
-application = ProtocolTypeRouter({"http": Operations(http), "websocket": websocket})
+application = FromProxies(
+    ProtocolTypeRouter({"http": Operations(http), "websocket": websocket}), settings.PROXIES
+)

@@ -7,6 +7,7 @@ from csp.constants import NONCE, NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
 from config.database import database
+from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
 from realtime.redis import check_url, layer_hosts
 
@@ -37,6 +38,8 @@ ALLOWED_HOSTS = env.list(
     default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME],
 )
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+# Where it may be: what a request from elsewhere says of its way here is not believed.
+PROXIES = env.list("PROXIES", default=PRIVATE_NETWORKS) if BEHIND_PROXY else []
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ADMINS = [(OWNER_NAME, OWNER_EMAIL)]
 

@@ -4,20 +4,13 @@ They need no host name, no session and no thread that pages could have taken.
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
 
 from django.conf import settings
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from operations import metrics
 from operations.health import OK, Readiness
-
-Scope = dict[str, Any]  # Any: ASGI
-Message = Mapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from operations.types import Application, Receive, Scope, Send
 
 
 class Operations:

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from operations.asgi import Message, Operations, Receive, Scope, Send
+from operations.asgi import Operations
+from operations.types import Message, Receive, Scope, Send
 
 
 async def get(path: str, **scope: Any) -> tuple[int, bytes]:  # Any: ASGI

@@ -1,0 +1,47 @@
+"""What a request says of its own way here: believed of a proxy, and of nobody else."""
+
+from ipaddress import ip_address, ip_network
+
+from operations.types import Application, Receive, Scope, Send
+
+PRIVATE_NETWORKS = [
+    "10.0.0.0/8",
+    "127.0.0.0/8",
+    "172.16.0.0/12",
+    "192.168.0.0/16",
+    "::1/128",
+    "fc00::/7",
+]
+SAID_BY_PROXIES = {
+    b"forwarded",
+    b"x-forwarded-for",
+    b"x-forwarded-host",
+    b"x-forwarded-port",
+    b"x-forwarded-proto",
+    b"x-request-id",
+}
+
+
+class FromProxies:
+    """An ASGI application that drops a proxy's headers from what comes from elsewhere.
+
+    Args:
+        proxies: the networks that proxies are in, such as `10.0.0.0/8`; none, where the site has
+            no proxy.
+    """
+
+    def __init__(self, application: Application, proxies: list[str]) -> None:
+        self._application = application
+        self._networks = [ip_network(proxy) for proxy in proxies]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._is_proxy(scope.get("client")):
+            kept = [header for header in scope["headers"] if header[0] not in SAID_BY_PROXIES]
+            scope = {**scope, "headers": kept}
+        await self._application(scope, receive, send)
+
+    def _is_proxy(self, client: tuple[str, int] | None) -> bool:
+        if not client:
+            return bool(self._networks)  # a socket file, which only this machine reaches
+        address = ip_address(client[0])
+        return any(address in network for network in self._networks)

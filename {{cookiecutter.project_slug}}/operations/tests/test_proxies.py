@@ -1,0 +1,43 @@
+"""Whom the site believes about a request's way."""
+
+import pytest
+
+from operations.proxies import PRIVATE_NETWORKS, FromProxies
+from operations.types import Message, Receive, Scope, Send
+
+GIVEN = [(b"host", b"site"), (b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"https")]
+
+
+async def headers_seen(client: tuple[str, int] | None, proxies: list[str]) -> set[bytes]:
+    seen: list[Scope] = []
+
+    async def site(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    async def receive() -> Message:
+        raise AssertionError("nobody reads")
+
+    async def send(message: Message) -> None:
+        raise AssertionError("nobody answers")
+
+    await FromProxies(site, proxies)({"headers": GIVEN, "client": client}, receive, send)
+    return {name for name, _ in seen[0]["headers"]}
+
+
+@pytest.mark.parametrize(
+    ("client", "proxies", "believed"),
+    [
+        (("172.20.0.5", 1), PRIVATE_NETWORKS, True),
+        (("::1", 1), PRIVATE_NETWORKS, True),
+        (None, PRIVATE_NETWORKS, True),
+        (("203.0.113.9", 1), PRIVATE_NETWORKS, False),
+        (("172.20.0.5", 1), ["10.0.0.0/8"], False),
+        (("127.0.0.1", 1), [], False),
+        (None, [], False),
+    ],
+)
+async def test_a_proxy_is_believed_and_nobody_else(
+    client: tuple[str, int] | None, proxies: list[str], believed: bool
+) -> None:
+    expected = {b"host", b"x-forwarded-for", b"x-forwarded-proto"} if believed else {b"host"}
+    assert await headers_seen(client, proxies) == expected
