@@ -15,6 +15,9 @@ from tests.services import end, free_port, wait_for
 
 OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "DEBUG", "VIRTUAL_ENV")
 
+COMMAND_SECONDS = 900
+"""More than the slowest command takes on a busy machine: a test suite that hangs must end."""
+
 
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment without what would reach into a bake, plus these changes."""
@@ -49,6 +52,7 @@ def run(
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
+        timeout=COMMAND_SECONDS,
     )
 
 

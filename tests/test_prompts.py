@@ -244,6 +244,20 @@ def test_no_module_or_folder_of_a_bake_is_free_as_a_slug(bake: Bake) -> None:
     ) == set()
 
 
+@pytest.mark.parametrize(
+    ("name", "slug"),
+    [
+        ("Café Olé & Söhne", "cafe_ole_sohne"),
+        ("談話室", "tan_hua_shi"),
+        ("3D Chat", "my_3d_chat"),
+        ("!!!", "my_site"),
+        ("P" * 80, "p" * 47),
+    ],
+)
+def test_a_slug_is_made_of_the_name(bake: Bake, name: str, slug: str) -> None:
+    assert bake(project_name=name).name == slug
+
+
 @pytest.mark.parametrize(("prompt", "answer"), GOOD)
 def test_an_unusual_answer_works_wherever_it_is_used(
     bake: Bake, python: Path, prompt: str, answer: str

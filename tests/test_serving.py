@@ -1,4 +1,4 @@
-"""The production server of a bake over its services: pages and files are there, and it ends well."""
+"""The production server of a bake, over its services: pages and files are there, and it stops."""
 
 import re
 from http.client import HTTPResponse
