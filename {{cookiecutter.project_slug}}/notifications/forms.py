@@ -8,6 +8,7 @@ from django.forms.widgets import RadioSelect
 
 from accounts.models import User
 from notifications import actions
+from notifications.announcement import TEXT_CHARACTERS, validate_link
 from notifications.levels import Level, TargetLevel
 from notifications.queries import preferences_of
 
@@ -67,3 +68,16 @@ class PreferencesForm(forms.Form):
             target = name.removeprefix(TARGET)
             return lambda level: actions.set_target_preference(self.user, target, level)
         return lambda wanted: actions.set_digest(self.user, bool(wanted))
+
+
+class AnnouncementForm(forms.Form):
+    """What to announce."""
+
+    text = forms.CharField(max_length=TEXT_CHARACTERS, widget=forms.TextInput(attrs={"size": 80}))
+    link = forms.CharField(
+        max_length=500,
+        required=False,
+        validators=[validate_link],
+        help_text="A page of this site, such as /people/, or an address with https://.",
+        widget=forms.TextInput(attrs={"size": 80}),
+    )

@@ -6,10 +6,10 @@ from msgspec import Struct
 
 from accounts.models import Person
 from notifications.kinds import Kind, Wording, kind_of, word
+from notifications.links import is_link
 from notifications.models import Inbox, Notification
 
 TEXT_CHARACTERS = 300
-SCHEMES = ("/", "https://", "http://")
 
 
 class NotificationData(Struct, frozen=True):
@@ -121,8 +121,7 @@ def text_of(notification: Notification, kind: Kind | None = None) -> str:
 def link_of(notification: Notification, kind: Kind | None = None) -> str:
     """Where the notification leads; empty for nowhere, and for what is no address of a page."""
     link = _line((kind or kind_of(notification)).link, notification, characters=None)
-    elsewhere = link.startswith("//") or "\\" in link
-    return link if link.startswith(SCHEMES) and not elsewhere else ""
+    return link if is_link(link) else ""
 
 
 def page(inbox: Inbox, latest: Listed) -> Page:

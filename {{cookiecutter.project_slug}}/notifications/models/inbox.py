@@ -26,6 +26,8 @@ class Inbox(models.Model):
     """Rows up to this change may be gone: who resumes from before it starts over."""
     digest = models.BooleanField(default=True)
     """Whether they want an e-mail about what stayed unread."""
+    mailed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    """When the latest such e-mail was sent."""
 
     class Meta:
         verbose_name_plural = "inboxes"

@@ -1,0 +1,85 @@
+"""`manage.py notify`: tell everyone, or some, something in the site's own name."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import Q, QuerySet
+
+from accounts.models import User
+from notifications.actions import notify
+from notifications.actions.recipients import in_chunks
+from notifications.announcement import ANNOUNCEMENT, TEXT_CHARACTERS, validate_link
+
+BAR_COLUMNS = 40
+
+
+class Command(BaseCommand):
+    help = "Tell everyone, a group or some people something."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("text", help=f"what to say, in {TEXT_CHARACTERS} characters at most")
+        parser.add_argument("--link", default="", help="where it leads: /path/ or https://...")
+        whom = parser.add_argument_group("to whom (one or more)")
+        whom.add_argument("--everyone", action="store_true", help="to all active people")
+        whom.add_argument("--group", action="append", default=[], metavar="NAME")
+        whom.add_argument("--user", action="append", default=[], metavar="USERNAME")
+
+    def handle(
+        self,
+        *,
+        text: str,
+        link: str,
+        everyone: bool,
+        group: list[str],
+        user: list[str],
+        **options: Any,  # Any: Django's own
+    ) -> None:
+        self._check(text, link)
+        people = self._people(everyone, group, user)
+        total = people.count()
+        reached = told = 0
+        for chunk in in_chunks(people):
+            told += notify(chunk, ANNOUNCEMENT, text=text, link=link)
+            reached += len(chunk)
+            self._show(reached, total)
+        self.stdout.write(f"Told {told:,} of {total:,} people.")
+
+    def _check(self, text: str, link: str) -> None:
+        if not text.strip() or len(text) > TEXT_CHARACTERS or "\x00" in text:
+            raise CommandError(f"Give a text of 1 to {TEXT_CHARACTERS} characters.")
+        try:
+            if link:
+                validate_link(link)
+        except ValidationError as error:
+            raise CommandError(f"--link {link}: {error.message}") from None
+
+    def _people(self, everyone: bool, groups: list[str], usernames: list[str]) -> QuerySet[User]:
+        active = User.objects.filter(is_active=True)
+        if everyone:
+            return active
+        if not groups and not usernames:
+            raise CommandError("Say to whom: --everyone, --group NAME or --user USERNAME.")
+        found_groups = Group.objects.filter(name__in=groups)
+        found_people = active.filter(username__in=usernames)
+        refuse_unknown("group", groups, found_groups.values_list("name", flat=True))
+        refuse_unknown("user", usernames, found_people.values_list("username", flat=True))
+        chosen = Q(groups__in=found_groups) | Q(pk__in=found_people)
+        return User.objects.filter(pk__in=active.filter(chosen).values("pk"))
+
+    def _show(self, reached: int, total: int) -> None:
+        """Draw how far it is, where somebody is watching."""
+        if self.stderr.isatty():
+            done = BAR_COLUMNS * reached // total
+            end = "\n" if reached == total else ""
+            bar = f"{'#' * done}{'.' * (BAR_COLUMNS - done)}"
+            self.stderr.write(f"\r[{bar}] {reached:,} of {total:,}{end}", ending="")
+            self.stderr.flush()
+
+
+def refuse_unknown(what: str, names: list[str], known: Iterable[str]) -> None:
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise CommandError(f"There is no {what} called {', '.join(unknown)}.")

@@ -1,0 +1,152 @@
+"""Announcements, from the command line and from the admin."""
+
+from datetime import timedelta
+from io import StringIO
+
+import pytest
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from notifications import actions
+from notifications.actions import notify
+from notifications.models import Notification
+from notifications.queries import of
+from notifications.wire import link_of, text_of
+
+pytestmark = pytest.mark.django_db
+
+PEOPLE = "admin:accounts_user_changelist"
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def announce(*arguments: str, stderr: StringIO | None = None) -> str:
+    said = StringIO()
+    call_command("notify", *arguments, stdout=said, stderr=stderr or StringIO())
+    return said.getvalue()
+
+
+def test_everyone_is_told(ada: User, bob: User) -> None:
+    User.objects.create(username="gone", is_active=False)
+
+    assert announce("The site is down on Sunday.", "--everyone", "--link", "/people/") == (
+        "Told 2 of 2 people.\n"
+    )
+    assert text_of(of(bob.pk).get()) == "The site is down on Sunday."
+    assert link_of(of(bob.pk).get()) == "/people/"
+
+
+def test_groups_and_people_are_told_once_each(people: list[User]) -> None:
+    for name in ("Choir", "Band"):
+        people[0].groups.add(Group.objects.create(name=name))
+
+    announce("Hello", "--group", "Choir", "--group", "Band", "--user", people[1].username)
+    announce("Hello", "--user", people[0].username, "--group", "Band")
+
+    assert [of(person.pk).count() for person in people[:3]] == [2, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "fault"),
+    [
+        ([], "Say to whom"),
+        (["--user", "nobody"], "no user called nobody"),
+        (["--group", "Nobodies"], "no group called Nobodies"),
+        (["--everyone", "--link", "javascript:alert(1)"], "--link"),
+    ],
+)
+def test_what_makes_no_sense_is_said_and_told_to_nobody(
+    ada: User, arguments: list[str], fault: str
+) -> None:
+    with pytest.raises(CommandError, match=fault):
+        announce("Hello", *arguments)
+
+    assert not Notification.objects.exists()
+
+
+@pytest.mark.parametrize("text", ["", "  ", "x" * 301, "\x00"])
+def test_a_text_that_cannot_be_told_is_refused(ada: User, text: str) -> None:
+    with pytest.raises(CommandError, match="Give a text"):
+        announce(text, "--everyone")
+
+
+def test_a_bar_shows_how_far_it_is_where_somebody_watches(ada: User) -> None:
+    watched, unwatched = Terminal(), StringIO()
+    announce("Hello", "--everyone", stderr=watched)
+    announce("Hello", "--everyone", stderr=unwatched)
+
+    assert watched.getvalue().endswith(f"[{'#' * 40}] 1 of 1\n")
+    assert unwatched.getvalue() == ""
+
+
+def test_pruning_says_how_much_went(ada: User) -> None:
+    notify([ada], "test.noise")
+    actions.mark_all_read(ada)
+    said = StringIO()
+
+    Notification.objects.update(read_at=timezone.now() - timedelta(days=91))
+    call_command("prune_notifications", stdout=said)
+
+    assert said.getvalue() == "Dropped 1 notifications.\n"
+
+
+# In the admin
+
+
+def staff(*permissions: str) -> Client:
+    user = User.objects.create(username="staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
+    browser = Client()
+    browser.force_login(user)
+    return browser
+
+
+def test_an_announcement_goes_to_those_who_were_selected(ada: User, bob: User) -> None:
+    browser = staff("view_user", "change_user", "add_notification")
+    chosen = {"action": "announce", ACTION_CHECKBOX_NAME: [ada.pk], "select_across": "0"}
+
+    asked = browser.post(reverse(PEOPLE), chosen)
+    assert "Send an announcement" in asked.content.decode()
+    assert not Notification.objects.exists()
+
+    browser.post(reverse(PEOPLE), chosen | {"announce": "Send", "text": "Hello", "link": ""})
+    assert [text_of(row) for row in of(ada.pk)] == ["Hello"]
+    assert not of(bob.pk).exists()
+
+
+def test_an_announcement_goes_to_all_of_the_list_where_that_was_selected(
+    people: list[User],
+) -> None:
+    browser = staff("view_user", "change_user", "add_notification")
+    everyone = {"action": "announce", ACTION_CHECKBOX_NAME: [people[0].pk], "select_across": "1"}
+
+    browser.post(reverse(PEOPLE), everyone | {"announce": "Send", "text": "Hello", "link": ""})
+
+    assert all(of(person.pk).count() == 1 for person in people)
+
+
+def test_a_link_that_leads_nowhere_is_asked_for_again(ada: User) -> None:
+    browser = staff("view_user", "change_user", "add_notification")
+    chosen = {"action": "announce", ACTION_CHECKBOX_NAME: [ada.pk], "announce": "Send"}
+
+    browser.post(reverse(PEOPLE), chosen | {"text": "Hello", "link": "javascript:alert(1)"})
+
+    assert not Notification.objects.exists()
+
+
+def test_announcing_needs_its_permission(ada: User) -> None:
+    browser = staff("view_user", "change_user")
+    chosen = {"action": "announce", ACTION_CHECKBOX_NAME: [ada.pk], "announce": "Send"}
+
+    response = browser.post(reverse(PEOPLE), chosen | {"text": "Hello", "link": ""})
+
+    assert response.status_code == 403
+    assert not Notification.objects.exists()
