@@ -1,9 +1,18 @@
 """Fixtures that every app's tests share."""
 
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.auth.hashers import make_password
 
 from accounts.models import User
+from realtime.database import close_connections
+
+
+@pytest.fixture(scope="session", autouse=True)
+def engine_connections(django_db_setup: None) -> Iterator[None]:
+    yield
+    close_connections()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """The base of every consumer: joins a topic, answers commands, leaves."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -98,6 +98,7 @@ class Consumer:
         self._receive = receive
         self._welcomed = False
         self._audiences: set[str] = set()
+        self._held: set[str] = set()
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -135,7 +136,8 @@ class Consumer:
     async def subscribe(self, audience: str) -> None:
         """Let the socket hear what is published to `audience`; held back until the welcome."""
         self._audiences.add(audience)
-        if not self._welcomed:
+        if not self._welcomed and audience not in self._held:
+            self._held.add(audience)
             self.socket.hold(audience)
         await this_process().hub.subscribe(audience, self)
 
@@ -143,7 +145,7 @@ class Consumer:
         """Hear `audience` no longer."""
         self._audiences.discard(audience)
         this_process().hub.unsubscribe(audience, self)
-        self.socket.release(audience)
+        self._release([audience])
 
     def welcome(self, data: object, rev: int | None = None) -> None:
         """Send a topic's first frame, and after it what was published since `subscribe`."""
@@ -192,7 +194,11 @@ class Consumer:
         self._welcomed = True
         stats.joins.value += 1
         self.link.accept()
-        for audience in self._audiences:
+        self._release(self._audiences)
+
+    def _release(self, audiences: Iterable[str]) -> None:
+        for audience in self._held.intersection(audiences):
+            self._held.discard(audience)
             self.socket.release(audience)
 
     def _unsubscribe_all(self) -> None:

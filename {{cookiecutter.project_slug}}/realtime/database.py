@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
+from threading import Barrier
 from typing import ParamSpec, TypeVar
 
 from channels.db import database_sync_to_async
+from django.db import connections
 
 from realtime.conf import limits
 
@@ -27,3 +29,16 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
     call = database_sync_to_async(function, thread_sensitive=False, executor=_threads())
     result: R = await call(*args, **kwargs)
     return result
+
+
+def close_connections() -> None:
+    """Close the connections of all the engine's threads: a test database goes when nobody is in."""
+    count = limits().database_threads
+    everyone = Barrier(count)
+
+    def close() -> None:
+        everyone.wait()
+        connections.close_all()
+
+    for closing in [_threads().submit(close) for _ in range(count)]:
+        closing.result()

@@ -1,7 +1,7 @@
 """One client's connection, written to without ever waiting for it."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
 from typing import Any, Protocol
@@ -49,6 +49,7 @@ class Socket:
     __slots__ = (
         "_closed",
         "_held",
+        "_holders",
         "_most_bytes",
         "_most_frames",
         "_outbox",
@@ -65,6 +66,7 @@ class Socket:
         self._send = send
         self._transport = transport
         self._held: dict[str, list[Frame]] = {}
+        self._holders: Counter[str] = Counter()
         self._outbox: deque[Frame] = deque()
         self._outbox_bytes = 0
         self._sender: asyncio.Task[None] | None = None
@@ -92,12 +94,17 @@ class Socket:
         self.write(Frame(encode_refusal(topic, frame_id, refusal)))
 
     def hold(self, topic: str) -> None:
-        """Keep the frames of `topic` back until `release`."""
+        """Keep the frames of `topic` back until as many calls of `release`."""
+        self._holders[topic] += 1
         self._held.setdefault(topic, [])
         self._slow = True
 
     def release(self, topic: str) -> None:
-        """Send what was held of `topic`, and no longer hold it."""
+        """Send what was held of `topic`, unless another still holds it."""
+        self._holders[topic] -= 1
+        if self._holders[topic] > 0:
+            return
+        del self._holders[topic]
         held = self._held.pop(topic, ())
         self._slow = bool(self._held or self._closed or self.closing or not self._transport)
         for frame in held:

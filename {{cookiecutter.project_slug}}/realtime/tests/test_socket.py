@@ -129,6 +129,18 @@ async def test_held_frames_come_on_release_in_order(client: Client, lent: bool) 
     assert texts == ["2", "1", "3"]
 
 
+async def test_what_two_hold_comes_when_both_have_released(client: Client) -> None:
+    client.reading.set()
+    socket = Socket(client.send)
+    socket.hold("a")
+    socket.hold("a")
+    socket.write(Frame("1", "a"))
+    socket.release("a")
+    assert client.received == []
+    socket.release("a")
+    assert client.received == ["1"]
+
+
 async def _until(condition: Any) -> None:  # Any: a predicate
     async with asyncio.timeout(5):
         while not condition():
