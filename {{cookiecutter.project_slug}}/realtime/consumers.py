@@ -1,7 +1,7 @@
 """The base of every consumer: joins a topic, answers commands, leaves."""
 
 import logging
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -145,7 +145,9 @@ class Consumer:
         """Hear `audience` no longer."""
         self._audiences.discard(audience)
         this_process().hub.unsubscribe(audience, self)
-        self._release([audience])
+        if audience in self._held:
+            self._held.discard(audience)
+            self.socket.discard(audience)
 
     def welcome(self, data: object, rev: int | None = None) -> None:
         """Send a topic's first frame, and after it what was published since `subscribe`."""
@@ -194,12 +196,8 @@ class Consumer:
         self._welcomed = True
         stats.joins.value += 1
         self.link.accept()
-        self._release(self._audiences)
-
-    def _release(self, audiences: Iterable[str]) -> None:
-        for audience in self._held.intersection(audiences):
-            self._held.discard(audience)
-            self.socket.release(audience)
+        while self._held:
+            self.socket.release(self._held.pop())
 
     def _unsubscribe_all(self) -> None:
         for audience in list(self._audiences):

@@ -110,6 +110,11 @@ class Socket:
         for frame in held:
             self.write(frame)
 
+    def discard(self, topic: str) -> None:
+        """Release `topic` without what was held of it: it is no longer for this client."""
+        self._held.get(topic, []).clear()
+        self.release(topic)
+
     async def drained(self) -> None:
         """Wait until the client has taken most of what was written: for those who write much."""
         while self.closing is None and self.waiting_bytes > self._most_bytes / 4:
