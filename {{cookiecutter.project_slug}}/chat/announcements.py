@@ -6,6 +6,7 @@ from accounts.models import User
 from chat.models import Invitation, Membership, Room
 from chat.topics import INBOX, inbox_topic
 from chat.wire import MessageData, member_data, room_data
+from presence import actions as presence
 from realtime.protocol import CloseCode
 from realtime.publishing import dismiss, publish
 
@@ -44,6 +45,7 @@ def room_updated(room: Room) -> None:
 def room_deleted(room: Room, user_ids: Iterable[int]) -> None:
     for user_id in user_ids:
         dismiss(room.topic, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
+        presence.room_left(user_id, room.slug)
         rooms_changed(user_id)
 
 
@@ -59,6 +61,7 @@ def member_updated(membership: Membership) -> None:
 def member_left(room: Room, user: User, reason: str) -> None:
     publish(room.topic, "member.left", {"user_id": user.pk})
     dismiss(room.topic, user.pk, CloseCode.FORBIDDEN, reason)
+    presence.room_left(user.pk, room.slug)
     rooms_changed(user.pk)
 
 
@@ -69,3 +72,4 @@ def invited(invitation: Invitation) -> None:
 def rooms_changed(user_id: int) -> None:
     """Tell a person's own sockets that their list of rooms or invitations is another now."""
     publish(INBOX, "rooms.changed", {}, audience=inbox_topic(user_id))
+    presence.rooms_changed(user_id)

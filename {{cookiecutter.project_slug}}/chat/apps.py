@@ -7,6 +7,7 @@ class ChatConfig(AppConfig):
     name = "chat"
 
     def ready(self) -> None:
-        from chat import notices
+        from chat import notices, presence
 
         notices.register_kinds()
+        presence.register_rooms()

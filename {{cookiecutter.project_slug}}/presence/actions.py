@@ -36,8 +36,8 @@ def record_last_seen(seen: Mapping[int, datetime]) -> None:
     )
 
 
-def room_entered(user_id: int) -> None:
-    """A person is in a room more: their connections count there too, on commit."""
+def rooms_changed(user_id: int) -> None:
+    """A person may be in other rooms than before: their connections are told on commit, and ask."""
     publish(HERE, "rooms.changed", {}, audience=own_audience(user_id))
 
 

@@ -7,10 +7,11 @@ from contextlib import suppress
 from presence.announcements import tell
 from presence.announcer import Announcer
 from presence.lease import Lease
-from presence.queries import read_visibilities
+from presence.queries import visibilities_by_id
 from presence.stores import open_store
 from presence.stores.interface import Appear, Change, Leave, Turn
 from presence.visits import Visit
+from realtime.database import in_database
 
 
 class Attendance:
@@ -26,7 +27,7 @@ class Attendance:
         self.store = open_store()
         self.ended = False
         self._announcer = Announcer(self.store, tell)
-        self._lease = Lease(self.store, read_visibilities, self._announcer.stir)
+        self._lease = Lease(self.store, _read_visibilities, self._announcer.stir)
         self._touched_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -102,6 +103,10 @@ class Attendance:
             untouched = self.loop.time() > self._touched_at + linger
             if untouched and self._announcer.quiet and not self._lease.visits:
                 return
+
+
+async def _read_visibilities(user_ids: Collection[int]) -> dict[int, int]:
+    return await in_database(visibilities_by_id, user_ids)
 
 
 _attendance: Attendance | None = None

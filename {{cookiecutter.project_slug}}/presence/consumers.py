@@ -3,6 +3,7 @@
 import asyncio
 
 from presence import actions
+from presence.arrivals import Arrival, read_arrival
 from presence.attendance import this_attendance
 from presence.commands import (
     GetChanges,
@@ -14,7 +15,7 @@ from presence.commands import (
     SetState,
     SetVisibility,
 )
-from presence.queries import last_seen_by_id, visibility_of
+from presence.queries import last_seen_by_id
 from presence.rooms import registered
 from presence.rosters import check_may_follow, read_page
 from presence.stores.interface import State
@@ -25,7 +26,6 @@ from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
 from realtime.protocol import CloseCode
 
-ROOMS_FOLLOWED = 100  # by one connection: its person's liveliest
 WELCOME_IDS = 2_000  # in a welcome, shared out over its rooms
 
 
@@ -40,8 +40,7 @@ class PresenceConsumer(Consumer):
         self.attendance = this_attendance()
         self.visit = Visit(self.user_id, away=self.query.get("state") == State.AWAY)
         await self.subscribe(own_audience(self.user_id))
-        self.visit.visibility = await in_database(visibility_of, self.user_id)
-        self.visit.rooms = await self._hear_rooms()
+        self.visit.rooms, self.visit.visibility = await self._hear_rooms()
         await self.attendance.join(self.visit)
         you = You(hidden=self.visit.visibility % 2 == 1)
         self.welcome(Welcome(you, await self._who_is_here()))
@@ -64,13 +63,13 @@ class PresenceConsumer(Consumer):
     @command("visibility")
     async def set_visibility(self, data: SetVisibility) -> None:
         visibility = await in_database(actions.choose_visibility, self.user_id, hidden=data.hidden)
-        rooms = await in_database(registered().rooms_of, self.user_id)
-        await self.attendance.appear(self.user_id, self.visit.rooms.union(rooms), visibility)
+        rooms = (await read_arrival(self.user_id)).rooms
+        await self.attendance.appear(self.user_id, self.visit.rooms | rooms, visibility)
 
     @command("rooms")
     async def get_rooms(self, data: GetRooms) -> dict[str, list[RoomHere]]:
         """Count in the rooms that the person is in now: asked after `rooms.changed`."""
-        rooms = await self._hear_rooms()
+        rooms, _ = await self._hear_rooms()
         self.attendance.withdraw(self.visit, self.visit.rooms - rooms)
         await self.attendance.enter(self.visit, rooms - self.visit.rooms)
         return {"rooms": await self._who_is_here()}
@@ -100,19 +99,16 @@ class PresenceConsumer(Consumer):
         seen = await in_database(last_seen_by_id, known)
         return {"people": [SeenPerson(user, states[user], seen.get(user)) for user in known]}
 
-    async def _hear_rooms(self) -> set[str]:
-        """Subscribe to the person's rooms, and to no others; return them."""
-        rooms = await self._rooms()
+    async def _hear_rooms(self) -> Arrival:
+        """Subscribe to the person's rooms, and to no others."""
+        rooms, _ = await read_arrival(self.user_id)
         async with asyncio.TaskGroup() as tasks:
             for room in rooms:
                 tasks.create_task(self.subscribe(room_topic(room)))
-        still = await self._rooms()  # a removal before the subscription was not heard
-        for room in (rooms | self.visit.rooms) - still:
+        now = await read_arrival(self.user_id)  # a removal before the subscription was not heard
+        for room in (rooms | self.visit.rooms) - now.rooms:
             self.unsubscribe(room_topic(room))
-        return rooms & still
-
-    async def _rooms(self) -> set[str]:
-        return set((await in_database(registered().rooms_of, self.user_id))[:ROOMS_FOLLOWED])
+        return Arrival(rooms & now.rooms, now.visibility)
 
     async def _who_is_here(self) -> list[RoomHere]:
         rooms = sorted(self.visit.rooms)

@@ -1,17 +1,17 @@
 """What presence must know of rooms, told to it by the app that has them."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 
 class Rooms(Protocol):
     """Synchronous; called where the ORM may be used."""
 
-    def rooms_of(self, user_id: int) -> list[str]:
-        """The slugs of the rooms that a person is in, the liveliest first."""
+    def rooms_of(self, user_ids: Collection[int]) -> Mapping[int, list[str]]:
+        """The slugs of the rooms that each person is in, the most important first."""
 
-    def may_follow(self, user_id: int, room: str) -> bool:
-        """Whether a person may see who is in the room."""
+    def members_among(self, room: str, user_ids: Collection[int]) -> set[int]:
+        """Those of some people who are in the room, and so may see who is here."""
 
     def exists(self, room: str) -> bool:
         """Whether there is such a room."""
@@ -21,11 +21,11 @@ class Rooms(Protocol):
 
 
 class _NoRooms:
-    def rooms_of(self, user_id: int) -> list[str]:
-        return []
+    def rooms_of(self, user_ids: Collection[int]) -> Mapping[int, list[str]]:
+        return {}
 
-    def may_follow(self, user_id: int, room: str) -> bool:
-        return False
+    def members_among(self, room: str, user_ids: Collection[int]) -> set[int]:
+        return set()
 
     def exists(self, room: str) -> bool:
         return False

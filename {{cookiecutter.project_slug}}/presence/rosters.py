@@ -1,11 +1,18 @@
-"""A room's roster as its people may read it."""
+"""A room's roster as its people may read it.
 
+Of all who ask at once, the people and their right to ask are read in the queries of one.
+"""
+
+from collections.abc import Collection, Sequence
+
+from accounts.models import Person
+from presence.arrivals import MOST_WAITING
 from presence.attendance import this_attendance
 from presence.commands import PAGE_PEOPLE
 from presence.queries import people_by_id
 from presence.rooms import registered
 from presence.wire import RosterPage, roster_page
-from realtime.database import in_database
+from realtime.batching import Batcher
 from realtime.protocol import ErrorCode, Refusal
 
 
@@ -14,7 +21,7 @@ async def check_may_follow(user_id: int, room: str) -> None:
     Raises:
         Refusal: `not_found`, there is no such room; `forbidden`, this person is not in it.
     """
-    await in_database(_check, user_id, room)
+    await _checks.submit(room, user_id)
 
 
 async def read_page(
@@ -27,12 +34,31 @@ async def read_page(
     """
     await check_may_follow(user_id, room)
     (roster,) = await this_attendance().store.rosters([room], after=after, limit=limit)
-    return roster_page(roster, await in_database(people_by_id, roster.people.keys()))
+    return roster_page(roster, await _people.submit(None, roster.people.keys()))
 
 
-def _check(user_id: int, room: str) -> None:
-    if registered().may_follow(user_id, room):
-        return
-    if registered().exists(room):
-        raise Refusal(ErrorCode.FORBIDDEN, "You are not in this room.")
-    raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
+def _check(room: str, user_ids: Sequence[int]) -> list[Exception | None]:
+    members = registered().members_among(room, set(user_ids))
+    if members.issuperset(user_ids):
+        return [None] * len(user_ids)
+    there_is = registered().exists(room)
+    return [None if user_id in members else _refusal(there_is) for user_id in user_ids]
+
+
+def _refusal(there_is: bool) -> Refusal:
+    if there_is:
+        return Refusal(ErrorCode.FORBIDDEN, "You are not in this room.")
+    return Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
+
+
+def _read_people(
+    key: None, wanted: Sequence[Collection[int]]
+) -> list[dict[int, Person] | Exception]:
+    people = people_by_id({user_id for user_ids in wanted for user_id in user_ids})
+    return [people] * len(wanted)
+
+
+_checks: Batcher[str, int, None] = Batcher(_check, most_waiting=MOST_WAITING)
+_people: Batcher[None, Collection[int], dict[int, Person]] = Batcher(
+    _read_people, most_waiting=MOST_WAITING
+)

@@ -39,7 +39,7 @@ class RedisStore:
     """A `Store` in Redis 6.2 or later.
 
     Args:
-        url: of the server, as in `settings.REDIS_URL`.
+        url: as `settings.REDIS_URL`; of several servers, the first.
         prefix: begins every key, so that the server can be shared.
     """
 

@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
+from typing import Any
 
 from channels.testing import WebsocketCommunicator
-from django.urls import path
 
 from accounts.models import User
 from presence.consumers import PresenceConsumer, RosterConsumer
 from realtime.multiplex import multiplexer
-from realtime.routing import websocket_routes
+from realtime.routing import socket_path, websocket_routes
 from realtime.testing import Client, Json, connect
 
 
@@ -22,24 +22,28 @@ class Places:
     def put(self, room: str, *user_ids: int) -> None:
         self.members.setdefault(room, set()).update(user_ids)
 
-    def rooms_of(self, user_id: int) -> list[str]:
-        return sorted(room for room, members in self.members.items() if user_id in members)
+    def rooms_of(self, user_ids: Collection[int]) -> dict[int, list[str]]:
+        return {
+            user_id: sorted(room for room, members in self.members.items() if user_id in members)
+            for user_id in user_ids
+        }
 
-    def may_follow(self, user_id: int, room: str) -> bool:
-        return user_id in self.members.get(room, set())
+    def members_among(self, room: str, user_ids: Collection[int]) -> set[int]:
+        return self.members.get(room, set()) & set(user_ids)
 
     def exists(self, room: str) -> bool:
         return room in self.members
 
     def who_shares_a_room(self, user_id: int, others: Collection[int]) -> set[int]:
         around: set[int] = set()
-        return around.union(*(self.members[room] for room in self.rooms_of(user_id))) & set(others)
+        rooms = self.rooms_of([user_id])[user_id]
+        return around.union(*(self.members[room] for room in rooms)) & set(others)
 
 
 application = websocket_routes(
-    path("ws/", multiplexer),
-    path("ws/presence/", PresenceConsumer.as_asgi()),
-    path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
+    socket_path("ws/", multiplexer),
+    socket_path("ws/presence/", PresenceConsumer.as_asgi()),
+    socket_path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
 )
 
 
@@ -57,7 +61,11 @@ class Watcher(Client):
 
 
 @asynccontextmanager
-async def connect_presence(path: str, user: User, **query: str | int) -> AsyncIterator[Watcher]:
+async def connect_presence(
+    path: str,
+    user: User,
+    **query: Any,  # Any: as `connect` takes it
+) -> AsyncIterator[Watcher]:
     """A client of `path` of presence's own sockets, signed in as `user`."""
     async with connect(path, user, application=application, **query) as client:
         yield Watcher(client.communicator)

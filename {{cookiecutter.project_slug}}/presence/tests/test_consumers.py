@@ -6,7 +6,7 @@ import pytest
 from asgiref.sync import sync_to_async
 
 from accounts.models import User
-from presence.actions import choose_visibility, room_entered, room_left
+from presence.actions import choose_visibility, room_left, rooms_changed
 from presence.attendance import this_attendance
 from presence.heads import roster_heads
 from presence.models import Presence
@@ -329,7 +329,7 @@ async def test_whoever_enters_a_room_is_seen_there(ada: User, bob: User, places:
         await one.expect("welcome")
         for client, user in ((one, ada), (two, bob)):
             places.put("attic", user.pk)
-            await sync_to_async(room_entered)(user.pk)
+            await sync_to_async(rooms_changed)(user.pk)
             await client.expect("rooms.changed")
             rooms = (await client.send("rooms"))["data"]["rooms"]
             assert [room["room"] for room in rooms] == ["attic", "hall"]

@@ -1,0 +1,102 @@
+"""Chat's rooms in presence: who sees whom, and from when to when."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+import pytest_asyncio
+
+from accounts.models import User
+from chat import actions
+from chat.models import Room
+from presence.attendance import stop_attendance
+from presence.rooms import registered
+from realtime.database import in_database
+from realtime.testing import Client, Json, connect
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HERE = "/ws/presence/"
+
+
+@pytest_asyncio.fixture(autouse=True)
+async def _ends() -> AsyncIterator[None]:
+    yield
+    await stop_attendance()
+
+
+def rooms_in(frame: Json) -> list[str]:
+    return [room["room"] for room in frame["data"]["rooms"]]
+
+
+async def changed_rooms(client: Client) -> list[str]:
+    """The rooms that a client is counted in, once it has heard that they are others."""
+    await client.expect("rooms.changed")
+    return rooms_in(await client.send("rooms"))
+
+
+def test_presence_is_told_of_memberships(
+    ada: User, bob: User, eve: User, public: Room, private: Room
+) -> None:
+    rooms = registered()
+
+    assert rooms.rooms_of([ada.pk, bob.pk, eve.pk]) == {
+        ada.pk: ["engineering", "general"],
+        bob.pk: ["engineering", "general"],
+    }
+    assert rooms.members_among("general", [ada.pk, eve.pk]) == {ada.pk}
+    assert (rooms.exists("general"), rooms.exists("nowhere")) == (True, False)
+    assert rooms.who_shares_a_room(ada.pk, [ada.pk, bob.pk, eve.pk]) == {ada.pk, bob.pk}
+    assert rooms.who_shares_a_room(eve.pk, [ada.pk, bob.pk]) == set()
+
+
+async def test_whoever_enters_a_room_is_there_at_once(ada: User, eve: User, public: Room) -> None:
+    async with connect(HERE, eve) as client:
+        assert rooms_in(await client.expect("welcome")) == []
+        await in_database(actions.enter, public, eve)
+        assert await changed_rooms(client) == ["general"]
+        page = await client.send("roster", {"room": "general"})
+
+    assert [person["id"] for person in page["data"]["people"]] == [eve.pk]
+
+
+async def test_a_new_direct_conversation_makes_two_people_visible_to_each_other(
+    ada: User, eve: User
+) -> None:
+    async with connect(HERE, ada) as one, connect(HERE, eve) as two:
+        await one.expect("welcome")
+        await two.expect("welcome")
+        room = await in_database(actions.start_direct, ada, eve)
+        assert await changed_rooms(one) == await changed_rooms(two) == [room.slug]
+        reply = await one.send("people", {"ids": [eve.pk]})
+
+    assert reply["data"]["people"][0]["state"] == "online"
+
+
+async def test_whoever_leaves_a_room_is_there_no_longer(ada: User, bob: User, public: Room) -> None:
+    async with connect(HERE, bob) as client:
+        assert rooms_in(await client.expect("welcome")) == ["general"]
+        await in_database(actions.leave_room, public, bob)
+        assert await changed_rooms(client) == []
+        refused = await client.send("roster", {"room": "general"})
+
+    assert refused["data"]["code"] == "forbidden"
+
+
+async def test_a_deleted_room_has_nobody(ada: User, bob: User, public: Room) -> None:
+    async with (
+        connect(HERE, bob) as client,
+        connect("/ws/presence/general/", ada) as watching,
+    ):
+        await client.expect("welcome")
+        await watching.expect("welcome")
+        await in_database(actions.delete_room, public)
+        assert await watching.closed() == 4403
+        assert await changed_rooms(client) == []
+
+
+@pytest.mark.parametrize(("room", "code"), [("engineering", 4403), ("nowhere", 4404)])
+async def test_a_room_that_one_is_not_in_is_closed(
+    eve: User, private: Room, room: str, code: int
+) -> None:
+    async with connect(f"/ws/presence/{room}/", eve) as client:
+        assert await client.closed() == code
