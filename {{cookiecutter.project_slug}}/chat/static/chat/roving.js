@@ -12,7 +12,7 @@ export function moveThrough(list) {
   });
   list.addEventListener("focusin", ({ target }) => stopAt(list, target.closest("[data-seq]")));
   new MutationObserver(() => {
-    if (!list.querySelector(":scope > [tabindex='0']")) stopAt(list, list.lastElementChild);
+    if (!list.contains(document.activeElement)) stopAt(list, list.lastElementChild);
   }).observe(list, { childList: true });
 }
 

@@ -19,7 +19,8 @@ export class OutboxStore {
   /** @returns {object[]} the entries, first written first */
   all() {
     const entries = storage.keys(this.name).map((key) => JSON.parse(storage.get(key)));
-    return entries.sort((a, b) => a.order - b.order);
+    // Another tab may have taken one away since its key was read.
+    return entries.filter((entry) => entry !== null).sort((a, b) => a.order - b.order);
   }
 
   get(clientId) {
