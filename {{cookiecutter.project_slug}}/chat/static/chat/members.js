@@ -77,6 +77,7 @@ function line(person) {
   const element = clone("member");
   Object.assign(element.dataset, { member: person.id, username: person.username, role: person.role });
   part(element, "picture").replaceChildren(avatar(person, "small"));
+  part(element, "picture").dataset.presenceUser = person.id;
   part(element, "name").textContent = person.name;
   part(element, "username").textContent = `@${person.username}`;
   show(part(element, "role"), ROLES[person.role]);

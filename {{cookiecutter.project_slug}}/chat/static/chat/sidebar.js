@@ -62,6 +62,7 @@ class Sidebar {
     if (slug === this.#current) link.ariaCurrent = "page";
     const picture = person ? avatar(person, "small") : icon(kind === "private" ? "lock" : "hash");
     part(item, "picture").replaceChildren(picture);
+    if (person) part(item, "picture").dataset.presenceUser = person.id;
     return item;
   }
 

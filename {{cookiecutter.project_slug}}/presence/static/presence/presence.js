@@ -1,0 +1,31 @@
+// Presence on every page: this tab counts as here, and what names people shows how they are.
+//
+//   <input type="checkbox" data-presence-hidden>  lets the reader appear offline
+
+import { socket } from "../realtime/connection.js";
+import { Activity } from "./activity.js";
+import { Dots } from "./dots.js";
+import { People } from "./people.js";
+
+const activity = new Activity();
+
+export const people = new People(socket);
+
+const tell = () => people.tell(activity.state).catch(() => {}); // Lost: the next start tells it again.
+
+people.addEventListener("start", () => activity.state === "online" || tell());
+people.addEventListener("visibility", () => {
+  for (const box of document.querySelectorAll("[data-presence-hidden]")) box.checked = people.hidden;
+});
+activity.addEventListener("change", tell);
+document.addEventListener("change", async ({ target }) => {
+  if (!target.matches("[data-presence-hidden]")) return;
+  try {
+    await people.hide(target.checked);
+  } catch {
+    target.checked = people.hidden;
+  }
+});
+
+new Dots(people);
+people.join();
