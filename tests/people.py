@@ -4,6 +4,7 @@ from playwright.sync_api import (
     Browser,
     ConsoleMessage,
     Locator,
+    StorageState,
     ViewportSize,
     WebSocketRoute,
     expect,
@@ -20,21 +21,42 @@ expect.set_options(timeout=PATIENCE_MS)
 
 
 class Person:
-    """One of the demo people, signed in, in a browser profile of their own."""
+    """One of the demo people, signed in, in a browser profile of their own.
 
-    def __init__(self, browser: Browser, server: Server, username: str, *, phone: bool = False):
+    Their cookies go into `sessions`, where whoever comes later under the same name finds them: the
+    password need not be hashed again.
+    """
+
+    def __init__(
+        self,
+        browser: Browser,
+        server: Server,
+        username: str,
+        sessions: dict[str, StorageState],
+        *,
+        phone: bool = False,
+    ) -> None:
+        self.username = username
+        self.sessions = sessions
         self.complaints: list[str] = []
         self.losses_expected = False
         self.cut_off = False
         self.context = browser.new_context(
-            base_url=server.url, viewport=PHONE if phone else DESK, has_touch=phone
+            base_url=server.url,
+            viewport=PHONE if phone else DESK,
+            has_touch=phone,
+            storage_state=sessions.get(username),
         )
         self.context.set_default_timeout(PATIENCE_MS)
         self.context.on("console", self._logged)
         self.context.on("weberror", lambda failure: self.complaints.append(str(failure.error)))
         self.context.route_web_socket("**/ws/", self._connect)
         self.page = self.context.new_page()
-        self.sign_in(username)
+        if username in sessions:
+            self.page.goto("/")
+        else:
+            self.sign_in(username)
+            sessions[username] = self.context.storage_state()
 
     # What they do
 
@@ -46,6 +68,7 @@ class Person:
         self.page.wait_for_url("/")
 
     def sign_out(self) -> None:
+        self.sessions.pop(self.username, None)
         self.page.goto("/")
         self.page.get_by_role("button", name="Your account").click()
         self.page.get_by_role("button", name="Sign out").click()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, WebSocketRoute, expect
+from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
 from tests.conftest import Bake, Manage
 from tests.people import Person
@@ -40,13 +40,19 @@ def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[S
         yield server
 
 
+@pytest.fixture(scope="module")
+def sessions() -> dict[str, StorageState]:
+    """The cookies of those who have signed in, by username."""
+    return {}
+
+
 @pytest.fixture
-def arrive(browser: Browser, site: Server) -> Iterator[Arrive]:
+def arrive(browser: Browser, site: Server, sessions: dict[str, StorageState]) -> Iterator[Arrive]:
     """Let a person come, signed in; in the end, nobody's console may have complained."""
     people: list[Person] = []
 
     def arrive(username: str, *, phone: bool = False) -> Person:
-        people.append(Person(browser, site, username, phone=phone))
+        people.append(Person(browser, site, username, sessions, phone=phone))
         return people[-1]
 
     yield arrive
