@@ -50,6 +50,7 @@ class Speakers:
         self._sockets: list[Socket] = []
         self._due = float("inf")
         self._per_frame = 0
+        self._other = b""
         self.received = 0
         self.sent = 0
         self.held_back = 0
@@ -63,6 +64,8 @@ class Speakers:
             if self.received >= self._due:
                 self._due += self._per_frame
                 self.send()
+        else:
+            self._other = payload
 
     def send(self) -> None:
         """Let the next socket speak, as soon as it may."""
@@ -85,7 +88,8 @@ class Speakers:
         self.send()
         while self.received < len(sockets) - 1:
             if self._loop.time() > began + DRAIN_SECONDS:
-                raise RuntimeError(f"a frame reached {self.received} of {len(sockets)} sockets")
+                reached = f"a frame reached {self.received} of {len(sockets)} sockets"
+                raise RuntimeError(f"{reached}; last heard: {self._other!r}")
             await asyncio.sleep(0.01)
         self._per_frame_seconds = self._loop.time() - began
         await asyncio.sleep(SETTLE_SECONDS)

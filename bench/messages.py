@@ -43,11 +43,13 @@ class Writers:
         self.measuring = False
         self.waits: list[float] = []
         self.running = True
+        self.other = b""
         self._pending: dict[str, tuple[Socket, float]] = {}
 
     def hear(self, socket: Socket, payload: bytes) -> None:
         text = socket.wire.acknowledged(payload)
         if text is None:
+            self.other = payload
             return
         sender, since = self._pending.get(text, (None, 0.0))
         if sender is not socket:
@@ -78,6 +80,8 @@ async def measure(stage: Stage, contestant: Contestant, work: Writing) -> Figure
         await asyncio.sleep(work.seconds)
         usage = meter.read()
         writers.running = writers.measuring = False
+    if not writers.waits:
+        raise RuntimeError(f"no message was acknowledged; last heard: {writers.other!r}")
     return Figure(
         work=f"Durable messages into {setting.name}, {DATABASES[work.database]}",
         contestant=contestant,

@@ -16,6 +16,7 @@ from bench.usage import Meter
 MEMBERS_PER_ROOM = 100
 WRITE_SECONDS = 2.0
 CATCH_UP_SECONDS = 240
+SETTLE_SECONDS = 40
 ATTEMPTS = 10
 
 
@@ -52,13 +53,17 @@ class Storm:
         async with asyncio.timeout(CATCH_UP_SECONDS), asyncio.TaskGroup() as group:
             for _ in range(HANDSHAKES_AT_ONCE):
                 group.create_task(worker())
-        await _until(lambda: all(reader.caught_up() for reader in self._readers))
+        caught_up = await _until(
+            lambda: all(reader.caught_up() for reader in self._readers), CATCH_UP_SECONDS
+        )
+        if not caught_up:
+            raise RuntimeError(f"not everyone caught up within {CATCH_UP_SECONDS} s")
 
     async def settle(self) -> int:
         """Let the writers end; return how many deliveries of what was acknowledged never came."""
         self._scribes.stop()
-        await _until(lambda: self._scribes.idle)
-        await _until(lambda: not self._missing())
+        await _until(lambda: self._scribes.idle, SETTLE_SECONDS)
+        await _until(lambda: not self._missing(), SETTLE_SECONDS)
         return self._missing()
 
     @property
@@ -121,8 +126,11 @@ async def measure(stage: Stage, contestant: Contestant, sockets: int) -> Figure:
     )
 
 
-async def _until(condition: Callable[[], bool]) -> None:
-    """Wait for `condition`, within bounds."""
-    deadline = time.perf_counter() + CATCH_UP_SECONDS
-    while not condition() and time.perf_counter() < deadline:  # noqa: ASYNC110
+async def _until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for `condition`, at most so long; return whether it came."""
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        if condition():
+            return True
         await asyncio.sleep(0.05)
+    return False
