@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from typing import Any
+from typing import Any, ClassVar
 
 from daphne.server import Server as DaphneServer
 from daphne.ws_protocol import WebSocketProtocol
@@ -38,13 +38,14 @@ class Server(DaphneServer):
     def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
         if scope["type"] != "websocket":
             return super().create_application(protocol, scope)
-        scope["realtime.transport"] = Transport(protocol)
+        scope["realtime.transport"] = protocol.lent = Transport(protocol)
         protocol.failByDrop = False  # a frame that is too big is answered with 1009, not dropped
         queue = super().create_application(protocol, scope)
         return queue if queue is None else Inbox(queue, protocol.transport)
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:  # Any: untyped in daphne
         if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
+            protocol.lent.flush()
             # daphne leaves the reason out, and autobahn's `sendClose` refuses most codes below 3000
             protocol.sendCloseFrame(message["code"], message["reason"].encode())
         else:
@@ -69,19 +70,37 @@ class Server(DaphneServer):
 class Transport:
     """A Twisted TCP transport in the terms of asyncio's.
 
-    Twisted asks the reactor to watch a socket before it writes to it; here what the kernel takes
-    at once is given to it at once, and only the rest goes through Twisted's buffer.
+    Twisted asks the reactor to watch a socket before it writes to it. Here what was written in one
+    turn of the event loop is given to the kernel at the turn's end, in one call for each socket,
+    and only what the kernel does not take goes through Twisted's buffer.
     """
 
-    __slots__ = ("_protocol", "_tcp")
+    __slots__ = ("_protocol", "_tcp", "_unsent")
+
+    _written: ClassVar[list["Transport"]] = []  # in this turn of the loop
 
     def __init__(self, protocol: Any) -> None:  # Any: untyped in daphne
         self._protocol = protocol
         self._tcp = protocol.transport
+        self._unsent: list[bytes] = []
 
     def write(self, data: bytes) -> None:
+        if not self._unsent:
+            if not self._written:
+                asyncio.get_running_loop().call_soon(self._flush_all)
+            self._written.append(self)
+        self._unsent.append(data)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        if not self._unsent:
+            return
+        data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
+        self._unsent.clear()
         tcp = self._tcp
-        if self.get_write_buffer_size() == 0:
+        if not tcp.connected or tcp.disconnecting:
+            return
+        if not self.get_write_buffer_size():
             taken = tcp.writeSomeData(data)
             if taken == len(data):
                 return
@@ -98,6 +117,13 @@ class Transport:
 
     def abort(self) -> None:
         self._tcp.abortConnection()
+
+    @classmethod
+    def _flush_all(cls) -> None:
+        written = cls._written.copy()
+        cls._written.clear()
+        for transport in written:
+            transport.flush()
 
 
 class Inbox:
