@@ -59,8 +59,6 @@ class Gateway:
     async def _admit(
         self, scope: Scope, receive: Receive, socket: Socket, process: Process
     ) -> "Connection":
-        if process.draining:
-            raise Closing(CloseCode.RESTART, "The server restarts.")
         check_protocol(scope)
         try:
             signed_in = await sign_in(scope)
@@ -69,6 +67,8 @@ class Gateway:
         except Exception as error:
             logger.error("A socket could not be signed in: %s: %s", type(error).__name__, error)
             raise Closing(CloseCode.OVERLOAD, "The server cannot sign you in now.") from None
+        if process.draining:  # asked last: nobody closes what is let in after the drain has begun
+            raise Closing(CloseCode.RESTART, "The server restarts.")
         if process.sockets_of(signed_in.user.pk) >= limits().sockets_per_user:
             raise Closing(CloseCode.FLOODING, "You have too many connections open.")
         return Connection(receive, socket, signed_in, process)

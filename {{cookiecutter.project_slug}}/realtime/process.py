@@ -88,11 +88,13 @@ class Process:
     async def drain(self) -> None:
         """Turn new sockets away and close the open ones, spread over `drain_seconds`."""
         self.draining = True
+        now = asyncio.get_running_loop().time
+        began_at = now()
         open_now = list(self.connections)
-        pause = limits().drain_seconds / max(len(open_now), 1)
-        for connection in open_now:
+        for number, connection in enumerate(open_now, start=1):
             connection.socket.close(CloseCode.RESTART, "The server restarts.")
-            await asyncio.sleep(pause)
+            next_at = began_at + limits().drain_seconds * number / len(open_now)
+            await asyncio.sleep(max(0.0, next_at - now()))
         with suppress(TimeoutError):
             async with asyncio.timeout(UNFINISHED_SECONDS):
                 await self._empty.wait()

@@ -16,6 +16,7 @@ from realtime.socket import Message
 
 WAITING_MESSAGES = 32
 RESUME_SECONDS = 0.02
+LAST_SECONDS = 3.0  # how long a drained server waits for its clients to answer that they are closed
 
 
 def run(application: Application, listener: socket.socket) -> None:
@@ -23,7 +24,7 @@ def run(application: Application, listener: socket.socket) -> None:
     bounds = limits()
     Server(
         application,
-        endpoints=[f"fd:fileno={listener.fileno()}"],
+        endpoints=[f"fd:fileno={listener.detach()}"],  # Twisted closes it
         websocket_max_message_size=bounds.frame_bytes,
         websocket_max_frame_size=bounds.frame_bytes,
         websocket_handshake_timeout=bounds.handshake_seconds,
@@ -34,6 +35,12 @@ def run(application: Application, listener: socket.socket) -> None:
 
 class Server(DaphneServer):
     """Lends its transports to the engine, reads no faster than it answers, and drains."""
+
+    _port: Any = None  # Any: untyped in Twisted
+
+    def listen_success(self, port: Any) -> None:  # Any: untyped in Twisted
+        super().listen_success(port)
+        self._port = port
 
     def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
         if scope["type"] != "websocket":
@@ -56,15 +63,17 @@ class Server(DaphneServer):
         return Deferred.fromFuture(asyncio.ensure_future(self._drain()))
 
     async def _drain(self) -> None:
-        for listening in self.listeners:
-            listening.addCallback(lambda port: port.stopListening())
+        loop = asyncio.get_running_loop()
+        if self._port is not None:
+            self._port.stopListening()
         process = running_process()
         if process is not None:
             await process.drain()
-        for protocol in list(self.connections):
-            if isinstance(protocol, WebSocketProtocol):
-                await protocol.is_closed.asFuture(asyncio.get_running_loop())
-        await super().kill_all_applications().asFuture(asyncio.get_running_loop())
+        sockets = [each for each in self.connections if isinstance(each, WebSocketProtocol)]
+        if sockets:
+            closed = [socket.is_closed.asFuture(loop) for socket in sockets]
+            await asyncio.wait(closed, timeout=LAST_SECONDS)
+        await super().kill_all_applications().asFuture(loop)
 
 
 class Transport:

@@ -12,6 +12,8 @@ from realtime.conf import limits
 from realtime.gateway import Application
 from realtime.process import running_process
 
+LAST_SECONDS = 3  # how long a drained server waits for requests that are not answered yet
+
 
 def run(application: Application, listener: socket.socket) -> None:
     """Serve on `listener` until SIGTERM or SIGINT, then drain and return."""
@@ -26,7 +28,7 @@ def run(application: Application, listener: socket.socket) -> None:
         server_header=False,
         access_log=False,
         log_config=None,
-        timeout_graceful_shutdown=10,
+        timeout_graceful_shutdown=LAST_SECONDS,
     )
     # uvicorn raises the signal that stopped it once more; here stopping is no failure.
     for each in (signal.SIGTERM, signal.SIGINT):
