@@ -19,6 +19,10 @@ test: .venv/dev ## Run every test; FILES= for some of them
 	@tests/install-services
 	@$(BIN)/pytest $(FILES)
 
+.PHONY: test-containers
+test-containers: .venv/dev ## Run the tests of the site in containers, which need Docker
+	@$(BIN)/pytest -m containers
+
 .PHONY: lint
 lint: .venv/dev ## Check style and types, of the template's own code and of the project that it bakes
 	@$(BIN)/pytest tests/test_in_place.py
@@ -32,7 +36,7 @@ format: .venv/dev ## Put all code and templates into their format
 
 .PHONY: help
 help: ## List these
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
 
 # An installation is as old as the file it stands for, so that a change in pyproject.toml renews it.
 
