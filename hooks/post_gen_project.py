@@ -20,9 +20,12 @@ ONLY_FOR = {
         "github": [".github"],
         "gitlab": [".gitlab-ci.yml"],
     },
-}
+    "web_push": {
+        True: ["notifications/webpush"],
+    },
+}  # type: dict[str, dict[str | bool, list[str]]]
 # A secret of its own for each of these lines of .env.example.
-SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD")
+SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET")
 SECRET_BYTES = 64
 
 NEXT_STEPS = """

@@ -67,7 +67,7 @@ def bake(template: Path, settings: Path, tmp_path_factory: pytest.TempPathFactor
     Answers are taken as they stand, as if they were typed; Cookiecutter alone would render them.
     """
 
-    def bake(into: Path | None = None, **answers: str) -> Path:
+    def bake(into: Path | None = None, **answers: str | bool) -> Path:
         return Path(
             cookiecutter(
                 str(template),
@@ -164,7 +164,9 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-def literal(answer: str) -> str:
+def literal(answer: str | bool) -> str | bool:
     """Template code that renders to this answer, unless it is plain text already."""
+    if isinstance(answer, bool):
+        return answer
     code = any(mark in answer for mark in ("{", "#%"))
     return f"{{{{ {json.dumps(answer, ensure_ascii=False)} }}}}" if code else answer

@@ -8,6 +8,7 @@ from itertools import combinations, product
 from pathlib import Path
 from subprocess import CompletedProcess
 from threading import current_thread
+from typing import Any
 
 import pytest
 
@@ -19,27 +20,94 @@ Finding = Future[CompletedProcess[str]]
 
 LONG = "d" * 200
 # Every pair of choices is in one row; what is free to choose differs from row to row.
-ANSWERS = [
-    {"license": "MIT", "asgi_server": "daphne", "ci": "github"},
-    {"license": "MIT", "asgi_server": "uvicorn", "ci": "gitlab", "project_name": "L'Été & Co"},
-    {"license": "MIT", "asgi_server": "daphne", "ci": "none", "author_name": "Zoë O'Brien"},
-    {"license": "BSD-3-Clause", "asgi_server": "uvicorn", "ci": "github", "project_name": "談話室"},
-    {"license": "BSD-3-Clause", "asgi_server": "daphne", "ci": "gitlab", "author_name": "A" * 80},
-    {"license": "BSD-3-Clause", "asgi_server": "uvicorn", "ci": "none", "project_name": "N" * 80},
-    {"license": "Apache-2.0", "asgi_server": "daphne", "ci": "github", "project_slug": "s" * 50},
-    {"license": "Apache-2.0", "asgi_server": "uvicorn", "ci": "gitlab", "project_slug": "x"},
-    {"license": "Apache-2.0", "asgi_server": "daphne", "ci": "none", "domain_name": "localhost"},
-    {"license": "AGPL-3.0-or-later", "asgi_server": "uvicorn", "ci": "github"},
+ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
+    {"license": "MIT", "asgi_server": "daphne", "ci": "github", "web_push": True},
+    {
+        "license": "MIT",
+        "asgi_server": "uvicorn",
+        "ci": "gitlab",
+        "web_push": False,
+        "project_name": "L'Été & Co",
+    },
+    {
+        "license": "MIT",
+        "asgi_server": "daphne",
+        "ci": "none",
+        "web_push": False,
+        "author_name": "Zoë O'Brien",
+    },
+    {
+        "license": "BSD-3-Clause",
+        "asgi_server": "uvicorn",
+        "ci": "github",
+        "web_push": False,
+        "project_name": "談話室",
+    },
+    {
+        "license": "BSD-3-Clause",
+        "asgi_server": "daphne",
+        "ci": "gitlab",
+        "web_push": True,
+        "author_name": "A" * 80,
+    },
+    {
+        "license": "BSD-3-Clause",
+        "asgi_server": "uvicorn",
+        "ci": "none",
+        "web_push": True,
+        "project_name": "N" * 80,
+    },
+    {
+        "license": "Apache-2.0",
+        "asgi_server": "daphne",
+        "ci": "github",
+        "web_push": True,
+        "project_slug": "s" * 50,
+    },
+    {
+        "license": "Apache-2.0",
+        "asgi_server": "uvicorn",
+        "ci": "gitlab",
+        "web_push": False,
+        "project_slug": "x",
+    },
+    {
+        "license": "Apache-2.0",
+        "asgi_server": "daphne",
+        "ci": "none",
+        "web_push": True,
+        "domain_name": "localhost",
+    },
+    {"license": "AGPL-3.0-or-later", "asgi_server": "uvicorn", "ci": "github", "web_push": False},
     {
         "license": "AGPL-3.0-or-later",
         "asgi_server": "daphne",
         "ci": "gitlab",
+        "web_push": True,
         "description": "d" * 200,
     },
-    {"license": "AGPL-3.0-or-later", "asgi_server": "uvicorn", "ci": "none"},
-    {"license": "Proprietary", "asgi_server": "daphne", "ci": "github", "project_name": "صالون"},
-    {"license": "Proprietary", "asgi_server": "uvicorn", "ci": "gitlab", "project_name": "100% #1"},
-    {"license": "Proprietary", "asgi_server": "daphne", "ci": "none", "project_name": "“O’Hara’s”"},
+    {"license": "AGPL-3.0-or-later", "asgi_server": "uvicorn", "ci": "none", "web_push": False},
+    {
+        "license": "Proprietary",
+        "asgi_server": "daphne",
+        "ci": "github",
+        "web_push": True,
+        "project_name": "صالون",
+    },
+    {
+        "license": "Proprietary",
+        "asgi_server": "uvicorn",
+        "ci": "gitlab",
+        "web_push": False,
+        "project_name": "100% #1",
+    },
+    {
+        "license": "Proprietary",
+        "asgi_server": "daphne",
+        "ci": "none",
+        "web_push": True,
+        "project_name": "“O’Hara’s”",
+    },
 ]
 CHOICES = {
     name: offered if isinstance(offered, list) else [True, False]
@@ -71,7 +139,7 @@ LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*#%", re.MULTILINE)
     "answers", ANSWERS, ids=lambda answers: "-".join(list(answers.values())[:3])
 )
 def test_a_bake_passes(
-    findings: list[dict[str, Finding]], answers: dict[str, str], check: str
+    findings: list[dict[str, Finding]], answers: dict[str, Any], check: str
 ) -> None:
     done = findings[ANSWERS.index(answers)][check].result()
     assert done.returncode == 0, done.stdout

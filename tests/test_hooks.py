@@ -36,7 +36,7 @@ def runs(python: str) -> bool:
 
 
 def test_two_bakes_share_no_secret(bake: Bake) -> None:
-    first, second = secrets(bake()), secrets(bake())
+    first, second = secrets(bake(web_push="yes")), secrets(bake(web_push="yes"))
 
     assert first.keys() == second.keys() == set(constant(POST_GEN, "SECRETS"))
     assert not set(first.values()) & set(second.values())

@@ -1,23 +1,38 @@
 """Ways out of the site, such as web push: each is given what was just told to people."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 from notifications.models import Notification
 
-Outlet = Callable[[Sequence[Notification]], None]
 
-_outlets: list[Outlet] = []
+class _Outlet(NamedTuple):
+    enqueue: Callable[[Sequence[Notification]], None]
+    flush: Callable[[], object]
 
 
-def register(outlet: Outlet) -> None:
-    """Have `outlet` called with every few hundred rows that their people want brought to them.
+_outlets: list[_Outlet] = []
 
-    It is called in the transaction that writes them, and the rows' people are locked: it writes
-    down what is to be done, and does it later.
+
+def register(
+    enqueue: Callable[[Sequence[Notification]], None], *, flush: Callable[[], object]
+) -> None:
+    """Add a way out.
+
+    Args:
+        enqueue: called with every few hundred rows that their people want brought to them, in the
+            transaction that writes these rows and while it locks their people: it writes down what
+            is to be done.
+        flush: does what is written down; called by commands before they end.
     """
-    _outlets.append(outlet)
+    _outlets.append(_Outlet(enqueue, flush))
 
 
 def deliver(notifications: Sequence[Notification]) -> None:
     for outlet in _outlets:
-        outlet(notifications)
+        outlet.enqueue(notifications)
+
+
+def flush() -> None:
+    for outlet in _outlets:
+        outlet.flush()

@@ -3,6 +3,7 @@
 from django import template
 from django.template.context import Context
 
+from notifications.panels import scripts
 from notifications.queries import unread_count
 
 register = template.Library()
@@ -12,4 +13,5 @@ register = template.Library()
 def bell(context: Context) -> dict[str, object]:
     """The bell with its count, for somebody who is signed in, and the list that opens from it."""
     request = context["request"]
-    return {"unread": unread_count(request.user.pk), "request": request}
+    unread = unread_count(request.user.pk)
+    return {"unread": unread, "scripts": scripts(), "request": request}

@@ -146,8 +146,8 @@ async def test_a_client_that_comes_and_goes_ends_up_with_what_the_database_has(
     await writing
     await come_by(person, replica)
 
-    inbox = await Inbox.objects.aget(user=person)
-    rows = {row.pk: row async for row in of(person.pk)}
+    inbox = await in_database(Inbox.objects.get, user=person)
+    rows = {row.pk: row for row in await in_database(list, of(person.pk))}
     assert (replica.rev, replica.unread) == (inbox.last_rev, inbox.unread)
     assert {pk: row["count"] for pk, row in replica.rows.items()} == {
         pk: row.count for pk, row in rows.items()

@@ -20,7 +20,7 @@ async def tell(user: User, rumour: str = "it rains") -> None:
 
 
 async def head(user: User) -> Inbox:
-    return await Inbox.objects.aget(user=user)
+    return await in_database(Inbox.objects.get, user=user)
 
 
 async def test_the_welcome_has_the_first_page_and_the_head(ada: User) -> None:
@@ -128,7 +128,7 @@ async def test_a_long_absence_comes_in_several_frames(
 )
 async def test_a_place_that_is_none_starts_over(ada: User, since: str, epoch: str | None) -> None:
     await tell(ada)
-    await Inbox.objects.filter(user=ada).aupdate(pruned_rev=1)
+    await in_database(Inbox.objects.filter(user=ada).update, pruned_rev=1)
     epoch = epoch or str((await head(ada)).epoch)
 
     async with connect("/ws/notifications/", ada, since=since, epoch=epoch) as client:

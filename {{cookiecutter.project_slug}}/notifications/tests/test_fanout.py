@@ -58,7 +58,7 @@ async def test_a_crowd_costs_the_layer_a_few_messages_and_each_socket_hears_its_
         send(hub, audience, message)
 
     monkeypatch.setattr(Hub, "send", counted)
-    first, last = await User.objects.aearliest("pk"), await User.objects.alatest("pk")
+    first, *_, last = await in_database(list, User.objects.order_by("pk"))
     async with (
         connect("/ws/notifications/", first) as one,
         connect("/ws/notifications/", last) as two,

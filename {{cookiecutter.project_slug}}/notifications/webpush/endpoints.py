@@ -1,0 +1,125 @@
+"""Where messages are posted to: addresses that people gave, so none may lead into our own network.
+
+A browser names the push service of its maker, but whoever subscribes can name anything. Only https
+to the standard port goes out; the name is looked up once, every address that it has must be public,
+and the connection is made to exactly that address, so that a second look-up cannot differ.
+"""
+
+import socket
+from dataclasses import dataclass
+from ipaddress import IPv6Address, IPv6Network, ip_address
+from urllib.parse import urlsplit
+
+from django.conf import settings
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3.exceptions import HTTPError
+
+ANSWER_SECONDS = 10
+NAT64 = IPv6Network("64:ff9b::/96")
+
+
+class BadEndpoint(Exception):
+    """Nothing is posted there, now or later."""
+
+
+class Unreachable(Exception):
+    """Nobody answered; later somebody may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    status: int
+    retry_after: int | None
+    """Seconds."""
+
+
+def check(endpoint: str) -> None:
+    """Refuse what cannot be a push service.
+
+    Raises:
+        BadEndpoint: it is not https on the standard port, or is written as a private address.
+    """
+    _parse(endpoint)
+
+
+def post(endpoint: str, body: bytes, headers: dict[str, str]) -> Answer:
+    """Post `body`; redirections are not followed, and what is answered is not read.
+
+    Raises:
+        BadEndpoint: it leads to an address that is not public.
+        Unreachable: no answer within `ANSWER_SECONDS`.
+    """
+    scheme, host, port, path = _parse(endpoint)
+    address = _look_up(host, port)
+    timeout = Timeout(total=ANSWER_SECONDS)
+    pool = (
+        HTTPSConnectionPool(
+            address, port, timeout=timeout, server_hostname=host, assert_hostname=host
+        )
+        if scheme == "https"
+        else HTTPConnectionPool(address, port, timeout=timeout)
+    )
+    with pool:
+        try:
+            response = pool.request(
+                "POST",
+                path,
+                body=body,
+                headers={**headers, "Host": urlsplit(endpoint).netloc},
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+        except (HTTPError, OSError) as error:
+            raise Unreachable(f"{type(error).__name__}: {error}") from error
+        response.close()
+    after = response.headers.get("Retry-After", "")
+    return Answer(response.status, int(after) if after.isdecimal() and len(after) < 8 else None)
+
+
+def _parse(endpoint: str) -> tuple[str, str, int, str]:
+    try:
+        parts = urlsplit(endpoint)
+        host, port = parts.hostname or "", parts.port
+    except ValueError as error:
+        raise BadEndpoint(str(error)) from None
+    plain = endpoint.isascii() and endpoint.isprintable() and parts.username is None
+    if not host or not plain:
+        raise BadEndpoint("This is not the address of a push service.")
+    if not settings.WEB_PUSH_ALLOW_PRIVATE:
+        if parts.scheme != "https" or port not in (None, 443):
+            raise BadEndpoint("Push services speak https on the standard port.")
+        if not _is_public_or_name(host):
+            raise BadEndpoint("This address is not a public one.")
+    elif parts.scheme not in ("http", "https"):
+        raise BadEndpoint("Push services speak https.")
+    default = 443 if parts.scheme == "https" else 80
+    path = parts.path or "/"
+    return parts.scheme, host, port or default, f"{path}?{parts.query}" if parts.query else path
+
+
+def _look_up(host: str, port: int) -> str:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise Unreachable(f"{host}: {error}") from error
+    addresses = [str(address[0]) for *_, address in found]
+    if not settings.WEB_PUSH_ALLOW_PRIVATE and not all(map(_is_public, addresses)):
+        raise BadEndpoint(f"{host} has an address that is not a public one.")
+    return addresses[0]
+
+
+def _is_public_or_name(host: str) -> bool:
+    try:
+        return _is_public(host)
+    except ValueError:
+        return True
+
+
+def _is_public(text: str) -> bool:
+    address = ip_address(text.partition("%")[0])
+    if isinstance(address, IPv6Address) and (
+        address.ipv4_mapped or address.sixtofour or address.teredo or address in NAT64
+    ):
+        return False  # an IPv4 address in disguise
+    return address.is_global and not address.is_multicast

@@ -1,0 +1,34 @@
+// The switch on the settings page: whether this browser is told of things while it is closed.
+
+import { toast } from "../js/toasts.js";
+import { current, isPossible, subscribe, unsubscribe } from "./subscription.js";
+
+const section = document.querySelector("[data-push]");
+
+if (isPossible && section) {
+  const text = section.querySelector("[data-part=text]");
+  const toggle = section.querySelector("[data-part=toggle]");
+  let subscription = await current();
+
+  const show = () => {
+    section.hidden = false;
+    text.textContent = subscription
+      ? "This browser is told of things even while it is closed."
+      : "This browser can be told of things even while it is closed.";
+    toggle.textContent = subscription ? "Turn off" : "Turn on";
+    document.documentElement.dataset.push = subscription ? "on" : "off";
+  };
+
+  toggle.addEventListener("click", async () => {
+    toggle.disabled = true;
+    try {
+      subscription = subscription ? await unsubscribe(subscription) : await subscribe(section.dataset.key);
+      if (!subscription && Notification.permission === "denied") toast("Your browser does not let this site do that.", "error");
+    } catch (error) {
+      toast(`That did not work: ${error.message}`, "error");
+    }
+    toggle.disabled = false;
+    show();
+  });
+  show();
+}
