@@ -168,5 +168,5 @@ def literal(answer: str | bool) -> str | bool:
     """Template code that renders to this answer, unless it is plain text already."""
     if isinstance(answer, bool):
         return answer
-    code = any(mark in answer for mark in ("{", "#%"))
+    code = any(mark in answer for mark in ("{", "# %"))
     return f"{{{{ {json.dumps(answer, ensure_ascii=False)} }}}}" if code else answer

@@ -131,7 +131,7 @@ CHECKS: dict[str, tuple[str, dict[str, str]]] = {
     "static files": ("python manage.py collectstatic --no-input", PRODUCTION),
     "tests": ("pytest -p no:cacheprovider", {}),
 }
-LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*#%", re.MULTILINE)
+LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*# ?% ?(if|el|end)", re.MULTILINE)
 
 
 @pytest.mark.parametrize("check", CHECKS)

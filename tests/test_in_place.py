@@ -18,11 +18,13 @@ from tests.projects import run
 ALLOWED = re.compile(
     r"\{\{ cookiecutter\.\w+ \}\}"
     r"|\{% now 'utc', '%Y' %\}"
-    r"|^ *#% ((if|elif) .*cookiecutter\..*|else|endif)$",
+    r"|^ *# % ((if|elif) .*cookiecutter\..*|else|endif)$",
     re.MULTILINE,
 )
-TEMPLATE_CODE = re.compile(r"\{\{|\{%|\{#|^\s*#%", re.MULTILINE)
-FOR_COOKIECUTTER = re.compile(r"\{\{ *cookiecutter|\{% *(if|for|set) .*cookiecutter|^\s*#%", re.M)
+TEMPLATE_CODE = re.compile(r"\{\{|\{%|\{#|^\s*# ?% ?(if|el|end)", re.MULTILINE)
+FOR_COOKIECUTTER = re.compile(
+    r"\{\{ *cookiecutter|\{% *if .*cookiecutter|^\s*# ?% ?(if|el|end)", re.M
+)
 
 
 @pytest.mark.parametrize("command", ["ruff check --no-cache .", "ruff format --no-cache --check ."])
@@ -63,8 +65,8 @@ def test_copied_files_have_nothing_to_render() -> None:
 def test_every_condition_ends() -> None:
     for file in source_files():
         if not copied(file) and (text := readable(file)):
-            assert len(re.findall("^ *#% if", text, re.M)) == len(
-                re.findall("^ *#% endif", text, re.M)
+            assert len(re.findall("^ *# % if", text, re.M)) == len(
+                re.findall("^ *# % endif", text, re.M)
             )
 
 

@@ -105,7 +105,7 @@ GOOD = [
     ("project_name", "صالون"),
     ("project_name", "Parlour 👩‍💻"),
     ("project_name", "It’s “quoted” – nicely…"),
-    ("project_name", "#% if only"),
+    ("project_name", "# % if only"),
     ("project_name", "$HOME `ls` ;"),
     ("project_name", "P" * 80),
     ("description", "Für alle, die reden: l'été & <more> 100%, #hash, $money, {brace} 'quote'."),

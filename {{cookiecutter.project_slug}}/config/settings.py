@@ -69,9 +69,9 @@ INSTALLED_APPS = [
     "accounts",
     "chat",
     "notifications",
-    #% if cookiecutter.web_push
+    # % if cookiecutter.web_push
     "notifications.webpush",
-    #% endif
+    # % endif
     "operations",
     "presence",
 ]
@@ -246,14 +246,14 @@ METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     report_errors(SENTRY_DSN, environment=DOMAIN_NAME)
 
-#% if cookiecutter.web_push
+# % if cookiecutter.web_push
 # Web push --------------------------------------------------------------------
 # Browsers that are closed: notifications/webpush/. The secret makes the site's key.
 
 WEB_PUSH_SECRET = env.str("WEB_PUSH_SECRET", default="")
 WEB_PUSH_ALLOW_PRIVATE = env.bool("WEB_PUSH_ALLOW_PRIVATE", default=False)
 
-#% endif
+# % endif
 # E-mail ----------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/email/
 

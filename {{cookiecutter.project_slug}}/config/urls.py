@@ -8,9 +8,9 @@ urlpatterns = [
     path("", include("chat.urls")),
     path("", include("accounts.urls")),
     path("", include("notifications.urls")),
-    #% if cookiecutter.web_push
+    # % if cookiecutter.web_push
     path("", include("notifications.webpush.urls")),
-    #% endif
+    # % endif
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("api/realtime/", include("realtime.urls")),
