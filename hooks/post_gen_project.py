@@ -13,8 +13,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 # For each answer, the paths that only one choice of it keeps.
 ONLY_FOR = {
     "asgi_server": {
-        "daphne": ["realtime/servers/daphne.py"],
-        "uvicorn": ["realtime/servers/uvicorn.py"],
+        "uvicorn": ["realtime/servers/uvicorn.py"],  # daphne is the development server of both
     },
     "ci": {
         "github": [".github"],
