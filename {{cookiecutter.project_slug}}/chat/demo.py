@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass, field
 
-PASSWORD = "demo-demo-demo"  # noqa: S105  # not a secret: the command prints it
+# No secret: the command prints it.
+PASSWORD = "demo-demo-demo"  # noqa: S105  # nosec B105
 PEOPLE = {"ada": "Ada Lovelace", "grace": "Grace Hopper"}
 
 
