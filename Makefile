@@ -34,6 +34,10 @@ format: .venv/dev ## Put all code and templates into their format
 	$$bin/ruff format --no-cache . && \
 	cd "$(SOURCE)" && $$bin/djlint --quiet --reformat .
 
+.PHONY: bench
+bench: .venv/bench ## Measure a bake beside its peers, for some minutes; OPTIONS=--full for everything
+	@$(BIN)/python -m bench $(OPTIONS)
+
 .PHONY: help
 help: ## List these
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' Makefile
@@ -57,5 +61,15 @@ ifdef UV
 else
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev
+endif
+	@touch $@
+
+.venv/bench: pyproject.toml tests/environment.py | .venv/bin
+	@$(BIN)/python -c "from tests.environment import requirements; print(*requirements(), sep='\n')" > $@.txt
+ifdef UV
+	@$(UV) pip install --quiet --python .venv --group bench --requirement $@.txt
+else
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench --requirement $@.txt
 endif
 	@touch $@

@@ -44,6 +44,7 @@ class Contestant:
 
 def ours(server: str) -> Contestant:
     env = {
+        "DEBUG": "false",
         "SECRET_KEY": "only-for-the-benchmark-" + "x" * 40,
         "ALLOWED_HOSTS": "127.0.0.1",
         "SECURE_SSL_REDIRECT": "false",

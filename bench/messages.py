@@ -24,7 +24,7 @@ class Setting:
     rooms: int
 
 
-HOT = Setting("one hot room", writers=10, rooms=1)
+HOT = Setting("one hot room", writers=50, rooms=1)
 SPREAD = Setting("100 rooms", writers=100, rooms=100)
 
 

@@ -12,12 +12,15 @@ from bench.stage import Stage
 
 TEMPLATE = WORK / "template"
 PROJECT = "{{cookiecutter.project_slug}}"
+TOOLS = ("node", "npm", "redis-server", "setpriv", "taskset")
 LEFT_BEHIND = ("__pycache__", ".*_cache", ".venv", ".env", "*.sqlite3*", "staticfiles")
 
 
 @asynccontextmanager
 async def prepared() -> AsyncIterator[Stage]:
     """Bake the project for each server, install the Node peers, start Redis."""
+    if missing := [tool for tool in TOOLS if not shutil.which(tool)]:
+        raise SystemExit(f"bench needs these programs too: {', '.join(missing)}.")
     logs = WORK / "logs"
     shutil.rmtree(logs, ignore_errors=True)
     logs.mkdir(parents=True)
