@@ -8,6 +8,7 @@ A test asks for what it needs by name:
 - `serve(project, **environment)` migrates, collects static files and starts a server process;
 - `redis_url`, `postgres_url` are services that the whole run shares (the database is the test's
   own, and empty); `redis` is a server of the test's own, to stop, kill and restart;
+- `site` is a running site on one kind of server and then on the other, with people and rooms;
 - `browser` is Chromium.
 """
 
@@ -26,6 +27,7 @@ from tests import environment
 from tests.programs import program
 from tests.projects import Server, run, served
 from tests.services import Postgres, Redis
+from tests.sites import LIMITS, Site
 
 Bake = Callable[..., Path]
 Manage = Callable[..., str]
@@ -146,6 +148,24 @@ def postgres() -> Iterator[Postgres]:
 def postgres_url(postgres: Postgres) -> str:
     """A new, empty database."""
     return postgres.create_database()
+
+
+@pytest.fixture(scope="session", params=["daphne", "uvicorn"])
+def site(
+    request: pytest.FixtureRequest, bake: Bake, python: Path, manage: Manage, postgres: Postgres
+) -> Iterator[Site]:
+    """A site with people and rooms and a Redis of its own, on one kind of server and the other."""
+    with Redis() as redis:
+        surroundings = {
+            "DATABASE_URL": postgres.create_database(),
+            "REDIS_URL": redis.url,
+            "REALTIME": json.dumps(LIMITS),
+        }
+        project = bake(asgi_server=request.param)
+        manage(project, "migrate", **surroundings)
+        manage(project, "collectstatic", "--no-input", **surroundings)
+        with Site(request.param, project, python, surroundings, redis) as site:
+            yield site
 
 
 @pytest.fixture(scope="module")

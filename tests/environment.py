@@ -40,7 +40,7 @@ def install(packages: list[str]) -> None:
     make, fill = [sys.executable, "-m", "venv"], [str(BIN / "python"), "-m", "pip", "install"]
     if uv := uv_command():
         make = [*uv, "venv", "--quiet", "--python", sys.executable]
-        fill = [*uv, "pip", "install", "--python", str(VENV)]
+        fill = [*uv, "pip", "install", "--compile-bytecode", "--python", str(VENV)]
     subprocess.run([*make, "--clear", VENV], check=True)
     subprocess.run([*fill, "--quiet", *packages], check=True)
 

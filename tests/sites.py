@@ -1,0 +1,133 @@
+"""A site for tests of running servers: one database with people signed in, and rooms to talk in."""
+
+import csv
+import io
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+from tests.programs import program
+from tests.projects import Server, run, served
+from tests.services import Redis
+
+PEOPLE = 12
+ROOMS = 80
+
+# The defaults, but for what a test would have to wait for.
+LIMITS = {"HEARTBEAT_SECONDS": 1, "CHECK_SECONDS": 1, "HANDSHAKE_SECONDS": 3, "DRAIN_SECONDS": 2}
+
+POPULATE = f"""
+import json
+from accounts.models import User
+from chat import actions
+from realtime.testing import session_key_of
+
+people = [
+    User.objects.create(username=f"person{{n}}", email=f"person{{n}}@example.com")
+    for n in range({PEOPLE})
+]
+rooms = [actions.create_room(people[0], name=f"Room {{n}}") for n in range({ROOMS})]
+private = actions.create_room(people[0], name="Private", kind="private")
+print(json.dumps({{
+    "people": [[each.pk, each.username, session_key_of(each)] for each in people],
+    "rooms": [room.slug for room in rooms],
+    "private": private.slug,
+}}))
+"""
+
+
+@dataclass(frozen=True)
+class Person:
+    """Someone with an account, and the key of a session in which they are signed in."""
+
+    id: int
+    username: str
+    session: str
+
+
+@dataclass
+class Site:
+    """One bake at work over a database and a Redis. Its servers end with it.
+
+    Everybody in `people` may enter every room; the first of them owns the rooms.
+    """
+
+    kind: str  # the ASGI server's name
+    project: Path
+    python: Path
+    environment: dict[str, str]
+    redis: Redis
+    people: list[Person] = field(default_factory=list)
+    private_room: str = ""
+    _rooms: list[str] = field(default_factory=list)
+    _pair: list[Server] = field(default_factory=list)
+    _stack: ExitStack = field(default_factory=ExitStack)
+
+    def new_room(self) -> str:
+        """The slug of a public room in which nobody has said anything."""
+        return self._rooms.pop()
+
+    def pair(self) -> tuple[Server, Server]:
+        """Two server processes that run, whatever became of them before. They end with the site."""
+        if not self._pair:
+            one, two = (self._server() for _ in range(2))
+            self._pair.extend([one, two])
+            self._stack.enter_context(one)
+            self._stack.enter_context(two)
+        for server in self._pair:
+            if server.process is None or server.process.poll() is not None:
+                server.start()
+        return self._pair[0], self._pair[1]
+
+    @contextmanager
+    def serving(self, **changes: str) -> Iterator[Server]:
+        """A server process for one test."""
+        with self._server(**changes) as server:
+            yield server
+
+    def inside(self, code: str) -> Any:  # Any: JSON
+        """Run code in a shell of the project; return what it printed last, read as JSON."""
+        command: list[str | Path] = [
+            self.python,
+            "manage.py",
+            "shell",
+            "--verbosity",
+            "0",
+            "--command",
+            code,
+        ]
+        done = run(command, self.project, **self.environment)
+        if done.returncode:
+            raise RuntimeError(done.stdout)
+        lines = done.stdout.splitlines()
+        return json.loads(lines[-1]) if lines else None
+
+    def rows(self, query: str) -> list[list[str]]:
+        """What the database answers to a query."""
+        command = [program("psql"), "--no-psqlrc", "--tuples-only", "--csv", "--command", query]
+        url = self.environment["DATABASE_URL"]
+        done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
+        return list(csv.reader(io.StringIO(done.stdout)))
+
+    def __enter__(self) -> Self:
+        made = self.inside(POPULATE)
+        self.people = [Person(*each) for each in made["people"]]
+        self._rooms = made["rooms"]
+        self.private_room = made["private"]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stack.close()
+
+    def _server(self, **changes: str) -> Server:
+        return Server(self.python, self.project, served(**(self.environment | changes)))
+
+
+def tail(server: Server) -> Callable[[], str]:
+    """What the server has written since now, whenever it is called."""
+    before = len(server.log)
+    return lambda: server.log[before:]
