@@ -41,6 +41,7 @@ class Person:
         self.complaints: list[str] = []
         self.losses_expected = False
         self.cut_off = False
+        self.sockets: list[WebSocketRoute] = []
         self.context = browser.new_context(
             base_url=server.url,
             viewport=PHONE if phone else DESK,
@@ -98,12 +99,19 @@ class Person:
             self.box.press("Enter")
 
     def lose_the_connection(self) -> None:
-        """The network goes, as far as the page can tell."""
-        self.losses_expected = True
+        """The network goes, as far as the page can tell.
+
+        Chromium spares open sockets when it plays being offline, so they are cut too.
+        """
+        self.losses_expected = self.cut_off = True
         self.context.set_offline(True)
+        for end in self.sockets:
+            end.close(code=1012)
+        self.sockets.clear()
         expect(self.page.get_by_text("Connection lost.")).to_be_visible()
 
     def find_the_connection(self) -> None:
+        self.cut_off = False
         self.context.set_offline(False)
         expect(self.page.get_by_text("Connection lost.")).to_be_hidden()
 
@@ -133,7 +141,7 @@ class Person:
         if self.cut_off:
             socket.close(code=1012)
         else:
-            socket.connect_to_server()
+            self.sockets += [socket, socket.connect_to_server()]
 
     def _logged(self, message: ConsoleMessage) -> None:
         lost = message.text.startswith("WebSocket connection to") and self.losses_expected
