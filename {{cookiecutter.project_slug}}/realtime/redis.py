@@ -89,9 +89,7 @@ def first_server(url: str) -> str:
     return url if Sentinels.from_url(url) else url.partition(",")[0]
 
 
-def async_pool(
-    url: str, *, connections: int, wait: float, **options: Any
-) -> "AsyncConnectionPool[Any]":
+def async_pool(url: str, *, connections: int, wait: float, **options: Any) -> AsyncConnectionPool:
     """A pool of connections to the first server, for coroutines.
 
     Args:
