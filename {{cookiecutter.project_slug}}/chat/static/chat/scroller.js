@@ -5,6 +5,7 @@ const NEAR_END_PX = 48;
 /** Dispatches `end` when the reader reaches or leaves the end. */
 export class Scroller extends EventTarget {
   atEnd = true;
+  #top = 0;
   #viewport;
   #content;
 
@@ -34,12 +35,17 @@ export class Scroller extends EventTarget {
 
   toEnd() {
     this.#viewport.scrollTop = this.#viewport.scrollHeight;
+    this.#top = this.#viewport.scrollTop;
     this.#become(true);
   }
 
+  // Who is at the end leaves it by scrolling up; content that grew meanwhile moves nobody away.
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#viewport;
-    this.#become(scrollHeight - scrollTop - clientHeight < NEAR_END_PX);
+    const nearEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+    const up = scrollTop < this.#top;
+    this.#top = scrollTop;
+    if (nearEnd || up) this.#become(nearEnd);
   }
 
   #become(atEnd) {
