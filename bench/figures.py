@@ -23,7 +23,7 @@ class Figure:
     def remarks(self) -> tuple[str, ...]:
         usage = self.usage
         limited = ("the load was the limit: at least this",) * (usage.load > BUSY)
-        crowded = (f"{usage.queued:.0%} of the time others had its core",)
+        crowded = (f"{usage.queued:.0%} of the time others had a core of this",)
         return self.notes + limited + crowded * (usage.queued > CROWDED)
 
 

@@ -1,5 +1,6 @@
 """What a span of time cost: seconds, and how busy the load's core and the server were in it."""
 
+import os
 import time
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ BUSY = 0.85
 """A load busier than this may have been what limited the figure."""
 
 CROWDED = 0.15
-"""A server that waited longer than this for its core was not alone on it."""
+"""Who waited longer than this for its core was not alone on it, and the figure says less."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Usage:
     server: float
     """Cores that the server used, its children included."""
     queued: float
-    """Share of the time in which the server was ready to run while others had its core."""
+    """Share of the time in which the server, or the load, waited while others had its core."""
 
 
 class Meter:
@@ -31,7 +32,8 @@ class Meter:
         self._process = process
         self._pids = process.pids
         self._server = machine.cpu_seconds(self._pids)
-        self._queued = machine.waiting_seconds(self._pids)
+        self._server_queued = machine.waiting_seconds(self._pids)
+        self._load_queued = machine.waiting_seconds([os.getpid()])
         self._load = time.process_time()
         self._began = time.perf_counter()
 
@@ -39,5 +41,6 @@ class Meter:
         seconds = time.perf_counter() - self._began
         load = (time.process_time() - self._load) / seconds
         server = (machine.cpu_seconds(self._pids) - self._server) / seconds
-        queued = (machine.waiting_seconds(self._pids) - self._queued) / seconds
-        return Usage(seconds, load, server, queued)
+        server_queued = machine.waiting_seconds(self._pids) - self._server_queued
+        load_queued = machine.waiting_seconds([os.getpid()]) - self._load_queued
+        return Usage(seconds, load, server, max(server_queued, load_queued) / seconds)
