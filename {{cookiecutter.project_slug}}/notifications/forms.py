@@ -35,7 +35,7 @@ class PreferencesForm(forms.Form):
         for target in chosen.targets:
             self._add(f"{TARGET}{target.target}", target.name, target.level, TargetLevel.choices)
         self.fields[DIGEST] = forms.BooleanField(
-            label="E-mail me about what I have not read for a day",
+            label="Email me about what I have not read for a day",
             help_text="At most once a day, to your confirmed address.",
             initial=chosen.digest,
             required=False,

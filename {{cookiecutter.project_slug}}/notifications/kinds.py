@@ -92,8 +92,8 @@ def get(name: str) -> Kind:
 
 
 def known() -> list[Kind]:
-    """Every kind, by title."""
-    return sorted(_kinds.values(), key=lambda kind: kind.title)
+    """Every kind, by title; those that are meant for their recipients first."""
+    return sorted(_kinds.values(), key=lambda kind: (not kind.personal, kind.title))
 
 
 def kind_of(notification: "Notification") -> Kind:

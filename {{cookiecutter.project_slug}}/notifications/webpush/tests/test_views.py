@@ -122,5 +122,5 @@ def test_the_settings_page_offers_it_where_there_is_a_key(page: Client, settings
     settings.WEB_PUSH_SECRET = ""
     not_offered = page.get(reverse("notifications:settings")).content.decode()
 
-    assert "data-push" in offered
-    assert "data-push" not in not_offered
+    assert "data-push-switch" in offered
+    assert "data-push-switch" not in not_offered

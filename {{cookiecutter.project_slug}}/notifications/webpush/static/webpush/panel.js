@@ -3,7 +3,7 @@
 import { toast } from "../js/toasts.js";
 import { current, isPossible, subscribe, unsubscribe } from "./subscription.js";
 
-const section = document.querySelector("[data-push]");
+const section = document.querySelector("[data-push-switch]");
 
 if (isPossible && section) {
   const text = section.querySelector("[data-part=text]");
