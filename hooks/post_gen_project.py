@@ -22,6 +22,9 @@ ONLY_FOR = {
     "web_push": {
         True: ["notifications/webpush"],
     },
+    "kubernetes": {
+        True: ["deploy/kubernetes"],
+    },
 }  # type: dict[str, dict[str | bool, list[str]]]
 # A secret of its own for each of these lines of .env.example.
 SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET")

@@ -21,12 +21,19 @@ Finding = Future[CompletedProcess[str]]
 LONG = "d" * 200
 # Every pair of choices is in one row; what is free to choose differs from row to row.
 ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
-    {"license": "MIT", "asgi_server": "daphne", "ci": "github", "web_push": True},
+    {
+        "license": "MIT",
+        "asgi_server": "daphne",
+        "ci": "github",
+        "web_push": True,
+        "kubernetes": False,
+    },
     {
         "license": "MIT",
         "asgi_server": "uvicorn",
         "ci": "gitlab",
         "web_push": False,
+        "kubernetes": False,
         "project_name": "L'Été & Co",
     },
     {
@@ -34,6 +41,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "daphne",
         "ci": "none",
         "web_push": False,
+        "kubernetes": True,
         "author_name": "Zoë O'Brien",
     },
     {
@@ -41,6 +49,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "uvicorn",
         "ci": "github",
         "web_push": False,
+        "kubernetes": False,
         "project_name": "談話室",
     },
     {
@@ -48,6 +57,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "daphne",
         "ci": "gitlab",
         "web_push": True,
+        "kubernetes": False,
         "author_name": "A" * 80,
     },
     {
@@ -55,6 +65,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "uvicorn",
         "ci": "none",
         "web_push": True,
+        "kubernetes": True,
         "project_name": "N" * 80,
     },
     {
@@ -62,6 +73,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "daphne",
         "ci": "github",
         "web_push": True,
+        "kubernetes": False,
         "project_slug": "s" * 50,
     },
     {
@@ -69,6 +81,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "uvicorn",
         "ci": "gitlab",
         "web_push": False,
+        "kubernetes": True,
         "project_slug": "x",
     },
     {
@@ -76,22 +89,37 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "daphne",
         "ci": "none",
         "web_push": True,
+        "kubernetes": True,
         "domain_name": "localhost",
     },
-    {"license": "AGPL-3.0-or-later", "asgi_server": "uvicorn", "ci": "github", "web_push": False},
+    {
+        "license": "AGPL-3.0-or-later",
+        "asgi_server": "uvicorn",
+        "ci": "github",
+        "web_push": False,
+        "kubernetes": True,
+    },
     {
         "license": "AGPL-3.0-or-later",
         "asgi_server": "daphne",
         "ci": "gitlab",
         "web_push": True,
+        "kubernetes": False,
         "description": "d" * 200,
     },
-    {"license": "AGPL-3.0-or-later", "asgi_server": "uvicorn", "ci": "none", "web_push": False},
+    {
+        "license": "AGPL-3.0-or-later",
+        "asgi_server": "uvicorn",
+        "ci": "none",
+        "web_push": False,
+        "kubernetes": False,
+    },
     {
         "license": "Proprietary",
         "asgi_server": "daphne",
         "ci": "github",
         "web_push": True,
+        "kubernetes": False,
         "project_name": "صالون",
     },
     {
@@ -99,6 +127,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "uvicorn",
         "ci": "gitlab",
         "web_push": False,
+        "kubernetes": True,
         "project_name": "100% #1",
     },
     {
@@ -106,6 +135,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "asgi_server": "daphne",
         "ci": "none",
         "web_push": True,
+        "kubernetes": True,
         "project_name": "“O’Hara’s”",
     },
 ]

@@ -1,0 +1,64 @@
+"""What is read by other programs than Python: each file is what its reader's schema says."""
+
+from pathlib import Path
+from typing import Any
+
+import kubernetes_validate
+import pytest
+import yaml
+
+from tests.conftest import Bake
+from tests.test_bakes import ANSWERS
+
+OLDEST_KUBERNETES = "1.31"
+
+
+@pytest.fixture(scope="module")
+def project(bake: Bake) -> Path:
+    return bake(kubernetes="yes", domain_name="chat.example.org")
+
+
+def documents(folder: Path) -> dict[str, dict[str, Any]]:  # Any: YAML
+    """Each manifest by its kind; what kustomize reads itself is under `Kustomization`."""
+    found = [yaml.safe_load(file.read_text("utf-8")) for file in sorted(folder.glob("*.yaml"))]
+    return {each["kind"]: each for each in found}
+
+
+@pytest.mark.parametrize("version", [OLDEST_KUBERNETES, kubernetes_validate.latest_version()])
+def test_manifests_follow_the_published_schemas(project: Path, version: str) -> None:
+    base = documents(project / "deploy/kubernetes/base")
+    listed = base.pop("Kustomization")["resources"]
+    assert len(listed) == len(base) == 7
+    for manifest in base.values():
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+def test_a_pod_may_do_nothing_that_it_need_not(project: Path) -> None:
+    base = documents(project / "deploy/kubernetes/base")
+    for kind in ("Deployment", "Job"):
+        pod = base[kind]["spec"]["template"]["spec"]
+        (container,) = pod["containers"]
+        assert pod["securityContext"]["runAsNonRoot"]
+        assert not pod["automountServiceAccountToken"]
+        assert container["securityContext"]["readOnlyRootFilesystem"]
+        assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+        assert container["resources"]["limits"]["memory"]
+        assert "env" not in container  # secrets come by reference
+
+
+def test_the_overlay_has_the_projects_own_names(project: Path) -> None:
+    (overlay,) = documents(project / "deploy/kubernetes/production").values()
+    (image,) = overlay["images"]
+    assert image["newName"].endswith("/parlour")
+    assert overlay["configMapGenerator"][0]["literals"] == ["DOMAIN=chat.example.org"]
+    patch = yaml.safe_load(overlay["patches"][0]["patch"])
+    assert {change["value"] for change in patch} == {"chat.example.org"}
+
+
+@pytest.mark.parametrize("answers", ANSWERS, ids=lambda row: f"{row['asgi_server']}-{row['ci']}")
+def test_every_yaml_file_of_a_bake_can_be_read(bake: Bake, answers: dict[str, Any]) -> None:
+    project = bake(**answers)
+    files = [file for file in project.rglob("*.y*ml") if ".git" not in file.parent.parts]
+    assert {file.name for file in files} >= {"compose.yaml", "compose.dev.yaml"}
+    for file in files:
+        yaml.safe_load(file.read_text("utf-8"))
