@@ -29,7 +29,7 @@ def register_kinds() -> None:
     register(_about_a_message(MENTION, "Mentions", "{actor} mentioned you in {room}"))
     register(_about_a_message(REPLY, "Replies", "{actor} answered you in {room}"))
     register(_about_a_message(DIRECT, "Direct messages", "{actor} wrote to you"))
-    everything = _about_a_message(MESSAGE, "All messages of chosen rooms", "{actor} wrote in {room}")
+    everything = _about_a_message(MESSAGE, "All of chosen rooms", "{actor} wrote in {room}")
     register(replace(everything, personal=False))
     invitation = Kind(INVITATION, "Invitations", "{actor} invites you to {room}", groups=False)
     register(replace(invitation, link=lambda _: reverse("chat:home")))
