@@ -1,0 +1,111 @@
+"""Services that are more than one server: several Redis, and Redis whose master changes."""
+
+import asyncio
+import json
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Bake, Manage
+from tests.conversations import Conversation
+from tests.programs import program
+from tests.services import Postgres, Redis, answers, end, free_port, wait_for
+from tests.sites import LIMITS, Site
+
+AtWork = Callable[[str], AbstractContextManager[Site]]
+
+
+class Sentinel:
+    """A Redis with a replica, and the sentinel that makes the replica the master when it must."""
+
+    def __init__(self, folder: Path) -> None:
+        self.master, self.replica = Redis(), Redis()
+        self.port = free_port()
+        self.url = f"sentinel://127.0.0.1:{self.port}/mymaster"
+        self.configuration = folder / "sentinel.conf"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.master.start()
+        self.replica.start()
+        ask(self.replica.port, "REPLICAOF", "127.0.0.1", str(self.master.port))
+        self.configuration.write_text(
+            f"port {self.port}\nbind 127.0.0.1\n"
+            f"sentinel monitor mymaster 127.0.0.1 {self.master.port} 1\n"
+            "sentinel down-after-milliseconds mymaster 1000\n"
+            "sentinel failover-timeout mymaster 3000\n"
+        )
+        command: list[str | Path] = [program("redis-server"), self.configuration, "--sentinel"]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+        wait_for(lambda: answers(self.port), "the sentinel", self.process)
+        wait_for(lambda: "slave0" in ask(self.master.port, "INFO", "replication"), "the replica")
+        wait_for(lambda: str(self.replica.port) in self.known_replicas(), "the sentinel's look")
+
+    def known_replicas(self) -> str:
+        return ask(self.port, "SENTINEL", "REPLICAS", "mymaster")
+
+    def stop(self) -> None:
+        end(self.process)
+        self.replica.stop()
+        self.master.stop()
+
+
+def ask(port: int, *command: str) -> str:
+    client = [program("redis-cli"), "-p", str(port), *command]
+    return subprocess.run(client, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture
+def at_work(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> AtWork:
+    """A site on these Redis servers, with people in it."""
+
+    @contextmanager
+    def at_work(redis_url: str) -> Iterator[Site]:
+        surroundings = {
+            "DATABASE_URL": postgres.create_database(),
+            "REDIS_URL": redis_url,
+            "REALTIME": json.dumps(LIMITS),
+        }
+        project = bake(asgi_server="uvicorn")
+        manage(project, "migrate", **surroundings)
+        manage(project, "collectstatic", "--no-input", **surroundings)
+        with Site("uvicorn", project, python, surroundings, Redis()) as site:
+            yield site
+
+    return at_work
+
+
+async def talk(site: Site, happens: Callable[[], None] = lambda: None) -> None:
+    """People on two processes talk while something happens, and nothing may be missing."""
+    async with Conversation(site, site.pair()) as conversation:
+        await conversation.goes_on()
+        await asyncio.to_thread(happens)
+        await conversation.goes_on()
+        outcome = await conversation.settle()
+    outcome.check()
+
+
+def channels(redis: Redis) -> int:
+    """How many channels somebody listens to."""
+    return len(ask(redis.port, "PUBSUB", "CHANNELS").split())
+
+
+def test_groups_spread_over_several_redis(at_work: AtWork) -> None:
+    used: list[int] = []
+    with Redis() as one, Redis() as two, at_work(f"{one.url},{two.url}") as site:
+        asyncio.run(talk(site, lambda: used.extend([channels(one), channels(two)])))
+    assert min(used) > 0
+
+
+def test_a_sentinel_names_another_master(at_work: AtWork, tmp_path: Path) -> None:
+    sentinel = Sentinel(tmp_path)
+    sentinel.start()
+    try:
+        with at_work(sentinel.url) as site:
+            asyncio.run(talk(site, sentinel.master.kill))
+            assert "role:master" in ask(sentinel.replica.port, "INFO", "replication")
+    finally:
+        sentinel.stop()
