@@ -1,12 +1,13 @@
-"""Database work for sockets, off the event loop and off the thread that serves pages."""
+"""Database work for sockets, off the event loop and off the threads that serve pages."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from threading import Barrier
+from threading import Barrier, local
+from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from channels.db import database_sync_to_async
+from asgiref.sync import sync_to_async
 from django.db import connections
 
 from realtime.conf import limits
@@ -14,21 +15,19 @@ from realtime.conf import limits
 P = ParamSpec("P")
 R = TypeVar("R")
 
-
-@cache
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(limits().database_threads, thread_name_prefix="realtime-database")
+UNUSED_SECONDS = 5.0  # after so long a connection is asked whether it still works
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run `function`, plain synchronous code that uses the ORM, and return what it returns.
 
     Channels' and Django's own asynchronous ORM calls share one thread with each other, so one slow
-    query holds up every socket; these calls have a small pool of threads to themselves.
+    query holds up every socket, and they open a connection for each call where CONN_MAX_AGE is 0.
+    These calls have a small pool of threads to themselves, each of which keeps its connection.
     """
-    call = database_sync_to_async(function, thread_sensitive=False, executor=_threads())
-    result: R = await call(*args, **kwargs)
-    return result
+    return await sync_to_async(_run, thread_sensitive=False, executor=_threads())(
+        function, *args, **kwargs
+    )
 
 
 def close_connections() -> None:
@@ -42,3 +41,32 @@ def close_connections() -> None:
 
     for closing in [_threads().submit(close) for _ in range(count)]:
         closing.result()
+
+
+class _Thread(local):
+    used_at = 0.0
+
+
+_thread = _Thread()
+
+
+@cache
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(limits().database_threads, thread_name_prefix="realtime-database")
+
+
+def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    _close_broken_connections()
+    try:
+        return function(*args, **kwargs)
+    finally:
+        _thread.used_at = monotonic()
+
+
+def _close_broken_connections() -> None:
+    unused = monotonic() - _thread.used_at > UNUSED_SECONDS
+    for connection in connections.all(initialized_only=True):
+        if connection.connection is not None and (connection.errors_occurred or unused):
+            connection.errors_occurred = False
+            if not connection.is_usable():
+                connection.close()

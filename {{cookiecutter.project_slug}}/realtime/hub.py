@@ -3,15 +3,18 @@
 An audience is a name that frames are published to: most often the topic itself, sometimes one
 person's (`inbox:7`). The hub joins an audience's channel-layer group when the first local socket
 subscribes to it and leaves with the last, so that an event costs the layer one message per process
-and each process one write per socket.
+and each process one write per socket. Events that wait for the layer travel, and are written,
+together.
 """
 
 import asyncio
 import logging
 import random
 import time
+from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from itertools import groupby, islice
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -29,6 +32,7 @@ PROBE_SECONDS = 2.0  # how often the layer is asked for an echo
 SUBSCRIBE_SECONDS = 2.0  # how long a join waits for a layer that does not answer
 RETRY_SECONDS = 5.0  # the longest pause between two attempts to reach the layer
 OUTGOING_EVENTS = 10_000
+PACKED_EVENTS = 100
 
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
 
@@ -89,8 +93,9 @@ class Hub:
         self._groups = {self._probe, CONTROL}  # what the layer's groups should be
         self._in_groups: set[str] = set()  # what they are
         self._changed = asyncio.Event()
-        self._outgoing: asyncio.Queue[tuple[str, LayerMessage]] = asyncio.Queue(OUTGOING_EVENTS)
-        self._unsent: tuple[str, LayerMessage] | None = None  # goes first after a failure
+        self._outgoing: dict[str, deque[LayerMessage]] = {}
+        self._waiting = 0  # messages, over all groups
+        self._to_send = asyncio.Event()
         self.answering = asyncio.Event()
         """Set while the layer carries what this process sends."""
         self._echoed = asyncio.Event()
@@ -150,18 +155,20 @@ class Hub:
 
     def send(self, audience: str, message: LayerMessage) -> None:
         """Send `message` to every process that listens to `audience`, in the order of the calls."""
-        try:
-            self._outgoing.put_nowait((group_name(audience), stamped(message)))
-        except asyncio.QueueFull:
+        if self._waiting >= OUTGOING_EVENTS:
             stats.dropped.value += 1
             logger.warning("The channel layer is behind: an event for %s is dropped.", audience)
+            return
+        self._outgoing.setdefault(group_name(audience), deque()).append(stamped(message))
+        self._waiting += 1
+        self._to_send.set()
 
-    def deliver(self, audience: str, text: str) -> None:
-        """Write an event's `text` to the audience's sockets in this process."""
+    def deliver(self, audience: str, *texts: str) -> None:
+        """Write the `texts` of events to the audience's sockets in this process."""
         local = self._audiences.get(audience)
         if local is not None:
-            stats.sent.value += len(local.sockets)
-            frame = Frame(text, audience)
+            stats.sent.value += len(local.sockets) * len(texts)
+            frame = Frame(*texts, topic=audience)
             for socket in local.sockets:
                 socket.write(frame)
 
@@ -191,6 +198,8 @@ class Hub:
             async with asyncio.timeout(LAYER_SECONDS):
                 self._channel = await self._layer.new_channel()
         channel = self._channel
+        if self._outgoing:
+            self._to_send.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._receive(channel))  # first: it opens the channel again
             tasks.create_task(self._keep_groups(channel))
@@ -200,15 +209,25 @@ class Hub:
     async def _receive(self, channel: str) -> None:
         while True:
             message: LayerMessage = await self._layer.receive(channel)
-            match message["type"]:
-                case "realtime.event":
-                    self.deliver(message["audience"], message["text"])
-                    if "at" in message:  # not from a process of an older version
-                        stats.delivery.observe(max(time.time() - message["at"], 0.0))
-                case "realtime.echo":
-                    self._echoed.set()
-                case _:
-                    self._on_control(message)
+            packed = message["messages"] if message["type"] == "realtime.pack" else [message]
+            for audience, messages in groupby(packed, _audience_of_event):
+                if audience is not None:
+                    self._deliver_events(audience, list(messages))
+                else:
+                    for each in messages:
+                        self._obey(each)
+
+    def _deliver_events(self, audience: str, events: list[LayerMessage]) -> None:
+        self.deliver(audience, *(event["text"] for event in events))
+        now = time.time()
+        for event in events:
+            stats.delivery.observe(max(now - event["at"], 0.0))
+
+    def _obey(self, message: LayerMessage) -> None:
+        if message["type"] == "realtime.echo":
+            self._echoed.set()
+        else:
+            self._on_control(message)
 
     async def _keep_groups(self, channel: str) -> None:
         self._changed.set()
@@ -229,11 +248,24 @@ class Hub:
 
     async def _send_outgoing(self) -> None:
         while True:
-            if self._unsent is None:
-                self._unsent = await self._outgoing.get()
-            async with asyncio.timeout(LAYER_SECONDS):
-                await self._layer.group_send(*self._unsent)
-            self._unsent = None
+            await self._to_send.wait()
+            self._to_send.clear()
+            while self._outgoing:
+                await self._send_first(next(iter(self._outgoing)))
+
+    async def _send_first(self, group: str) -> None:
+        """Send what waits for a group in one message; it is let go only once it was sent."""
+        waiting = self._outgoing[group]
+        pack = list(islice(waiting, PACKED_EVENTS))
+        message = pack[0] if len(pack) == 1 else {"type": "realtime.pack", "messages": pack}
+        async with asyncio.timeout(LAYER_SECONDS):
+            await self._layer.group_send(group, message)
+        for _ in pack:
+            waiting.popleft()
+        self._waiting -= len(pack)
+        del self._outgoing[group]
+        if waiting:  # more came meanwhile: its turn is after the others'
+            self._outgoing[group] = waiting
 
     async def _keep_probing(self) -> None:
         """Raise when an echo through the layer does not come back in time."""
@@ -249,6 +281,11 @@ class Hub:
                     logger.info("The channel layer answers again.")
                     self._on_gap()
             await asyncio.sleep(0.1 if self._failures else PROBE_SECONDS)
+
+
+def _audience_of_event(message: LayerMessage) -> str | None:
+    audience: str | None = message["audience"] if message["type"] == "realtime.event" else None
+    return audience
 
 
 def stamped(message: LayerMessage) -> LayerMessage:

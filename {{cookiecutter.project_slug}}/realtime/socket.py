@@ -19,14 +19,14 @@ Send = Callable[[Message], Coroutine[Any, Any, None]]
 
 
 class Frame:
-    """A text frame for any number of sockets: encoded once, in both of the forms it leaves in."""
+    """A text frame, or some in a row, for any number of sockets: encoded once."""
 
-    __slots__ = ("message", "topic", "wire")
+    __slots__ = ("messages", "topic", "wire")
 
-    def __init__(self, text: str, topic: str | None = None) -> None:
+    def __init__(self, *texts: str, topic: str | None = None) -> None:
         self.topic = topic
-        self.message: Message = {"type": "websocket.send", "text": text}
-        self.wire = _unmasked_text_frame(text.encode())
+        self.messages: list[Message] = [{"type": "websocket.send", "text": each} for each in texts]
+        self.wire = b"".join([_unmasked_text_frame(each.encode()) for each in texts])
 
 
 class Transport(Protocol):
@@ -67,7 +67,7 @@ class Socket:
         self._transport = transport
         self._held: dict[str, list[Frame]] = {}
         self._holders: Counter[str] = Counter()
-        self._outbox: deque[Frame] = deque()
+        self._outbox: deque[Message] = deque()
         self._outbox_bytes = 0
         self._sender: asyncio.Task[None] | None = None
         self._slow = transport is None  # whether `write` must take the long way
@@ -164,13 +164,15 @@ class Socket:
         elif self._transport is not None:
             if not self._transport.is_closing():
                 self._transport.write(frame.wire)
-        elif self._sender is None:
-            self._step(frame)
         else:
-            self._enqueue(frame)
+            for message in frame.messages:
+                if self._sender is None:
+                    self._step(message)
+                else:
+                    self._enqueue(message)
 
-    def _step(self, frame: Frame) -> None:
-        sending = self._send(frame.message)
+    def _step(self, message: Message) -> None:
+        sending = self._send(message)
         try:
             waiting_for = sending.send(None)
         except StopIteration:
@@ -180,9 +182,9 @@ class Socket:
             return
         self._sender = asyncio.create_task(self._send_outbox(_Resumed(sending, waiting_for)))
 
-    def _enqueue(self, frame: Frame) -> None:
-        self._outbox.append(frame)
-        self._outbox_bytes += len(frame.wire)
+    def _enqueue(self, message: Message) -> None:
+        self._outbox.append(message)
+        self._outbox_bytes += len(message["text"])
         if len(self._outbox) > self._most_frames or self._outbox_bytes > self._most_bytes:
             self.close(CloseCode.TOO_SLOW, "You read more slowly than others write.")
 
@@ -197,9 +199,9 @@ class Socket:
         try:
             await first
             while self._outbox:
-                frame = self._outbox.popleft()
-                self._outbox_bytes -= len(frame.wire)
-                await self._send(frame.message)
+                message = self._outbox.popleft()
+                self._outbox_bytes -= len(message["text"])
+                await self._send(message)
         except Exception:
             self.close(CloseCode.GOING_AWAY, "")
         finally:

@@ -1,5 +1,6 @@
 """Several processes behind one listening socket, each started again when it dies."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -26,6 +27,8 @@ EARLY_SECONDS = 5.0  # a worker that ends this soon did not start
 def serve_here(listener: socket.socket) -> None:
     """Serve in this process until it is told to stop."""
     application = import_module(settings.ASGI_APPLICATION.rpartition(".")[0]).application
+    gc.collect()
+    gc.freeze()  # what was loaded stays; collecting among it again and again only takes time
     import_module(f"realtime.servers.{settings.ASGI_SERVER}").run(application, listener)
 
 

@@ -21,6 +21,7 @@ class Layer:
         self.queues: dict[str, asyncio.Queue[Message]] = {}
         self.groups: dict[str, set[str]] = defaultdict(set)
         self.calls: list[tuple[str, str]] = []
+        self.sent: list[str] = []
 
     def check(self) -> None:
         if self.down:
@@ -47,6 +48,7 @@ class Layer:
 
     async def group_send(self, group: str, message: Message) -> None:
         self.check()
+        self.sent.append(group)
         for channel in self.groups[group]:
             self.queues[channel].put_nowait(message)
 
@@ -119,6 +121,18 @@ async def test_a_socket_shared_by_two_subscribers_hears_each_event_once(started:
     started.send("chat:a", "2")
     await until(lambda: len(one.heard) > 1)
     assert one.heard == ["1", "2"]
+
+
+async def test_events_that_wait_for_the_layer_travel_together_in_order(started: Started) -> None:
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener)
+    started.layer.sent.clear()
+    for number in range(250):
+        started.send("chat:a", str(number))
+        started.send("chat:b", "elsewhere")
+    await until(lambda: len(listener.heard) == 250)
+    assert listener.heard == [str(number) for number in range(250)]
+    assert started.layer.sent.count("chat.a") == 3
 
 
 async def test_after_a_failure_it_subscribes_anew_and_tells_of_the_gap(started: Started) -> None:

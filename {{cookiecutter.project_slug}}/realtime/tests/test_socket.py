@@ -69,6 +69,16 @@ async def test_a_slow_reader_gets_every_frame_in_order(client: Client) -> None:
     assert client.received == [str(number) for number in range(100)]
 
 
+@pytest.mark.parametrize("lent", [True, False])
+async def test_frames_in_a_row_come_in_order(client: Client, lent: bool) -> None:
+    client.reading.set()
+    wire = Wire()
+    Socket(client.send, wire if lent else None).write(Frame("1", "2"))
+    assert (wire.written if lent else client.received) == (
+        [b"\x81\x011\x81\x012"] if lent else ["1", "2"]
+    )
+
+
 @pytest.mark.parametrize("bound", [{"OUTBOX_FRAMES": 10}, {"OUTBOX_BYTES": 50}])
 async def test_a_full_outbox_closes_with_4008(
     client: Client, settings: Settings, bound: dict[str, int]
@@ -121,10 +131,10 @@ async def test_held_frames_come_on_release_in_order(client: Client, lent: bool) 
     wire = Wire()
     socket = Socket(client.send, wire if lent else None)
     socket.hold("a")
-    socket.write(Frame("1", "a"))
-    socket.write(Frame("2", "b"))
+    socket.write(Frame("1", topic="a"))
+    socket.write(Frame("2", topic="b"))
     socket.release("a")
-    socket.write(Frame("3", "a"))
+    socket.write(Frame("3", topic="a"))
     texts = [data[2:].decode() for data in wire.written] if lent else client.received
     assert texts == ["2", "1", "3"]
 
@@ -134,7 +144,7 @@ async def test_what_two_hold_comes_when_both_have_released(client: Client) -> No
     socket = Socket(client.send)
     socket.hold("a")
     socket.hold("a")
-    socket.write(Frame("1", "a"))
+    socket.write(Frame("1", topic="a"))
     socket.release("a")
     assert client.received == []
     socket.release("a")
