@@ -1,33 +1,33 @@
-"""Presence in one process: its visits, and the task that keeps and announces them."""
+"""One process's connections, and the task that keeps and announces them."""
 
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
 
-from presence.announcements import tell
-from presence.announcer import Announcer
-from presence.lease import Lease
-from presence.queries import visibilities_by_id
-from presence.stores import open_store
-from presence.stores.interface import Appear, Change, Leave, Turn
+from presence.announcer import Announcer, Tell
+from presence.lease import Lease, Visibilities
+from presence.stores.interface import Appear, Change, Leave, Store, Turn
 from presence.visits import Visit
-from realtime.database import in_database
 
 
 class Attendance:
-    """Registers connections. Belongs to one event loop; see `this_attendance`.
+    """Registers connections. Belongs to one event loop; see `presence.process`.
 
     Its task begins with the first connection and ends some time after the last one, when nobody is
     about to leave and nothing waits to be announced. What the methods wait for, they raise
     `StoreUnavailable` for; the visit counts all the same as soon as the store answers.
+
+    Args:
+        tell: publishes announcements.
+        visibilities: reads how often people changed whether they appear.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, store: Store, tell: Tell, visibilities: Visibilities) -> None:
         self.loop = asyncio.get_running_loop()
-        self.store = open_store()
+        self.store = store
         self.ended = False
-        self._announcer = Announcer(self.store, tell)
-        self._lease = Lease(self.store, _read_visibilities, self._announcer.stir)
+        self._announcer = Announcer(store, tell)
+        self._lease = Lease(store, visibilities, self._announcer.stir)
         self._touched_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
@@ -38,10 +38,16 @@ class Attendance:
             self._task = self.loop.create_task(self._run())
         await self._submit(visit.as_join())
 
-    def leave(self, visit: Visit) -> None:
-        """The visit's connection is gone; harmless where it never joined."""
+    def leave(self, visit: Visit) -> asyncio.Future[None]:
+        """The visit's connection is gone, whether or not one waits for the store to know.
+
+        Harmless where it never joined.
+        """
         if self._lease.visits.pop(visit.connection, None):
-            self._submit(Leave(visit.connection, visit.user, tuple(visit.rooms)))
+            return self._submit(Leave(visit.connection, visit.user, tuple(visit.rooms)))
+        done = self.loop.create_future()
+        done.set_result(None)
+        return done
 
     async def turn(self, visit: Visit, *, away: bool) -> None:
         """The visit turns away, or back."""
@@ -53,10 +59,10 @@ class Attendance:
         visit.rooms.update(rooms)
         await self._submit(visit.as_join(rooms))
 
-    def withdraw(self, visit: Visit, rooms: Collection[str]) -> None:
-        """The visit counts in these rooms no longer."""
+    def withdraw(self, visit: Visit, rooms: Collection[str]) -> asyncio.Future[None]:
+        """The visit counts in these rooms no longer; see `leave`."""
         visit.rooms.difference_update(rooms)
-        self._submit(Leave(visit.connection, visit.user, tuple(rooms)))
+        return self._submit(Leave(visit.connection, visit.user, tuple(rooms)))
 
     async def appear(self, user: int, rooms: Collection[str], visibility: int) -> None:
         """A person changed whether they appear: make it so in `rooms`, on all their connections."""
@@ -103,37 +109,3 @@ class Attendance:
             untouched = self.loop.time() > self._touched_at + linger
             if untouched and self._announcer.quiet and not self._lease.visits:
                 return
-
-
-async def _read_visibilities(user_ids: Collection[int]) -> dict[int, int]:
-    return await in_database(visibilities_by_id, user_ids)
-
-
-_attendance: Attendance | None = None
-
-
-def this_attendance() -> Attendance:
-    """The running event loop's attendance."""
-    global _attendance
-    if (
-        _attendance is None
-        or _attendance.ended
-        or _attendance.loop is not asyncio.get_running_loop()
-    ):
-        _attendance = Attendance()
-    return _attendance
-
-
-async def stop_attendance() -> None:
-    """End the running event loop's attendance, where there is one."""
-    global _attendance
-    if _attendance is not None and _attendance.loop is asyncio.get_running_loop():
-        attendance, _attendance = _attendance, None
-        await attendance.stop()
-
-
-def running_attendance() -> Attendance | None:
-    """The process's attendance, from any thread; None where no socket ever asked for presence."""
-    if _attendance is not None and not _attendance.ended and _attendance.loop.is_running():
-        return _attendance
-    return None

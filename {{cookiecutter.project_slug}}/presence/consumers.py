@@ -4,7 +4,6 @@ import asyncio
 
 from presence import actions
 from presence.arrivals import Arrival, read_arrival
-from presence.attendance import this_attendance
 from presence.commands import (
     GetChanges,
     GetPeople,
@@ -15,6 +14,7 @@ from presence.commands import (
     SetState,
     SetVisibility,
 )
+from presence.process import this_attendance
 from presence.queries import last_seen_by_id
 from presence.rooms import registered
 from presence.rosters import check_may_follow, read_page

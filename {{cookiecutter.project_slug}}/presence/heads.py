@@ -3,7 +3,7 @@
 import asyncio
 import logging
 
-from presence.attendance import running_attendance
+from presence.process import running_attendance
 from presence.stores.interface import StoreUnavailable
 from presence.topics import room_of, room_topic
 from realtime.heads import heads

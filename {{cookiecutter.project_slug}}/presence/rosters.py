@@ -7,8 +7,8 @@ from collections.abc import Collection, Sequence
 
 from accounts.models import Person
 from presence.arrivals import MOST_WAITING
-from presence.attendance import this_attendance
 from presence.commands import PAGE_PEOPLE
+from presence.process import this_attendance
 from presence.queries import people_by_id
 from presence.rooms import registered
 from presence.wire import RosterPage, roster_page

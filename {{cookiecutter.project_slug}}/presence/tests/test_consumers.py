@@ -7,9 +7,9 @@ from asgiref.sync import sync_to_async
 
 from accounts.models import User
 from presence.actions import choose_visibility, room_left, rooms_changed
-from presence.attendance import this_attendance
 from presence.heads import roster_heads
 from presence.models import Presence
+from presence.process import this_attendance
 from presence.tests.places import Places, Watcher, connect_presence
 from presence.visits import Visit
 from realtime.database import in_database

@@ -54,10 +54,15 @@ class Process:
                     seen = await self._look()
         assert seen == people
 
+    async def takes_another_name(self, name: str) -> None:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while self.lease.process == name:
+                await asyncio.sleep(0.01)
+
     async def _look(self) -> dict[int, State] | None:
         try:
             await self.store.sweep(100)
-            (roster,) = await self.store.rosters(["hall"], limit=100)
+            (roster,) = await self.store.rosters(["hall"], limit=1_000)
         except StoreUnavailable:
             return None
         return dict(roster.people)
@@ -82,11 +87,9 @@ async def test_everyone_joins_again_after_a_flush(process: Process, server: Redi
 
     server.flush()
 
-    while process.lease.process == before:
-        await asyncio.sleep(0.01)
-    while (await process.store.rosters(["hall"], limit=1))[0].size < 500:
-        await asyncio.sleep(0.01)
-    await process.shows({user: [State.ONLINE, State.AWAY][user % 2 == 0] for user in range(1, 101)})
+    states = [State.AWAY, State.ONLINE]
+    await process.shows({user: states[user % 2] for user in range(1, 501)})
+    assert process.lease.process != before
 
 
 async def test_an_outage_fails_what_waits_and_heals_by_itself(
@@ -121,8 +124,7 @@ async def test_a_leave_that_was_never_answered_leaves_no_ghost(
     with pytest.raises(StoreUnavailable):
         await process.leave(visit)
 
-    while process.lease.process == before:
-        await asyncio.sleep(0.01)
+    await process.takes_another_name(before)
     await process.store.release(before)  # its lease runs out
     await process.shows({})
 
@@ -133,8 +135,7 @@ async def test_a_process_that_was_taken_for_dead_comes_back(process: Process) ->
 
     await process.store.release(before)  # as if it had been frozen for longer than its lease
 
-    while process.lease.process == before:
-        await asyncio.sleep(0.01)
+    await process.takes_another_name(before)
     await process.shows({7: State.ONLINE})
 
 

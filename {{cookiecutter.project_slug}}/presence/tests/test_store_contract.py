@@ -57,7 +57,8 @@ async def test_doubled_changes_are_harmless(subject: Subject) -> None:
     await subject.join(7, "phone")
 
     assert await subject.settled() == [(7, ONLINE)]
-    assert await subject.people() == {7: ONLINE}
+    await subject.leave(7, "phone")
+    assert await subject.settled() == [(7, ONLINE), (7, OFFLINE)]
 
 
 async def test_a_person_leaves_after_the_grace_and_not_before(subject: Subject) -> None:
@@ -197,6 +198,19 @@ async def test_a_silent_process_loses_its_lease_and_changes_nothing_more(
     with pytest.raises(LeaseLost):
         await subject.join(9, "tab", at="two")
     assert await subject.people() == {}
+
+
+async def test_a_lease_is_lost_when_it_has_run_out_and_not_when_that_is_seen(
+    subject: Subject,
+) -> None:
+    ran_out_at = subject.now() + TIMING.lease_seconds + SLACK_SECONDS
+    while subject.now() <= ran_out_at:
+        await subject.tick()
+
+    with pytest.raises(LeaseLost):
+        await subject.store.beat("two")
+    with pytest.raises(LeaseLost):
+        await subject.join(7, "tab", at="two")
 
 
 async def test_an_unknown_process_has_no_lease(subject: Subject) -> None:

@@ -1,0 +1,81 @@
+"""Who must be here, and who must not be, by what was done to connections and processes."""
+
+from collections import defaultdict
+from dataclasses import dataclass
+
+from presence.stores.interface import State, Timing
+
+FOREVER = float("inf")
+LATE_SECONDS = 1.5  # how late a busy machine may be with what is due
+
+
+@dataclass
+class Stay:
+    """A connection in some rooms. Times are the machine's, which Redis shares."""
+
+    user: int
+    rooms: list[str]
+    away: bool
+    asked: float
+    """From when it may count."""
+    counts: float = FOREVER
+    """From when it must count."""
+    ends: float = FOREVER
+    """Until when it must count."""
+    gone: float = FOREVER
+    """Until when it may count."""
+
+
+class Model:
+    def __init__(self, timing: Timing) -> None:
+        self._timing = timing
+        self._stays: dict[tuple[str, int], list[Stay]] = defaultdict(list)
+
+    def asked(self, user: int, rooms: list[str], away: bool, at: float) -> Stay:
+        stay = Stay(user, rooms, away, at)
+        for room in rooms:
+            self._stays[room, user].append(stay)
+        return stay
+
+    def left(self, stay: Stay, at: float) -> None:
+        """The connection asks to leave: the grace begins when that is made."""
+        grace = self._timing.grace_seconds
+        stay.ends, stay.gone = at + grace, at + grace + LATE_SECONDS
+
+    def fell_silent(self, stay: Stay, at: float) -> None:
+        """The connection's process was killed or frozen: its lease lasts since its last beat."""
+        timing = self._timing
+        last_beat = at - timing.beat_seconds - LATE_SECONDS
+        stay.ends = min(stay.ends, last_beat + timing.lease_seconds + timing.grace_seconds)
+        stay.gone = at + timing.lease_seconds + timing.grace_seconds + LATE_SECONDS
+
+    def begins_again(self, stay: Stay, at: float) -> Stay:
+        """What is known of the connection may be lost; it must be made good within a lease."""
+        stay.ends, stay.gone = min(stay.ends, at), at
+        again = self.asked(stay.user, stay.rooms, stay.away, at)
+        again.counts = at + self._timing.lease_seconds
+        return again
+
+    def forgotten(self, at: float) -> None:
+        """The store lost everything, graces that were running among it."""
+        for stays in self._stays.values():
+            for stay in stays:
+                stay.ends = min(stay.ends, at)
+
+    def must_be_here(self, room: str, user: int, start: float, end: float) -> bool:
+        """Whether one of the person's connections must count during all of that time."""
+        return any(stay.counts <= start and end <= stay.ends for stay in self._stays[room, user])
+
+    def must_be_gone(self, room: str, user: int, start: float, end: float) -> bool:
+        """Whether none of them may count at any of that time."""
+        return all(end < stay.asked or stay.gone < start for stay in self._stays[room, user])
+
+    def here_now(self, room: str, at: float) -> dict[int, State]:
+        """The roster, at a time when nothing is under way."""
+        here: dict[int, State] = {}
+        for (name, user), stays in self._stays.items():
+            open_now = [stay for stay in stays if stay.asked <= at < stay.gone]
+            if name == room and open_now:
+                all_away = all(stay.away for stay in open_now)
+                here[user] = State.AWAY if all_away else State.ONLINE
+        return here

@@ -1,0 +1,18 @@
+"""Several processes over one Redis, killed, frozen and robbed of their store.
+
+A short storm; `python -m presence.tests.storm redis://... 24` lets a longer one blow.
+"""
+
+from presence.tests.redis_server import RedisServer
+from presence.tests.storm import Storm
+
+
+async def test_rosters_stay_right_over_kills_a_freeze_and_a_flush(
+    redis_server: RedisServer,
+) -> None:
+    report = await Storm(redis_server.url).blow(kills=3)
+
+    assert (report.wrong, report.ghosts, report.missing) == ([], [], [])
+    assert (report.kills, report.freezes, report.flushes) == (3, 1, 1)
+    assert report.operations > 100
+    assert report.edges > 100
