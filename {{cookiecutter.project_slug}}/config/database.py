@@ -9,11 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 Database = dict[str, Any]  # Any: Django's setting
 
 
-def database(url: str, *, keep_seconds: int, pooler: bool) -> Database:
+def database(url: str, *, pooler: bool) -> Database:
     """A database of Django's DATABASES.
 
     Args:
-        keep_seconds: how long a connection of the engine's threads is kept open.
         pooler: whether a pooler in transaction mode, such as PgBouncer, stands before PostgreSQL.
 
     Raises:
@@ -38,8 +37,6 @@ def database(url: str, *, keep_seconds: int, pooler: bool) -> Database:
             return {
                 **read,
                 "OPTIONS": options,
-                "CONN_MAX_AGE": keep_seconds,
-                "CONN_HEALTH_CHECKS": True,
                 "DISABLE_SERVER_SIDE_CURSORS": pooler,
             }
         case _:

@@ -114,7 +114,6 @@ FORM_RENDERER = "config.forms.FormRenderer"
 
 DATABASE = database(
     env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
-    keep_seconds=env.int("CONN_MAX_AGE", default=60),
     pooler=env.bool("DATABASE_POOLER", default=False),
 )
 DATABASES = {"default": DATABASE}

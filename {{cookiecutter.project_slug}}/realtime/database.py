@@ -22,8 +22,8 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
     """Run `function`, plain synchronous code that uses the ORM, and return what it returns.
 
     Channels' and Django's own asynchronous ORM calls share one thread with each other, so one slow
-    query holds up every socket, and they open a connection for each call where CONN_MAX_AGE is 0.
-    These calls have a small pool of threads to themselves, each of which keeps its connection.
+    query holds up every socket, and Channels closes the connection after each call. These calls
+    have a small pool of threads to themselves, each of which keeps its connection.
     """
     return await sync_to_async(_run, thread_sensitive=False, executor=_threads())(
         function, *args, **kwargs
