@@ -14,6 +14,7 @@ def production(settings: Settings, db: None) -> Settings:
     settings.SECRET_KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     settings.SECURE_SSL_REDIRECT = True
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
+    settings.WEB_PUSH_SECRET = settings.SECRET_KEY
     settings.DOMAIN_NAME = "chat.example.com"
     settings.REDIS_URL = ""
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.Layer"}}
