@@ -8,7 +8,7 @@ import ssl
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from time import monotonic
 from typing import Any
 from uuid import uuid4
@@ -32,6 +32,22 @@ class Door:
     address: str
     port: int
     tls: ssl.SSLContext
+
+    def to(self, cookie: str, path: str) -> connect:
+        """A connection to one of them, in the name of whoever has the cookie."""
+        return connect(
+            f"wss://{self.address}{path}",
+            host="127.0.0.1",
+            port=self.port,
+            ssl=self.tls,
+            origin=Origin(f"https://{self.address}"),
+            subprotocols=[Subprotocol("realtime.v1")],
+            additional_headers={"Cookie": cookie},
+            compression=None,
+            proxy=None,
+            open_timeout=10,
+            close_timeout=1,
+        )
 
 
 @dataclass
@@ -86,19 +102,7 @@ class Person:
 
     def _connection(self) -> connect:
         resume = f"?since={self.cursor}&epoch={self.epoch}" if self.epoch else ""
-        return connect(
-            f"wss://{self.door.address}/ws/chat/{self.room}/{resume}",
-            host="127.0.0.1",
-            port=self.door.port,
-            ssl=self.door.tls,
-            origin=Origin(f"https://{self.door.address}"),
-            subprotocols=[Subprotocol("realtime.v1")],
-            additional_headers={"Cookie": self.cookie},
-            compression=None,
-            proxy=None,
-            open_timeout=10,
-            close_timeout=1,
-        )
+        return self.door.to(self.cookie, f"/ws/chat/{self.room}/{resume}")
 
     async def _take(self, frame: Frame) -> None:
         match frame["type"]:
@@ -186,12 +190,9 @@ class Figures:
     reconnects: int
     longest_gap: float
 
-    def __str__(self) -> str:
-        return (
-            f"{self.clients} clients, {self.acknowledged} acknowledged, {self.lost} lost, "
-            f"{self.doubled} doubled, {self.disordered} out of order, "
-            f"{self.reconnects} reconnects, longest gap {self.longest_gap:.1f} s"
-        )
+    @property
+    def cells(self) -> tuple[object, ...]:
+        return astuple(self)
 
 
 class Crowd:

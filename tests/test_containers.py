@@ -7,6 +7,7 @@ import asyncio
 import json
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ import pytest
 from tests.conftest import Bake
 from tests.crowd import Crowd, Door, Figures
 from tests.stack import Stack, Visitor, no_docker, prepare_base_images
+from tests.tables import Table, shown_at_the_end
 
 pytestmark = pytest.mark.containers
 
@@ -23,7 +25,7 @@ PASSWORD = "quiet-copper-lantern"
 IMAGE_MEGABYTES = 250  # what the site adds to its base
 BACK_SECONDS = 10
 
-Say = Callable[[str], None]
+Say = Callable[[str, object], None]
 
 MAKE_PEOPLE = f"""
 import json
@@ -46,15 +48,17 @@ print(Message.objects.filter(room__slug="{ROOM}").count())
 """
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Say:
-    """Print a figure among the tests' own output."""
+@pytest.fixture(scope="module")
+def table(pytestconfig: pytest.Config) -> Table:
+    columns = ("what happens", "clients", "acknowledged", "lost", "doubled", "reordered")
+    rest = ("reconnects", "longest gap, s")
+    return shown_at_the_end(pytestconfig, Table("Containers, under load", *columns, *rest))
 
-    def say(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n    {text}", end="", flush=True)
 
-    return say
+@pytest.fixture(scope="module")
+def say(pytestconfig: pytest.Config) -> Say:
+    """Note a figure for the end of the run."""
+    return shown_at_the_end(pytestconfig, Table("Containers", "what", "how much")).add
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +92,8 @@ def test_the_image_has_what_runs_the_site_and_nothing_else(stack: Stack, say: Sa
     found = stack.inspect(stack.image)
     base = stack.inspect("python:3.13-slim")
     megabytes = (found["Size"] - base["Size"]) / 1e6
-    say(f"image: {found['Size'] / 1e6:.0f} MB, {megabytes:.0f} MB of them over its base")
+    say("image, MB", found["Size"] / 1e6)
+    say("image over its base, MB", megabytes)
 
     assert found["Config"]["User"] == "10001:10001"
     assert found["Config"]["Cmd"] == ["python", "manage.py", "serve"]
@@ -123,7 +128,7 @@ def test_a_change_in_the_code_is_built_in_seconds(stack: Stack, say: Say) -> Non
     began = time.monotonic()
     stack.compose("build", "--quiet", "web")
     took = time.monotonic() - began
-    say(f"rebuild after a change in the code: {took:.1f} s")
+    say("rebuild after a change in the code, s", took)
     assert took < 60
 
 
@@ -131,7 +136,7 @@ def test_a_change_in_the_code_is_built_in_seconds(stack: Stack, say: Say) -> Non
 
 
 def test_up_ends_ready(stack: Stack, say: Say) -> None:
-    say(f"from up to ready: {stack.seconds_to_ready:.1f} s with an image that is there")
+    say("from up to ready with an image that is there, s", stack.seconds_to_ready)
     services = {
         each["Service"]: each
         for each in map(json.loads, stack.compose("ps", "--all", "--format", "json").splitlines())
@@ -195,7 +200,9 @@ def test_lines_of_the_log_are_json_without_secrets(stack: Stack) -> None:
 # Chat, while things happen
 
 
-def test_people_on_all_replicas_hear_each_other(stack: Stack, cookies: list[str], say: Say) -> None:
+def test_people_on_all_replicas_hear_each_other(
+    stack: Stack, cookies: list[str], table: Table
+) -> None:
     async def scene(crowd: Crowd) -> None:
         await asyncio.sleep(5)
         open_sockets = [stack.metrics(each)["realtime_sockets"] for each in stack.containers()]
@@ -203,48 +210,68 @@ def test_people_on_all_replicas_hear_each_other(stack: Stack, cookies: list[str]
         assert min(open_sockets) > 0
 
     figures = play(stack, cookies, scene, clients=60)
-    say(f"nothing breaks: {figures}")
+    table.add("nothing breaks", *figures.cells)
     kept_whole(figures)
     assert figures.reconnects == 0
 
 
-def test_a_killed_replica_is_replaced(stack: Stack, cookies: list[str], say: Say) -> None:
+def test_people_on_all_replicas_see_each_other(stack: Stack, cookies: list[str]) -> None:
+    """Somebody who arrives on one replica is announced to those on the others."""
+
+    async def scene() -> None:
+        async with AsyncExitStack() as sockets:
+            people = [door.to(cookie, "/ws/presence/") for cookie in cookies[:4]]
+            first, *others = [await sockets.enter_async_context(person) for person in people]
+            used = [stack.metrics(each)["realtime_sockets"] for each in stack.containers()]
+            assert len([number for number in used if number]) > 1
+            seen: set[str] = set()
+            async with asyncio.timeout(BACK_SECONDS):
+                while len(seen) < len(others):
+                    frame = json.loads(await first.recv())
+                    if frame["type"] == "presence.changed" and frame["topic"].endswith(ROOM):
+                        seen |= {person["username"] for person in frame["data"]["joined"]}
+
+    door = Door(stack.address, stack.https_port, stack.tls)
+    asyncio.run(scene())
+
+
+def test_a_killed_replica_is_replaced(stack: Stack, cookies: list[str], table: Table) -> None:
     async def scene(crowd: Crowd) -> None:
         await asyncio.sleep(2)
         await asyncio.to_thread(stack.kill, stack.containers()[0])
         await asyncio.sleep(BACK_SECONDS)
 
     figures = play(stack, cookies, scene, clients=60)
-    say(f"a replica is killed: {figures}")
+    table.add("a replica is killed", *figures.cells)
     kept_whole(figures)
     assert figures.reconnects > 0
     stack.up()
 
 
-def test_redis_restarts(stack: Stack, cookies: list[str], say: Say) -> None:
+def test_redis_restarts(stack: Stack, cookies: list[str], table: Table) -> None:
     async def scene(crowd: Crowd) -> None:
         await asyncio.sleep(2)
         await asyncio.to_thread(stack.compose, "restart", "--timeout", "1", "redis")
         await asyncio.sleep(BACK_SECONDS)
 
     figures = play(stack, cookies, scene, clients=60)
-    say(f"Redis restarts: {figures}")
+    table.add("Redis restarts", *figures.cells)
     kept_whole(figures)
     assert figures.reconnects == 0
 
 
-def test_postgresql_restarts(stack: Stack, cookies: list[str], say: Say) -> None:
+def test_postgresql_restarts(stack: Stack, cookies: list[str], table: Table) -> None:
     async def scene(crowd: Crowd) -> None:
         await asyncio.sleep(2)
         await asyncio.to_thread(stack.compose, "restart", "postgres")
         await asyncio.sleep(BACK_SECONDS)
 
     figures = play(stack, cookies, scene, clients=60)
-    say(f"PostgreSQL restarts: {figures}")
+    table.add("PostgreSQL restarts", *figures.cells)
     kept_whole(figures)
 
 
-def test_an_update_rolls_without_a_loss(stack: Stack, cookies: list[str], say: Say) -> None:
+def test_an_update_rolls_without_a_loss(stack: Stack, cookies: list[str], table: Table) -> None:
     before = stack.containers()
 
     async def scene(crowd: Crowd) -> None:
@@ -253,7 +280,7 @@ def test_an_update_rolls_without_a_loss(stack: Stack, cookies: list[str], say: S
 
     change(stack.project / "chat" / "emoji.py", "# changed once more")
     figures = play(stack, cookies, scene, clients=200)
-    say(f"an update rolls: {figures}")
+    table.add("an update rolls", *figures.cells)
     kept_whole(figures)
     assert figures.reconnects >= 200
     assert figures.longest_gap < BACK_SECONDS
@@ -277,9 +304,7 @@ def test_a_version_that_does_not_start_changes_nothing(stack: Stack, cookies: li
     assert Visitor(stack).get("/accounts/login/").status == 200
 
 
-def test_a_backup_comes_back_and_clients_start_over(
-    stack: Stack, cookies: list[str], say: Say
-) -> None:
+def test_a_backup_comes_back_and_clients_start_over(stack: Stack, cookies: list[str]) -> None:
     async def scene(crowd: Crowd) -> None:
         backup = await asyncio.to_thread(stack.run, "deploy/backup")
         assert backup.returncode == 0, backup.stderr
@@ -319,6 +344,24 @@ def test_a_backup_that_cannot_be_read_changes_nothing(stack: Stack, tmp_path: Pa
     assert done.returncode == 1
     assert "nothing was changed" in done.stderr
     assert stack.python(COUNT_MESSAGES) == kept
+
+
+def test_an_update_rolls_on_daphne_too(bake: Bake, table: Table) -> None:
+    project = bake(asgi_server="daphne")
+    prepare_base_images(project)
+
+    with Stack(project, replicas=2) as stack:
+
+        async def scene(crowd: Crowd) -> None:
+            done = await asyncio.to_thread(stack.run, "deploy/update")
+            assert done.returncode == 0, done.stdout + done.stderr
+
+        stack.up()
+        figures = play(stack, stack.python(MAKE_PEOPLE), scene, clients=100)
+    table.add("an update rolls, on daphne", *figures.cells)
+    kept_whole(figures)
+    assert figures.reconnects >= 100
+    assert figures.longest_gap < BACK_SECONDS
 
 
 # What is wrong is said

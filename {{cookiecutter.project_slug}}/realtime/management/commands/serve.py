@@ -3,6 +3,7 @@
 import os
 import socket
 from argparse import ArgumentParser
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:  # Any: Django's signature
+        raise_file_limit()
         listener = listen(host, port)
         processes = settings.WEB_CONCURRENCY
         self.stdout.write(
@@ -30,6 +32,17 @@ class Command(BaseCommand):
             serve_here(listener)
         else:
             Supervisor(listener, processes).run()
+
+
+def raise_file_limit() -> None:
+    """Let this process and its workers open as many files, and so sockets, as they may."""
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with suppress(ValueError, OSError):  # more than this system can, whatever it says
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def listen(host: str, port: int) -> socket.socket:
