@@ -62,7 +62,7 @@ def check_origin(scope: Scope, headers: dict[bytes, bytes]) -> None:
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return
     host = headers.get(b"host", b"").decode("latin-1")
-    hostname = urlsplit(f"//{host}").hostname or ""
+    hostname = _hostname(host)
     allowed = settings.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
     if origin != f"{_scheme(scope, headers)}://{host}" or not validate_host(
         f"[{hostname}]" if ":" in hostname else hostname, allowed
@@ -127,4 +127,12 @@ def _session_cookie(headers: dict[bytes, bytes]) -> str | None:
     except CookieError:
         return None
     morsel = cookies.get(settings.SESSION_COOKIE_NAME)
-    return morsel.value if morsel else None
+    # A quoted cookie can spell a NUL, which no database would look for.
+    return morsel.value if morsel and "\x00" not in morsel.value else None
+
+
+def _hostname(host: str) -> str:
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""

@@ -12,9 +12,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
-from realtime.auth import session_users
+from realtime.auth import session_users, sign_in
 from realtime.database import in_database
 from realtime.process import this_process
+from realtime.protocol import Closing
 from realtime.revocation import signed_out
 from realtime.testing import session_key_of
 from realtime.tests.echo import connect_echo
@@ -48,6 +49,26 @@ def test_a_changed_password_or_a_deactivation_ends_sessions(ada: User) -> None:
     assert session_users([key]) == [None]
     User.objects.filter(pk=ada.pk).update(is_active=True, password="other")
     assert session_users([key]) == [None]
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "code"),
+    [
+        (b"host", b"[::1", 4403),
+        (b"host", b"testserver:port", 4403),
+        (b"origin", b"http://[", 4403),
+        (b"cookie", b'sessionid="\\000-in-a-session-key"', 4401),
+        (b"cookie", b"\xff=;;sessionid", 4401),
+    ],
+)
+async def test_a_handshake_that_makes_no_sense_is_refused_as_any_other(
+    header: bytes, value: bytes, code: int
+) -> None:
+    headers = {b"host": b"testserver", b"origin": b"http://testserver", header: value}
+    scope = {"subprotocols": ["realtime.v1"], "scheme": "ws", "headers": list(headers.items())}
+    with pytest.raises(Closing) as refused:
+        await sign_in(scope)
+    assert refused.value.code == code
 
 
 # Tickets
