@@ -7,7 +7,7 @@ from tests.conftest import Bake
 from tests.projects import run
 from tests.services import Redis
 
-KILLS = 24
+KILLS = 21
 
 
 def test_rosters_stay_right_over_kills_a_freeze_and_a_flush(

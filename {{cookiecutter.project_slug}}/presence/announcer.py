@@ -9,9 +9,10 @@ from presence.stores.interface import Announcement, Store, StoreUnavailable, Swe
 
 logger = logging.getLogger(__name__)
 
-SWEEP_LIMIT = 1_000  # connections and people; a call stays under 20 ms of Redis's time
+SWEEP_LIMIT = 250  # connections and people; a call takes some five milliseconds of Redis's time
 ANNOUNCED_PEOPLE = 250  # in one frame
 RETRY_SECONDS = 1
+BREATH_SECONDS = 0.005  # between two sweeps of many, for what else Redis does
 MARGIN_SECONDS = 0.005  # so as not to come for an announcement a moment too early
 
 Tell = Callable[[Sequence[Announcement]], Awaitable[None]]
@@ -64,7 +65,7 @@ class Announcer:
         if swept.stirred:
             self.stir()
         if swept.more:
-            await asyncio.sleep(0)
+            await asyncio.sleep(BREATH_SECONDS)
             return
         with suppress(TimeoutError):
             async with asyncio.timeout(self._store.timing.sweep_seconds):

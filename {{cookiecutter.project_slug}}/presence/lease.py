@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
 from uuid import uuid4
@@ -14,7 +14,8 @@ from realtime import stats
 
 logger = logging.getLogger(__name__)
 
-BATCH_CHANGES = 200  # made by one call of the store
+BATCH_PLACES = 500  # of connections in rooms, changed by one call: some ten milliseconds of Redis
+READ_VISITS = 500  # whose people are looked up by one query
 RETRY_SECONDS = 1
 
 beats = stats.Counter("presence_beats", "Renewals of this process's lease in the store.")
@@ -102,26 +103,26 @@ class Lease:
         await self._store.open(self.process)
         self._set_beat()
         connections = iter(list(self.visits))
-        while chunk := list(islice(connections, BATCH_CHANGES)):
+        while chunk := list(islice(connections, READ_VISITS)):
             users = {self.visits[name].user for name in chunk if name in self.visits}
             visibilities = await self._visibilities(list(users))
             here = [self.visits[name] for name in chunk if name in self.visits]
             for visit in here:
                 visit.visibility = max(visit.visibility, visibilities.get(visit.user, 0))
-            await self._apply([visit.as_join() for visit in here])
+            for batch in batches(visit.as_join() for visit in here):
+                await self._apply(batch)
             if asyncio.get_running_loop().time() >= self._beat_at:
                 await self._store.beat(self.process)
                 self._set_beat()
         self._held = True
 
     async def _make_changes(self) -> None:
-        batch = list(islice(self._waiting, BATCH_CHANGES))
-        await self._apply([change for change, _ in batch])
-        for _ in batch:
-            self._waiting.popleft()
+        batch = next(batches(change for change, _ in self._waiting))
+        await self._apply(batch)
+        made = [self._waiting.popleft() for _ in batch]
         if not self._waiting:
             self._work.clear()
-        for _, done in batch:
+        for _, done in made:
             if not done.done():
                 done.set_result(None)
 
@@ -148,6 +149,20 @@ class Lease:
         for _, done in waiting:
             if not done.done():
                 done.set_exception(error)
+
+
+def batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
+    """`changes` in parts of about `BATCH_PLACES` places each."""
+    batch: list[Change] = []
+    places = 0
+    for change in changes:
+        batch.append(change)
+        places += 1 + len(change.rooms)
+        if places >= BATCH_PLACES:
+            yield batch
+            batch, places = [], 0
+    if batch:
+        yield batch
 
 
 def _retrieve(done: asyncio.Future[None]) -> None:

@@ -6,18 +6,19 @@ local PROCESS = ARGV[4]
 if not holds_lease(PROCESS) then return -1 end
 
 local function set_visibility(user, visibility)
-  if visibility ~= '0' then call('ZADD', key('visibility', ''), 'GT', visibility, user) end
+  if visibility == '0' then return end
+  call('ZADD', key('visibility', ''), 'GT', visibility, user)
+  nobody_hides = false
 end
 
 local verbs = {}
 
 function verbs.join(room, user, entry, away)
   if call('SADD', key('p:', PROCESS), entry) == 0 then return end
-  count('r:', room, user, 1)
   if away == '1' and call('SADD', key('pa:', PROCESS), entry) == 1 then
     count('ra:', room, user, 1)
   end
-  settle(room, user, true)
+  settle(room, user, true, count('r:', room, user, 1))
 end
 
 function verbs.leave(room, user, entry)

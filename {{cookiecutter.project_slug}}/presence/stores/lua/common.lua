@@ -37,66 +37,73 @@ local function holds_lease(process)
   return tonumber(call('ZSCORE', key('procs', ''), process) or 0) > NOW
 end
 
+-- Most sites have nobody who hides: then one look is enough for all.
+local nobody_hides = call('EXISTS', key('visibility', '')) == 0
+
 local function hidden(user)
+  if nobody_hides then return false end
   return (call('ZSCORE', key('visibility', ''), user) or 0) % 2 == 1
 end
 
+local changed = {}
+
 local function change(room, user)
   call('SADD', key('ch:', room), user)
+  if changed[room] then return end
+  changed[room] = true
   if call('ZADD', key('changed', ''), 'NX', NOW + WINDOW, room) == 1 then stirred = 1 end
 end
 
-local function show(room, user, is_away)
+local function show(room, user, away)
   call('ZADD', key('on:', room), user, user)
-  call(is_away and 'SADD' or 'SREM', key('away:', room), user)
+  call(away and 'SADD' or 'SREM', key('away:', room), user)
   change(room, user)
 end
 
 local function vanish(room, user)
-  if call('ZREM', key('on:', room), user) == 1 then
-    call('SREM', key('away:', room), user)
-    change(room, user)
-  end
+  call('ZREM', key('on:', room), user)
+  call('SREM', key('away:', room), user)
+  change(room, user)
 end
 
--- Make what shows agree with the connections: what raises a person at once, what lowers them at
--- once too, or, when `patient`, after the grace, unless they come back before.
-local function settle(room, user, patient)
-  local pair = room .. '|' .. user
-  local connections = tonumber(call('HGET', key('r:', room), user) or 0)
-  local is_away = connections > 0
-    and tonumber(call('HGET', key('ra:', room), user) or 0) >= connections
-  local shows = call('ZSCORE', key('on:', room), user)
-  local shows_away = shows and call('SISMEMBER', key('away:', room), user) == 1
+local function all_away(room, user, connections)
+  return tonumber(call('HGET', key('ra:', room), user) or 0) >= connections
+end
 
-  if hidden(user) then
+-- Make what shows agree with the connections: what raises a person at once; what lowers them at
+-- once too or, when `patient`, after the grace, unless they come back before.
+-- `connections` may be given by who knows it. Only for whoever shows can anything be scheduled.
+local function settle(room, user, patient, connections)
+  connections = connections or tonumber(call('HGET', key('r:', room), user) or 0)
+  if hidden(user) then connections, patient = 0, false end
+
+  if not call('ZSCORE', key('on:', room), user) then
+    if connections > 0 then show(room, user, all_away(room, user, connections)) end
+    return
+  end
+
+  local pair = room .. '|' .. user
+  if connections == 0 then
+    if patient then return call('ZADD', key('leaving', ''), NOW + GRACE, pair) end
     vanish(room, user)
-  elseif not shows then
-    if connections > 0 then show(room, user, is_away) end
-  elseif connections == 0 or (is_away and not shows_away) then
-    if patient then
-      call('ZADD', key('leaving', ''), NOW + GRACE, pair)
-      return
-    elseif connections == 0 then
-      vanish(room, user)
-    else
-      show(room, user, true)
+  else
+    local away = all_away(room, user, connections)
+    if away ~= (call('SISMEMBER', key('away:', room), user) == 1) then
+      if away and patient then return call('ZADD', key('leaving', ''), NOW + GRACE, pair) end
+      show(room, user, away)
     end
-  elseif shows_away and not is_away then
-    show(room, user, false)
   end
   call('ZREM', key('leaving', ''), pair)
 end
 
 local function count(kind, room, user, step)
-  if call('HINCRBY', key(kind, room), user, step) <= 0 then
-    call('HDEL', key(kind, room), user)
-  end
+  local now = call('HINCRBY', key(kind, room), user, step)
+  if now <= 0 then call('HDEL', key(kind, room), user) end
+  return now
 end
 
 -- Undo one connection's part in a room; `entry` has been taken out of its process's set.
 local function drop(process, entry, room, user)
   if call('SREM', key('pa:', process), entry) == 1 then count('ra:', room, user, -1) end
-  count('r:', room, user, -1)
-  settle(room, user, true)
+  settle(room, user, true, count('r:', room, user, -1))
 end

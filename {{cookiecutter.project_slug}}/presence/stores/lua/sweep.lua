@@ -18,6 +18,7 @@ end
 if left > 0 then
   local due = call('ZRANGE', key('leaving', ''), '-inf', NOW, 'BYSCORE', 'LIMIT', 0, left)
   for _, pair in ipairs(due) do
+    call('ZREM', key('leaving', ''), pair)
     local room, user = string.match(pair, '^([^|]*)|(.*)$')
     settle(room, user, false)
     left = left - 1
