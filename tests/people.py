@@ -4,6 +4,7 @@ from playwright.sync_api import (
     Browser,
     ConsoleMessage,
     Locator,
+    Page,
     StorageState,
     ViewportSize,
     WebSocketRoute,
@@ -147,3 +148,36 @@ class Person:
         lost = message.text.startswith("WebSocket connection to") and self.losses_expected
         if message.type in ("error", "warning") and not lost:
             self.complaints.append(message.text)
+
+
+class Bell:
+    """The bell of one tab: how much it counts, and what it lists."""
+
+    def __init__(self, page: Page) -> None:
+        self._page = page
+        self._button = page.get_by_role("button", name="Notifications")
+        self._panel = page.get_by_role("region", name="Notifications")
+
+    def counts(self, unread: int) -> None:
+        """Wait until so many are unread."""
+        expect(self._button).to_have_attribute("data-unread", str(unread))
+
+    def shows(self, words: str, *, times: int = 1) -> None:
+        """Wait until the latest one has these words, and stands for so many happenings."""
+        self._button.click()
+        latest = self._panel.get_by_role("listitem").first
+        expect(latest).to_contain_text(words)
+        expect(latest.locator("[data-part=count]")).to_have_text(
+            f"· {times} new" if times > 1 else ""
+        )
+        self._page.keyboard.press("Escape")
+
+    def read_all(self) -> None:
+        """Leave nothing unread."""
+        self._button.click()
+        expect(self._panel.get_by_role("listitem").first).to_be_visible()
+        read_all = self._panel.get_by_role("button", name="Mark all as read")
+        if read_all.is_visible():
+            read_all.click()
+        self.counts(0)
+        self._page.keyboard.press("Escape")

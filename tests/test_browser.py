@@ -4,6 +4,7 @@ The site runs as in production, with Redis: hashed files, the content security p
 """
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
 from tests.conftest import Bake, Manage
-from tests.people import Person
+from tests.people import Bell, Person
 from tests.projects import Server, served
 
 Arrive = Callable[..., Person]
@@ -327,6 +328,60 @@ def test_the_next_person_at_a_browser_finds_nothing_of_the_last(ada: Person, roo
 
     expect(ada.waiting).to_have_count(0)
     assert ada.page.evaluate("JSON.stringify(localStorage)") == "{}"
+
+
+def test_a_mention_rings_in_every_tab_and_is_read_in_all_of_them(
+    ada: Person, grace: Person, room: str
+) -> None:
+    mine, theirs = ([person.page, person.context.new_page()] for person in (ada, grace))
+    for page in (*mine, theirs[1]):
+        page.goto("/settings/profile/")
+    for bell in (Bell(ada.page), Bell(theirs[1])):
+        bell.read_all()
+
+    grace.say("Have you seen this, @ada?")
+
+    for page in mine:
+        Bell(page).counts(1)
+        expect(page).to_have_title(re.compile(r"^\(1\) "))
+    Bell(mine[1]).shows("Grace Hopper mentioned you in")
+    Bell(mine[0]).read_all()
+    Bell(mine[1]).counts(0)
+    Bell(theirs[1]).counts(0)
+
+
+def test_whoever_sees_a_room_is_told_nothing_of_it(ada: Person, grace: Person, room: str) -> None:
+    elsewhere = ada.context.new_page()
+    elsewhere.goto("/settings/profile/")
+    bell = Bell(elsewhere)
+    bell.read_all()
+
+    grace.say("You see this, @ada.")
+    expect(ada.said).to_have_text(["You see this, @ada."])
+    ada.page.goto("/settings/profile/")
+    grace.say("And this you do not, @ada.")
+
+    bell.counts(1)
+    bell.shows("And this you do not, @ada.")
+    ada.enter(room)
+    bell.counts(0)
+
+
+def test_the_bell_is_right_again_after_the_connection_was_lost(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.enter("/rooms/general/")
+    bell = Bell(ada.page)
+    bell.read_all()
+    ada.lose_the_connection()
+    grace.say("One, @ada.", "Two, @ada.")
+    expect(grace.said).to_have_text(["One, @ada.", "Two, @ada."])
+    bell.counts(0)
+
+    ada.find_the_connection()
+
+    bell.counts(1)
+    bell.shows("Two, @ada.", times=2)
 
 
 def test_someone_who_is_removed_is_told_so_at_once(ada: Person, grace: Person, room: str) -> None:
