@@ -104,7 +104,7 @@ class Stage:
             return []
         keys = folder / "cookies.json"
         people = (str(keys), str(crowd.people), str(crowd.rooms))
-        await call(python, str(HERE / "people.py"), *people)
+        await call(python, "-P", str(HERE / "people.py"), *people)  # apps, not our neighbours
         cookies: list[str] = json.loads(keys.read_text())
         return cookies
 
