@@ -98,7 +98,7 @@ class Attendance:
                     part.cancel()
         finally:
             self.ended = True
-            await self._lease.release()
+            await self._lease.end()
             await self.store.close()
 
     async def _wait_until_deserted(self) -> None:

@@ -1,6 +1,7 @@
 """Presence's sockets: a connection that counts, and a room's roster."""
 
 import asyncio
+from contextlib import suppress
 
 from presence import actions
 from presence.arrivals import Arrival, read_arrival
@@ -18,7 +19,7 @@ from presence.process import this_attendance
 from presence.queries import last_seen_by_id
 from presence.rooms import registered
 from presence.rosters import check_may_follow, read_page
-from presence.stores.interface import State
+from presence.stores.interface import State, StoreUnavailable
 from presence.topics import HERE, own_audience, room_of, room_topic
 from presence.visits import Visit
 from presence.wire import RoomHere, RosterPage, SeenPerson, Welcome, You, room_here
@@ -46,7 +47,8 @@ class PresenceConsumer(Consumer):
         self.welcome(Welcome(you, await self._who_is_here()))
 
     async def leave(self) -> None:
-        self.attendance.leave(self.visit)
+        with suppress(StoreUnavailable):  # the lease takes care of it
+            await self.attendance.leave(self.visit)
 
     def dismiss(self, audience: str, code: CloseCode, reason: str) -> None:
         """The person was removed from one room, and stays in the others."""

@@ -46,6 +46,7 @@ class Lease:
         self._visibilities = visibilities
         self._on_stir = on_stir
         self._held = False
+        self._ended = False
         self._beat_at = 0.0
         self._waiting: deque[tuple[Change, asyncio.Future[None]]] = deque()
         self._work = asyncio.Event()
@@ -60,6 +61,8 @@ class Lease:
         done.add_done_callback(_retrieve)
         self._waiting.append((change, done))
         self._work.set()
+        if self._ended:
+            self._fail(StoreUnavailable("this process ends"))
         return done
 
     async def run(self) -> None:
@@ -79,8 +82,10 @@ class Lease:
                 await asyncio.sleep(RETRY_SECONDS)
             self._held = False
 
-    async def release(self) -> None:
-        """Give the lease up; visits that are left end with it."""
+    async def end(self) -> None:
+        """Give the lease up; visits that are left end with it, and nobody is left waiting."""
+        self._ended = True
+        self._fail(StoreUnavailable("this process ends"))
         if self._held:
             self._held = False
             with suppress(StoreUnavailable):

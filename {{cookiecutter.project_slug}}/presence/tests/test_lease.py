@@ -76,7 +76,7 @@ async def process(server: RedisServer) -> AsyncIterator[Process]:
     keeping.cancel()
     with suppress(asyncio.CancelledError):
         await keeping
-    await process.lease.release()
+    await process.lease.end()
     await process.store.close()
 
 
