@@ -5,7 +5,6 @@ They need no host name, no session and no thread that pages could have taken.
 
 import json
 
-from django.conf import settings
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from operations import metrics
@@ -19,7 +18,7 @@ class Operations:
     def __init__(self, application: Application) -> None:
         self._application = application
         self._readiness = Readiness()
-        if settings.WEB_CONCURRENCY > 1:
+        if metrics.workers is not None:
             metrics.workers.start()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

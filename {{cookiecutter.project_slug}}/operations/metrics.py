@@ -1,8 +1,10 @@
 """The site's numbers, in the form that Prometheus reads."""
 
+import os
 from collections.abc import Iterable, Iterator
 from hmac import compare_digest
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -32,12 +34,13 @@ registry = CollectorRegistry(auto_describe=False)
 ProcessCollector(registry=registry)
 registry.register(Engine())
 
-workers = Workers(registry.collect)
+folder = os.environ.get("WORKERS_FOLDER")
+workers = Workers(registry.collect, Path(folder)) if folder else None
 
 
 def exposition() -> bytes:
     """The numbers of this process, or those of all processes that share its port."""
-    return generate_latest(registry if settings.WEB_CONCURRENCY == 1 else workers)
+    return generate_latest(workers or registry)
 
 
 def may_read(scope: dict[str, Any]) -> bool:  # Any: ASGI

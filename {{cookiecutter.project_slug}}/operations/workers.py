@@ -1,14 +1,13 @@
 """The numbers of processes that share one port: a scrape reaches only one of them.
 
-Each writes its own numbers to a file every few seconds; whichever is asked reads them all. Every
-number keeps a label that says which worker it is of, so that a worker's death takes no other's
-numbers along, and Prometheus does the sums.
+Each writes its own numbers to a file every few seconds, in the folder that `manage.py serve` gives
+its workers; whichever is asked reads them all. Every number keeps a label that says which worker it
+is of, so that a worker's death takes no other's numbers along, and Prometheus does the sums.
 """
 
 import json
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -23,11 +22,16 @@ STALE_SECONDS = 15.0
 
 
 class Workers:
-    """A collector of the numbers of all workers of one parent process."""
+    """A collector of the numbers of all workers.
 
-    def __init__(self, collect_own: Callable[[], Iterable[Metric]]) -> None:
+    Args:
+        collect_own: gives this process's numbers.
+        folder: what the workers share.
+    """
+
+    def __init__(self, collect_own: Callable[[], Iterable[Metric]], folder: Path) -> None:
         self._collect_own = collect_own
-        self._folder = Path(tempfile.gettempdir(), f"workers-{os.getppid()}-{os.getuid()}")
+        self._folder = folder
 
     def start(self) -> None:
         """Write this process's numbers from now on."""
@@ -48,9 +52,6 @@ class Workers:
 
     def write(self) -> None:
         """Write this process's numbers, whole or not at all."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        if self._folder.stat().st_uid != os.getuid():
-            raise PermissionError(f"{self._folder} is somebody else's")
         own = [
             (each.name, each.documentation, each.type, [sample[:3] for sample in each.samples])
             for each in self._collect_own()

@@ -65,11 +65,10 @@ async def test_with_a_token_metrics_are_for_those_who_have_it(settings: Settings
 
 
 @pytest.fixture
-def workers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workers:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+def workers(tmp_path: Path) -> Workers:
     registry = CollectorRegistry(auto_describe=False)
     registry.register(Engine())
-    return Workers(registry.collect)
+    return Workers(registry.collect, tmp_path)
 
 
 def write_as(worker: int, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +94,7 @@ def test_a_dead_worker_is_soon_forgotten(
     workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_as(1, workers, monkeypatch)
-    (file,) = tmp_path.glob("*/1.json")
+    (file,) = tmp_path.glob("1.json")
     long_ago = time.time() - STALE_SECONDS - 1
     os.utime(file, (long_ago, long_ago))
 

@@ -4,6 +4,7 @@ import os
 import socket
 from argparse import ArgumentParser
 from contextlib import suppress
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from django.conf import settings
@@ -31,7 +32,9 @@ class Command(BaseCommand):
         if processes == 1:
             serve_here(listener)
         else:
-            Supervisor(listener, processes).run()
+            with TemporaryDirectory(prefix="workers-") as folder:
+                os.environ["WORKERS_FOLDER"] = folder  # where they may leave things for each other
+                Supervisor(listener, processes).run()
 
 
 def raise_file_limit() -> None:
