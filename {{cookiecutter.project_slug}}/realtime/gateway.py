@@ -29,6 +29,12 @@ from realtime.tracing import new_id, working_for
 
 logger = logging.getLogger(__name__)
 
+OTHER_FRAME: Message = {"type": "realtime.other_frame"}
+"""What servers put among a socket's messages for a frame that is none: a ping, a pong, a fragment.
+
+These cost their sender as much as a message does: parsing them keeps everybody waiting.
+"""
+
 Receive = Callable[[], Awaitable[Message]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
@@ -139,6 +145,9 @@ class Connection:
                 self.socket.abandon()
                 return message
             self.last_heard = asyncio.get_running_loop().time()
+            if message is OTHER_FRAME:
+                self._admit_other_frame()
+                continue
             stats.received.value += 1
             frame = self._admit_frame(message)
             if frame is not None:
@@ -166,6 +175,12 @@ class Connection:
             return frame
         return None
 
+    def _admit_other_frame(self) -> None:
+        try:
+            self._take_token()
+        except Refusal:
+            self._lose_patience()
+
     def _take_token(self) -> None:
         wait = self._bucket.take() or self._person.bucket.take()
         if wait:
@@ -173,6 +188,9 @@ class Connection:
 
     def _refuse(self, frame_id: str | None, topic: str | None, refusal: Refusal) -> None:
         self.socket.refuse(topic, frame_id, refusal)
+        self._lose_patience()
+
+    def _lose_patience(self) -> None:
         if self._patience.take():
             self.socket.close(CloseCode.FLOODING, "You kept sending what was refused.")
 

@@ -13,6 +13,7 @@ from realtime.protocol import CloseCode, Refusal, encode_refusal
 HELD_FRAMES = 1_000
 FINISH_SECONDS = 5.0
 DRAIN_POLL_SECONDS = 0.01
+TOO_SLOW = "You read more slowly than others write."
 
 Message = dict[str, Any]  # Any: an ASGI message
 Send = Callable[[Message], Coroutine[Any, Any, None]]
@@ -83,7 +84,7 @@ class Socket:
         if self._slow or transport is None:
             self._write_slowly(frame)
         elif transport.get_write_buffer_size() > self._most_bytes:
-            self.close(CloseCode.TOO_SLOW, "You read more slowly than others write.")
+            self.close(CloseCode.TOO_SLOW, TOO_SLOW)
         elif not transport.is_closing():
             transport.write(frame.wire)
 
@@ -135,7 +136,7 @@ class Socket:
         self._closed = True
         code, reason = self.closing or (CloseCode.GOING_AWAY, "")
         too_slow = code == CloseCode.TOO_SLOW
-        if too_slow and self._transport is not None:
+        if self._transport is not None:  # or a client that never reads would keep it for ever
             asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
         if self._sender is not None and (too_slow or not await _done(self._sender)):
             self._sender.cancel()
@@ -162,7 +163,9 @@ class Socket:
             if len(held) < HELD_FRAMES:  # beyond it the client finds the gap, and asks
                 held.append(frame)
         elif self._transport is not None:
-            if not self._transport.is_closing():
+            if self._transport.get_write_buffer_size() > self._most_bytes:
+                self.close(CloseCode.TOO_SLOW, TOO_SLOW)
+            elif not self._transport.is_closing():
                 self._transport.write(frame.wire)
         else:
             for message in frame.messages:
@@ -186,7 +189,7 @@ class Socket:
         self._outbox.append(message)
         self._outbox_bytes += len(message["text"])
         if len(self._outbox) > self._most_frames or self._outbox_bytes > self._most_bytes:
-            self.close(CloseCode.TOO_SLOW, "You read more slowly than others write.")
+            self.close(CloseCode.TOO_SLOW, TOO_SLOW)
 
     @property
     def waiting_bytes(self) -> int:

@@ -4,13 +4,14 @@ import asyncio
 import socket
 from typing import Any, ClassVar
 
+from autobahn.websocket.types import ConnectionDeny
 from daphne.server import Server as DaphneServer
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.defer import Deferred
 
 from realtime.auth import Scope
 from realtime.conf import limits
-from realtime.gateway import Application
+from realtime.gateway import OTHER_FRAME, Application
 from realtime.process import running_process
 from realtime.socket import Message
 
@@ -41,6 +42,8 @@ class Server(DaphneServer):
     def listen_success(self, port: Any) -> None:  # Any: untyped in Twisted
         super().listen_success(port)
         self._port = port
+        self.ws_factory.protocol = Protocol
+        self.http_factory.timeOut = limits().handshake_seconds
 
     def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
         if scope["type"] != "websocket":
@@ -74,6 +77,39 @@ class Server(DaphneServer):
             closed = [socket.is_closed.asFuture(loop) for socket in sockets]
             await asyncio.wait(closed, timeout=LAST_SECONDS)
         await super().kill_all_applications().asFuture(loop)
+
+
+class Protocol(WebSocketProtocol):
+    """Has the engine count the frames that are no messages."""
+
+    _begun = False
+
+    def onConnect(self, request: Any) -> Any:  # noqa: N802 (autobahn's; Any: untyped there)
+        if not request.headers.get("sec-websocket-protocol", "").isascii():
+            raise ConnectionDeny(400, "Not ASCII.")  # type: ignore[no-untyped-call]
+        return super().onConnect(request)
+
+    def onPing(self, payload: bytes) -> None:  # noqa: N802
+        super().onPing(payload)
+        self._count()
+
+    def onPong(self, payload: bytes) -> None:  # noqa: N802
+        super().onPong(payload)
+        self._count()
+
+    def onMessageBegin(self, is_binary: bool) -> None:  # noqa: N802
+        super().onMessageBegin(is_binary)
+        self._begun = False
+
+    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
+        super().onMessageFrameBegin(length)
+        if self._begun:
+            self._count()
+        self._begun = True
+
+    def _count(self) -> None:
+        if self.state == self.STATE_OPEN:
+            self.application_queue.put_nowait(OTHER_FRAME)
 
 
 class Transport:

@@ -5,13 +5,17 @@ import signal
 import socket
 
 import uvicorn
+from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from realtime.conf import limits
-from realtime.gateway import Application
+from realtime.gateway import OTHER_FRAME, Application
 from realtime.process import running_process
+from realtime.protocol import CloseCode
 
+NOT_UTF8 = 1007
 LAST_SECONDS = 3  # how long a drained server waits for requests that are not answered yet
 
 
@@ -49,11 +53,57 @@ class Server(uvicorn.Server):
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Lends its transport to the engine."""
+    """Lends its transport to the engine, and lets no client keep what is of no use to it."""
 
     async def run_asgi(self) -> None:
+        self.close_timeout = LAST_SECONDS
         self.scope["realtime.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
         await super().run_asgi()
+
+    async def send(self, message: ASGISendEvent) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.close" and message.get("code") == CloseCode.FLOODING:
+            self.transport.pause_reading()  # what comes until it is gone is more of the same
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None:  # such as a header that is too large
+            self.transport.close()
+
+    def handle_ping(self) -> None:
+        if self.close_sent:
+            self.conn.data_to_send()  # the pong, which nobody waits for
+        else:
+            super().handle_ping()
+            self._count()
+
+    def handle_pong(self, event: Frame) -> None:
+        super().handle_pong(event)
+        self._count()
+
+    def handle_cont(self, event: Frame) -> None:
+        if not event.fin:
+            self._count()
+        super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not is_utf8(b"".join(self.frames)):
+            self.conn.send_close(NOT_UTF8)
+            self.handle_parser_exception()  # uvicorn would log a traceback besides
+        else:
+            super().send_receive_event_to_app()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.loop.call_later(LAST_SECONDS, self.transport.abort)
+
+    def _count(self) -> None:
+        """Have the engine count a frame, and read on when it has done so."""
+        if not self.close_sent:
+            self.queue.put_nowait(OTHER_FRAME)  # type: ignore[arg-type]
+            if not self.read_paused:
+                self.read_paused = True
+                self.transport.pause_reading()
 
 
 class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen when imported
@@ -67,3 +117,11 @@ class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chose
         upgraded = self.transport.get_protocol() is not self
         if self.cycle is None and not upgraded and not self.transport.is_closing():
             self.transport.close()
+
+
+def is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -7,6 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
+from realtime.gateway import OTHER_FRAME
 from realtime.tests.echo import connect_echo
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -159,6 +160,16 @@ async def test_who_keeps_flooding_is_closed_with_4029(ada: User, settings: Setti
         for _ in range(10):
             await client.send_text('{"type": "say", "data": {"text": "a"}}')
         assert await client.closed() == 4029
+
+
+async def test_frames_that_are_no_messages_cost_as_much(ada: User, settings: Settings) -> None:
+    settings.REALTIME = {"FRAMES_PER_SECOND": 0.01, "FRAMES_BURST": 1, "FLOOD_REFUSALS": 5}
+    async with connect_echo("/ws/echo/room/", ada) as client:
+        await client.expect("welcome")
+        for _ in range(10):
+            await client.communicator.send_input(OTHER_FRAME)
+        assert await client.closed() == 4029
+        assert client.skipped == []
 
 
 async def test_one_socket_more_than_a_person_may_have_is_closed_with_4029(

@@ -105,17 +105,31 @@ async def test_a_lent_transport_is_written_to_at_once_as_a_websocket_frame(clien
     assert wire.written == [h + b"x" * size for h, size in zip(heads, sizes, strict=True)]
 
 
+@pytest.mark.parametrize("held", [True, False])
 async def test_a_lent_transport_that_is_full_closes_with_4008(
-    client: Client, settings: Settings
+    client: Client, settings: Settings, held: bool
 ) -> None:
     settings.REALTIME = {"OUTBOX_BYTES": 100}
     wire = Wire()
     socket = Socket(client.send, wire)
+    if held:
+        socket.hold("another topic")
     wire.waiting = 101
     socket.write(Frame("a"))
     assert socket.closing is not None
     assert socket.closing[0] == CloseCode.TOO_SLOW
     assert wire.written == []
+
+
+async def test_a_client_that_never_reads_is_cut_off_whatever_it_was_closed_for(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("realtime.socket.FINISH_SECONDS", 0.01)
+    wire = Wire()
+    socket = Socket(client.send, wire)
+    socket.close(CloseCode.FLOODING, "")
+    await socket.finish()
+    await _until(wire.is_closing)
 
 
 async def test_a_lost_transport_is_not_written_to(client: Client) -> None:
