@@ -13,6 +13,8 @@ from realtime.heads import heads
 from realtime.protocol import ErrorCode, Refusal
 
 PAGE_MESSAGES = 50
+PAGE_CHARACTERS = 65_536
+"""A page of long messages ends sooner: whatever the script, it leaves room in a socket's outbox."""
 MEMBERS_SHOWN = 200
 
 
@@ -105,7 +107,10 @@ def with_people(messages: QuerySet[Message]) -> QuerySet[Message]:
 
 
 def history(room: Room, before: int | None = None, limit: int = PAGE_MESSAGES) -> Page:
-    """The `limit` latest messages, or the latest before the `seq` `before`; in ascending order."""
+    """The latest messages, or the latest before the `seq` `before`; in ascending order.
+
+    `limit` of them at most, and fewer where they are long.
+    """
     messages = room.messages.order_by("-seq")
     if before is not None:
         messages = messages.filter(seq__lt=before)
@@ -114,14 +119,24 @@ def history(room: Room, before: int | None = None, limit: int = PAGE_MESSAGES) -
 
 
 def changes_since(room: Room, since: int, limit: int) -> Page:
-    """The first `limit` messages to change after the revision `since`, by their latest change."""
+    """The first messages to change after the revision `since`, by their latest change.
+
+    `limit` of them at most, and fewer where they are long.
+    """
     rows, more = _first(room.messages.filter(rev__gt=since).order_by("rev"), limit)
     return Page([message_data(message) for message in rows], more)
 
 
 def _first(messages: QuerySet[Message], limit: int) -> tuple[list[Message], bool]:
     rows = list(with_people(messages)[: limit + 1])
-    return rows[:limit], len(rows) > limit
+    page: list[Message] = []
+    characters = 0
+    for row in rows[:limit]:
+        characters += len(row.body)
+        if page and characters > PAGE_CHARACTERS:
+            break
+        page.append(row)
+    return page, len(rows) > len(page)
 
 
 # Heads

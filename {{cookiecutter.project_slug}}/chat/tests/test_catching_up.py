@@ -137,5 +137,19 @@ async def test_what_is_said_while_one_joins_is_not_missed(
     assert (changes["rev"], revs(changes), event["rev"]) == (7, [7], 7)
 
 
+def test_a_page_of_long_messages_ends_sooner(ada: User, public: Room, say: Say) -> None:
+    for _ in range(40):
+        say(public, ada, "x" * 4_000)
+    seqs: list[int] = []
+    more = True
+    while more:
+        messages, more = queries.changes_since(public, seqs[-1] if seqs else 0, 200)
+        assert sum(len(message.body) for message in messages) <= queries.PAGE_CHARACTERS
+        seqs += [message.seq for message in messages]
+    assert seqs == list(range(1, 41))
+    latest, more = queries.history(public, limit=200)
+    assert (latest[-1].seq, more) == (40, True)
+
+
 def test_the_beat_tells_a_rooms_head(spoken: Room) -> None:
     assert current_heads(["chat:general", "inbox:1"]) == [("chat:general", "chat:general", 6)]
