@@ -78,7 +78,7 @@ class NotificationConsumer(Consumer):
         """Look at a target, or at none: what was told of it is read, and no more is told."""
         before, self.looking = self.looking, data.target
         await in_database(move_gaze, self.user_id, self.connection, before, data.target)
-        if data.target is not None:
+        if data.target not in (None, before):
             await in_database(actions.mark_target_read, self.user, data.target)
         return {"lease": LEASE_SECONDS}
 

@@ -12,7 +12,7 @@ from notifications.actions.locking import locked
 from notifications.actions.recipients import Recipients, in_chunks
 from notifications.looking import who_looks
 from notifications.models import Inbox, Notification
-from notifications.models.notification import UNREAD
+from notifications.models.notification import TARGET_CHARACTERS, UNREAD
 from notifications.queries import wanted
 
 
@@ -51,6 +51,7 @@ def notify(
     Raises:
         UnknownKind: nobody has registered the kind.
         KeyError: its text needs something that is not in `data`.
+        ValueError: the target's name is too long.
     """
     notice = Notice(recipients, kind, actor, target, data)
     _check(notice)
@@ -78,6 +79,8 @@ def notify_all(notices: Sequence[Notice]) -> int:
 
 def _check(notice: Notice) -> None:
     kind = kinds.get(notice.kind)
+    if len(notice.target) > TARGET_CHARACTERS:
+        raise ValueError(f"A target has at most {TARGET_CHARACTERS} characters: {notice.target}")
     sample = _row(notice, kind, Inbox())
     for wording in (kind.text, kind.link, kind.excerpt):
         kinds.word(wording, sample)

@@ -6,6 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+TARGET_CHARACTERS = 100
 UNREAD = Q(read_at=None, deleted_at=None)
 
 
@@ -27,8 +28,8 @@ class Notification(models.Model):
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
-    target = models.CharField(max_length=100, blank=True)
-    group = models.CharField(max_length=100, blank=True)
+    target = models.CharField(max_length=TARGET_CHARACTERS, blank=True)
+    group = models.CharField(max_length=TARGET_CHARACTERS, blank=True)
     count = models.PositiveIntegerField(default=1)
     data = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     quiet = models.BooleanField(default=False)

@@ -52,6 +52,11 @@ def test_data_that_the_text_needs_is_asked_for_before_anything_is_written(ada: U
     assert not Notification.objects.exists()
 
 
+def test_a_target_is_a_short_key(ada: User) -> None:
+    with pytest.raises(ValueError, match="at most 100"):
+        notify([ada], "test.call", target="test:" + "x" * 100, room="hall")
+
+
 def test_two_kinds_cannot_share_a_name() -> None:
     with pytest.raises(ValueError, match=r"test\.call"):
         register(Kind("test.call", "Others", "Something else"))

@@ -5,7 +5,7 @@ import { socket } from "../realtime/connection.js";
 import { showOnDesktop } from "./desktop.js";
 import { Inbox } from "./inbox.js";
 import { NotificationList } from "./list.js";
-import { tellWhereOneLooks } from "./looking.js";
+import { lookedAt, tellWhereOneLooks } from "./looking.js";
 
 const COUNTED = 99;
 const REDRAW_MS = 60_000; // "5 minutes ago" goes on
@@ -25,15 +25,18 @@ if (bell) {
     showCount(inbox.unread);
     readAll.hidden = inbox.unread === 0;
   });
-  inbox.addEventListener("news", ({ detail }) => showOnDesktop(detail));
+  inbox.addEventListener("news", ({ detail }) => {
+    if (detail.target && detail.target === lookedAt()) inbox.read(detail.id).catch(() => {}); // It crossed `looking`.
+    else showOnDesktop(detail);
+  });
   setInterval(() => inbox.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
   tellWhereOneLooks(topic);
   showCount(Number(bell.dataset.unread));
 }
 
 function showCount(unread) {
-  const count = bell.querySelector("[data-part=count]");
-  count.textContent = unread > COUNTED ? `${COUNTED}+` : unread;
   bell.dataset.unread = unread;
+  bell.querySelector("[data-part=count]").textContent = unread > COUNTED ? `${COUNTED}+` : unread;
+  bell.querySelector("[data-part=label]").textContent = unread ? `Notifications, ${unread} unread` : "Notifications";
   setBadge("notifications", unread);
 }
