@@ -116,7 +116,34 @@ class Person:
         self.context.set_offline(False)
         expect(self.page.get_by_text("Connection lost.")).to_be_hidden()
 
+    def turn_to_something_else(self) -> None:
+        """The page is hidden, as far as it can tell: without windows Chromium hides none."""
+        self._show("Object.defineProperty(document, 'visibilityState', HIDDEN)")
+
+    def come_back(self) -> None:
+        self._show("delete document.visibilityState")
+
+    def appear_offline(self, hidden: bool) -> None:
+        self.page.get_by_role("button", name="Your account").click()
+        self.page.get_by_label("Appear offline").set_checked(hidden)
+        self.page.keyboard.press("Escape")
+
     # What they see
+
+    def dot_of(self, username: str) -> Locator:
+        """What shows in the list of the room's people whether somebody is here."""
+        return self.page.locator(f"[data-username={username}] [data-presence-user]")
+
+    def note_changes(self, dot: Locator) -> None:
+        """Begin to write down each change of a dot."""
+        dot.evaluate(
+            "dot => new MutationObserver(() => (dot.changes ??= []).push(dot.dataset.presence))"
+            ".observe(dot, {attributeFilter: ['data-presence']})"
+        )
+
+    def noted_changes(self, dot: Locator) -> list[str]:
+        changes: list[str] = dot.evaluate("dot => dot.changes ?? []")
+        return changes
 
     @property
     def box(self) -> Locator:
@@ -137,6 +164,12 @@ class Person:
         return self.page.locator("[data-seq]").filter(has=body)
 
     # Inside
+
+    def _show(self, change: str) -> None:
+        self.page.evaluate(
+            "const HIDDEN = {value: 'hidden', configurable: true};"
+            f"{change}; document.dispatchEvent(new Event('visibilitychange'))"
+        )
 
     def _connect(self, socket: WebSocketRoute) -> None:
         if self.cut_off:

@@ -384,6 +384,63 @@ def test_the_bell_is_right_again_after_the_connection_was_lost(
     bell.shows("Two, @ada.", times=2)
 
 
+def test_a_dot_tells_who_is_here_whatever_their_tabs_do(
+    ada: Person, grace: Person, room: str
+) -> None:
+    dot = ada.dot_of("grace")
+    expect(dot).to_have_attribute("data-presence", "online")
+    ada.note_changes(dot)
+    tab = grace.context.new_page()
+    tab.goto(room)
+    grace.page.reload()
+    tab.close()
+    grace.comes_in()
+    assert ada.noted_changes(dot) == []
+
+    grace.turn_to_something_else()
+    expect(dot).to_have_attribute("data-presence", "away")
+    grace.come_back()
+    expect(dot).to_have_attribute("data-presence", "online")
+    grace.context.close()
+
+    expect(dot).to_have_attribute("data-presence", "offline")
+    expect(dot).to_have_attribute("title", "Last seen just now")
+
+
+def test_whoever_appears_offline_does_so_in_every_tab(
+    ada: Person, grace: Person, room: str
+) -> None:
+    dot = ada.dot_of("grace")
+    expect(dot).to_have_attribute("data-presence", "online")
+    tab = grace.context.new_page()
+    tab.goto(room)
+
+    grace.appear_offline(True)
+
+    expect(dot).to_have_attribute("data-presence", "offline")
+    hidden = tab.locator("[data-presence-hidden]")
+    expect(hidden).to_be_checked()
+    tab.reload()
+    expect(hidden).to_be_checked()
+    grace.appear_offline(False)
+    expect(dot).to_have_attribute("data-presence", "online")
+    expect(hidden).not_to_be_checked()
+
+
+def test_a_dot_is_right_again_after_the_connection_was_lost(
+    ada: Person, grace: Person, room: str
+) -> None:
+    dot = ada.dot_of("grace")
+    expect(dot).to_have_attribute("data-presence", "online")
+    ada.lose_the_connection()
+    grace.turn_to_something_else()
+    expect(dot).to_have_attribute("data-presence", "online")
+
+    ada.find_the_connection()
+
+    expect(dot).to_have_attribute("data-presence", "away")
+
+
 def test_someone_who_is_removed_is_told_so_at_once(ada: Person, grace: Person, room: str) -> None:
     ada.page.reload()
     ada.page.get_by_role("button", name="More about Grace Hopper").click()

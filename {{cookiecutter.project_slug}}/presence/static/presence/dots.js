@@ -59,7 +59,7 @@ export class Dots {
     if (!id) return;
     const state = this.#people.stateOf(id);
     const words = inWords(state, this.#people.lastSeen(id));
-    if (presenceUser) {
+    if (presenceUser && (element.dataset.presence !== state || element.title !== words)) {
       element.dataset.presence = state;
       element.title = words;
     }
