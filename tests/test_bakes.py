@@ -153,7 +153,7 @@ PRODUCTION = {
 CHECKS: dict[str, tuple[str, dict[str, str]]] = {
     "ruff check": ("ruff check --no-cache .", {}),
     "ruff format": ("ruff format --check --no-cache .", {}),
-    "djlint": ("djlint --quiet --check --lint .", {}),
+    "djlint": ("djlint --check --lint .", {}),
     "mypy": ("mypy .", {}),
     "imports": ("lint-imports --no-cache", {}),
     "migrations": ("python manage.py makemigrations --check --dry-run", {}),

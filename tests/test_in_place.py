@@ -32,7 +32,7 @@ def test_all_code_is_in_style(python: Path, command: str) -> None:
     passes(python, command, ROOT)
 
 
-@pytest.mark.parametrize("command", ["djlint --quiet --check --lint .", "mypy ."])
+@pytest.mark.parametrize("command", ["djlint --check --lint .", "mypy ."])
 def test_the_source_is_checked_as_a_bake_is(python: Path, tmp_path: Path, command: str) -> None:
     passes(python, command, SOURCE, MYPY_CACHE_DIR=str(tmp_path))
 
