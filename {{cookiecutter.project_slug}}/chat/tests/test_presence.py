@@ -8,7 +8,7 @@ import pytest_asyncio
 from accounts.models import User
 from chat import actions
 from chat.models import Room
-from presence.attendance import stop_attendance
+from presence.process import stop_attendance
 from presence.rooms import registered
 from realtime.database import in_database
 from realtime.testing import Client, Json, connect
