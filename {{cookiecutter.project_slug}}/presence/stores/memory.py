@@ -59,7 +59,7 @@ class MemoryStore:
         self.timing = timing
         self._clock = clock
         self._leases: dict[str, _Lease] = {}
-        self._rooms: dict[str, _Room] = defaultdict(lambda: _Room(int(self._clock() * 1000)))
+        self._rooms: dict[str, _Room] = defaultdict(lambda: _Room(int(self._clock() * 1_000_000)))
         self._leaving: dict[tuple[str, int], float] = {}
         self._announce_at: dict[str, float] = {}
         self._visibility: dict[int, int] = {}

@@ -25,12 +25,14 @@ local function key(kind, name)
   return PREFIX .. kind .. name
 end
 
--- Versions begin at the clock, so that they rise even when Redis has lost the last one.
+-- Versions begin at the clock, so that they rise even when Redis has lost the last one. In
+-- microseconds: of two steps the later begins higher, and a double still holds it exactly.
 local function version(room)
   local current = call('GET', key('v:', room))
   if current then return tonumber(current) end
-  call('SET', key('v:', room), string.format('%.0f', NOW), 'EX', VERSION_SECONDS)
-  return NOW
+  local first = TIME[1] * 1000000 + TIME[2]
+  call('SET', key('v:', room), string.format('%.0f', first), 'EX', VERSION_SECONDS)
+  return first
 end
 
 local function holds_lease(process)
