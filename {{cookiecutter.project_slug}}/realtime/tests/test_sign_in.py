@@ -1,6 +1,5 @@
 """Who is let in, and when they are put out."""
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -182,7 +181,7 @@ async def test_the_check_is_one_query_for_all_sockets(
             with django_assert_num_queries(1):
                 assert signed_out(connections) == []
 
-        await asyncio.to_thread(check)
+        await in_database(check)
 
 
 def test_a_log_in_does_not_count_as_a_change(ada: User) -> None:
