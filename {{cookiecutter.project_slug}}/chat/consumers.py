@@ -107,7 +107,8 @@ class ChatConsumer(Consumer):
         """Send all that is missing but the last frame, no faster than it is read; return that."""
         while missed.more:
             self.send(*missed.frame)
-            await self.socket.drained()
+            if not await self.socket.drained():
+                break
             missed = await in_database(self._catch_up, missed.frame.rev or 0, epoch)
         return missed.frame
 

@@ -16,8 +16,8 @@ from chat.wire import Changes, Reset, Welcome, reader_data, room_data
 from realtime.consumers import Reply
 from realtime.protocol import ErrorCode, Refusal
 
-CHANGES_MESSAGES = 200
-"""A frame of changes carries at most so many."""
+CHANGES_MESSAGES = 50
+"""A frame of changes carries at most so many: so many are loaded, however long they are."""
 
 
 class CatchUp(NamedTuple):

@@ -91,7 +91,8 @@ class NotificationConsumer(Consumer):
         reply, more = await in_database(self._changes, since, epoch)
         while more:
             self.send(*reply)
-            await self.socket.drained()
+            if not await self.socket.drained():
+                break
             since = reply.rev or since
             reply, more = await in_database(self._changes, since, epoch)
         return reply

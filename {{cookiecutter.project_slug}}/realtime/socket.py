@@ -12,7 +12,8 @@ from realtime.protocol import CloseCode, Refusal, encode_refusal
 
 HELD_FRAMES = 1_000
 FINISH_SECONDS = 5.0
-DRAIN_POLL_SECONDS = 0.01
+SHORTEST_POLL_SECONDS = 0.01
+LONGEST_POLL_SECONDS = 1.0
 TOO_SLOW = "You read more slowly than others write."
 
 Message = dict[str, Any]  # Any: an ASGI message
@@ -116,10 +117,22 @@ class Socket:
         self._held.get(topic, []).clear()
         self.release(topic)
 
-    async def drained(self) -> None:
-        """Wait until the client has taken most of what was written: for those who write much."""
-        while self.closing is None and self.waiting_bytes > self._most_bytes / 4:
-            await asyncio.sleep(DRAIN_POLL_SECONDS)
+    @property
+    def is_open(self) -> bool:
+        """Whether what is written may still reach the client."""
+        lost = self._transport is not None and self._transport.is_closing()
+        return not (lost or self._closed or self.closing)
+
+    async def drained(self) -> bool:
+        """Wait until the client has taken most of what was written: for those who write much.
+
+        Returns whether the client is still there.
+        """
+        pause = SHORTEST_POLL_SECONDS
+        while self.is_open and self.waiting_bytes > self._most_bytes / 4:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, LONGEST_POLL_SECONDS)
+        return self.is_open
 
     def close(self, code: CloseCode, reason: str) -> None:
         """Begin to close: nothing more is written, and the socket's owner is told to finish."""

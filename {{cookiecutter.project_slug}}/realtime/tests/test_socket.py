@@ -132,6 +132,20 @@ async def test_a_client_that_never_reads_is_cut_off_whatever_it_was_closed_for(
     await _until(wire.is_closing)
 
 
+@pytest.mark.parametrize("gone", [True, False])
+async def test_who_writes_much_waits_for_the_client_unless_it_is_gone(
+    client: Client, gone: bool
+) -> None:
+    wire = Wire()
+    wire.waiting = 1_000_000
+    waiting = asyncio.create_task(Socket(client.send, wire).drained())
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    wire.closing, wire.waiting = gone, wire.waiting if gone else 0
+    async with asyncio.timeout(1):
+        assert await waiting is not gone
+
+
 async def test_a_lost_transport_is_not_written_to(client: Client) -> None:
     wire = Wire()
     wire.closing = True
