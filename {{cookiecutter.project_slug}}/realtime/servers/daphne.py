@@ -2,9 +2,12 @@
 
 import asyncio
 import socket
+from collections.abc import Callable
+from functools import partial
 from typing import Any, ClassVar
 
 from autobahn.websocket.types import ConnectionDeny
+from daphne.http_protocol import WebRequest
 from daphne.server import Server as DaphneServer
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.defer import Deferred
@@ -13,11 +16,12 @@ from realtime.auth import Scope
 from realtime.conf import limits
 from realtime.gateway import OTHER_FRAME, Application
 from realtime.process import running_process
+from realtime.protocol import CloseCode
 from realtime.socket import Message
 
 WAITING_MESSAGES = 32
 RESUME_SECONDS = 0.02
-LAST_SECONDS = 3.0  # how long a drained server waits for its clients to answer that they are closed
+LAST_SECONDS = 3.0  # how long a client has to answer that it is closed
 
 
 def run(application: Application, listener: socket.socket) -> None:
@@ -43,7 +47,9 @@ class Server(DaphneServer):
         super().listen_success(port)
         self._port = port
         self.ws_factory.protocol = Protocol
+        self.ws_factory.closeHandshakeTimeout = LAST_SECONDS
         self.http_factory.timeOut = limits().handshake_seconds
+        self.http_factory.buildProtocol = partial(_hurried, self.http_factory.buildProtocol)
 
     def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
         if scope["type"] != "websocket":
@@ -58,6 +64,8 @@ class Server(DaphneServer):
             protocol.lent.flush()
             # daphne leaves the reason out, and autobahn's `sendClose` refuses most codes below 3000
             protocol.sendCloseFrame(message["code"], message["reason"].encode())
+            if message["code"] == CloseCode.FLOODING:
+                protocol.application_queue.stop()  # what comes until it is gone is more of the same
         else:
             await super().handle_reply(protocol, message)
 
@@ -77,6 +85,28 @@ class Server(DaphneServer):
             closed = [socket.is_closed.asFuture(loop) for socket in sockets]
             await asyncio.wait(closed, timeout=LAST_SECONDS)
         await super().kill_all_applications().asFuture(loop)
+
+
+class Request(WebRequest):
+    """Tells its connection that it has come."""
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's: the headers end here)
+        super().gotLength(length)
+        self.channel.has_request = True
+
+
+def _hurried(build: Callable[[Any], Any], address: Any) -> Any:  # Any: untyped in Twisted
+    """A connection that ends without a request in time; Twisted waits while anything comes."""
+    connection = build(address)
+    connection.requestFactory = Request
+    loop = asyncio.get_running_loop()
+    loop.call_later(limits().handshake_seconds, _abort_without_request, connection._channel)
+    return connection
+
+
+def _abort_without_request(channel: Any) -> None:  # Any: untyped in Twisted
+    if not getattr(channel, "has_request", False):
+        channel.transport.abortConnection()
 
 
 class Protocol(WebSocketProtocol):
@@ -178,6 +208,7 @@ class Inbox:
         self._queue = queue
         self._tcp = tcp
         self._paused = False
+        self._stopped = False
 
     def put_nowait(self, message: Message) -> None:
         self._queue.put_nowait(message)
@@ -186,10 +217,16 @@ class Inbox:
             self._tcp.pauseProducing()
             self._resume_when_read()
 
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopped = True
+        self._tcp.pauseProducing()
+
     def _resume_when_read(self) -> None:
+        if self._stopped or not self._tcp.connected:
+            return
         if self._queue.qsize() < WAITING_MESSAGES:
             self._paused = False
-            if self._tcp.connected:
-                self._tcp.resumeProducing()
+            self._tcp.resumeProducing()
         else:
             asyncio.get_running_loop().call_later(RESUME_SECONDS, self._resume_when_read)
