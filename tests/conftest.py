@@ -156,11 +156,11 @@ def site(
 ) -> Iterator[Site]:
     """A site with people and rooms and a Redis of its own, on one kind of server and the other."""
     with Redis() as redis:
-        surroundings = {
-            "DATABASE_URL": postgres.create_database(),
-            "REDIS_URL": redis.url,
-            "REALTIME": json.dumps(LIMITS),
-        }
+        surroundings = served(
+            DATABASE_URL=postgres.create_database(),
+            REDIS_URL=redis.url,
+            REALTIME=json.dumps(LIMITS),
+        )
         project = bake(asgi_server=request.param)
         manage(project, "migrate", **surroundings)
         manage(project, "collectstatic", "--no-input", **surroundings)

@@ -1,6 +1,7 @@
 """People who talk in one room over several server processes, and what became of their words."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
@@ -9,9 +10,11 @@ from time import monotonic
 from types import TracebackType
 from typing import Self
 
+from websockets.asyncio.client import ClientConnection
+
 from tests.projects import Server
 from tests.sites import Site
-from tests.wire import RoomClient
+from tests.wire import Json, RoomClient
 
 PAUSE_SECONDS = 0.05  # within the twenty frames a second that a socket may send
 WAITING = 3
@@ -34,6 +37,15 @@ async def until(
                 await asyncio.sleep(0.01)
             return
     raise AssertionError(f"not in {seconds} s: {what if isinstance(what, str) else what()}")
+
+
+async def received(client: ClientConnection, kind: str) -> Json:
+    """The next frame of that type."""
+    async with asyncio.timeout(SETTLE_SECONDS):
+        while True:
+            frame: Json = json.loads(await client.recv())
+            if frame["type"] == kind:
+                return frame
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,19 @@
 """WebSockets without a library: a client that may say too little, too much or nothing at all."""
 
 import base64
+import json
 import os
 import socket
+from collections.abc import Iterator
+from contextlib import suppress
 from time import monotonic
 
 from tests.projects import Server
-from tests.wire import PROTOCOL
+from tests.wire import PROTOCOL, Json
 
-TEXT, BINARY, CLOSE, PING = 0x1, 0x2, 0x8, 0x9
+ABNORMAL = 1006
+DRIP_SECONDS = 0.2
+CONTINUATION, TEXT, BINARY, CLOSE, PING = 0x0, 0x1, 0x2, 0x8, 0x9
 
 
 def tcp(server: Server, receive_buffer: int | None = None) -> socket.socket:
@@ -65,39 +70,75 @@ def frame(payload: bytes, opcode: int = TEXT, *, final: bool = True) -> bytes:
     return b"%c\xff%b\0\0\0\0%b" % (first, length.to_bytes(8, "big"), payload)
 
 
-def close_code(client: socket.socket, seconds: float) -> int:
-    """Read until the server closes; the code of its close frame, or 1006 where it sent none."""
-    deadline = monotonic() + seconds
+def next_frame(client: socket.socket) -> Json:
+    """The next frame that is a text, read as JSON."""
     received = bytearray()
-    try:
-        while monotonic() < deadline:
-            client.settimeout(max(deadline - monotonic(), 0.01))
-            chunk = client.recv(1 << 20)
-            if not chunk:
-                return 1006
-            received += chunk
-            code = _take_frames(received)
-            if code is not None:
-                return code
-    except TimeoutError:
+    while True:
+        for opcode, payload in _whole_frames(received):
+            if opcode == TEXT:
+                frame: Json = json.loads(payload)
+                return frame
+        received += client.recv(1)  # no more than the frame: what follows is for the next call
+
+
+def next_reply(client: socket.socket) -> Json:
+    """The next frame that answers another."""
+    while "id" not in (frame := next_frame(client)):
         pass
-    except OSError:
-        return 1006
+    return frame
+
+
+def close_code(client: socket.socket, seconds: float, drip: bytes = b"") -> int:
+    """Read until the server closes; see `frames_and_code`."""
+    return frames_and_code(client, seconds, drip)[1]
+
+
+def frames_and_code(
+    client: socket.socket, seconds: float, drip: bytes = b""
+) -> tuple[list[Json], int]:
+    """What the server sends until it closes, and its close code: 1006 where it gave none.
+
+    Args:
+        drip: what to send now and again meanwhile.
+
+    Raises:
+        AssertionError: the server has not closed within so many seconds.
+    """
+    deadline = monotonic() + seconds
+    frames: list[Json] = []
+    received = bytearray()
+    client.settimeout(DRIP_SECONDS)
+    while monotonic() < deadline:
+        try:
+            chunk = client.recv(1 << 20)
+        except TimeoutError:
+            with suppress(OSError):
+                client.sendall(drip)
+            continue
+        except OSError:
+            return frames, ABNORMAL
+        if not chunk:
+            return frames, ABNORMAL
+        received += chunk
+        if received.startswith(b"HTTP/"):  # the answer to a bad handshake
+            continue
+        for opcode, payload in _whole_frames(received):
+            if opcode == CLOSE:
+                return frames, int.from_bytes(payload[:2], "big")
+            if opcode == TEXT:
+                frames.append(json.loads(payload))
     raise AssertionError(f"not closed within {seconds} s")
 
 
-def _take_frames(received: bytearray) -> int | None:
-    """Drop the whole frames at the beginning; the code of a close frame among them."""
+def _whole_frames(received: bytearray) -> Iterator[tuple[int, bytes]]:
+    """Take the whole frames off the beginning of what was received."""
     while len(received) >= 2:
         start, length = 2, received[1] & 0x7F
         if length >= 126:
-            size = 2 if length == 126 else 8
-            if len(received) < 2 + size:
-                return None
-            start, length = 2 + size, int.from_bytes(received[2 : 2 + size], "big")
+            start = 4 if length == 126 else 10
+            length = int.from_bytes(received[2:start], "big")
         if len(received) < start + length:
-            return None
-        if received[0] & 0x0F == CLOSE:
-            return int.from_bytes(received[start : start + 2], "big")
+            return
+        opcode, payload = received[0] & 0x0F, bytes(received[start : start + length])
         del received[: start + length]
-    return None
+        yield opcode, payload

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -15,6 +16,7 @@ from tests.projects import Server, run, served
 from tests.services import Redis
 
 PEOPLE = 12
+STRANGERS = 7
 ROOMS = 80
 
 # The defaults, but for what a test would have to wait for.
@@ -28,7 +30,7 @@ from realtime.testing import session_key_of
 
 people = [
     User.objects.create(username=f"person{{n}}", email=f"person{{n}}@example.com")
-    for n in range({PEOPLE})
+    for n in range({PEOPLE + STRANGERS})
 ]
 rooms = [actions.create_room(people[0], name=f"Room {{n}}") for n in range({ROOMS})]
 private = actions.create_room(people[0], name="Private", kind="private")
@@ -53,7 +55,7 @@ class Person:
 class Site:
     """One bake at work over a database and a Redis. Its servers end with it.
 
-    Everybody in `people` may enter every room; the first of them owns the rooms.
+    Everybody may enter every room; the first of `people` owns the rooms.
     """
 
     kind: str  # the ASGI server's name
@@ -63,6 +65,7 @@ class Site:
     redis: Redis
     people: list[Person] = field(default_factory=list)
     private_room: str = ""
+    _strangers: list[Person] = field(default_factory=list)
     _rooms: list[str] = field(default_factory=list)
     _pair: list[Server] = field(default_factory=list)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -70,6 +73,10 @@ class Site:
     def new_room(self) -> str:
         """The slug of a public room in which nobody has said anything."""
         return self._rooms.pop()
+
+    def new_person(self) -> Person:
+        """Someone whom a test may put out for good."""
+        return self._strangers.pop()
 
     def pair(self) -> tuple[Server, Server]:
         """Two server processes that run, whatever became of them before. They end with the site."""
@@ -115,7 +122,8 @@ class Site:
 
     def __enter__(self) -> Self:
         made = self.inside(POPULATE)
-        self.people = [Person(*each) for each in made["people"]]
+        people = [Person(*each) for each in made["people"]]
+        self.people, self._strangers = people[:PEOPLE], people[PEOPLE:]
         self._rooms = made["rooms"]
         self.private_room = made["private"]
         return self
@@ -131,3 +139,13 @@ def tail(server: Server) -> Callable[[], str]:
     """What the server has written since now, whenever it is called."""
     before = len(server.log)
     return lambda: server.log[before:]
+
+
+def lines(log: str) -> int:
+    """How many lines tell of the abuse; there must be no traceback among them.
+
+    One line a request, and one for each socket that its client closes, are as always.
+    """
+    assert "Traceback" not in log, log
+    as_always = re.compile("operations.requests|closed by the client")
+    return sum(not as_always.search(line) for line in log.splitlines())

@@ -1,0 +1,416 @@
+"""What clients may do to a server, by mistake or on purpose, and what that changes for others."""
+
+import asyncio
+import json
+import re
+import resource
+import select
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from time import monotonic
+from urllib.request import urlopen
+
+import pytest
+
+from tests.conversations import SETTLE_SECONDS, received, until
+from tests.projects import Server
+from tests.raw import (
+    BINARY,
+    CONTINUATION,
+    PING,
+    close_code,
+    frame,
+    frames_and_code,
+    next_reply,
+    request,
+    tcp,
+    upgraded,
+)
+from tests.services import wait_for
+from tests.sites import LIMITS, Person, Site, lines, tail
+from tests.tables import Table, shown_at_the_end
+from tests.watch import Watch, watching
+from tests.wire import RoomClient, opened
+
+OPEN_FILES = 4_096
+SILENT_CONNECTIONS = 2_000
+LONG_BODY = "🐌" * 3_990  # 16 KB in a frame
+SMALL_BUFFER = 4_096
+OUTBOX_MIB = 1.0
+PART_MIB = 0.1  # of a page that waits for its reader; the rest is in the kernel's buffers
+SLACK_MIB = 12.0  # what a server gains by serving anybody
+SLACK_SECONDS = 10.0  # on a busy machine
+
+CLOSED_TOO_SLOW = 'realtime_closes_total{code="4008"}'
+SOCKETS = "realtime_sockets"
+OUTBOXES = "realtime_outbox_bytes"
+
+FILL = """
+from accounts.models import User
+from chat import actions
+from chat.models import Room
+
+room, author = Room.objects.get(slug="{room}"), User.objects.get(username="person0")
+for batch in range({batches}):
+    drafts = [actions.Draft(author.pk, f"{{batch}}-{{n}}", "{body}") for n in range(100)]
+    actions.post_messages(room, drafts)
+"""
+
+
+@pytest.fixture(scope="module")
+def table(pytestconfig: pytest.Config) -> Table:
+    memory = ("MiB before", "at most", "memory while it goes on")
+    latency = ("others' ms before", "during", "worst")
+    columns = ("server", "abuse", "answer", *memory, *latency, "log lines")
+    return shown_at_the_end(pytestconfig, Table("Abuse", *columns))
+
+
+@pytest.fixture
+def server(site: Site) -> Server:
+    """A server to which nobody is connected."""
+    server = site.pair()[0]
+    wait_for(lambda: counted(server, SOCKETS) == 0, "an empty server")
+    return server
+
+
+@pytest.fixture(scope="module")
+def strict(site: Site) -> Iterator[Server]:
+    """A server with limits that a test reaches soon."""
+    limits = json.dumps(LIMITS | {"IDLE_SECONDS": 2, "TOPICS_PER_SOCKET": 2})
+    with site.serving(REALTIME=limits) as server:
+        yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _many_files() -> Iterator[None]:
+    """Let this process have as many connections as the tests open."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, max(soft, OPEN_FILES)), hard))
+    yield
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+# Readers
+
+
+def test_one_who_never_reads_is_cut_off_and_holds_up_nobody(
+    site: Site, server: Server, table: Table
+) -> None:
+    room = site.new_room()
+    join = frame(json.dumps({"id": "1", "type": "join", "topic": f"chat:{room}"}).encode())
+    written = tail(server)
+
+    async def scene(stack: ExitStack) -> None:
+        async with (
+            watching(site, server) as watch,
+            RoomClient([server.websocket_url], room, site.people[0].session) as one,
+            RoomClient([server.websocket_url], room, site.people[1].session) as two,
+        ):
+            await until(lambda: one.joined and two.joined, "the talkers are there")
+            paths = [f"/ws/chat/{room}/", "/ws/"] * 2
+            deaf = [
+                stack.enter_context(upgraded(server, path, person.session, SMALL_BUFFER))
+                for path, person in zip(paths, site.people[2:], strict=False)
+            ]
+            for client in deaf[1::2]:
+                client.sendall(join)
+            before = await asyncio.to_thread(counted, server, CLOSED_TOO_SLOW)
+            said = 0
+            async with asyncio.timeout(SETTLE_SECONDS):
+                while await asyncio.to_thread(counted, server, CLOSED_TOO_SLOW) < before + len(
+                    deaf
+                ):
+                    if one.waiting + two.waiting < 20:
+                        said += 2
+                        one.say(LONG_BODY)
+                        two.say(LONG_BODY)
+                    await asyncio.sleep(0.02)
+            # One who reads on at once learns why; the others are gone in a moment all the same.
+            code = await asyncio.to_thread(close_code, deaf[0], SETTLE_SECONDS)
+            await until(lambda: written().count("closed by 4008") == len(deaf), "all are gone")
+            await until(lambda: not one.waiting + two.waiting, "the talkers are through")
+            await until(lambda: len(one.messages) == said == len(two.messages), "and saw it all")
+            log = written()
+        row(table, site, "4 who never read", code, watch, log)
+        assert code == 4008
+        watch.check(mib=len(deaf) * OUTBOX_MIB + SLACK_MIB)
+        assert lines(log) == len(deaf)
+
+    with ExitStack() as stack:
+        asyncio.run(scene(stack))
+
+
+def test_one_who_resumes_and_never_reads_is_sent_no_more_than_fits(
+    site: Site, server: Server, table: Table
+) -> None:
+    room = site.new_room()
+    site.inside(FILL.format(room=room, body=LONG_BODY, batches=3))
+    ((epoch,),) = site.rows(f"SELECT epoch FROM chat_room WHERE slug = '{room}'")
+    path = f"/ws/chat/{room}/?since=0&epoch={epoch}"
+    written = tail(server)
+
+    async def scene(stack: ExitStack) -> None:
+        await asyncio.gather(*(caught_up(server, path, each) for each in site.people[:8]))
+        async with watching(site, server) as watch:
+            for person in site.people[:8]:
+                stack.enter_context(upgraded(server, path, person.session, SMALL_BUFFER))
+            all_served = lambda: counted(server, OUTBOXES) > 8 * PART_MIB * 2**20  # noqa: E731
+            await asyncio.to_thread(wait_for, all_served, "a part for each of them")
+            log = written()
+        row(table, site, "8 who resume and never read", "-", watch, log)
+        watch.check(mib=8 * OUTBOX_MIB + SLACK_MIB)
+        assert lines(log) == 0
+
+    with ExitStack() as stack:
+        asyncio.run(scene(stack))
+
+
+# Senders
+
+
+def test_a_flood_is_refused_and_then_closed(site: Site, server: Server, table: Table) -> None:
+    written = tail(server)
+    typing = frame(b'{"id": "1", "type": "typing"}')
+
+    async def scene(flooder: socket.socket) -> None:
+        async with watching(site, server) as watch:
+            flooder.sendall(typing * 1_000)
+            frames, code = await asyncio.to_thread(frames_and_code, flooder, SETTLE_SECONDS)
+            await until(lambda: lines(written()) == 1, "it is in the log")
+        row(table, site, "a flood of frames", code, watch, written())
+        refusals = [each["data"] for each in frames if each["type"] == "error"]
+        assert [each["type"] for each in frames].count("ok") >= 100
+        assert {each["code"] for each in refusals} == {"rate_limited"}
+        assert all(each["retry_after"] > 0 for each in refusals)
+        assert code == 4029
+        watch.check(mib=SLACK_MIB)
+
+    with upgraded(server, f"/ws/chat/{site.new_room()}/", site.people[0].session) as flooder:
+        asyncio.run(scene(flooder))
+
+
+@pytest.mark.parametrize(
+    ("what", "start", "flood"),
+    [
+        ("pings, never read", b"", frame(b"x" * 125, PING) * 500),
+        ("fragments", frame(b"{", final=False), frame(b"", CONTINUATION, final=False) * 5000),
+        ("one-byte frames", b"", frame(b"{") * 5000),
+    ],
+    ids=["pings", "fragments", "bytes"],
+)
+def test_a_flood_of_what_is_no_message_is_closed(
+    site: Site, server: Server, table: Table, what: str, start: bytes, flood: bytes
+) -> None:
+    written = tail(server)
+
+    async def scene(flooder: socket.socket) -> None:
+        async with watching(site, server) as watch:
+            flooder.sendall(start)
+            flooding = asyncio.create_task(asyncio.to_thread(send_until_closed, flooder, flood))
+            await until(lambda: "closed by" in written(), "the server has closed it")
+            log = written()
+        flooder.shutdown(socket.SHUT_RDWR)
+        await flooding
+        row(table, site, f"a flood of {what}", logged_code(log), watch, log)
+        assert logged_code(log) == 4029
+        watch.check(mib=SLACK_MIB)
+        assert lines(log) == 1
+
+    with upgraded(server, "/ws/", site.people[0].session, SMALL_BUFFER) as flooder:
+        asyncio.run(scene(flooder))
+
+
+# Those who say little or nothing
+
+
+def test_connections_that_say_nothing_are_closed(site: Site, server: Server, table: Table) -> None:
+    written = tail(server)
+
+    async def scene() -> None:
+        async with watching(site, server) as watch:
+            seconds = await asyncio.to_thread(silent_until_closed, server)
+            log = written()
+        answer = f"closed after {seconds:.1f} s"
+        row(table, site, f"{SILENT_CONNECTIONS} silent connections", answer, watch, log)
+        assert LIMITS["HANDSHAKE_SECONDS"] - 0.5 < seconds
+        assert seconds < LIMITS["HANDSHAKE_SECONDS"] + SLACK_SECONDS
+        watch.check(mib=SILENT_CONNECTIONS * 0.016 + SLACK_MIB)
+        assert lines(log) == 0
+
+    asyncio.run(scene())
+
+
+def test_half_a_handshake_is_closed_however_slowly_it_goes_on(site: Site, server: Server) -> None:
+    written = tail(server)
+    began = monotonic()
+    half = request(server, "/ws/", site.people[0].session)[:-2]
+    with tcp(server) as slow, tcp(server) as slower, ThreadPoolExecutor() as pool:
+        slow.sendall(half)
+        slower.sendall(half)
+        codes = list(
+            pool.map(close_code, (slow, slower), [SETTLE_SECONDS] * 2, (b"X-Slow: yes\r\n", b"X"))
+        )
+    seconds = monotonic() - began
+    assert codes == [1006, 1006]
+    assert LIMITS["HANDSHAKE_SECONDS"] - 0.5 < seconds
+    assert seconds < LIMITS["HANDSHAKE_SECONDS"] + SLACK_SECONDS
+    assert lines(written()) <= 2
+
+
+def test_a_header_too_large_is_closed(site: Site, server: Server) -> None:
+    written = tail(server)
+    with tcp(server) as client:
+        handshake = request(server, "/ws/", site.people[0].session)
+        with suppress(ConnectionError):
+            client.sendall(handshake[:-2] + b"X-Large: " + b"x" * 60_000 + b"\r\n\r\n")
+        assert close_code(client, SETTLE_SECONDS, drip=b"X") == 1006
+    assert lines(written()) <= 1
+
+
+def test_a_frame_that_never_ends_is_idleness(site: Site, strict: Server) -> None:
+    written = tail(strict)
+    with upgraded(strict, "/ws/", site.people[0].session) as client:
+        client.sendall(frame(b"x" * 100)[:8])
+        assert close_code(client, SETTLE_SECONDS, drip=b"x") == 1001
+    assert lines(written()) == 1
+
+
+# Those who send what is no good
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (frame(b"{"), "invalid"),
+        (frame(b'{"id": "7"}'), "invalid"),
+        (frame(b'{"id": "7", "type": "read", "data": {"seq": "x"}}'), "invalid"),
+        (frame(b'{"id": "7", "type": "read", "data": {"seq": 1, "more": 1}}'), "invalid"),
+        (frame(b'{"id": "7", "type": "message.send", "data": ' + b"[" * 60_000), "invalid"),
+        (frame(b"[" * 30_000 + b"]" * 30_000), "invalid"),
+        (frame(b"\x00\xff", BINARY), "invalid"),
+        (frame(b'{"id": "7", "type": "shout"}'), "unknown_type"),
+        (frame(b'{"id": "7", "type": "typing", "topic": "chat:nowhere"}'), "not_found"),
+        (
+            frame(b'{"id": "7", "type": "message.edit", "data": {"seq": 9, "body": "x"}}'),
+            "not_found",
+        ),
+    ],
+)
+def test_a_bad_frame_is_answered_and_the_socket_stays(
+    site: Site, server: Server, content: bytes, code: str
+) -> None:
+    written = tail(server)
+    with upgraded(server, f"/ws/chat/{site.new_room()}/", site.people[0].session) as client:
+        client.sendall(content)
+        assert next_reply(client)["data"]["code"] == code
+        client.sendall(frame(b'{"id": "8", "type": "typing"}'))
+        assert next_reply(client)["type"] == "ok"
+    assert lines(written()) == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (frame(b"x" * 2**20), 1009),
+        (frame(b"x" * 65_537), 1009),
+        (frame(b"x" * 40_000, final=False) + frame(b"x" * 40_000, CONTINUATION), 1009),
+        (b"\x81\xff" + (2**62).to_bytes(8, "big") + b"\0\0\0\0", 1009),
+        (frame(b"\xff\xfe"), 1007),
+        (b"\x81\x02hi", 1002),
+        (frame(b"", 0x3), 1002),
+    ],
+)
+def test_a_frame_that_breaks_the_protocol_closes(
+    site: Site, server: Server, content: bytes, code: int
+) -> None:
+    written = tail(server)
+    with upgraded(server, "/ws/", site.people[0].session) as client:
+        with suppress(ConnectionError):
+            client.sendall(content)
+        assert close_code(client, SETTLE_SECONDS) == code
+    wait_for(lambda: "closed by" in written(), "a line in the log")
+    assert lines(written()) <= 1
+
+
+def test_one_socket_more_than_a_person_may_have_is_refused(site: Site, server: Server) -> None:
+    written = tail(server)
+    with ExitStack() as stack:
+        for _ in range(20):
+            stack.enter_context(upgraded(server, "/ws/", site.people[0].session))
+        wait_for(lambda: counted(server, SOCKETS) >= 20, "twenty sockets")
+        with upgraded(server, "/ws/", site.people[0].session) as another:
+            assert close_code(another, SETTLE_SECONDS) == 4029
+        wait_for(lambda: lines(written()) == 1, "a line in the log")
+        with upgraded(server, "/ws/", site.people[1].session) as of_another:
+            of_another.sendall(frame(b'{"id": "1", "type": "join", "topic": "chat"}'))
+            assert next_reply(of_another)["type"] == "ok"
+
+
+def test_one_topic_more_than_a_socket_may_join_is_refused(site: Site, strict: Server) -> None:
+    written = tail(strict)
+    with upgraded(strict, "/ws/", site.people[0].session) as client:
+        for topic, answer in (("chat", "ok"), ("presence", "ok"), ("notifications", "error")):
+            client.sendall(frame(json.dumps({"id": "1", "type": "join", "topic": topic}).encode()))
+            reply = next_reply(client)
+            assert (reply["topic"], reply["type"]) == (topic, answer)
+        assert reply["data"]["code"] == "too_large"
+        client.sendall(frame(b'{"id": "2", "type": "leave", "topic": "chat"}'))
+        assert next_reply(client)["type"] == "ok"
+        client.sendall(frame(b'{"id": "3", "type": "join", "topic": "notifications"}'))
+        assert next_reply(client)["type"] == "ok"
+    assert lines(written()) == 0
+
+
+# Help
+
+
+async def caught_up(server: Server, path: str, person: Person) -> None:
+    """Come back as somebody who reads, until nothing is missing."""
+    async with opened(server.websocket_url, path, person.session) as client:
+        while (await received(client, "changes"))["data"]["more"]:
+            pass
+
+
+def send_until_closed(client: socket.socket, data: bytes) -> None:
+    client.settimeout(SETTLE_SECONDS)
+    with suppress(ConnectionError):
+        while True:
+            client.sendall(data)
+
+
+def silent_until_closed(server: Server) -> float:
+    """Open many connections and say nothing; the seconds until the server has closed the last."""
+    with ExitStack() as stack:
+        began = monotonic()
+        waiting = {
+            client.fileno()
+            for client in (stack.enter_context(tcp(server)) for _ in range(SILENT_CONNECTIONS))
+        }
+        poll = select.poll()
+        for number in waiting:
+            poll.register(number, select.POLLIN)
+        while waiting:
+            assert monotonic() < began + SETTLE_SECONDS, f"{len(waiting)} are still open"
+            for number, _ in poll.poll(1_000):
+                poll.unregister(number)
+                waiting.discard(number)
+        return monotonic() - began
+
+
+def counted(server: Server, name: str) -> float:
+    """One of the numbers that the server gives to Prometheus; 0 where it has not yet counted."""
+    with urlopen(f"{server.url}/metrics", timeout=SETTLE_SECONDS) as response:
+        text = response.read().decode()
+    found = re.search(rf"^{re.escape(name)} (\S+)$", text, re.MULTILINE)
+    return float(found[1]) if found else 0.0
+
+
+def logged_code(log: str) -> int:
+    found = re.search(r"closed by (\d+)", log)
+    return int(found[1]) if found else 1006
+
+
+def row(table: Table, site: Site, abuse: str, answer: object, watch: Watch, log: str) -> None:
+    table.add(site.kind, abuse, answer, *watch.cells, lines(log))
