@@ -27,6 +27,12 @@ class Person(TypedDict):
     initials: str
 
 
+def as_person(id: int, username: str, display_name: str, color: str) -> Person:
+    """The person of a row that was read without making a `User` of it, as lists of many are."""
+    name = display_name or username
+    return Person(id=id, username=username, name=name, color=color, initials=initials(name))
+
+
 class People(UserManager["User"]):
     use_in_migrations = False
 
@@ -85,10 +91,4 @@ class User(AbstractUser):
         return initials(self.name)
 
     def as_person(self) -> Person:
-        return {
-            "id": self.pk,
-            "username": self.username,
-            "name": self.name,
-            "color": self.color,
-            "initials": self.initials,
-        }
+        return as_person(self.pk, self.username, self.display_name, self.color)

@@ -11,8 +11,8 @@ from realtime.protocol import CloseCode
 from realtime.publishing import dismiss, publish
 
 
-def messages_posted(room: Room, messages: Iterable[MessageData]) -> None:
-    for message in messages:
+def messages_posted(messages: Iterable[tuple[Room, MessageData]]) -> None:
+    for room, message in messages:
         publish(room.topic, "message.created", message, rev=message.rev)
 
 

@@ -34,12 +34,11 @@ TYPING_SECONDS = 1.0
 MOST_JOINING = 20_000
 """In one room at once, in one process."""
 
-sends: Batcher[Room, actions.Draft, MessageData] = Batcher(
-    actions.post_messages, sizes=stats.batches
+sends: Batcher[actions.Draft, MessageData] = Batcher(
+    actions.post_messages, key=lambda draft: draft.room_id, sizes=stats.batches
 )
-entries: Batcher[str, User, Room] = Batcher(joining.enter, most_waiting=MOST_JOINING)
-arrivals: Batcher[Room, joining.Arrival, joining.Joined] = Batcher(
-    joining.welcome, most_waiting=MOST_JOINING
+arrivals: Batcher[joining.Arrival, joining.Joined] = Batcher(
+    joining.join, key=lambda arrival: arrival.slug, most_waiting=MOST_JOINING
 )
 
 
@@ -51,20 +50,22 @@ class ChatConsumer(Consumer):
     told_typing_at = 0.0
 
     async def join(self) -> None:
-        self.room = await entries.submit(self.kwargs["slug"], self.user)
-        self.topic = self.room.topic
+        slug = self.kwargs["slug"]
+        self.topic = room_topic(slug)
         await self.subscribe(self.topic)
         since = _number(self.query["since"]) if "since" in self.query else None
-        arrival = joining.Arrival(self.user, since, self.query.get("epoch", ""))
-        joined = await arrivals.submit(self.room, arrival)
-        self.welcome(joined.welcome, rev=joined.head)
+        arrival = joining.Arrival(slug, self.user, since, self.query.get("epoch", ""))
+        joined = await arrivals.submit(arrival)
+        self.room = joined.room
+        self.welcome(joined.welcome, rev=joined.room.last_rev)
         if joined.missed is not None:
             self.send(*await self._all_of(joined.missed, arrival.epoch))
 
     @command("message.send")
     async def send_message(self, data: SendMessage) -> MessageData:
-        draft = actions.Draft(self.user.pk, data.client_id, data.body, data.reply_to)
-        return await sends.submit(self.room, draft)
+        return await sends.submit(
+            actions.Draft(self.room.pk, self.user.pk, data.client_id, data.body, data.reply_to)
+        )
 
     @command("message.edit")
     async def edit_message(self, data: EditMessage) -> MessageData:

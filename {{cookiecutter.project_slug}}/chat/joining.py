@@ -1,10 +1,10 @@
 """Joining a room's topic: of all who come at once, as after a restart, in the queries of one.
 
-Two steps, with the subscription between them: what is published after it is heard, and what was
-before it is in the rows of the second step.
+Whoever joins is subscribed already: what is published from now on is heard, and what was before
+is in the rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -20,6 +20,15 @@ CHANGES_MESSAGES = 50
 """A frame of changes carries at most so many: so many are loaded, however long they are."""
 
 
+class Arrival(NamedTuple):
+    """Someone who joins a room; `since` and `epoch` are their place in it, if they come back."""
+
+    slug: str
+    user: User
+    since: int | None
+    epoch: str
+
+
 class CatchUp(NamedTuple):
     """A frame of what a client has missed, and whether there is more."""
 
@@ -27,62 +36,48 @@ class CatchUp(NamedTuple):
     more: bool
 
 
-class Arrival(NamedTuple):
-    """Someone who joins; `since` and `epoch` are their place in the room, if they come back."""
-
-    user: User
-    since: int | None
-    epoch: str
-
-
 class Joined(NamedTuple):
-    """What an arrival is sent."""
+    """What an arrival is sent. The room's `last_rev` is the head that goes with it."""
 
+    room: Room
     welcome: Welcome
-    head: int
     missed: CatchUp | None
 
 
-def enter(slug: str, users: Sequence[User]) -> list[Room | Exception]:
-    """Let each user into the room, if they may; see `actions.enter`."""
-    room = queries.room_by_slug(slug)
-    members = set(room.memberships.filter(user__in=users).values_list("user", flat=True))
-    return [room if user.pk in members else _newly_entered(room, user) for user in users]
+def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
+    """Let each arrival in, if they may enter; see `actions.enter`. One's refusal is their own.
 
-
-def _newly_entered(room: Room, user: User) -> Room | Refusal:
-    try:
-        actions.enter(room, user)
-    except Refusal as refusal:
-        return refusal
-    return room
-
-
-def welcome(room: Room, arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
-    """What each arrival is sent. Whoever was removed since they entered is refused."""
-    yours: dict[int, Membership] = {
-        membership.user_id: membership
-        for membership in room.memberships.filter(
-            user__in=[arrival.user for arrival in arrivals]
-        ).select_related("room", "user")
-    }
-    members = queries.members(room)
-    shown = [reader_data(member) for member in members[: queries.MEMBERS_SHOWN]]
-    count = len(shown) if len(shown) < queries.MEMBERS_SHOWN else members.count()
+    The heads are read before all rows, so that they promise nothing that the rows do not have.
+    """
+    rooms = {room.slug: room for room in Room.objects.filter(slug__in={a.slug for a in arrivals})}
+    memberships = Membership.objects.filter(
+        room__in=rooms.values(), user__in={arrival.user.pk for arrival in arrivals}
+    )
+    yours = {(membership.room_id, membership.user_id): membership for membership in memberships}
+    members = cache(queries.members_shown)
     missed = cache(catch_up)  # many come back from the same place
 
-    def joined(arrival: Arrival) -> Joined | Exception:
-        you = yours.get(arrival.user.pk)
-        if you is None:
-            return Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
-        seen = named_for(arrival.user, you.room)
-        return Joined(
-            Welcome(str(seen.epoch), room_data(seen), reader_data(you), shown, count),
-            seen.last_rev,
-            None if arrival.since is None else missed(seen, arrival.since, arrival.epoch),
-        )
+    def joined(arrival: Arrival) -> Joined:
+        user = arrival.user
+        room = rooms.get(arrival.slug)
+        if room is None:
+            raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
+        you = yours.get((room.pk, user.pk)) or actions.enter(room, user)
+        you.user = user
+        shown, count = members(room)
+        about = room_data(named_for(user, room))
+        welcome = Welcome(str(room.epoch), about, reader_data(you), shown, count)
+        since, epoch = arrival.since, arrival.epoch
+        return Joined(room, welcome, None if since is None else missed(room, since, epoch))
 
-    return [joined(arrival) for arrival in arrivals]
+    return [_or_refusal(joined, arrival) for arrival in arrivals]
+
+
+def _or_refusal(joined: Callable[[Arrival], Joined], arrival: Arrival) -> Joined | Refusal:
+    try:
+        return joined(arrival)
+    except Refusal as refusal:
+        return refusal
 
 
 def catch_up(room: Room, since: int, epoch: str) -> CatchUp:

@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
-from django.db.models import QuerySet
 from django.urls import reverse
 
 from accounts.models import User
 from chat.inbox import named_for, rooms_of
 from chat.models import Invitation, Membership, Message, Room
+from chat.queries import in_rooms
 from chat.topics import room_slug, room_topic
 from notifications.actions import Notice, notify, notify_all, retract
 from notifications.kinds import Kind, register
@@ -51,21 +51,24 @@ def rooms_followed(user: User, keys: Collection[str] | None) -> list[Target]:
     ]
 
 
-def posted(room: Room, messages: Sequence[tuple[Message, list[User]]]) -> None:
+def posted(messages: Sequence[tuple[Message, list[User]]]) -> None:
     """Tell those whom new messages, each with the members that it names, are meant for.
 
     One call for all messages of a transaction, see `notify_all`.
     """
-    answered = _authors_answered(room, [message for message, _ in messages])
-    attentive = _who_wants_all(room)
+    rooms = {message.room_id: message.room for message, _ in messages}
+    answered = _authors_answered([message for message, _ in messages])
+    attentive = _who_wants_all(rooms.values())
+    direct = _members(pk for pk, room in rooms.items() if room.is_direct)
     notices: list[Notice] = []
     for message, named in messages:
         others = _OnceEach(message.author_id)
-        if room.is_direct:
-            notices += others.tell(DIRECT, message, _member_ids(room))
+        notices += others.tell(DIRECT, message, direct.get(message.room_id, ()))
         notices += others.tell(MENTION, message, (user.pk for user in named))
-        notices += others.tell(REPLY, message, answered.get(message.reply_to or 0, ()))
-        notices += others.tell(MESSAGE, message, attentive)
+        notices += others.tell(
+            REPLY, message, answered.get((message.room_id, message.reply_to), ())
+        )
+        notices += others.tell(MESSAGE, message, attentive.get(message.room_id, ()))
     notify_all(notices)
 
 
@@ -118,22 +121,44 @@ class _OnceEach:
         return [Notice(new, kind, message.author, message.room.topic, data)]
 
 
-def _authors_answered(room: Room, messages: list[Message]) -> dict[int, set[int]]:
-    """For each answered message's `seq`, its author, where they are still in the room."""
-    seqs = {message.reply_to for message in messages if message.reply_to is not None}
+def _authors_answered(messages: list[Message]) -> dict[tuple[int, int | None], set[int]]:
+    """By room and answered `seq`: the author, where they are still in the room."""
+    seqs = _sets((each.room_id, each.reply_to) for each in messages if each.reply_to is not None)
     if not seqs:
         return {}
-    authors = dict(room.messages.filter(seq__in=seqs).values_list("seq", "author"))
-    present = set(_member_ids(room).filter(user__in=authors.values()))
-    return {seq: {author} & present for seq, author in authors.items()}
+    answered = Message.objects.filter(in_rooms(seqs, "seq__in"))
+    authors = list(answered.values_list("room", "seq", "author"))
+    present = _present(_sets((room_id, author) for room_id, _, author in authors))
+    return {(room_id, seq): {author} & present[room_id] for room_id, seq, author in authors}
 
 
-def _who_wants_all(room: Room) -> set[int]:
-    return set(_member_ids(room).filter(user__in=who_wants_everything(room.topic)))
+def _who_wants_all(rooms: Iterable[Room]) -> dict[int, set[int]]:
+    """By room: the members who are told of everything in it."""
+    topics = {room.topic: room.pk for room in rooms}
+    wanting = who_wants_everything(topics)
+    return _present({topics[topic]: users for topic, users in wanting.items() if users})
 
 
-def _member_ids(room: Room) -> QuerySet[Membership, int]:
-    return room.memberships.values_list("user", flat=True)
+def _members(direct_rooms: Iterable[int]) -> dict[int, set[int]]:
+    room_ids = list(direct_rooms)
+    if not room_ids:
+        return {}
+    return _sets(Membership.objects.filter(room__in=room_ids).values_list("room", "user"))
+
+
+def _present(users: dict[int, set[int]]) -> dict[int, set[int]]:
+    """Those of some users, by room, who are members of it."""
+    if not users:
+        return {}
+    members = Membership.objects.filter(in_rooms(users, "user__in")).values_list("room", "user")
+    return {room_id: set[int]() for room_id in users} | _sets(members)
+
+
+def _sets(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
+    sets: dict[int, set[int]] = {}
+    for key, value in pairs:
+        sets.setdefault(key, set()).add(value)
+    return sets
 
 
 def _room_link(notification: Notification) -> str:

@@ -1,14 +1,17 @@
 """Reading chat: what pages and sockets show. Nothing here writes."""
 
+from collections.abc import Collection, Mapping
+from functools import reduce
+from operator import or_
 from typing import NamedTuple
 
 from django.db.models import Count, Prefetch, Q, QuerySet
 
-from accounts.models import User
+from accounts.models import User, as_person
 from accounts.names import USERNAME_LENGTH
 from chat.models import Invitation, Membership, Mention, Message, Room
 from chat.topics import room_slug, room_topic
-from chat.wire import MessageData, message_data
+from chat.wire import MessageData, ReaderPerson, message_data
 from realtime.heads import heads
 from realtime.protocol import ErrorCode, Refusal
 
@@ -16,6 +19,10 @@ PAGE_MESSAGES = 50
 PAGE_CHARACTERS = 65_536
 """A page of long messages ends sooner: whatever the script, it leaves room in a socket's outbox."""
 MEMBERS_SHOWN = 200
+MEMBER_FIELDS = (
+    *("user", "user__username", "user__display_name", "user__color"),
+    *("role", "last_read"),
+)
 
 
 class Page(NamedTuple):
@@ -67,6 +74,17 @@ def members(room: Room) -> QuerySet[Membership]:
     return room.memberships.select_related("user").order_by("-joined_at", "-pk")
 
 
+def members_shown(room: Room) -> tuple[list[ReaderPerson], int]:
+    """The members that a welcome lists, and how many there are; a crowd asks for it at once."""
+    rows = members(room).select_related(None).values_list(*MEMBER_FIELDS)[:MEMBERS_SHOWN]
+    shown = [
+        ReaderPerson(**as_person(*person), role=role, last_read=last_read)
+        for *person, role, last_read in rows
+    ]
+    full = len(shown) == MEMBERS_SHOWN
+    return shown, room.memberships.count() if full else len(shown)
+
+
 def pending_invitations(room: Room) -> QuerySet[Invitation]:
     return room.invitations.select_related("user", "invited_by").order_by("-created_at", "-pk")
 
@@ -95,6 +113,11 @@ def people_to_talk_to(user: User, query: str) -> QuerySet[User]:
     if query:
         people = people.filter(Q(username__icontains=query) | Q(display_name__icontains=query))
     return people
+
+
+def in_rooms(wanted: Mapping[int, Collection[object]], lookup: str) -> Q:
+    """The condition that `lookup` finds one of those that are wanted in its room."""
+    return reduce(or_, (Q(room=pk, **{lookup: values}) for pk, values in wanted.items()))
 
 
 # Messages

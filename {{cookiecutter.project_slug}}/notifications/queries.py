@@ -1,6 +1,6 @@
 """Reading notifications: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import NamedTuple
 
 from django.db.models import QuerySet
@@ -76,10 +76,13 @@ def wanted(kind: kinds.Kind, target: str, user_ids: Sequence[int]) -> Wanted:
     return Wanted(told[Level.EVERYTHING], told[Level.QUIET])
 
 
-def who_wants_everything(target: str) -> QuerySet[TargetPreference, int]:
-    """The ids of the people who want to be told whatever happens at a target."""
-    rows = TargetPreference.objects.filter(target=target, level=TargetLevel.EVERYTHING)
-    return rows.values_list("user_id", flat=True)
+def who_wants_everything(targets: Collection[str]) -> dict[str, set[int]]:
+    """For each target the ids of the people who want to be told whatever happens there."""
+    rows = TargetPreference.objects.filter(target__in=targets, level=TargetLevel.EVERYTHING)
+    people: dict[str, set[int]] = {target: set() for target in targets}
+    for target, person in rows.values_list("target", "user_id"):
+        people[target].add(person)
+    return people
 
 
 def preferences_of(user: User) -> Preferences:

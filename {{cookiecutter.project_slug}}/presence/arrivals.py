@@ -21,10 +21,10 @@ class Arrival(NamedTuple):
 
 async def read_arrival(user_id: int) -> Arrival:
     """A person's rooms and visibility, as they are after the call began."""
-    return await _arrivals.submit(None, user_id)
+    return await _arrivals.submit(user_id)
 
 
-def _read(key: None, user_ids: Sequence[int]) -> list[Arrival | Exception]:
+def _read(user_ids: Sequence[int]) -> list[Arrival | Exception]:
     rooms = registered().rooms_of(set(user_ids))
     visibilities = visibilities_by_id(set(user_ids))
     return [
@@ -33,4 +33,4 @@ def _read(key: None, user_ids: Sequence[int]) -> list[Arrival | Exception]:
     ]
 
 
-_arrivals: Batcher[None, int, Arrival] = Batcher(_read, most_waiting=MOST_WAITING)
+_arrivals: Batcher[int, Arrival] = Batcher(_read, most_waiting=MOST_WAITING)

@@ -4,6 +4,7 @@ Of all who ask at once, the people and their right to ask are read in the querie
 """
 
 from collections.abc import Collection, Sequence
+from functools import cache
 
 from accounts.models import Person
 from presence.arrivals import MOST_WAITING
@@ -21,7 +22,7 @@ async def check_may_follow(user_id: int, room: str) -> None:
     Raises:
         Refusal: `not_found`, there is no such room; `forbidden`, this person is not in it.
     """
-    await _checks.submit(room, user_id)
+    await _checks.submit((user_id, room))
 
 
 async def read_page(
@@ -34,15 +35,19 @@ async def read_page(
     """
     await check_may_follow(user_id, room)
     (roster,) = await this_attendance().store.rosters([room], after=after, limit=limit)
-    return roster_page(roster, await _people.submit(None, roster.people.keys()))
+    return roster_page(roster, await _people.submit(roster.people.keys()))
 
 
-def _check(room: str, user_ids: Sequence[int]) -> list[Exception | None]:
-    members = registered().members_among(room, set(user_ids))
-    if members.issuperset(user_ids):
-        return [None] * len(user_ids)
-    there_is = registered().exists(room)
-    return [None if user_id in members else _refusal(there_is) for user_id in user_ids]
+def _check(asked: Sequence[tuple[int, str]]) -> list[Exception | None]:
+    """May these people, each by id, follow these rooms?"""
+    people: dict[str, set[int]] = {}
+    for user_id, room in asked:
+        people.setdefault(room, set()).add(user_id)
+    members = {room: registered().members_among(room, ids) for room, ids in people.items()}
+    there_is = cache(registered().exists)
+    return [
+        None if user_id in members[room] else _refusal(there_is(room)) for user_id, room in asked
+    ]
 
 
 def _refusal(there_is: bool) -> Refusal:
@@ -51,14 +56,12 @@ def _refusal(there_is: bool) -> Refusal:
     return Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
 
 
-def _read_people(
-    key: None, wanted: Sequence[Collection[int]]
-) -> list[dict[int, Person] | Exception]:
+def _read_people(wanted: Sequence[Collection[int]]) -> list[dict[int, Person] | Exception]:
     people = people_by_id({user_id for user_ids in wanted for user_id in user_ids})
     return [people] * len(wanted)
 
 
-_checks: Batcher[str, int, None] = Batcher(_check, most_waiting=MOST_WAITING)
-_people: Batcher[None, Collection[int], dict[int, Person]] = Batcher(
+_checks: Batcher[tuple[int, str], None] = Batcher(_check, most_waiting=MOST_WAITING)
+_people: Batcher[Collection[int], dict[int, Person]] = Batcher(
     _read_people, most_waiting=MOST_WAITING
 )

@@ -43,7 +43,7 @@ async def sign_in(scope: Scope) -> SignIn:
         Closing: a foreign origin or none (4403); nobody, or no longer, signed in (4401).
     """
     session_key = await _claimed_session(scope)
-    user = await _session_users.submit(None, session_key) if session_key else None
+    user = await _session_users.submit(session_key) if session_key else None
     if user is None or not session_key:
         raise Closing(CloseCode.UNAUTHENTICATED, "You are not signed in.")
     return SignIn(user, session_key)
@@ -87,8 +87,8 @@ def session_users(session_keys: Sequence[str]) -> list[AbstractBaseUser | None]:
     return [_verified(sessions.get(key, {}), users) for key in session_keys]
 
 
-_session_users: Batcher[None, str, AbstractBaseUser | None] = Batcher(
-    lambda _, session_keys: session_users(session_keys), most_waiting=MOST_SIGNING_IN
+_session_users: Batcher[str, AbstractBaseUser | None] = Batcher(
+    session_users, most_waiting=MOST_SIGNING_IN
 )
 
 

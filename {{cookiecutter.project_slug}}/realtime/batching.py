@@ -12,77 +12,111 @@ from realtime.database import in_database
 from realtime.protocol import ErrorCode, Refusal
 from realtime.stats import Distribution
 
-Key = TypeVar("Key", bound=Hashable)
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH_ITEMS = 100
-WAITING_ITEMS = 2_000
+WAITING_ITEMS = 10_000
+PATIENCE_SECONDS = 0.5  # so long a batch waits for nothing but somebody's lock
 
 
-class Batcher(Generic[Key, Item, Result]):
-    """One worker per key; what waits for it is done as one batch.
+class Batcher(Generic[Item, Result]):
+    """Does what waits as one batch, and meanwhile gathers the next.
+
+    A batch that takes longer than it should, because another process holds a lock that it needs,
+    holds up the keys that are in it and no others.
 
     Args:
-        work: synchronous; does a key's items, in one transaction if it writes, and returns in
-            their order a result, or the exception to raise, for each.
-        most_waiting: items of a key beyond which more are refused.
+        work: synchronous; does the items, in one transaction if it writes, and returns in their
+            order a result, or the exception to raise, for each.
+        key: what must not be done twice at a time; the items of a key are done in the order of
+            their submission. By default there is one key for all.
+        most_waiting: items beyond which more are refused.
         sizes: where the sizes of the batches are counted.
     """
 
     def __init__(
         self,
-        work: Callable[[Key, Sequence[Item]], Sequence[Result | Exception]],
+        work: Callable[[Sequence[Item]], Sequence[Result | Exception]],
         *,
+        key: Callable[[Item], Hashable] = lambda _: None,
         most_waiting: int = WAITING_ITEMS,
         sizes: Distribution | None = None,
     ) -> None:
         self._work = work
+        self._key = key
         self._most_waiting = most_waiting
         self._sizes = sizes
-        self._waiting: dict[Key, deque[tuple[Item, asyncio.Future[Result]]]] = {}
-        self._workers: set[asyncio.Task[None]] = set()
+        self._waiting: dict[Hashable, deque[tuple[Item, asyncio.Future[Result]]]] = {}
+        self.waiting_items = 0
+        self._busy: set[Hashable] = set()  # keys that are in a batch under way
+        self._worker: asyncio.Task[None] | None = None
+        self._batches: set[asyncio.Task[None]] = set()
 
-    async def submit(self, key: Key, item: Item) -> Result:
-        """Do `item` with the next batch of its key; return its result.
-
-        Items of one key are done in the order of their submission.
+    async def submit(self, item: Item) -> Result:
+        """Do `item` with the next batch; return its result.
 
         Raises:
             Refusal: `unavailable`, too much waits already.
             Exception: what `work` gave for this item, or raised for its batch.
         """
-        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        waiting = self._waiting.get(key)
-        if waiting is None:
-            waiting = self._waiting[key] = deque()
-            worker = asyncio.create_task(self._do_all(key, waiting))
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
-        if len(waiting) >= self._most_waiting:
+        if self.waiting_items >= self._most_waiting:
             raise Refusal(
                 ErrorCode.UNAVAILABLE, "Too much is waiting to be done. Try again.", retry_after=1
             )
-        waiting.append((item, done))
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(self._key(item), deque()).append((item, done))
+        self.waiting_items += 1
+        self._go_on()
         return await done
 
-    async def _do_all(self, key: Key, waiting: deque[tuple[Item, asyncio.Future[Result]]]) -> None:
+    def _go_on(self) -> None:
+        if self._waiting and self._worker is None:
+            self._worker = asyncio.create_task(self._do_all())
+
+    async def _do_all(self) -> None:
         try:
             await asyncio.sleep(0)  # what came in the same turn of the loop is in the first batch
-            while waiting:
-                batch = [waiting.popleft() for _ in range(min(len(waiting), BATCH_ITEMS))]
-                if self._sizes is not None:
-                    self._sizes.observe(len(batch))
-                await self._do(key, batch)
+            while batch := self._next_batch():
+                doing = asyncio.create_task(self._do(batch))
+                self._batches.add(doing)
+                doing.add_done_callback(self._batches.discard)
+                await asyncio.wait([doing], timeout=PATIENCE_SECONDS)
+        except asyncio.CancelledError:  # the event loop ends, and with it whoever waits
+            self._waiting.clear()
+            self.waiting_items = 0
+            raise
         finally:
-            del self._waiting[key]
+            self._worker = None
 
-    async def _do(self, key: Key, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+    def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
+        """Take what waits, of the keys that are not busy; each key has its turn."""
+        batch: list[tuple[Item, asyncio.Future[Result]]] = []
+        for key in [key for key in self._waiting if key not in self._busy]:
+            waiting = self._waiting.pop(key)
+            while waiting and len(batch) < BATCH_ITEMS:
+                batch.append(waiting.popleft())
+            if waiting:
+                self._waiting[key] = waiting  # behind the others
+            if len(batch) == BATCH_ITEMS:
+                break
+        self.waiting_items -= len(batch)
+        return batch
+
+    async def _do(self, batch: list[tuple[Item, asyncio.Future[Result]]]) -> None:
+        items = [item for item, _ in batch]
+        keys = {self._key(item) for item in items}
+        self._busy |= keys
+        if self._sizes is not None:
+            self._sizes.observe(len(items))
         results: Sequence[Result | Exception]
         try:
-            results = await in_database(self._work, key, [item for item, _ in batch])
+            results = await in_database(self._work, items)
         except Exception as error:
-            results = [error] * len(batch)
+            results = [error] * len(items)
+        finally:
+            self._busy -= keys
+        self._go_on()
         for (_, done), result in zip(batch, results, strict=True):
             if done.cancelled():
                 continue

@@ -21,7 +21,7 @@ from uuid import uuid4
 from channels.layers import get_channel_layer
 
 from realtime import stats
-from realtime.protocol import CloseCode
+from realtime.protocol import CloseCode, ErrorCode, Refusal
 from realtime.socket import Frame, Socket
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ PROBE_SECONDS = 2.0  # how often the layer is asked for an echo
 SUBSCRIBE_SECONDS = 2.0  # how long a join waits for a layer that does not answer
 RETRY_SECONDS = 5.0  # the longest pause between two attempts to reach the layer
 OUTGOING_EVENTS = 10_000
+AUDIENCE_CHARACTERS = 99  # what layers allow a group's name
 PACKED_EVENTS = 100
 
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
@@ -119,7 +120,12 @@ class Hub:
 
         Returns when the layer delivers to this process; or, when the layer does not answer, after
         a short wait: what is missed then is told by `on_gap`.
+
+        Raises:
+            Refusal: `not_found`, no layer has so long a name.
         """
+        if len(audience) > AUDIENCE_CHARACTERS:
+            raise Refusal(ErrorCode.NOT_FOUND, "There is nothing of that name.")
         local = self._audiences.get(audience)
         if local is None:
             local = self._audiences[audience] = Audience()

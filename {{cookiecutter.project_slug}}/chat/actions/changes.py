@@ -33,8 +33,9 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         if message.body == body:
             return message_data(message)
         message.body, message.edited_at = body, timezone.now()
-        named = named_members(room, [body])
-        users = [named[name] for name in mentioned_usernames(body) if name in named]
+        named = named_members([(room.pk, body)])
+        names = [(room.pk, name) for name in mentioned_usernames(body)]
+        users = [named[name] for name in names if name in named]
         message.mentions.all().delete()
         Mention.objects.bulk_create(Mention(message=message, user=user) for user in users)
         return _updated(room, message)

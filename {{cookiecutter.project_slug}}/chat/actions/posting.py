@@ -1,23 +1,26 @@
 """Saying something in a room."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import reduce
+from operator import or_
 
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
 from chat import announcements, notices
-from chat.actions.locking import locked, next_rev
+from chat.actions.locking import locked_rooms, next_rev
 from chat.mentions import mentioned_usernames
 from chat.models import Membership, Mention, Message, Room
-from chat.queries import with_people
+from chat.queries import in_rooms, with_people
 from chat.validation import clean_body, clean_client_id
 from chat.wire import MessageData, message_data
 from realtime.protocol import ErrorCode, Refusal
 
-Key = tuple[int, str]
-"""What makes a retry recognisable: the author's id, and the author's own id for the message."""
+Key = tuple[int, int, str]
+"""What makes a retry recognisable: the room, the author, and the author's id for the message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,7 @@ class Draft:
         created_at: when it was written, for messages from elsewhere; now by default.
     """
 
+    room_id: int
     author_id: int
     client_id: str
     body: str
@@ -39,7 +43,7 @@ class Draft:
 
     @property
     def key(self) -> Key:
-        return self.author_id, self.client_id
+        return self.room_id, self.author_id, self.client_id
 
 
 def post_message(
@@ -57,25 +61,21 @@ def post_message(
         Refusal: `invalid`, `too_large`, `forbidden` (not a member), `not_found` (the room, or the
             message that it answers).
     """
-    draft = Draft(author.pk, client_id, body, reply_to, created_at)
-    (result,) = post_messages(room, [draft])
+    (result,) = post_messages([Draft(room.pk, author.pk, client_id, body, reply_to, created_at)])
     if isinstance(result, Refusal):
         raise result
     return result
 
 
-def post_messages(room: Room, drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
-    """Post messages in their order in one transaction: a group commit.
+def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
+    """Post messages, to one room or many, in their order in one transaction: a group commit.
 
     Returns, for each draft in turn, its message or the `Refusal` that `post_message` would have
     raised; one bad draft leaves the others alone. A retry, of a draft in the same batch too, gets
     the message that is there as it is now, and takes no number.
-
-    Raises:
-        Refusal: `not_found`, the room is gone.
     """
     cleaned = [_clean(draft) for draft in drafts]
-    posted = iter(_post(room, [draft for draft in cleaned if isinstance(draft, Draft)]))
+    posted = iter(_post([draft for draft in cleaned if isinstance(draft, Draft)]))
     return [next(posted) if isinstance(draft, Draft) else draft for draft in cleaned]
 
 
@@ -87,11 +87,11 @@ def _clean(draft: Draft) -> Draft | Refusal:
         return refusal
 
 
-def _post(room: Room, drafts: list[Draft]) -> list[MessageData | Refusal]:
+def _post(drafts: list[Draft]) -> list[MessageData | Refusal]:
     if not drafts:
         return []
-    with locked(room) as room:
-        batch = _Batch(room, drafts)
+    with locked_rooms({draft.room_id for draft in drafts}) as rooms:
+        batch = _Batch(rooms, drafts)
         results = [batch.add(draft) for draft in drafts]
         batch.save()
     return results
@@ -100,30 +100,33 @@ def _post(room: Room, drafts: list[Draft]) -> list[MessageData | Refusal]:
 class _Batch:
     """What a transaction posts. Asks the database once for all of its drafts, not for each."""
 
-    def __init__(self, room: Room, drafts: list[Draft]) -> None:
-        self.room = room
+    def __init__(self, rooms: dict[int, Room], drafts: list[Draft]) -> None:
+        self.rooms = rooms
         self.now = timezone.now()
-        self.authors = _members(room, {draft.author_id for draft in drafts})
-        self.there = _messages_there(room, drafts)
-        self.answerable = _answerable(room, drafts)
-        self.named = named_members(room, [draft.body for draft in drafts])
+        self.authors = _authors(drafts)
+        self.there = _messages_there(drafts)
+        self.answerable = _answerable(rooms, drafts)
+        self.named = named_members((draft.room_id, draft.body) for draft in drafts)
         self.new: list[tuple[Message, list[User]]] = []
-        self.posted: list[MessageData] = []
+        self.posted: list[tuple[Room, MessageData]] = []
 
     def add(self, draft: Draft) -> MessageData | Refusal:
-        author = self.authors.get(draft.author_id)
+        room = self.rooms.get(draft.room_id)
+        if room is None:
+            return Refusal(ErrorCode.NOT_FOUND, "There is no such room any more.")
+        author = self.authors.get((draft.room_id, draft.author_id))
         if author is None:
             return Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
         if draft.key in self.there:
             return self.there[draft.key]
-        if draft.reply_to is not None and draft.reply_to not in self.answerable:
+        if draft.reply_to is not None and (room.pk, draft.reply_to) not in self.answerable:
             return Refusal(ErrorCode.NOT_FOUND, "The message that you answer is not in this room.")
-        return self._number(draft, author)
+        return self._number(draft, room, author)
 
-    def _number(self, draft: Draft, author: User) -> MessageData:
-        rev = next_rev(self.room)
+    def _number(self, draft: Draft, room: Room, author: User) -> MessageData:
+        rev = next_rev(room)
         message = Message(
-            room=self.room,
+            room=room,
             seq=rev,
             rev=rev,
             author=author,
@@ -132,10 +135,11 @@ class _Batch:
             reply_to=draft.reply_to,
             created_at=draft.created_at or self.now,
         )
-        named = [self.named[n] for n in mentioned_usernames(draft.body) if n in self.named]
+        names = [(room.pk, name) for name in mentioned_usernames(draft.body)]
+        named = [self.named[name] for name in names if name in self.named]
         self.new.append((message, named))
         self.there[draft.key] = data = message_data(message, mentioned=named)
-        self.posted.append(data)
+        self.posted.append((room, data))
         return data
 
     def save(self) -> None:
@@ -143,41 +147,64 @@ class _Batch:
         Mention.objects.bulk_create(
             Mention(message=message, user=user) for message, named in self.new for user in named
         )
-        announcements.messages_posted(self.room, self.posted)
+        announcements.messages_posted(self.posted)
         # What was written long ago, elsewhere, is news to nobody.
-        notices.posted(self.room, [new for new in self.new if new[0].created_at == self.now])
+        notices.posted([new for new in self.new if new[0].created_at == self.now])
 
 
-def named_members(room: Room, bodies: list[str]) -> dict[str, User]:
-    """The members of the room whom any of `bodies` names, by username."""
-    names = {name for body in bodies for name in mentioned_usernames(body)}
+def named_members(said: Iterable[tuple[int, str]]) -> dict[tuple[int, str], User]:
+    """Of rooms, by id, and what is said in them: the members that it names.
+
+    By room and username.
+    """
+    names: dict[int, set[str]] = {}
+    for room_id, body in said:
+        if mentioned := mentioned_usernames(body):
+            names.setdefault(room_id, set()).update(mentioned)
     if not names:
         return {}
     memberships = Membership.objects.filter(
-        room=room, user__username__in=names, user__is_active=True
+        in_rooms(names, "user__username__in"), user__is_active=True
+    ).select_related("user")
+    return {(each.room_id, each.user.username): each.user for each in memberships}
+
+
+def _authors(drafts: list[Draft]) -> dict[tuple[int, int], User]:
+    """By room and user: the authors that are members."""
+    users = User.objects.in_bulk({draft.author_id for draft in drafts})
+    memberships = Membership.objects.filter(
+        room__in={draft.room_id for draft in drafts}, user__in=users
     )
-    return {each.user.username: each.user for each in memberships.select_related("user")}
+    return {(room, user): users[user] for room, user in memberships.values_list("room", "user")}
 
 
-def _members(room: Room, user_ids: set[int]) -> dict[int, User]:
-    memberships = Membership.objects.filter(room=room, user__in=user_ids).select_related("user")
-    return {membership.user_id: membership.user for membership in memberships}
-
-
-def _messages_there(room: Room, drafts: list[Draft]) -> dict[Key, MessageData]:
-    messages = room.messages.filter(
-        author__in={draft.author_id for draft in drafts},
-        client_id__in={draft.client_id for draft in drafts},
+def _messages_there(drafts: list[Draft]) -> dict[Key, MessageData]:
+    client_ids: dict[tuple[int, int], set[str]] = {}
+    for draft in drafts:
+        client_ids.setdefault((draft.room_id, draft.author_id), set()).add(draft.client_id)
+    messages = Message.objects.filter(
+        reduce(
+            or_,  # rather than the rooms, the authors and the ids, which are many more together
+            (
+                Q(room=room_id, author=author_id, client_id__in=ids)
+                for (room_id, author_id), ids in client_ids.items()
+            ),
+        )
     )
     return {
-        (message.author_id, message.client_id): message_data(message)
+        (message.room_id, message.author_id, message.client_id): message_data(message)
         for message in with_people(messages)
     }
 
 
-def _answerable(room: Room, drafts: list[Draft]) -> set[int]:
-    wanted = {draft.reply_to for draft in drafts if draft.reply_to is not None}
-    possible = {seq for seq in wanted if 0 < seq <= room.last_rev}  # and so within a bigint
-    if not possible:
+def _answerable(rooms: dict[int, Room], drafts: list[Draft]) -> set[tuple[int, int]]:
+    """By room and `seq`: the messages that the drafts answer, where they are there."""
+    wanted: dict[int, set[int]] = {}
+    for draft in drafts:
+        room = rooms.get(draft.room_id)
+        if room and draft.reply_to and 0 < draft.reply_to <= room.last_rev:  # so within a bigint
+            wanted.setdefault(room.pk, set()).add(draft.reply_to)
+    if not wanted:
         return set()
-    return set(room.messages.filter(seq__in=possible).values_list("seq", flat=True))
+    messages = Message.objects.filter(in_rooms(wanted, "seq__in"))
+    return set(messages.values_list("room", "seq"))

@@ -111,6 +111,10 @@ class Migration(migrations.Migration):
             model_name='message',
             constraint=models.UniqueConstraint(fields=('room', 'author', 'client_id'), name='chat_one_message_per_client_id'),
         ),
+        migrations.AddIndex(
+            model_name='membership',
+            index=models.Index(fields=['room', '-joined_at', '-id'], name='chat_members_by_joining'),
+        ),
         migrations.AddConstraint(
             model_name='membership',
             constraint=models.UniqueConstraint(fields=('room', 'user'), name='chat_one_membership_per_person'),

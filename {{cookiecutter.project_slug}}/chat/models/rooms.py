@@ -81,6 +81,9 @@ class Membership(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["room", "user"], name="chat_one_membership_per_person"),
         ]
+        indexes = [
+            models.Index(fields=["room", "-joined_at", "-id"], name="chat_members_by_joining"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.user} in {self.room}"

@@ -134,11 +134,11 @@ async def test_sends_that_wait_while_a_transaction_is_open_share_the_next(
     batches: list[int] = []
     begun, go_on = threading.Event(), threading.Event()
 
-    def slow(room: Room, drafts: Sequence[actions.Draft]) -> Sequence[object]:
+    def slow(drafts: Sequence[actions.Draft]) -> Sequence[object]:
         batches.append(len(drafts))
         begun.set()
         assert go_on.wait(5)
-        return actions.post_messages(room, drafts)
+        return actions.post_messages(drafts)
 
     monkeypatch.setattr(consumers.sends, "_work", slow)
     async with (
@@ -152,7 +152,7 @@ async def test_sends_that_wait_while_a_transaction_is_open_share_the_next(
             asyncio.create_task(send(client, client_id=client_id))
             for client, client_id in ((two, "b1"), (three, "b2"))
         ]
-        while len(consumers.sends._waiting[public]) < 2:
+        while consumers.sends.waiting_items < 2:
             await asyncio.sleep(0.01)
         go_on.set()
         replies = await asyncio.gather(*sending)

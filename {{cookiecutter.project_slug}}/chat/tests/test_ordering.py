@@ -126,10 +126,10 @@ def test_batches_from_everywhere_share_one_run_of_numbers(
     ada: User, bob: User, public: Room, committed: Committed
 ) -> None:
     batches = [
-        [actions.Draft(author.pk, f"{writer}-{n}", "Hello") for n in range(25)]
+        [actions.Draft(public.pk, author.pk, f"{writer}-{n}", "Hello") for n in range(25)]
         for writer, author in enumerate([ada, bob] * 2)
     ]
-    together([partial(actions.post_messages, public, batch) for batch in batches])
+    together([partial(actions.post_messages, batch) for batch in batches])
     assert list(Message.objects.values_list("seq", flat=True)) == list(range(1, 101))
     assert sorted(committed.revs) == list(range(1, 101))
 

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.django_db
 
 
 def draft(
-    author: User, client_id: str, body: str = "Hello", reply_to: int | None = None
+    room: Room, author: User, client_id: str, body: str = "Hello", reply_to: int | None = None
 ) -> actions.Draft:
-    return actions.Draft(author.pk, client_id, body, reply_to)
+    return actions.Draft(room.pk, author.pk, client_id, body, reply_to)
 
 
 def codes(results: list[MessageData | Refusal]) -> list[str]:
@@ -152,9 +152,9 @@ def test_a_batch_is_numbered_in_its_order_in_one_transaction(
     django_assert_max_num_queries: DjangoAssertNumQueries,
     published: Published,
 ) -> None:
-    drafts = [draft(author, f"a{n}") for n in range(20) for author in (ada, bob)]
+    drafts = [draft(public, author, f"a{n}") for n in range(20) for author in (ada, bob)]
     with django_assert_max_num_queries(9):
-        results = actions.post_messages(public, drafts)
+        results = actions.post_messages(drafts)
     assert codes(results) == ["posted"] * 40
     assert list(Message.objects.values_list("seq", "client_id")) == [
         (seq, draft.client_id) for seq, draft in enumerate(drafts, 1)
@@ -168,15 +168,14 @@ def test_one_bad_draft_leaves_the_others_alone(
     ada: User, bob: User, eve: User, public: Room
 ) -> None:
     results = actions.post_messages(
-        public,
         [
-            draft(ada, "a1"),
-            draft(ada, "a2", ""),
-            draft(eve, "a3"),
-            draft(ada, "a4", "a" * 4001),
-            draft(bob, "a5", reply_to=77),
-            draft(ada, "x" * 65),
-            draft(bob, "a6"),
+            draft(public, ada, "a1"),
+            draft(public, ada, "a2", ""),
+            draft(public, eve, "a3"),
+            draft(public, ada, "a4", "a" * 4001),
+            draft(public, bob, "a5", reply_to=77),
+            draft(public, ada, "x" * 65),
+            draft(public, bob, "a6"),
         ],
     )
     assert codes(results) == [
@@ -193,7 +192,7 @@ def test_one_bad_draft_leaves_the_others_alone(
 
 def test_a_retry_within_a_batch_gets_the_same_message(ada: User, public: Room, say: Say) -> None:
     there = say(public, ada, client_id="a1")
-    results = actions.post_messages(public, [draft(ada, c) for c in ("a2", "a1", "a2", "a3")])
+    results = actions.post_messages([draft(public, ada, c) for c in ("a2", "a1", "a2", "a3")])
     assert results[1] == there
     assert results[0] == results[2]
     assert list(Message.objects.values_list("seq", "client_id")) == [
@@ -207,5 +206,5 @@ def test_a_batch_of_refusals_needs_no_database(
     ada: User, public: Room, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     with django_assert_num_queries(0):
-        assert codes(actions.post_messages(public, [draft(ada, "a1", "")])) == ["invalid"]
-        assert actions.post_messages(public, []) == []
+        assert codes(actions.post_messages([draft(public, ada, "a1", "")])) == ["invalid"]
+        assert actions.post_messages([]) == []

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from realtime import batching
 from realtime.batching import Batcher
 from realtime.protocol import Refusal
 
@@ -16,16 +17,16 @@ async def test_what_waits_for_a_commit_goes_together_into_the_next() -> None:
     batches: list[list[int]] = []
     committing, go_on = threading.Event(), threading.Event()
 
-    def commit(key: str, items: Sequence[int]) -> list[int]:
+    def commit(items: Sequence[int]) -> list[int]:
         batches.append(list(items))
         committing.set()
         go_on.wait(5)
         return [item * 10 for item in items]
 
     group = Batcher(commit)
-    first = asyncio.ensure_future(group.submit("a", 0))
+    first = asyncio.ensure_future(group.submit(0))
     await asyncio.to_thread(committing.wait, 5)
-    rest = [asyncio.ensure_future(group.submit("a", number)) for number in range(1, 6)]
+    rest = [asyncio.ensure_future(group.submit(number)) for number in range(1, 6)]
     await asyncio.sleep(0)
     go_on.set()
     assert await asyncio.gather(first, *rest) == [0, 10, 20, 30, 40, 50]
@@ -33,32 +34,65 @@ async def test_what_waits_for_a_commit_goes_together_into_the_next() -> None:
 
 
 async def test_one_item_s_refusal_is_its_own() -> None:
-    def commit(key: str, items: Sequence[int]) -> list[int | Exception]:
+    def commit(items: Sequence[int]) -> list[int | Exception]:
         return [ValueError("odd") if item % 2 else item for item in items]
 
-    group: Batcher[str, int, int] = Batcher(commit)
+    group: Batcher[int, int] = Batcher(commit)
     results = await asyncio.gather(
-        *(group.submit("a", number) for number in range(4)), return_exceptions=True
+        *(group.submit(number) for number in range(4)), return_exceptions=True
     )
     assert [str(result) for result in results] == ["0", "odd", "2", "odd"]
 
 
 async def test_a_failed_commit_fails_its_items_and_the_next_goes_on() -> None:
-    def commit(key: str, items: Sequence[int]) -> list[int]:
+    def commit(items: Sequence[int]) -> list[int]:
         if 1 in items:
             raise RuntimeError("the database is away")
         return list(items)
 
     group = Batcher(commit)
     with pytest.raises(RuntimeError):
-        await group.submit("a", 1)
-    assert await group.submit("a", 2) == 2
+        await group.submit(1)
+    assert await group.submit(2) == 2
 
 
 async def test_too_much_waiting_is_refused() -> None:
-    group: Batcher[str, int, int] = Batcher(lambda key, items: list(items), most_waiting=2)
+    group: Batcher[int, int] = Batcher(lambda items: list(items), most_waiting=2)
     results = await asyncio.gather(
-        *(group.submit("a", number) for number in range(3)), return_exceptions=True
+        *(group.submit(number) for number in range(3)), return_exceptions=True
     )
     assert results[:2] == [0, 1]
     assert isinstance(results[2], Refusal)
+
+
+async def test_a_batch_that_waits_for_a_lock_holds_up_its_own_keys_only() -> None:
+    locked = threading.Event()
+
+    def commit(items: Sequence[str]) -> list[str]:
+        if "locked" in items:
+            assert locked.wait(5)
+        return list(items)
+
+    group = Batcher(commit, key=lambda item: item.strip("1234"))
+    waiting = asyncio.create_task(group.submit("locked"))
+    await asyncio.sleep(0.01)
+    others = [asyncio.create_task(group.submit(item)) for item in ("a1", "locked2", "b")]
+    assert await others[0] == "a1"
+    assert await others[2] == "b"
+    assert not waiting.done()
+    assert not others[1].done()
+    locked.set()
+    assert [await waiting, await others[1]] == ["locked", "locked2"]
+
+
+async def test_each_key_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    batches: list[list[str]] = []
+
+    def commit(items: Sequence[str]) -> list[str]:
+        batches.append(list(items))
+        return list(items)
+
+    monkeypatch.setattr(batching, "BATCH_ITEMS", 3)
+    group = Batcher(commit, key=lambda item: item[0])
+    await asyncio.gather(*(group.submit(item) for item in ("a1", "a2", "a3", "a4", "b1")))
+    assert batches == [["a1", "a2", "a3"], ["b1", "a4"]] or batches[1][0] == "b1"
