@@ -123,18 +123,22 @@ DATABASES = {"default": DATABASE}
 
 # realtime/redis.py shows the forms that it has.
 REDIS_URL = env.str("REDIS_URL", default="")
+# Begins the name of every key and channel: sites that share a Redis need different ones, since a
+# database of one's own (the number in the URL) keeps keys apart and channels not.
+REDIS_PREFIX = env.str("REDIS_PREFIX", default="")
 if REDIS_URL:
     check_url(REDIS_URL)
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": layer_hosts(REDIS_URL)},
+            "CONFIG": {"hosts": layer_hosts(REDIS_URL), "prefix": f"{REDIS_PREFIX}asgi"},
         },
     }
     CACHES = {
         "default": {
             "BACKEND": "django.core.cache.backends.redis.RedisCache",
             "LOCATION": [REDIS_URL],
+            "KEY_PREFIX": REDIS_PREFIX,
             "OPTIONS": {"pool_class": "realtime.redis.Pool"},
         }
     }

@@ -105,7 +105,9 @@ class RedisStore:
 @cache
 def store() -> Store:
     """The store that the settings ask for."""
-    return RedisStore(settings.REDIS_URL) if settings.REDIS_URL else MemoryStore()
+    if settings.REDIS_URL:
+        return RedisStore(settings.REDIS_URL, f"{settings.REDIS_PREFIX}looking:")
+    return MemoryStore()
 
 
 def who_looks(user_ids: Collection[int], target: str) -> set[int]:

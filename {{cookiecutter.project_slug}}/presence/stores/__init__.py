@@ -20,5 +20,5 @@ def open_store() -> Store:
     except msgspec.ValidationError as error:
         raise ImproperlyConfigured(f"PRESENCE: {error}") from None
     if settings.REDIS_URL:
-        return RedisStore(settings.REDIS_URL, timing)
+        return RedisStore(settings.REDIS_URL, timing, f"{settings.REDIS_PREFIX}presence:")
     return MemoryStore(timing)

@@ -4,7 +4,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from pytest_django import Settings
 
+from presence.stores import open_store
 from presence.stores.interface import Join, LeaseLost, State, StoreUnavailable
 from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer
@@ -77,6 +79,19 @@ async def test_two_projects_can_share_a_server(redis_server: RedisServer) -> Non
     assert roster.people == {}
     for store in stores:
         await store.close()
+
+
+async def test_every_key_begins_with_the_site_s_prefix(
+    redis_server: RedisServer, settings: Settings
+) -> None:
+    settings.REDIS_URL, settings.REDIS_PREFIX = redis_server.url, "mine:"
+    store = open_store()
+
+    await store.open("one")
+    await store.apply("one", [Join("tab", 7, ["hall"])])
+
+    assert {key.partition(b":")[0] for key in redis_server.keys()} == {b"mine"}
+    await store.close()
 
 
 async def test_nothing_is_left_of_a_room_that_emptied(
