@@ -206,7 +206,9 @@ def test_its_tests_pass_over_postgresql_and_redis(
     project = bake(asgi_server=asgi_server)
     services = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
 
-    done = run([python.with_name("pytest"), "-p", "no:cacheprovider"], project, **services)
+    on_every_core = ["--numprocesses", "auto", "--dist", "worksteal"]
+    command = [python.with_name("pytest"), "-p", "no:cacheprovider", *on_every_core]
+    done = run(command, project, **services)
 
     assert done.returncode == 0, done.stdout
 

@@ -7,6 +7,8 @@ from pathlib import Path
 os.environ["DEBUG"] = "false"  # whatever .env says: what follows from it is tested as in production
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
+# Whoever tests beside this process uses the same Redis.
+os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}:"
 
 from config.settings import *  # noqa: F403
 

@@ -35,7 +35,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Places:
     return places
 
 
-@pytest_asyncio.fixture(params=["memory", "redis"])
+@pytest_asyncio.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
 async def either_store(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[None]:
     """Runs the test with each of the stores, both quick to notice."""
     settings.PRESENCE = {"GRACE_SECONDS": 0.4, "WINDOW_SECONDS": 0.05, "SWEEP_SECONDS": 0.05}

@@ -23,7 +23,7 @@ class RedisServer:
 
     def start(self) -> None:
         program = shutil.which("redis-server")
-        assert program, "These tests need the program redis-server."
+        assert program, "Tests that kill or empty a Redis start their own: install redis-server."
         options = {"port": self.port, "bind": "127.0.0.1", "save": "", "appendonly": "no"}
         arguments = [text for name, value in options.items() for text in (f"--{name}", str(value))]
         self._process = subprocess.Popen([program, *arguments], stdout=subprocess.DEVNULL)  # noqa: S603

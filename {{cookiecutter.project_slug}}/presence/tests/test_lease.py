@@ -13,6 +13,8 @@ from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer
 from presence.visits import Visit
 
+pytestmark = pytest.mark.redis
+
 TIMING = Timing(beat_seconds=0.05, grace_seconds=0.1, window_seconds=0.01)
 PATIENCE_SECONDS = 15
 

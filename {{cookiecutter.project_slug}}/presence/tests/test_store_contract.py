@@ -13,7 +13,7 @@ ONLINE, AWAY, OFFLINE = State.ONLINE, State.AWAY, State.OFFLINE
 SLACK_SECONDS = 0.01  # the stores' clock counts milliseconds
 
 
-@pytest_asyncio.fixture(params=["memory", "redis"])
+@pytest_asyncio.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     subject: Subject
     if request.param == "memory":

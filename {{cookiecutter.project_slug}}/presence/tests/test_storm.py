@@ -3,8 +3,12 @@
 A short storm; `python -m presence.tests.storm redis://... 24` lets a longer one blow.
 """
 
+import pytest
+
 from presence.tests.redis_server import RedisServer
 from presence.tests.storm import Storm
+
+pytestmark = pytest.mark.redis
 
 
 async def test_rosters_stay_right_over_kills_a_freeze_and_a_flush(

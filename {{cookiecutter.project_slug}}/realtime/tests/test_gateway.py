@@ -7,6 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
+from realtime import process
 from realtime.gateway import OTHER_FRAME
 from realtime.tests.echo import connect_echo
 
@@ -184,8 +185,9 @@ async def test_one_socket_more_than_a_person_may_have_is_closed_with_4029(
 
 
 async def test_a_socket_that_says_nothing_for_long_is_closed_with_1001(
-    ada: User, settings: Settings
+    ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REALTIME = {"IDLE_SECONDS": 0.1}
+    monkeypatch.setattr(process, "TICK_SECONDS", 0.01)
     async with connect_echo("/ws/echo/room/", ada) as client:
         assert await client.closed() == 1001

@@ -11,6 +11,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
+from realtime import process
 from realtime.auth import session_users, sign_in
 from realtime.database import in_database
 from realtime.process import this_process
@@ -160,9 +161,10 @@ async def test_a_sign_in_that_ends_closes_its_sockets_at_once(
     ],
 )
 async def test_the_periodic_check_finds_what_no_signal_told(
-    ada: User, settings: Settings, end: Callable[[User], Any]
+    ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch, end: Callable[[User], Any]
 ) -> None:
     settings.REALTIME = {"CHECK_SECONDS": 0}
+    monkeypatch.setattr(process, "TICK_SECONDS", 0.01)
     async with connect_echo("/ws/echo/a/", ada) as client:
         await client.expect("welcome")
         await in_database(end, ada)
