@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 
 from django.core.exceptions import ValidationError
 
@@ -45,6 +46,7 @@ def tidy(name: str) -> str:
     return " ".join(unicodedata.normalize("NFC", name).split())
 
 
+@lru_cache(maxsize=10_000)  # rosters and lists of members show the same people again and again
 def initials(name: str) -> str:
     """One or two letters that stand for the name: of its first word and of its last."""
     words = [word for word in _separators.split(name) if word]

@@ -3,7 +3,8 @@
 import asyncio
 
 from accounts.models import User
-from chat import actions, announcements, joining, queries
+from chat import actions, announcements, catching_up, joining, queries
+from chat.catching_up import CatchUp, Place
 from chat.commands import (
     DeleteMessage,
     EditMessage,
@@ -40,6 +41,9 @@ sends: Batcher[actions.Draft, MessageData] = Batcher(
 arrivals: Batcher[joining.Arrival, joining.Joined] = Batcher(
     joining.join, key=lambda arrival: arrival.slug, most_waiting=MOST_JOINING
 )
+catch_ups: Batcher[Place, CatchUp] = Batcher(
+    catching_up.catch_up, key=lambda place: place.room_id, most_waiting=MOST_JOINING
+)
 
 
 class ChatConsumer(Consumer):
@@ -53,13 +57,12 @@ class ChatConsumer(Consumer):
         slug = self.kwargs["slug"]
         self.topic = room_topic(slug)
         await self.subscribe(self.topic)
-        since = _number(self.query["since"]) if "since" in self.query else None
-        arrival = joining.Arrival(slug, self.user, since, self.query.get("epoch", ""))
-        joined = await arrivals.submit(arrival)
+        joined = await arrivals.submit(joining.Arrival(slug, self.user))
         self.room = joined.room
         self.welcome(joined.welcome, rev=joined.room.last_rev)
-        if joined.missed is not None:
-            self.send(*await self._all_of(joined.missed, arrival.epoch))
+        if "since" in self.query:
+            since, epoch = _number(self.query["since"]), self.query.get("epoch", "")
+            self.send(*await self._changes(since, epoch))
 
     @command("message.send")
     async def send_message(self, data: SendMessage) -> MessageData:
@@ -101,21 +104,18 @@ class ChatConsumer(Consumer):
 
     @command("changes")
     async def get_changes(self, data: GetChanges) -> Reply:
-        missed = await in_database(self._catch_up, data.since, data.epoch)
-        return await self._all_of(missed, data.epoch)
+        return await self._changes(data.since, data.epoch)
 
-    async def _all_of(self, missed: joining.CatchUp, epoch: str) -> Reply:
+    async def _changes(self, since: int, epoch: str) -> Reply:
         """Send all that is missing but the last frame, no faster than it is read; return that."""
+        place = Place(self.room.pk, self.user.pk, since, epoch)
+        missed = await catch_ups.submit(place)
         while missed.more:
             self.send(*missed.frame)
             if not await self.socket.drained():
                 break
-            missed = await in_database(self._catch_up, missed.frame.rev or 0, epoch)
+            missed = await catch_ups.submit(place._replace(since=missed.frame.rev or 0))
         return missed.frame
-
-    def _catch_up(self, since: int, epoch: str) -> joining.CatchUp:
-        room = queries.membership_of(self.user, self.room).room
-        return joining.catch_up(room, since, epoch)
 
     def _history(self, before: int | None, limit: int) -> History:
         queries.membership_of(self.user, self.room)

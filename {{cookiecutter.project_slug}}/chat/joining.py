@@ -12,8 +12,7 @@ from accounts.models import User
 from chat import actions, queries
 from chat.inbox import named_for
 from chat.models import Membership, Room
-from chat.wire import Changes, Reset, Welcome, reader_data, room_data
-from realtime.consumers import Reply
+from chat.wire import Welcome, reader_data, room_data
 from realtime.protocol import ErrorCode, Refusal
 
 CHANGES_MESSAGES = 50
@@ -21,19 +20,10 @@ CHANGES_MESSAGES = 50
 
 
 class Arrival(NamedTuple):
-    """Someone who joins a room; `since` and `epoch` are their place in it, if they come back."""
+    """Someone who joins a room."""
 
     slug: str
     user: User
-    since: int | None
-    epoch: str
-
-
-class CatchUp(NamedTuple):
-    """A frame of what a client has missed, and whether there is more."""
-
-    frame: Reply
-    more: bool
 
 
 class Joined(NamedTuple):
@@ -41,21 +31,16 @@ class Joined(NamedTuple):
 
     room: Room
     welcome: Welcome
-    missed: CatchUp | None
 
 
 def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
-    """Let each arrival in, if they may enter; see `actions.enter`. One's refusal is their own.
-
-    The heads are read before all rows, so that they promise nothing that the rows do not have.
-    """
+    """Let each arrival in, if they may enter; see `actions.enter`. One's refusal is their own."""
     rooms = {room.slug: room for room in Room.objects.filter(slug__in={a.slug for a in arrivals})}
     memberships = Membership.objects.filter(
         room__in=rooms.values(), user__in={arrival.user.pk for arrival in arrivals}
     )
     yours = {(membership.room_id, membership.user_id): membership for membership in memberships}
     members = cache(queries.members_shown)
-    missed = cache(catch_up)  # many come back from the same place
 
     def joined(arrival: Arrival) -> Joined:
         user = arrival.user
@@ -66,9 +51,7 @@ def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
         you.user = user
         shown, count = members(room)
         about = room_data(named_for(user, room))
-        welcome = Welcome(str(room.epoch), about, reader_data(you), shown, count)
-        since, epoch = arrival.since, arrival.epoch
-        return Joined(room, welcome, None if since is None else missed(room, since, epoch))
+        return Joined(room, Welcome(str(room.epoch), about, reader_data(you), shown, count))
 
     return [_or_refusal(joined, arrival) for arrival in arrivals]
 
@@ -78,16 +61,3 @@ def _or_refusal(joined: Callable[[Arrival], Joined], arrival: Arrival) -> Joined
         return joined(arrival)
     except Refusal as refusal:
         return refusal
-
-
-def catch_up(room: Room, since: int, epoch: str) -> CatchUp:
-    """The first frame of what has changed in the room after the revision `since`.
-
-    The room's head was read before the rows, so that it promises nothing that they do not have.
-    """
-    if epoch != str(room.epoch) or not 0 <= since <= room.last_rev:
-        return CatchUp(Reply("reset", Reset(str(room.epoch)), room.last_rev), more=False)
-    messages, more = queries.changes_since(room, since, CHANGES_MESSAGES)
-    latest = messages[-1].rev if messages else since
-    rev = latest if more else max(latest, room.last_rev)
-    return CatchUp(Reply("changes", Changes(str(room.epoch), messages, more), rev), more)

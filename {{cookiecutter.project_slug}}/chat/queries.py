@@ -1,6 +1,6 @@
 """Reading chat: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import NamedTuple
@@ -137,8 +137,8 @@ def history(room: Room, before: int | None = None, limit: int = PAGE_MESSAGES) -
     messages = room.messages.order_by("-seq")
     if before is not None:
         messages = messages.filter(seq__lt=before)
-    rows, more = _first(messages, limit)
-    return Page([message_data(message) for message in reversed(rows)], more)
+    latest, more = _first(messages, limit)
+    return Page(latest[::-1], more)
 
 
 def changes_since(room: Room, since: int, limit: int) -> Page:
@@ -146,20 +146,34 @@ def changes_since(room: Room, since: int, limit: int) -> Page:
 
     `limit` of them at most, and fewer where they are long.
     """
-    rows, more = _first(room.messages.filter(rev__gt=since).order_by("rev"), limit)
-    return Page([message_data(message) for message in rows], more)
+    return _first(room.messages.filter(rev__gt=since).order_by("rev"), limit)
 
 
-def _first(messages: QuerySet[Message], limit: int) -> tuple[list[Message], bool]:
-    rows = list(with_people(messages)[: limit + 1])
-    page: list[Message] = []
+def changes_in_rooms(since: Mapping[int, int]) -> dict[int, list[MessageData]]:
+    """For each room, by id, all messages that changed after a revision, by their latest change."""
+    changes: dict[int, list[MessageData]] = {room_id: [] for room_id in since}
+    if since:
+        after = reduce(or_, (Q(room=room_id, rev__gt=rev) for room_id, rev in since.items()))
+        for message in with_people(Message.objects.filter(after).order_by("rev")):
+            changes[message.room_id].append(message_data(message))
+    return changes
+
+
+def page_of(messages: Sequence[MessageData], limit: int) -> Page:
+    """The first of `messages`: `limit` at most, and fewer where they are long."""
+    page: list[MessageData] = []
     characters = 0
-    for row in rows[:limit]:
-        characters += len(row.body)
+    for message in messages[:limit]:
+        characters += len(message.body)
         if page and characters > PAGE_CHARACTERS:
             break
-        page.append(row)
-    return page, len(rows) > len(page)
+        page.append(message)
+    return Page(page, len(messages) > len(page))
+
+
+def _first(messages: QuerySet[Message], limit: int) -> Page:
+    rows = with_people(messages)[: limit + 1]
+    return page_of([message_data(row) for row in rows], limit)
 
 
 # Heads

@@ -1,13 +1,15 @@
 """Coming back to a room: resuming from a place, gaps, and places that are no good."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
 
 from accounts.models import User
-from chat import actions, joining, queries
+from chat import actions, catching_up, queries
 from chat.models import Room
 from chat.tests.conftest import Say
+from chat.wire import MessageData
 from realtime.heads import current_heads
 from realtime.testing import Client, connect
 
@@ -62,10 +64,12 @@ async def test_one_who_is_new_gets_no_changes(ada: User, spoken: Room) -> None:
         assert not [frame for frame in client.skipped if frame["type"] in ("changes", "reset")]
 
 
+@pytest.mark.parametrize("few", [0, 3, 20])
 async def test_much_comes_in_several_frames_whose_revs_are_places(
-    ada: User, spoken: Room, monkeypatch: pytest.MonkeyPatch
+    ada: User, spoken: Room, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(joining, "CHANGES_MESSAGES", 2)
+    monkeypatch.setattr(catching_up, "FEW_CHANGES", few)
+    monkeypatch.setattr(catching_up, "CHANGES_MESSAGES", 2)
     async with connect(GENERAL, ada, since=0, epoch=str(spoken.epoch)) as client:
         frames = await frames_to_the_last(client)
     assert [revs(frame) for frame in frames] == [[2, 3], [4, 5], [6]]
@@ -103,7 +107,7 @@ async def test_a_gap_is_filled_on_demand(ada: User, spoken: Room) -> None:
 async def test_a_large_gap_is_filled_before_it_is_answered(
     ada: User, spoken: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(joining, "CHANGES_MESSAGES", 2)
+    monkeypatch.setattr(catching_up, "CHANGES_MESSAGES", 2)
     async with connect(GENERAL, ada) as client:
         answer = await client.send("changes", {"since": 1, "epoch": str(spoken.epoch)})
         before = [frame for frame in client.skipped if frame["type"] == "changes"]
@@ -122,19 +126,19 @@ async def test_what_is_said_while_one_joins_is_not_missed(
     ada: User, bob: User, spoken: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the reading of the head and that of the rows: in the rows, and heard again."""
-    pages = queries.changes_since
+    changes_in_rooms = queries.changes_in_rooms
 
-    def late(room: Room, since: int, limit: int) -> queries.Page:
-        actions.post_message(room, bob, body="In between", client_id="b1")
-        return pages(room, since, limit)
+    def late(since: Mapping[int, int]) -> dict[int, list[MessageData]]:
+        actions.post_message(spoken, bob, body="In between", client_id="b1")
+        return changes_in_rooms(since)
 
-    monkeypatch.setattr(queries, "changes_since", late)
-    async with connect(GENERAL, ada, since=6, epoch=str(spoken.epoch)) as client:
+    monkeypatch.setattr(queries, "changes_in_rooms", late)
+    async with connect(GENERAL, ada, since=5, epoch=str(spoken.epoch)) as client:
         welcome = await client.expect("welcome")
         changes = await client.expect("changes")
         event = await client.expect("message.created")
     assert welcome["rev"] == 6
-    assert (changes["rev"], revs(changes), event["rev"]) == (7, [7], 7)
+    assert (changes["rev"], revs(changes), event["rev"]) == (7, [6, 7], 7)
 
 
 def test_a_page_of_long_messages_ends_sooner(ada: User, public: Room, say: Say) -> None:
