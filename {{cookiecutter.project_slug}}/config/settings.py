@@ -278,10 +278,16 @@ LOGGING = {
         "console": {
             "class": "logging.StreamHandler",
             "formatter": env.str("LOG_FORMAT", default="line" if DEBUG else "json"),
-        }
+        },
+        "mail_admins": {
+            "class": "django.utils.log.AdminEmailHandler",
+            "level": "CRITICAL" if DEBUG else "ERROR",
+        },
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
+        "django": {"handlers": ["mail_admins"]},  # without a console of its own beside the root's
+        "django.channels.server": {"level": "CRITICAL"},  # a second line for every request
         "channels_redis": {"level": "CRITICAL"},  # the hub says in a line what it says in fifty
         "uvicorn.error": {"level": "WARNING"},  # three lines a socket otherwise
         "daphne.server": {"level": "WARNING"},

@@ -3,10 +3,12 @@
 import json
 import logging
 import sys
+from collections.abc import Iterator
 from io import StringIO
 
 import pytest
 from django.test import Client
+from django.utils.log import AdminEmailHandler
 from pytest_django import Settings
 
 from operations.logs import JsonFormatter
@@ -53,6 +55,31 @@ def test_an_exception_stays_in_its_line() -> None:
 def test_keys_in_links_are_left_out() -> None:
     line = written(record("Not Found: /accounts/password/reset/key/1-c0ffee/"))
     assert line["message"] == "Not Found: /accounts/password/reset/key/.../"
+
+
+@pytest.mark.parametrize("name", ["operations.requests", "django.request", "realtime.hub"])
+def test_a_line_is_written_once(name: str) -> None:
+    consoles = [each for each in handlers_of(name) if type(each) is logging.StreamHandler]
+    assert len(consoles) == 1
+
+
+def test_the_development_server_does_not_log_requests_again() -> None:
+    assert not logging.getLogger("django.channels.server").isEnabledFor(logging.ERROR)
+
+
+def test_errors_are_mailed_to_the_owner() -> None:
+    (mail,) = (
+        each for each in handlers_of("django.request") if isinstance(each, AdminEmailHandler)
+    )
+    assert mail.level == logging.ERROR
+
+
+def handlers_of(name: str) -> Iterator[logging.Handler]:
+    """All that a line of this logger is given to."""
+    logger: logging.Logger | None = logging.getLogger(name)
+    while logger:
+        yield from logger.handlers
+        logger = logger.parent
 
 
 @pytest.mark.django_db
