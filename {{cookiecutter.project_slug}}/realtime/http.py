@@ -1,12 +1,21 @@
 """Refusals on their way to a browser."""
 
+import logging
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils.log import log_response
+from redis.exceptions import ConnectionError as NotConnected
+from redis.exceptions import ReadOnlyError
+from redis.exceptions import TimeoutError as NoAnswer
 
 from realtime.protocol import ErrorCode, Refusal
 
+logger = logging.getLogger(__name__)
+
+# Without its counts of attempts nobody is let in, or passwords could be guessed during an outage.
+REDIS_AWAY = (NotConnected, NoAnswer, ReadOnlyError)
 STATUS = {
     ErrorCode.INVALID: 400,
     ErrorCode.FORBIDDEN: 403,
@@ -19,7 +28,10 @@ STATUS = {
 
 
 class RefusalMiddleware:
-    """Answers a request whose action was refused with a page, or with JSON where that is wanted."""
+    """Answers a request whose action was refused with a page, or with JSON where that is wanted.
+
+    What needs Redis while it is away is refused too, as `unavailable`.
+    """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -28,10 +40,33 @@ class RefusalMiddleware:
         return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, Refusal):
-            return None
-        status = STATUS.get(error.code, 400)
-        refusal = {"code": error.code, "detail": error.detail}
-        if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
-            return JsonResponse(refusal, status=status)
-        return render(request, "refused.html", {"status": status, **refusal}, status=status)
+        if isinstance(error, REDIS_AWAY):
+            response = _answer(request, _away())
+            # In place of Django's own line, which mails the owner and does not say why.
+            log_response(
+                "%s was refused: Redis does not answer: %s",
+                request.path,
+                str(error),
+                response=response,
+                request=request,
+                logger=logger,
+                level="warning",
+            )
+            return response
+        return _answer(request, error) if isinstance(error, Refusal) else None
+
+
+def _away() -> Refusal:
+    return Refusal(
+        ErrorCode.UNAVAILABLE,
+        "A part of the site that this needs does not answer right now. "
+        "It is not your fault: please try again in a minute.",
+    )
+
+
+def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
+    status = STATUS.get(refusal.code, 400)
+    said = {"code": refusal.code, "detail": refusal.detail}
+    if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
+        return JsonResponse(said, status=status)
+    return render(request, "refused.html", {"status": status, **said}, status=status)

@@ -16,6 +16,8 @@ from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import ConnectionPool as AsyncConnectionPool
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
 SCHEMES = ("redis", "rediss", "unix")
@@ -107,14 +109,21 @@ def async_pool(url: str, *, connections: int, wait: float, **options: Any) -> As
 
 
 class Pool:
-    """A pool of connections to the first server, for threads: `pool_class` of Django's cache."""
+    """A pool of connections to the first server, for threads: `pool_class` of Django's cache.
+
+    Its connections try twice, since an idle one may have died unnoticed, and do not wait between:
+    redis-py would hold a page up for seconds while Redis is away.
+    """
 
     @classmethod
     def from_url(cls, url: str, **options: Any) -> ConnectionPool:
+        retry = Retry(NoBackoff(), 1)
+        options = {"retry": retry, **options}
         sentinels = Sentinels.from_url(url)
         if sentinels is None:
             return ConnectionPool.from_url(first_server(url), **options)
-        known = Sentinel(sentinels.addresses, sentinel_kwargs=sentinels.login)
+        login = {"retry": retry, **sentinels.login}
+        known = Sentinel(sentinels.addresses, sentinel_kwargs=login)
         return SentinelConnectionPool(sentinels.master, known, **sentinels.database, **options)
 
 

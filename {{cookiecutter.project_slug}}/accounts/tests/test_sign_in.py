@@ -1,8 +1,11 @@
+import logging
+
 import pytest
 from django.conf import settings
 from django.shortcuts import resolve_url
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
 from accounts.models import User
 
@@ -42,6 +45,48 @@ def test_guessing_is_cut_short(client: Client, grace: User, password: str) -> No
         client.post(reverse("account_login"), {"login": "grace", "password": "wrong"})
     client.post(reverse("account_login"), {"login": "grace", "password": password})
     assert not signed_in(client)
+
+
+@pytest.fixture
+def no_redis(settings: Settings) -> None:
+    """A cache in a Redis that is not there."""
+    settings.CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "LOCATION": ["redis://127.0.0.1:1/0"],
+            "OPTIONS": {"pool_class": "realtime.redis.Pool"},
+        }
+    }
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_nobody_signs_in_while_attempts_cannot_be_counted(
+    client: Client, grace: User, password: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert client.get(reverse("account_login")).status_code == 200
+    answers = {"login": "grace", "password": password}
+
+    caplog.clear()
+    response = client.post(reverse("account_login"), answers)
+
+    assert response.status_code == 503
+    assert "try again in a minute" in response.content.decode()
+    assert not signed_in(client)
+    (line,) = (each for each in caplog.records if each.levelno >= logging.WARNING)
+    assert line.getMessage().startswith("/accounts/login/ was refused: Redis does not answer")
+
+
+@pytest.mark.usefixtures("no_redis")
+def test_a_program_is_told_that_it_cannot_sign_in_now(
+    client: Client, grace: User, password: str
+) -> None:
+    response = client.post(
+        "/_allauth/app/v1/auth/login",
+        {"username": "grace", "password": password},
+        content_type="application/json",
+        headers={"Accept": "application/json"},
+    )
+    assert (response.status_code, response.json()["code"]) == (503, "unavailable")
 
 
 def test_signing_out_takes_a_post(client: Client, grace: User) -> None:
