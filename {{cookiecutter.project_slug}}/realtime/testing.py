@@ -33,9 +33,17 @@ class Client:
 
     async def send(self, type: str, data: Json | None = None, topic: str | None = None) -> Json:
         """Send a frame; return the reply to it."""
-        frame = {"id": str(next(self._ids)), "type": type, "data": data or {}}
+        frame_id = await self.send_unheard(type, data, topic)
+        return await self._receive_until(lambda reply: reply.get("id") == frame_id)
+
+    async def send_unheard(
+        self, type: str, data: Json | None = None, topic: str | None = None
+    ) -> str:
+        """Send a frame without waiting for its reply; return the frame's id."""
+        frame_id = str(next(self._ids))
+        frame = {"id": frame_id, "type": type, "data": data or {}}
         await self.send_text(json.dumps(frame if topic is None else {**frame, "topic": topic}))
-        return await self._receive_until(lambda reply: reply.get("id") == frame["id"])
+        return frame_id
 
     async def send_text(self, text: str) -> None:
         await self.communicator.send_to(text_data=text)
@@ -73,17 +81,22 @@ async def connect(
     path: str,
     user: AbstractUser | None = None,
     *,
+    session: str | None = None,
     subprotocols: list[str] | None = None,
     origin: str | None = "http://testserver",
     application: Application | None = None,
     **query: str | int,
 ) -> AsyncIterator[Client]:
-    """A client of `path` of the project's application, signed in as `user` by a session cookie."""
+    """A client of `path` of the project's application.
+
+    It is signed in by the cookie of `session`, a key, or of a new session of `user`.
+    """
     headers = [(b"host", b"testserver")]
     if origin is not None:
         headers.append((b"origin", origin.encode()))
-    if user is not None:
+    if session is None and user is not None:
         session = await in_database(session_key_of, user)
+    if session is not None:
         headers.append((b"cookie", f"{settings.SESSION_COOKIE_NAME}={session}".encode()))
     communicator = WebsocketCommunicator(
         application or get_default_application(),
