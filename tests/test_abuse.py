@@ -54,8 +54,8 @@ from chat.models import Room
 
 room, author = Room.objects.get(slug="{room}"), User.objects.get(username="person0")
 for batch in range({batches}):
-    drafts = [actions.Draft(author.pk, f"{{batch}}-{{n}}", "{body}") for n in range(100)]
-    actions.post_messages(room, drafts)
+    ids = [f"{{batch}}-{{n}}" for n in range(100)]
+    actions.post_messages([actions.Draft(room.pk, author.pk, each, "{body}") for each in ids])
 """
 
 

@@ -12,8 +12,8 @@ from chat.wire import Changes, MessageData, Reset
 from realtime.consumers import Reply
 from realtime.protocol import ErrorCode, Refusal
 
-CHANGES_MESSAGES = 200
-"""A frame of changes carries at most so many."""
+CHANGES_MESSAGES = 50
+"""A frame of changes carries at most so many: so many are loaded, however long they are."""
 
 FEW_CHANGES = 20
 """Whoever missed no more is answered from what is read for all of them together."""

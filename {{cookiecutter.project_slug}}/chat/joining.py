@@ -15,9 +15,6 @@ from chat.models import Membership, Room
 from chat.wire import Welcome, reader_data, room_data
 from realtime.protocol import ErrorCode, Refusal
 
-CHANGES_MESSAGES = 50
-"""A frame of changes carries at most so many: so many are loaded, however long they are."""
-
 
 class Arrival(NamedTuple):
     """Someone who joins a room."""
