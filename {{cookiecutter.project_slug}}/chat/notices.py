@@ -72,6 +72,23 @@ def posted(messages: Sequence[tuple[Message, list[User]]]) -> None:
     notify_all(notices)
 
 
+def edited(message: Message, newly_named: Collection[int]) -> None:
+    """Tell those whom other words of a message name for the first time.
+
+    Whoever was told of the message already, as its answer or as a mention that was taken out and
+    put in again, is not told twice.
+    """
+    if not newly_named:
+        return
+    told = Notification.objects.filter(
+        target=message.room.topic,
+        recipient__in=newly_named,
+        deleted_at=None,
+        data__seq=message.seq,
+    ).values_list("recipient", flat=True)
+    notify_all(_OnceEach(message.author_id).tell(MENTION, message, set(newly_named) - set(told)))
+
+
 def taken_back(room: Room, message: Message) -> None:
     """A message was deleted: what people were told of it has its words."""
     retract(room.topic, seq=message.seq)

@@ -36,8 +36,10 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         named = named_members([(room.pk, body)])
         names = [(room.pk, name) for name in mentioned_usernames(body)]
         users = [named[name] for name in names if name in named]
+        named_before = set(message.mentions.values_list("user", flat=True))
         message.mentions.all().delete()
         Mention.objects.bulk_create(Mention(message=message, user=user) for user in users)
+        notices.edited(message, [user.pk for user in users if user.pk not in named_before])
         return _updated(room, message)
 
 

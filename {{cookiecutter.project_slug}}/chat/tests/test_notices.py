@@ -126,6 +126,47 @@ def test_a_retry_is_not_told_again(public: Room, ada: User, bob: User, say: Say)
     assert of(bob.pk).get().count == 1
 
 
+def test_whom_an_edit_names_is_told_once(public: Room, ada: User, bob: User, say: Say) -> None:
+    message = say(public, ada, "Have you seen this?")
+    for body in ("@bob, have you seen this?", "@bob, did you see this?"):
+        actions.edit_message(public, ada, seq=message.seq, body=body)
+
+    notification = of(bob.pk).get()
+    assert text_of(notification) == "ada mentioned you in General"
+    assert notification.data["excerpt"] == "@bob, have you seen this?"
+    assert notification.count == 1
+
+
+def test_a_mention_taken_out_and_put_in_again_is_told_once(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    message = say(public, ada, "Hello @bob")
+    for body in ("Hello", "Hello again, @bob"):
+        actions.edit_message(public, ada, seq=message.seq, body=body)
+
+    assert of(bob.pk).get().count == 1
+
+
+def test_an_edit_of_an_answer_that_names_its_asker_is_not_told_again(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    question = say(public, bob, "Is anybody here?")
+    answer = say(public, ada, "I am.", reply_to=question.seq)
+    actions.edit_message(public, ada, seq=answer.seq, body="I am, @bob.")
+
+    assert told(bob) == ["ada answered you in General"]
+    assert of(bob.pk).get().count == 1
+
+
+def test_an_edit_that_names_oneself_or_an_outsider_tells_nobody(
+    private: Room, ada: User, eve: User, say: Say
+) -> None:
+    message = say(private, ada, "Hello")
+    actions.edit_message(private, ada, seq=message.seq, body="@ada and @eve")
+
+    assert told(ada) == told(eve) == []
+
+
 def test_old_messages_from_elsewhere_are_no_news(
     public: Room, ada: User, bob: User, say: Say
 ) -> None:
