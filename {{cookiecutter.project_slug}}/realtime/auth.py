@@ -1,7 +1,6 @@
 """Who opens a socket: the session of a browser on this origin, or the bearer of a ticket."""
 
 from collections.abc import Mapping, Sequence
-from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -9,6 +8,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.http import parse_cookie
 from django.http.request import validate_host
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
@@ -122,13 +122,10 @@ def _scheme(scope: Scope, headers: dict[bytes, bytes]) -> str:
 
 
 def _session_cookie(headers: dict[bytes, bytes]) -> str | None:
-    try:
-        cookies = SimpleCookie(headers.get(b"cookie", b"").decode("latin-1"))
-    except CookieError:
-        return None
-    morsel = cookies.get(settings.SESSION_COOKIE_NAME)
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    key: str | None = cookies.get(settings.SESSION_COOKIE_NAME)
     # A quoted cookie can spell a NUL, which no database would look for.
-    return morsel.value if morsel and "\x00" not in morsel.value else None
+    return key if key and "\x00" not in key else None
 
 
 def _hostname(host: str) -> str:

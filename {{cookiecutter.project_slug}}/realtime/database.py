@@ -1,13 +1,14 @@
 """Database work for sockets, off the event loop and off the threads that serve pages."""
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from contextvars import copy_context
+from functools import cache, partial
 from threading import Barrier, local
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from asgiref.sync import sync_to_async
 from django.db import connections
 
 from realtime.conf import limits
@@ -25,9 +26,9 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
     query holds up every socket, and Channels closes the connection after each call. These calls
     have a small pool of threads to themselves, each of which keeps its connection.
     """
-    return await sync_to_async(_run, thread_sensitive=False, executor=_threads())(
-        function, *args, **kwargs
-    )
+    work = partial(_run, function, *args, **kwargs)
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_threads(), copy_context().run, work)
 
 
 def close_connections() -> None:
