@@ -8,7 +8,7 @@ from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
 from bench.machine import source_address
 from bench.wires import Seat, Wire
 
-HANDSHAKES_AT_ONCE = 512
+HANDSHAKES_AT_ONCE = 64
 HANDSHAKE_SECONDS = 60
 BUFFER_BYTES = 4_096
 

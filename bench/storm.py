@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from bench.client import HANDSHAKES_AT_ONCE, Socket, connect, connect_all
+from bench.client import Socket, connect, connect_all
 from bench.contestants import Contestant
 from bench.figures import Figure
 from bench.reader import PlainReader, Reader, ResumingReader
@@ -14,6 +14,7 @@ from bench.stage import Crowd, Site, Stage
 from bench.usage import Meter
 
 MEMBERS_PER_ROOM = 100
+COMING_AT_ONCE = 512
 WRITE_SECONDS = 2.0
 CATCH_UP_SECONDS = 240
 SETTLE_SECONDS = 40
@@ -51,7 +52,7 @@ class Storm:
                 await self._reconnect(seat.index)
 
         async with asyncio.timeout(CATCH_UP_SECONDS), asyncio.TaskGroup() as group:
-            for _ in range(HANDSHAKES_AT_ONCE):
+            for _ in range(COMING_AT_ONCE):
                 group.create_task(worker())
         caught_up = await _until(
             lambda: all(reader.caught_up() for reader in self._readers), CATCH_UP_SECONDS

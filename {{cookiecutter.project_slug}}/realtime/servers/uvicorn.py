@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import socket
+from typing import Any
 
 import uvicorn
 from uvicorn._types import ASGISendEvent
@@ -111,11 +112,15 @@ class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chose
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        self.loop.call_later(limits().handshake_seconds, self._close_if_silent)
+        self._patience = self.loop.call_later(limits().handshake_seconds, self._close_if_silent)
+
+    def handle_websocket_upgrade(self, *request: Any) -> None:  # Any: none, or one of h11's events
+        super().handle_websocket_upgrade(*request)
+        self._patience.cancel()
+        self.parser = None  # they refer to each other, and would stay until someone looks for them
 
     def _close_if_silent(self) -> None:
-        upgraded = self.transport.get_protocol() is not self
-        if self.cycle is None and not upgraded and not self.transport.is_closing():
+        if self.cycle is None and not self.transport.is_closing():
             self.transport.close()
 
 
