@@ -26,10 +26,13 @@ class WorkerProcess:
 
     Args:
         heard: called with whatever it announces.
+        ahead: by how many seconds its clock is.
     """
 
-    def __init__(self, url: str, timing: Timing, heard: Callable[[Announcement], None]) -> None:
-        self._arguments = (url, msgspec.json.encode(timing).decode())
+    def __init__(
+        self, url: str, timing: Timing, heard: Callable[[Announcement], None], ahead: float = 0
+    ) -> None:
+        self._arguments = (url, msgspec.json.encode(timing).decode(), str(ahead))
         self._heard = heard
         self._waiting: dict[int, asyncio.Future[None]] = {}
         self._last_id = 0

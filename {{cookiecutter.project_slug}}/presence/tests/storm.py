@@ -1,4 +1,5 @@
-"""People who come and go over processes that are killed, frozen and robbed of their store.
+"""People who come and go over processes that are killed, frozen, robbed of their store, and on
+clocks hours apart.
 
 `python -m presence.tests.storm redis://... 24` prints the report of a storm of 24 kills as JSON.
 """
@@ -10,6 +11,7 @@ import sys
 import time
 from collections.abc import Awaitable
 from dataclasses import asdict, dataclass, field
+from itertools import cycle
 
 from redis import Redis
 
@@ -30,6 +32,7 @@ WORKERS = 4
 KILL_EVERY_SECONDS = 0.7
 SAMPLE_EVERY_SECONDS = 0.05
 CLOCK_SECONDS = 0.005  # Redis tells milliseconds
+AHEAD_SECONDS = [0, 3600, -3600]  # how far the workers' clocks are, one after another
 
 
 @dataclass
@@ -60,6 +63,7 @@ class Storm:
         self._followers = {room: Follower() for room in ROOMS}
         self._stays: dict[WorkerProcess, dict[str, Stay]] = {}
         self._leaving: dict[WorkerProcess, dict[str, Stay]] = {}
+        self._ahead = cycle(AHEAD_SECONDS)
         self._random = random.Random()
         self._busy = True
 
@@ -179,7 +183,7 @@ class Storm:
             stay.gone = max(stay.gone, now + TIMING.grace_seconds + LATE_SECONDS)
 
     async def _start_worker(self) -> None:
-        worker = WorkerProcess(self._url, TIMING, self._hear)
+        worker = WorkerProcess(self._url, TIMING, self._hear, next(self._ahead))
         await worker.start()
         await worker.join("keeper", KEEPER, [], away=False)  # who comes first sets it to work
         self._stays[worker], self._leaving[worker] = {}, {}

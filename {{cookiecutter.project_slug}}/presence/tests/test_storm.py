@@ -1,4 +1,4 @@
-"""Several processes over one Redis, killed, frozen and robbed of their store.
+"""Several processes over one Redis, killed, frozen and robbed of their store, on clocks apart.
 
 A short storm; `python -m presence.tests.storm redis://... 24` lets a longer one blow.
 """
@@ -11,7 +11,7 @@ from presence.tests.storm import Storm
 pytestmark = pytest.mark.redis
 
 
-async def test_rosters_stay_right_over_kills_a_freeze_and_a_flush(
+async def test_rosters_stay_right_over_kills_a_freeze_a_flush_and_clocks_apart(
     redis_server: RedisServer,
 ) -> None:
     report = await Storm(redis_server.url).blow(kills=3)

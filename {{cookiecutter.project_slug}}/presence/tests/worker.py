@@ -7,6 +7,7 @@ writes what it announces.
 import asyncio
 import json
 import sys
+import time
 from collections.abc import Collection, Sequence
 from contextlib import suppress
 from typing import Any
@@ -65,9 +66,15 @@ def write(message: Json) -> None:
     print(json.dumps(message), flush=True)
 
 
-async def main(url: str, timing: str) -> None:
+def set_clock_ahead(seconds: float) -> None:
+    right = time.time
+    time.time = lambda: right() + seconds
+
+
+async def main(url: str, timing: str, ahead: str) -> None:
+    set_clock_ahead(float(ahead))
     await Worker(url, msgspec.json.decode(timing, type=Timing)).run()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], sys.argv[2]))
+    asyncio.run(main(*sys.argv[1:]))
