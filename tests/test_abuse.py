@@ -31,7 +31,7 @@ from tests.raw import (
 from tests.services import wait_for
 from tests.sites import LIMITS, Person, Site, lines, tail
 from tests.tables import Table, shown_at_the_end
-from tests.watch import Watch, watching
+from tests.watch import MESSAGES, Watch, watching
 from tests.wire import RoomClient, opened
 
 OPEN_FILES = 4_096
@@ -158,6 +158,8 @@ def test_one_who_resumes_and_never_reads_is_sent_no_more_than_fits(
                 stack.enter_context(upgraded(server, path, person.session, SMALL_BUFFER))
             all_served = lambda: counted(server, OUTBOXES) > 8 * PART_MIB * 2**20  # noqa: E731
             await asyncio.to_thread(wait_for, all_served, "a part for each of them")
+            later = 2 * len(watch.latencies) + MESSAGES  # serving them is work; keeping them is not
+            await until(lambda: len(watch.latencies) > later, "measured while they are there")
             log = written()
         row(table, site, "8 who resume and never read", "-", watch, log)
         watch.check(mib=8 * OUTBOX_MIB + SLACK_MIB)
