@@ -2,8 +2,8 @@
 
 import { avatar } from "../js/avatar.js";
 import { icon } from "../js/icon.js";
+import { ago } from "../js/times.js";
 import { toast } from "../js/toasts.js";
-import { ago } from "./times.js";
 
 const PAGE = 20;
 const NONE = "Nothing yet. When somebody needs you, it shows here.";
