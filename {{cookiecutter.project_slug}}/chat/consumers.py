@@ -15,7 +15,7 @@ from chat.commands import (
     ToggleReaction,
     Typing,
 )
-from chat.inbox import rooms_of
+from chat.inbox import rooms_of, slugs_of
 from chat.models import Room
 from chat.topics import INBOX, inbox_topic, room_topic
 from chat.wire import (
@@ -130,12 +130,12 @@ class InboxConsumer(Consumer):
     async def join(self) -> None:
         self.topic = INBOX
         await self.subscribe(inbox_topic(self.user.pk))
-        before = await in_database(rooms_of, self.user)
+        heard = await in_database(slugs_of, self.user)
         async with asyncio.TaskGroup() as subscribing:
-            for room in before:
-                subscribing.create_task(self.subscribe(room_topic(room.slug)))
+            for slug in heard:
+                subscribing.create_task(self.subscribe(room_topic(slug)))
         rooms = await in_database(rooms_of, self.user)  # as they are now that all is heard
-        for gone in {room.slug for room in before} - {room.slug for room in rooms}:
+        for gone in set(heard) - {room.slug for room in rooms}:
             self.unsubscribe(room_topic(gone))
         self.welcome(Inbox(rooms))
 

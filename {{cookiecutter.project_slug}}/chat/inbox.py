@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from django.db.models import Exists, F, IntegerField, OuterRef, Q, Subquery
+from django.db.models import Exists, F, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
 from accounts.models import Person, User
@@ -20,24 +20,25 @@ class _Count(Subquery):
     output_field = IntegerField()
 
 
+def slugs_of(user: User, limit: int = ROOMS_SHOWN) -> list[str]:
+    """Of the rooms that `rooms_of` lists, in its order, the slugs alone; one query."""
+    return list(_latest_first(user)[:limit].values_list("room__slug", flat=True))
+
+
 def rooms_of(user: User, limit: int = ROOMS_SHOWN) -> list[RoomSummary]:
     """The rooms that the user is in, the latest to be written in first; three queries."""
-    messages = Message.objects.filter(room=OuterRef("room"), deleted_at=None)
-    latest = messages.order_by("-seq")
-    others = messages.filter(seq__gt=OuterRef("last_read")).exclude(author=user)
+    others = _messages().filter(seq__gt=OuterRef("last_read")).exclude(author=user)
     mentions = Mention.objects.filter(
         user=user, message__room=OuterRef("room"), message__seq__gt=OuterRef("last_read")
     ).exclude(message__author=user)
     memberships = list(
-        Membership.objects.filter(user=user)
+        _latest_first(user)
         .select_related("room")
         .annotate(
-            latest=Subquery(latest.values("pk")[:1]),
-            active_at=Coalesce(Subquery(latest.values("created_at")[:1]), F("joined_at")),
+            latest=Subquery(_messages().order_by("-seq").values("pk")[:1]),
             unread=_Count(others.order_by().values("pk")[:UNREAD_COUNTED]),
             mentioned=Exists(mentions),
-        )
-        .order_by("-active_at", "-pk")[:limit]
+        )[:limit]
     )
     last_messages = _last_messages(row.latest for row in memberships)
     people = _other_people(user, [row.room for row in memberships])
@@ -62,6 +63,18 @@ def named_for(user: User, room: Room) -> Room:
         person = _other_people(user, [room]).get(room.pk)
         room.name = person["name"] if person else "Nobody"
     return room
+
+
+def _messages() -> QuerySet[Message]:
+    """For a subquery: those of a membership's room."""
+    return Message.objects.filter(room=OuterRef("room"), deleted_at=None)
+
+
+def _latest_first(user: User) -> QuerySet[Membership]:
+    spoken_at = Subquery(_messages().order_by("-seq").values("created_at")[:1])
+    memberships = Membership.objects.filter(user=user)
+    active_at = Coalesce(spoken_at, F("joined_at"))
+    return memberships.annotate(active_at=active_at).order_by("-active_at", "-pk")
 
 
 def _last_messages(ids: Iterable[int | None]) -> dict[int, LastMessage]:
