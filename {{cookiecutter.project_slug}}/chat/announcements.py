@@ -1,6 +1,6 @@
 """What chat tells the sockets: every event it publishes, on the commit of what it tells of."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from accounts.models import User
 from chat.models import Invitation, Membership, Room
@@ -8,7 +8,7 @@ from chat.topics import INBOX, inbox_topic
 from chat.wire import MessageData, member_data, room_data
 from presence import actions as presence
 from realtime.protocol import CloseCode
-from realtime.publishing import dismiss, publish
+from realtime.publishing import Event, dismiss, publish, publish_many
 
 
 def messages_posted(messages: Iterable[tuple[Room, MessageData]]) -> None:
@@ -28,14 +28,21 @@ def typing(room: Room, user: User) -> None:
     publish(room.topic, "typing", {"user": user.as_person()})
 
 
-def read(room: Room, user: User, seq: int) -> None:
-    publish(room.topic, "read", {"user_id": user.pk, "seq": seq})
+def read(room: Room, readers: Mapping[int, int]) -> None:
+    """Tell the room how far some people have read; `readers` has each one's place, by their id."""
+    for user_id, seq in readers.items():
+        publish(room.topic, "read", {"user_id": user_id, "seq": seq})
 
 
-def read_privately(room: Room, user: User, seq: int) -> None:
-    """Tell nobody but the person's own sockets."""
-    data = {"user_id": user.pk, "seq": seq}
-    publish(room.topic, "read", data, audience=inbox_topic(user.pk))
+def read_privately(room: Room, readers: Mapping[int, int]) -> None:
+    """Tell nobody but each person's own sockets."""
+    publish_many(
+        room.topic,
+        (
+            Event(inbox_topic(user_id), "read", {"user_id": user_id, "seq": seq})
+            for user_id, seq in readers.items()
+        ),
+    )
 
 
 def room_updated(room: Room) -> None:

@@ -38,6 +38,9 @@ MOST_JOINING = 20_000
 sends: Batcher[actions.Draft, MessageData] = Batcher(
     actions.post_messages, key=lambda draft: draft.room_id, sizes=stats.batches
 )
+readings: Batcher[actions.Reading, int] = Batcher(
+    actions.mark_readings, key=lambda reading: reading.room_id
+)
 arrivals: Batcher[joining.Arrival, joining.Joined] = Batcher(
     joining.join, key=lambda arrival: arrival.slug, most_waiting=MOST_JOINING
 )
@@ -96,7 +99,8 @@ class ChatConsumer(Consumer):
 
     @command("read")
     async def mark_read(self, data: Read) -> dict[str, int]:
-        return {"seq": await in_database(actions.mark_read, self.room, self.user, seq=data.seq)}
+        reading = actions.Reading(self.room.pk, self.user.pk, data.seq)
+        return {"seq": await readings.submit(reading)}
 
     @command("history")
     async def get_history(self, data: GetHistory) -> History:

@@ -18,11 +18,12 @@ from chat.actions.people import (
     withdraw_invitation,
 )
 from chat.actions.posting import Draft, post_message, post_messages
-from chat.actions.reading import mark_read
+from chat.actions.reading import Reading, mark_read, mark_readings
 from chat.actions.rooms import amend_room, create_room, delete_room, start_direct, update_room
 
 __all__ = [
     "Draft",
+    "Reading",
     "accept_invitation",
     "amend_room",
     "change_role",
@@ -37,6 +38,7 @@ __all__ = [
     "invite",
     "leave_room",
     "mark_read",
+    "mark_readings",
     "post_message",
     "post_messages",
     "remove_member",

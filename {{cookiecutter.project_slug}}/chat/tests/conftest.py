@@ -1,7 +1,7 @@
 """Rooms and people to test with, and a look at what is published."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from accounts.models import User
 from chat import actions, announcements
 from chat.models import Room
 from chat.wire import MessageData
+from realtime.publishing import Event
 
 Say = Callable[..., MessageData]
 
@@ -42,6 +43,10 @@ class Published:
             }
         )
 
+    def publish_many(self, topic: str, events: Iterable[Event]) -> None:
+        for event in events:
+            self.publish(topic, event.type, event.data, event.rev, event.audience)
+
     def dismiss(self, audience: str, user_id: int, code: int, reason: str) -> None:
         self.dismissed.append((audience, user_id, int(code)))
 
@@ -51,6 +56,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> Published:
     """Stands in for the engine, and does not wait for a commit."""
     published = Published()
     monkeypatch.setattr(announcements, "publish", published.publish)
+    monkeypatch.setattr(announcements, "publish_many", published.publish_many)
     monkeypatch.setattr(announcements, "dismiss", published.dismiss)
     return published
 

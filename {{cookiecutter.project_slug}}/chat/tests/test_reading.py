@@ -11,7 +11,7 @@ from chat.models import Room
 from chat.tests.conftest import Published, Say
 from chat.tests.refused import refused
 from chat.wire import MessageData
-from realtime.protocol import ErrorCode
+from realtime.protocol import ErrorCode, Refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +44,28 @@ def test_in_a_large_room_only_the_reader_hears_how_far_they_have_read(
     actions.mark_read(public, bob, seq=1)
     event = published.last("read")
     assert (event["audience"], event["topic"]) == (f"inbox:{bob.pk}", "chat:general")
+
+
+def test_all_who_have_read_a_message_are_moved_at_once(
+    ada: User,
+    bob: User,
+    eve: User,
+    public: Room,
+    say: Say,
+    published: Published,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for _ in range(2):
+        say(public, ada)
+    readings = [(public, bob, 1), (public, ada, 2), (public, bob, 2), (public, eve, 2)]
+    with django_assert_max_num_queries(5):
+        places = actions.mark_readings(
+            [actions.Reading(room.pk, user.pk, seq) for room, user, seq in readings]
+        )
+    assert places[:3] == [1, 2, 2]
+    assert isinstance(places[3], Refusal)
+    reads = [event["data"] for event in published.events if event["type"] == "read"]
+    assert reads == [{"user_id": ada.pk, "seq": 2}, {"user_id": bob.pk, "seq": 2}]
 
 
 def test_strangers_have_no_place(eve: User, public: Room) -> None:
