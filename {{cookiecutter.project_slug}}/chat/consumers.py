@@ -33,7 +33,7 @@ TYPING_SECONDS = 1.0
 """Someone is told to be typing at most so often; what comes between is left out."""
 
 MOST_JOINING = 20_000
-"""In one room at once, in one process."""
+"""At once, in one process."""
 
 sends: Batcher[actions.Draft, MessageData] = Batcher(
     actions.post_messages, key=lambda draft: draft.room_id, sizes=stats.batches

@@ -35,7 +35,7 @@ def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
     rooms = {room.slug: room for room in Room.objects.filter(slug__in={a.slug for a in arrivals})}
     memberships = Membership.objects.filter(
         room__in=rooms.values(), user__in={arrival.user.pk for arrival in arrivals}
-    )
+    ).select_related("user")
     yours = {(membership.room_id, membership.user_id): membership for membership in memberships}
     members = cache(queries.members_shown)
 
@@ -45,7 +45,6 @@ def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
         if room is None:
             raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
         you = yours.get((room.pk, user.pk)) or actions.enter(room, user)
-        you.user = user
         shown, count = members(room)
         about = room_data(named_for(user, room))
         return Joined(room, Welcome(str(room.epoch), about, reader_data(you), shown, count))
