@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.conftest import Bake
 from tests.crowd import Crowd, Door, Figures
+from tests.projects import run
 from tests.stack import Stack, Visitor, no_docker, prepare_base_images
 from tests.tables import Table, shown_at_the_end
+from tests.test_bakes import ANSWERS
 
 pytestmark = pytest.mark.containers
 
@@ -362,6 +365,20 @@ def test_an_update_rolls_on_daphne_too(bake: Bake, table: Table) -> None:
     kept_whole(figures)
     assert figures.reconnects >= 100
     assert figures.longest_gap < BACK_SECONDS
+
+
+# What is in the files
+
+
+@pytest.mark.parametrize("file", ["compose.yaml", "compose.dev.yaml"])
+@pytest.mark.parametrize("answers", ANSWERS, ids=lambda row: "-".join(list(row.values())[:3]))
+def test_compose_takes_the_files_of_every_bake(
+    bake: Bake, answers: dict[str, Any], file: str
+) -> None:
+    project = bake(**answers)
+    command = ["docker", "compose", "--file", file, "config", "--quiet"]
+    done = run(command, project, DOMAIN="localhost")
+    assert (done.returncode, done.stdout) == (0, "")
 
 
 # What is wrong is said
