@@ -320,8 +320,9 @@ async def test_a_command_of_one_who_is_no_member_any_more_is_refused(
             assert (await client.send(*command))["data"]["code"] == "forbidden"
 
 
-async def test_a_room_that_is_not_there_closes_with_4404(ada: User) -> None:
-    async with connect("/ws/chat/nowhere/", ada) as client:
+@pytest.mark.parametrize("slug", ["nowhere", "longer-than-a-layer-allows-" * 9])
+async def test_a_room_that_is_not_there_closes_with_4404(ada: User, slug: str) -> None:
+    async with connect(f"/ws/chat/{slug}/", ada) as client:
         assert await client.closed() == 4404
 
 
