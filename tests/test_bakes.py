@@ -207,8 +207,8 @@ def test_its_tests_pass_over_postgresql_and_redis(
     services = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
 
     on_every_core = ["--numprocesses", "auto", "--dist", "worksteal"]
-    command = [python.with_name("pytest"), "-p", "no:cacheprovider", *on_every_core]
-    done = run(command, project, **services)
+    options = ["-p", "no:cacheprovider", *on_every_core]
+    done = run([python.with_name("pytest"), *options], project, **services)
 
     assert done.returncode == 0, done.stdout
 
