@@ -18,7 +18,7 @@ from realtime.gateway import Application
 from realtime.process import running_process, stop_process
 from realtime.protocol import PROTOCOL
 
-ANSWER_SECONDS = 5
+ANSWER_SECONDS = 20  # a frame that never comes fails a test; a busy machine does not
 
 Json = dict[str, Any]  # Any: JSON
 

@@ -15,9 +15,15 @@ async def readiness() -> tuple[int, dict[str, object]]:
     return status, json.loads(body)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For what answers late or never: it would only make the test longer."""
     monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
+
+
+@pytest.fixture(autouse=True)
+def _much_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health, "CHECK_SECONDS", 30.0)
 
 
 async def test_a_process_is_alive_whatever_host_it_is_asked_as() -> None:
@@ -37,6 +43,7 @@ async def test_a_stopping_process_is_not_ready() -> None:
     assert parts["process"] == "it is stopping"
 
 
+@pytest.mark.usefixtures("_little_patience")
 @pytest.mark.django_db(transaction=True)
 async def test_a_process_without_its_layer_is_not_ready() -> None:
     await this_process().hub.stop()

@@ -172,6 +172,6 @@ async def test_joining_goes_on_while_the_layer_is_down(
 
 
 async def until(condition: Callable[[], Any]) -> None:  # Any: whatever is true
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0.005)

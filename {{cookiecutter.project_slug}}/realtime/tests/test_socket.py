@@ -180,6 +180,6 @@ async def test_what_two_hold_comes_when_both_have_released(client: Client) -> No
 
 
 async def _until(condition: Any) -> None:  # Any: a predicate
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(20):
         while not condition():
             await asyncio.sleep(0)
