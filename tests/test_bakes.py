@@ -206,8 +206,8 @@ def test_its_tests_pass_over_postgresql_and_redis(
     project = bake(asgi_server=asgi_server)
     services = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
 
-    on_every_core = ["--numprocesses", "auto", "--dist", "worksteal"]
-    options = ["-p", "no:cacheprovider", *on_every_core]
+    in_four = ["--numprocesses", "4", "--dist", "worksteal"]
+    options = ["-p", "no:cacheprovider", *in_four]
     done = run([python.with_name("pytest"), *options], project, **services)
 
     assert done.returncode == 0, done.stdout
