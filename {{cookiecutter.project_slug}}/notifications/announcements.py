@@ -11,18 +11,18 @@ CREATED = "notification.created"
 UPDATED = "notification.updated"
 
 
-def told(rows: Iterable[Notification], created: set[int], inboxes: Mapping[int, Inbox]) -> None:
-    """One thing was told to many: to those of `created` by a row of its own."""
+def told(rows: Iterable[tuple[Notification, bool]], inboxes: Mapping[int, Inbox]) -> None:
+    """Things were told: each by a row, and whether it is a new one."""
     publish_many(
         TOPIC,
         (
             Event(
                 audience(row.recipient_id),
-                CREATED if row.recipient_id in created else UPDATED,
+                CREATED if is_new else UPDATED,
                 Told(notification_data(row), inboxes[row.recipient_id].unread),
                 row.rev,
             )
-            for row in rows
+            for row, is_new in rows
         ),
     )
 

@@ -17,9 +17,10 @@ from django.utils import timezone
 from accounts.models import User
 from notifications.actions.recipients import in_chunks
 from notifications.kinds import kind_of
+from notifications.levels import Level
 from notifications.models import Inbox, Notification
 from notifications.models.notification import UNREAD
-from notifications.queries import wanted
+from notifications.queries import Levels
 from notifications.wire import text_of
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,8 @@ def _due(now: datetime) -> QuerySet[Notification]:
 
 
 def _is_wanted(row: Notification) -> bool:
-    return row.recipient_id in wanted(kind_of(row), row.target, [row.recipient_id]).loudly
+    levels = Levels([row.recipient_id], [row.kind], [row.target])
+    return levels.of(row.recipient_id, kind_of(row), row.target) == Level.EVERYTHING
 
 
 def _send(user: User, email: str, rows: list[Notification]) -> None:

@@ -20,6 +20,9 @@ from realtime.redis import Pool
 
 logger = logging.getLogger(__name__)
 
+Look = tuple[int, str]
+"""A person, by id, and the target that they look at."""
+
 LEASE_SECONDS = 45
 ANSWER_SECONDS = 1.0  # longer than this, and whoever tells people would be held up
 
@@ -33,8 +36,8 @@ class Store(Protocol):
     def turn_away(self, user_id: int, target: str, connection: str) -> None:
         """The connection looks at the target no longer."""
 
-    def who(self, user_ids: Collection[int], target: str) -> set[int]:
-        """Those of some people who look at the target."""
+    def who(self, looks: Collection[Look]) -> set[Look]:
+        """Those of some looks that somebody really takes."""
 
 
 class MemoryStore:
@@ -42,7 +45,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._until: dict[tuple[int, str], dict[str, float]] = {}
+        self._until: dict[Look, dict[str, float]] = {}
 
     def look(self, user_id: int, target: str, connection: str) -> None:
         with self._lock:
@@ -56,13 +59,13 @@ class MemoryStore:
             if not looks:
                 self._until.pop((user_id, target), None)
 
-    def who(self, user_ids: Collection[int], target: str) -> set[int]:
+    def who(self, looks: Collection[Look]) -> set[Look]:
         now = time.monotonic()
         with self._lock:
             return {
-                user_id
-                for user_id in user_ids
-                if any(until > now for until in self._until.get((user_id, target), {}).values())
+                look
+                for look in looks
+                if any(until > now for until in self._until.get(look, {}).values())
             }
 
 
@@ -91,12 +94,12 @@ class RedisStore:
     def turn_away(self, user_id: int, target: str, connection: str) -> None:
         self._client.srem(self._key(user_id, target), connection)
 
-    def who(self, user_ids: Collection[int], target: str) -> set[int]:
+    def who(self, looks: Collection[Look]) -> set[Look]:
         with self._client.pipeline(transaction=False) as pipeline:
-            for user_id in user_ids:
-                pipeline.exists(self._key(user_id, target))
+            for look in looks:
+                pipeline.exists(self._key(*look))
             there = pipeline.execute()
-        return {user_id for user_id, is_there in zip(user_ids, there, strict=True) if is_there}
+        return {look for look, is_there in zip(looks, there, strict=True) if is_there}
 
     def _key(self, user_id: int, target: str) -> str:
         return f"{self._prefix}{user_id}:{target}"
@@ -110,12 +113,14 @@ def store() -> Store:
     return MemoryStore()
 
 
-def who_looks(user_ids: Collection[int], target: str) -> set[int]:
-    """Those of some people who look at the target; nobody, where the store does not answer."""
+def who_looks(looks: Collection[Look]) -> set[Look]:
+    """Those of some looks that somebody really takes; none, where the store does not answer."""
+    if not looks:
+        return set()
     try:
-        return store().who(user_ids, target)
+        return store().who(looks)
     except RedisError as error:
-        logger.warning("Who looks at %s could not be read: %s", target, error)
+        logger.warning("Who looks where could not be read: %s", error)
         return set()
 
 

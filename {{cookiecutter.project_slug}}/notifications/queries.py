@@ -1,7 +1,6 @@
 """Reading notifications: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Collection
 
 from django.db.models import QuerySet
 
@@ -55,25 +54,32 @@ def unread_count(user_id: int) -> int:
     return inbox.unread if inbox else 0
 
 
-class Wanted(NamedTuple):
-    """Who of some people is told of something, and who of them quietly."""
+class Levels:
+    """How much some people want to hear of some kinds from some targets; two queries at most."""
 
-    loudly: set[int]
-    quietly: set[int]
+    def __init__(
+        self, user_ids: Collection[int], kinds: Collection[str], targets: Collection[str]
+    ) -> None:
+        of_kinds = KindPreference.objects.filter(user__in=user_ids, kind__in=kinds)
+        self._kinds = {
+            (user_id, kind): level
+            for user_id, kind, level in of_kinds.values_list("user_id", "kind", "level")
+        }
+        of_targets = TargetPreference.objects.filter(
+            user__in=user_ids, target__in=[target for target in targets if target]
+        )
+        self._targets = {
+            (user_id, target): level
+            for user_id, target, level in of_targets.values_list("user_id", "target", "level")
+        }
 
-
-def wanted(kind: kinds.Kind, target: str, user_ids: Sequence[int]) -> Wanted:
-    """Who of `user_ids` wants to be told of this kind from this target; at most two queries."""
-    levels = dict.fromkeys(user_ids, kind.default.value)
-    levels |= KindPreference.objects.filter(user__in=user_ids, kind=kind.name).values_list(
-        "user_id", "level"
-    )
-    deaf = _deaf_to(kind, target, user_ids)
-    told = {level: set[int]() for level in Level.values}
-    for pk, level in levels.items():
-        if pk not in deaf:
-            told[level].add(pk)
-    return Wanted(told[Level.EVERYTHING], told[Level.QUIET])
+    def of(self, user_id: int, kind: kinds.Kind, target: str) -> str:
+        """The `Level` at which someone is told of this kind from this target."""
+        at_target = self._targets.get((user_id, target), TargetLevel.MENTIONS)
+        heard = kind.personal or not target or at_target == TargetLevel.EVERYTHING
+        if at_target == TargetLevel.NOTHING or not heard:
+            return Level.NOTHING
+        return self._kinds.get((user_id, kind.name), kind.default.value)
 
 
 def who_wants_everything(targets: Collection[str]) -> dict[str, set[int]]:
@@ -109,19 +115,6 @@ def preferences_of(user: User) -> Preferences:
 def inbox_heads(audiences: list[str]) -> dict[str, int]:
     inboxes = Inbox.objects.filter(user__in=map(user_id, audiences))
     return {audience(pk): last_rev for pk, last_rev in inboxes.values_list("pk", "last_rev")}
-
-
-def _deaf_to(kind: kinds.Kind, target: str, user_ids: Sequence[int]) -> set[int]:
-    """Those to whom what happens at `target` is nothing, or not enough."""
-    if not target:
-        return set()
-    chosen = dict(
-        TargetPreference.objects.filter(user__in=user_ids, target=target).values_list(
-            "user_id", "level"
-        )
-    )
-    heard = {TargetLevel.EVERYTHING} | ({TargetLevel.MENTIONS} if kind.personal else set())
-    return {pk for pk in user_ids if chosen.get(pk, TargetLevel.MENTIONS) not in heard}
 
 
 def _first(rows: QuerySet[Notification], limit: int) -> tuple[list[NotificationData], bool]:

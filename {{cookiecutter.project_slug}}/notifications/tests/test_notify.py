@@ -5,6 +5,7 @@ from uuid import uuid4
 import pytest
 from django.contrib.auth.models import Group
 from django.db import transaction
+from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from notifications import actions
@@ -181,6 +182,19 @@ def test_several_notices_are_told_in_their_order(ada: User, bob: User) -> None:
     assert (of(ada.pk).get().kind, of(ada.pk).get().count) == ("test.reply", 2)
     assert of(bob.pk).get().count == 1
     assert_numbers_hold(ada)
+
+
+def test_many_notices_cost_the_queries_of_one(
+    people: list[User], django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    notices = [
+        Notice([person], "test.call", target=f"test:{person.username}", data={"room": "own"})
+        for person in people
+    ]
+    for count in (1, 2):  # rows of their own, then folded
+        with django_assert_max_num_queries(9):
+            assert notify_all(notices) == len(people)
+        assert [of(person.pk).get().count for person in people] == [count] * len(people)
 
 
 # Preferences

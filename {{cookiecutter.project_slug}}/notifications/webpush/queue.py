@@ -36,15 +36,18 @@ def enqueue(notifications: Sequence[Notification]) -> None:
     """Write down what is to be sent to the browsers of these notifications' people."""
     if not is_configured():
         return
-    by_recipient = {notification.recipient_id: notification for notification in notifications}
+    by_recipient: dict[int, list[int]] = {}
+    for notification in notifications:
+        by_recipient.setdefault(notification.recipient_id, []).append(notification.pk)
     subscriptions = (
         Subscription.objects.filter(user__in=by_recipient)
         .annotate(waiting=Count("deliveries"))
         .filter(waiting__lt=WAITING_PER_BROWSER)
     )
     deliveries = [
-        Delivery(subscription_id=pk, notification=by_recipient[user].pk)
+        Delivery(subscription_id=pk, notification=notification_id)
         for pk, user in subscriptions.values_list("pk", "user")
+        for notification_id in by_recipient[user]
     ]
     if deliveries:
         Delivery.objects.bulk_create(
