@@ -192,7 +192,7 @@ def test_many_notices_cost_the_queries_of_one(
         for person in people
     ]
     for count in (1, 2):  # rows of their own, then folded
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(10):
             assert notify_all(notices) == len(people)
         assert [of(person.pk).get().count for person in people] == [count] * len(people)
 
