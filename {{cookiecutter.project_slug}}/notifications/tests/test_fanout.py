@@ -54,7 +54,7 @@ def test_memory_is_bounded_by_the_portion(monkeypatch: pytest.MonkeyPatch) -> No
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
 
-    assert peaks[1] < 1.5 * peaks[0], peaks
+    assert peaks[1] < 2 * peaks[0], peaks  # of five times as many people
 
 
 @pytest.mark.django_db(transaction=True)
