@@ -8,6 +8,7 @@ together.
 """
 
 import asyncio
+import itertools
 import logging
 import random
 import time
@@ -30,6 +31,7 @@ CONTROL = "realtime.control"
 LAYER_SECONDS = 3.0  # the longest that one call of the layer may take
 PROBE_SECONDS = 2.0  # how often the layer is asked for an echo
 SUBSCRIBE_SECONDS = 2.0  # how long a join waits for a layer that does not answer
+CONFIRM_SECONDS = 0.05  # when a group that was joined is called again, if it was not heard
 RETRY_SECONDS = 5.0  # the longest pause between two attempts to reach the layer
 OUTGOING_EVENTS = 10_000
 AUDIENCE_CHARACTERS = 99  # what layers allow a group's name
@@ -91,8 +93,11 @@ class Hub:
         self._channel: str | None = None
         self._audiences: dict[str, Audience] = {}
         self._probe = f"realtime.probe.{uuid4().hex}"
-        self._groups = {self._probe, CONTROL}  # what the layer's groups should be
-        self._in_groups: set[str] = set()  # what they are
+        # What the layer's groups should be, each with its audience, and what they are.
+        self._groups: dict[str, str] = {self._probe: "", CONTROL: ""}
+        self._in_groups: set[str] = set()
+        self._unconfirmed: dict[str, int] = {}  # joined, and called by this number
+        self._calls = itertools.count()
         self._changed = asyncio.Event()
         self._outgoing: dict[str, deque[LayerMessage]] = {}
         self._waiting = 0  # messages, over all groups
@@ -129,7 +134,7 @@ class Hub:
         local = self._audiences.get(audience)
         if local is None:
             local = self._audiences[audience] = Audience()
-            self._groups.add(group_name(audience))
+            self._groups[group_name(audience)] = audience
             self._changed.set()
         local.add(subscriber)
         if not local.joined.is_set():
@@ -145,7 +150,7 @@ class Hub:
         local.remove(subscriber)
         if not local.subscribers:
             del self._audiences[audience]
-            self._groups.discard(group_name(audience))
+            self._groups.pop(group_name(audience), None)
             self._changed.set()
 
     @property
@@ -193,6 +198,7 @@ class Hub:
                     "; ".join(f"{type(error).__name__} {error}" for error in failed.exceptions),
                 )
             self._in_groups.clear()
+            self._unconfirmed.clear()
             for local in self._audiences.values():
                 local.joined.clear()
             await asyncio.sleep(
@@ -230,7 +236,9 @@ class Hub:
             stats.delivery.observe(max(now - event["at"], 0.0))
 
     def _obey(self, message: LayerMessage) -> None:
-        if message["type"] == "realtime.echo":
+        if message["type"] == "realtime.call":
+            self._hear_call(message)
+        elif message["type"] == "realtime.echo":
             self._echoed.set()
         else:
             self._on_control(message)
@@ -238,19 +246,43 @@ class Hub:
     async def _keep_groups(self, channel: str) -> None:
         self._changed.set()
         while True:
-            await self._changed.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(CONFIRM_SECONDS if self._unconfirmed else None):
+                    await self._changed.wait()
             self._changed.clear()
-            for group in self._groups - self._in_groups:
+            for group in self._groups.keys() - self._in_groups:
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_add(group, channel)
                 self._in_groups.add(group)
-            for group in self._in_groups - self._groups:
+                self._unconfirmed[group] = next(self._calls)
+            for group in self._in_groups - self._groups.keys():
                 self._in_groups.discard(group)
+                self._unconfirmed.pop(group, None)
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_discard(group, channel)
+            for group, call in list(self._unconfirmed.items()):
+                await self._call(group, call)
             for audience, local in self._audiences.items():
-                if not local.joined.is_set() and group_name(audience) in self._in_groups:
-                    local.joined.set()
+                if not local.joined.is_set():
+                    self._let_join(group_name(audience), local)
+
+    async def _call(self, group: str, call: int) -> None:
+        """Ask through the layer whether a group is joined: `group_add` may return before it is."""
+        message = {"type": "realtime.call", "by": self._probe, "group": group, "call": call}
+        async with asyncio.timeout(LAYER_SECONDS):
+            await self._layer.group_send(group, message)
+
+    def _hear_call(self, message: LayerMessage) -> None:
+        group = message["group"]
+        if message["by"] == self._probe and self._unconfirmed.get(group) == message["call"]:
+            del self._unconfirmed[group]
+            local = self._audiences.get(self._groups.get(group, ""))
+            if local is not None:
+                self._let_join(group, local)
+
+    def _let_join(self, group: str, local: Audience) -> None:
+        if group in self._in_groups and group not in self._unconfirmed:
+            local.joined.set()
 
     async def _send_outgoing(self) -> None:
         while True:
@@ -276,7 +308,7 @@ class Hub:
     async def _keep_probing(self) -> None:
         """Raise when an echo through the layer does not come back in time."""
         while True:
-            if self._groups <= self._in_groups:
+            if self._groups.keys() <= self._in_groups and not self._unconfirmed:
                 self._echoed.clear()
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_send(self._probe, {"type": "realtime.echo"})

@@ -14,10 +14,11 @@ from realtime.socket import Message, Socket
 
 
 class Layer:
-    """A channel layer in memory that fails while it is `down`, and can lose its groups."""
+    """A channel layer in memory that fails while it is `down`, and can lose or delay its groups."""
 
     def __init__(self) -> None:
         self.down = False
+        self.late: float | None = None  # how many seconds after `group_add` a group is joined
         self.queues: dict[str, asyncio.Queue[Message]] = {}
         self.groups: dict[str, set[str]] = defaultdict(set)
         self.calls: list[tuple[str, str]] = []
@@ -39,7 +40,10 @@ class Layer:
     async def group_add(self, group: str, channel: str) -> None:
         self.check()
         self.calls.append(("add", group))
-        self.groups[group].add(channel)
+        if self.late is None:
+            self.groups[group].add(channel)
+        else:
+            asyncio.get_running_loop().call_later(self.late, self.groups[group].add, channel)
 
     async def group_discard(self, group: str, channel: str) -> None:
         self.check()
@@ -169,6 +173,17 @@ async def test_joining_goes_on_while_the_layer_is_down(
     await until(lambda: started.gaps)
     started.send("chat:a", "1")
     await until(lambda: listener.heard == ["1"])
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_whoever_has_subscribed_hears_what_is_sent_next(started: Started, times: int) -> None:
+    started.layer.late = 0.03
+    for _ in range(times):
+        listener = Listener()
+        await started.hub.subscribe("chat:a", listener)
+        started.send("chat:a", "1")
+        await until(lambda: listener.heard == ["1"])  # noqa: B023
+        started.hub.unsubscribe("chat:a", listener)
 
 
 async def until(condition: Callable[[], Any]) -> None:  # Any: whatever is true
