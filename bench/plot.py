@@ -6,8 +6,8 @@ from html import escape
 from bench.figures import Figure
 from bench.report import number
 
-WIDTH = 860
-LABEL = 330
+WIDTH = 960
+LABEL = 430
 ROOM_FOR_NUMBER = 150
 BAR = 16
 STEP = 22
