@@ -3,6 +3,7 @@
 import os
 import platform
 import resource
+from contextlib import suppress
 from pathlib import Path
 
 SERVER_CORE = 0
@@ -37,7 +38,8 @@ def family(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
         for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            found += [int(child) for child in children.read_text().split()]
+            with suppress(FileNotFoundError):  # a thread that has just ended
+                found += [int(child) for child in children.read_text().split()]
     return found
 
 

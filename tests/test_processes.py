@@ -25,6 +25,7 @@ from tests.wire import opened
 OUTAGE_SECONDS = 4.0
 GRACE_SECONDS = 10.0  # what containers are given to stop, by default
 LOCKED_SECONDS = 0.2
+KNOCK_SECONDS = 0.05
 IDLE_IN_TRANSACTION = "-c idle_in_transaction_session_timeout=3s"
 
 
@@ -300,13 +301,16 @@ async def terminated(server: Server) -> tuple[int, float]:
 
 
 async def knock_until_refused(server: Server, session: str) -> set[int | None]:
-    """Open one socket after the other until nothing listens; the codes that they closed with."""
-    codes: list[asyncio.Task[tuple[float, int | None]]] = []
-    async with AsyncExitStack() as stack:
-        while True:
-            try:
-                knocking = opened(server.websocket_url, "/ws/", session)
-                codes.append(asyncio.create_task(closed(await stack.enter_async_context(knocking))))
-            except (OSError, WebSocketException):
-                break
-        return {code for _, code in await asyncio.gather(*codes)}
+    """Open one socket after the other until nothing listens; the codes that they closed with.
+
+    Each stays for a moment and leaves, so that they never are more than a person may have.
+    """
+    codes: set[int | None] = set()
+    while True:
+        try:
+            async with opened(server.websocket_url, "/ws/", session) as knocking:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(KNOCK_SECONDS):
+                        codes.add((await closed(knocking))[1])
+        except (OSError, WebSocketException):
+            return codes

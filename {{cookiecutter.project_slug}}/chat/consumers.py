@@ -4,7 +4,7 @@ import asyncio
 
 from accounts.models import User
 from chat import actions, announcements, catching_up, joining, queries
-from chat.catching_up import CatchUp, Place
+from chat.catching_up import CatchUp, Place, Since
 from chat.commands import (
     DeleteMessage,
     EditMessage,
@@ -27,6 +27,7 @@ from realtime import stats
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
+from realtime.process import this_process
 from realtime.protocol import CloseCode
 
 TYPING_SECONDS = 1.0
@@ -42,10 +43,10 @@ readings: Batcher[actions.Reading, int] = Batcher(
     actions.mark_readings, key=lambda reading: reading.room_id
 )
 arrivals: Batcher[joining.Arrival, joining.Joined] = Batcher(
-    joining.join, key=lambda arrival: arrival.slug, most_waiting=MOST_JOINING
+    joining.join, key=lambda arrival: arrival.slug, gathers=True, most_waiting=MOST_JOINING
 )
 catch_ups: Batcher[Place, CatchUp] = Batcher(
-    catching_up.catch_up, key=lambda place: place.room_id, most_waiting=MOST_JOINING
+    catching_up.catch_up, key=lambda place: place.room_id, gathers=True, most_waiting=MOST_JOINING
 )
 
 
@@ -60,12 +61,12 @@ class ChatConsumer(Consumer):
         slug = self.kwargs["slug"]
         self.topic = room_topic(slug)
         await self.subscribe(self.topic)
-        joined = await arrivals.submit(joining.Arrival(slug, self.user))
+        memo = this_process().hub.memo(self.topic)
+        joined = await arrivals.submit(joining.Arrival(slug, self.user, memo, self._since()))
         self.room = joined.room
         self.welcome(joined.welcome, rev=joined.room.last_rev)
-        if "since" in self.query:
-            since, epoch = _number(self.query["since"]), self.query.get("epoch", "")
-            self.send(*await self._changes(since, epoch))
+        if joined.missed is not None:
+            self.send(*await self._last_of(joined.missed))
 
     @command("message.send")
     async def send_message(self, data: SendMessage) -> MessageData:
@@ -108,17 +109,23 @@ class ChatConsumer(Consumer):
 
     @command("changes")
     async def get_changes(self, data: GetChanges) -> Reply:
-        return await self._changes(data.since, data.epoch)
+        return await self._last_of(await self._missed(Since(data.since, data.epoch)))
 
-    async def _changes(self, since: int, epoch: str) -> Reply:
+    def _since(self) -> Since | None:
+        if "since" not in self.query:
+            return None
+        return Since(_number(self.query["since"]), self.query.get("epoch", ""))
+
+    async def _missed(self, since: Since) -> CatchUp:
+        return await catch_ups.submit(Place(self.room.pk, self.user.pk, since))
+
+    async def _last_of(self, missed: CatchUp) -> Reply:
         """Send all that is missing but the last frame, no faster than it is read; return that."""
-        place = Place(self.room.pk, self.user.pk, since, epoch)
-        missed = await catch_ups.submit(place)
-        while missed.more:
+        while missed.then is not None:
             self.send(*missed.frame)
             if not await self.socket.drained():
                 break
-            missed = await catch_ups.submit(place._replace(since=missed.frame.rev or 0))
+            missed = await self._missed(missed.then)
         return missed.frame
 
     def _history(self, before: int | None, limit: int) -> History:

@@ -5,14 +5,15 @@ is in the rows.
 """
 
 from collections.abc import Callable, Sequence
-from functools import cache
 from typing import NamedTuple
 
 from accounts.models import User
 from chat import actions, queries
+from chat.catching_up import CatchUp, Missed, Since
 from chat.inbox import named_for
 from chat.models import Membership, Room
-from chat.wire import Welcome, reader_data, room_data
+from chat.wire import ReaderPerson, Welcome, reader_data, room_data
+from realtime.memo import Memo
 from realtime.protocol import ErrorCode, Refusal
 
 
@@ -21,6 +22,10 @@ class Arrival(NamedTuple):
 
     slug: str
     user: User
+    memo: Memo
+    """The room's, taken after subscribing."""
+    since: Since | None
+    """What they have of it, where they come back."""
 
 
 class Joined(NamedTuple):
@@ -28,6 +33,7 @@ class Joined(NamedTuple):
 
     room: Room
     welcome: Welcome
+    missed: CatchUp | None
 
 
 def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
@@ -35,21 +41,34 @@ def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
     rooms = {room.slug: room for room in Room.objects.filter(slug__in={a.slug for a in arrivals})}
     memberships = Membership.objects.filter(
         room__in=rooms.values(), user__in={arrival.user.pk for arrival in arrivals}
-    ).select_related("user")
+    )
     yours = {(membership.room_id, membership.user_id): membership for membership in memberships}
-    members = cache(queries.members_shown)
+    memos = {arrival.slug: arrival.memo for arrival in arrivals}
+    missed = Missed(
+        (rooms[each.slug], each.since) for each in arrivals if each.since and each.slug in rooms
+    )
 
     def joined(arrival: Arrival) -> Joined:
-        user = arrival.user
+        user, since = arrival.user, arrival.since
         room = rooms.get(arrival.slug)
         if room is None:
             raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
         you = yours.get((room.pk, user.pk)) or actions.enter(room, user)
-        shown, count = members(room)
+        you.user = user
+        shown, count = _members_shown(room, memos[room.slug])
         about = room_data(named_for(user, room))
-        return Joined(room, Welcome(str(room.epoch), about, reader_data(you), shown, count))
+        welcome = Welcome(str(room.epoch), about, reader_data(you), shown, count)
+        return Joined(room, welcome, missed.first_frame(room, since) if since else None)
 
     return [_or_refusal(joined, arrival) for arrival in arrivals]
+
+
+def _members_shown(room: Room, memo: Memo) -> tuple[list[ReaderPerson], int]:
+    shown: tuple[list[ReaderPerson], int] | None = memo.recall("members")
+    if shown is None:
+        shown = queries.members_shown(room)
+        memo.keep("members", shown)
+    return shown
 
 
 def _or_refusal(joined: Callable[[Arrival], Joined], arrival: Arrival) -> Joined | Refusal:

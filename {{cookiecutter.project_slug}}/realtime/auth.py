@@ -88,7 +88,7 @@ def session_users(session_keys: Sequence[str]) -> list[AbstractBaseUser | None]:
 
 
 _session_users: Batcher[str, AbstractBaseUser | None] = Batcher(
-    session_users, most_waiting=MOST_SIGNING_IN
+    session_users, gathers=True, most_waiting=MOST_SIGNING_IN
 )
 
 

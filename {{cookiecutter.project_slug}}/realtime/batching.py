@@ -17,6 +17,7 @@ Result = TypeVar("Result")
 
 BATCH_ITEMS = 100
 WAITING_ITEMS = 10_000
+GATHER_SECONDS = 0.05  # how long the next batch of a crowd gathers
 PATIENCE_SECONDS = 0.5  # so long a batch waits for nothing but somebody's lock
 
 
@@ -31,6 +32,8 @@ class Batcher(Generic[Item, Result]):
             order a result, or the exception to raise, for each.
         key: what must not be done twice at a time; the items of a key are done in the order of
             their submission. By default there is one key for all.
+        gathers: whether a batch of several is followed by a pause in which more may come: for what
+            costs a crowd less in few batches.
         most_waiting: items beyond which more are refused.
         sizes: where the sizes of the batches are counted.
     """
@@ -40,11 +43,13 @@ class Batcher(Generic[Item, Result]):
         work: Callable[[Sequence[Item]], Sequence[Result | Exception]],
         *,
         key: Callable[[Item], Hashable] = lambda _: None,
+        gathers: bool = False,
         most_waiting: int = WAITING_ITEMS,
         sizes: Distribution | None = None,
     ) -> None:
         self._work = work
         self._key = key
+        self._gathers = gathers
         self._most_waiting = most_waiting
         self._sizes = sizes
         self._waiting: dict[Hashable, deque[tuple[Item, asyncio.Future[Result]]]] = {}
@@ -82,6 +87,8 @@ class Batcher(Generic[Item, Result]):
                 self._batches.add(doing)
                 doing.add_done_callback(self._batches.discard)
                 await asyncio.wait([doing], timeout=PATIENCE_SECONDS)
+                if self._gathers and len(batch) > 1 and self.waiting_items < BATCH_ITEMS:
+                    await asyncio.sleep(GATHER_SECONDS)
         except asyncio.CancelledError:  # the event loop ends, and with it whoever waits
             self._waiting.clear()
             self.waiting_items = 0

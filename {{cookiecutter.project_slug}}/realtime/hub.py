@@ -22,6 +22,7 @@ from uuid import uuid4
 from channels.layers import get_channel_layer
 
 from realtime import stats
+from realtime.memo import Memo
 from realtime.protocol import CloseCode, ErrorCode, Refusal
 from realtime.socket import Frame, Socket
 
@@ -53,12 +54,13 @@ class Subscriber(Protocol):
 class Audience:
     """The local sockets of one audience, and whether the layer knows of them."""
 
-    __slots__ = ("joined", "sockets", "subscribers")
+    __slots__ = ("joined", "memo", "sockets", "subscribers")
 
     def __init__(self) -> None:
         self.sockets: dict[Socket, int] = {}  # how many subscribers share the socket
         self.subscribers: set[Subscriber] = set()
         self.joined = asyncio.Event()  # set while the layer's group has this process in it
+        self.memo = Memo()
 
     def add(self, subscriber: Subscriber) -> None:
         if subscriber not in self.subscribers:
@@ -162,6 +164,11 @@ class Hub:
         local = self._audiences.get(audience)
         return [] if local is None else list(local.subscribers)
 
+    def memo(self, audience: str) -> Memo:
+        """What was read about `audience` since something was last heard there."""
+        local = self._audiences.get(audience)
+        return local.memo if local is not None and local.joined.is_set() else Memo()
+
     # Sending
 
     def send(self, audience: str, message: LayerMessage) -> None:
@@ -178,6 +185,7 @@ class Hub:
         """Write the `texts` of events to the audience's sockets in this process."""
         local = self._audiences.get(audience)
         if local is not None:
+            local.memo = Memo()
             stats.sent.value += len(local.sockets) * len(texts)
             frame = Frame(*texts, topic=audience)
             for socket in local.sockets:
@@ -201,6 +209,7 @@ class Hub:
             self._unconfirmed.clear()
             for local in self._audiences.values():
                 local.joined.clear()
+                local.memo = Memo()
             await asyncio.sleep(
                 random.uniform(0.1, min(RETRY_SECONDS, 0.2 * 2 ** min(self._failures, 8)))
             )
