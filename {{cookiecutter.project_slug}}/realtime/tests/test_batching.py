@@ -96,3 +96,25 @@ async def test_each_key_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     group = Batcher(commit, key=lambda item: item[0])
     await asyncio.gather(*(group.submit(item) for item in ("a1", "a2", "a3", "a4", "b1")))
     assert batches == [["a1", "a2", "a3"], ["b1", "a4"]] or batches[1][0] == "b1"
+
+
+async def test_a_crowd_is_gathered_and_one_alone_waits_for_nobody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    batches: list[list[int]] = []
+
+    def read(items: Sequence[int]) -> list[int]:
+        batches.append(list(items))
+        return list(items)
+
+    monkeypatch.setattr(batching, "GATHER_SECONDS", 1)
+    group = Batcher(read, gathers=True)
+    async with asyncio.timeout(1):
+        for number in (1, 2):
+            await group.submit(number)
+        await asyncio.gather(group.submit(3), group.submit(4))
+    latecomers = [asyncio.create_task(group.submit(5))]
+    await asyncio.sleep(0)
+    latecomers.append(asyncio.create_task(group.submit(6)))
+    await asyncio.gather(*latecomers)
+    assert batches == [[1], [2], [3, 4], [5, 6]]

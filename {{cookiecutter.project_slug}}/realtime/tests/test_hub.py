@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from realtime import hub as hub_module
+from realtime import memo as memo_module
 from realtime.hub import Hub
+from realtime.memo import Memo
 from realtime.protocol import CloseCode
 from realtime.socket import Message, Socket
 
@@ -184,6 +186,38 @@ async def test_whoever_has_subscribed_hears_what_is_sent_next(started: Started, 
         started.send("chat:a", "1")
         await until(lambda: listener.heard == ["1"])  # noqa: B023
         started.hub.unsubscribe("chat:a", listener)
+
+
+async def test_what_was_read_is_kept_until_something_is_heard(started: Started) -> None:
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener)
+    memo = started.hub.memo("chat:a")
+    memo.keep("members", ["ada"])
+    assert started.hub.memo("chat:a").recall("members") == ["ada"]
+    started.send("chat:a", "bob has come")
+    await until(lambda: listener.heard)
+    assert started.hub.memo("chat:a").recall("members") is None
+    memo.keep("members", ["ada"])  # by one who has read for long
+    assert started.hub.memo("chat:a").recall("members") is None
+
+
+async def test_nothing_is_kept_while_the_layer_may_lose_events(started: Started) -> None:
+    await started.hub.subscribe("chat:a", Listener())
+    started.hub.memo("chat:a").keep("members", ["ada"])
+    started.layer.down = True
+    await until(lambda: started.hub.memo("chat:a").recall("members") is None)
+    started.hub.memo("chat:a").keep("members", ["ada"])
+    assert started.hub.memo("chat:a").recall("members") is None
+    started.layer.down = False
+    await until(lambda: started.gaps)
+    assert started.hub.memo("chat:a").recall("members") is None
+
+
+async def test_nothing_is_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    memo = Memo()
+    memo.keep("members", ["ada"])
+    monkeypatch.setattr(memo_module, "KEPT_SECONDS", 0)
+    assert memo.recall("members") is None
 
 
 async def until(condition: Callable[[], Any]) -> None:  # Any: whatever is true
