@@ -11,12 +11,11 @@ from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
-from types import TracebackType
-from typing import Self
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import ClientConnection
 
+from tests.background import Background
 from tests.wire import GAP_SECONDS, LOST, Cursor, Json, opened
 
 PATH = "/ws/notifications/"
@@ -24,10 +23,11 @@ LONGEST_PAUSE_SECONDS = 0.5
 SILENCE_SECONDS = 5.0
 
 
-class InboxClient:
+class InboxClient(Background):
     """One device of one person, connected to one of `servers` as long as it is entered."""
 
     def __init__(self, servers: Sequence[str], session: str) -> None:
+        super().__init__(self._stay_connected, self._ask_for_missing)
         self.servers = deque(servers)
         self.cursor = Cursor()
         self.rows: dict[int, Json] = {}
@@ -37,24 +37,6 @@ class InboxClient:
         self._session = session
         self._socket: ClientConnection | None = None
         self._ids = count(1)
-        self._tasks: list[asyncio.Task[None]] = []
-
-    async def __aenter__(self) -> Self:
-        self._tasks = [
-            asyncio.create_task(self._stay_connected()),
-            asyncio.create_task(self._ask_for_missing()),
-        ]
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     @property
     def joined(self) -> bool:

@@ -12,13 +12,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from time import monotonic
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 from websockets.typing import Origin, Subprotocol
+
+from tests.background import Background
 
 PROTOCOL = "realtime.v1"
 STOPS = {1009, 4401, 4403, 4404, 4409}
@@ -125,7 +126,7 @@ class Cursor:
         self._held.clear()
 
 
-class RoomClient:
+class RoomClient(Background):
     """One person in one room, connected to one of `servers` as long as it is entered.
 
     Args:
@@ -144,6 +145,7 @@ class RoomClient:
         shared: bool = False,
         silence_seconds: float = 5.0,
     ) -> None:
+        super().__init__(self._keep_connected, self._deliver_outbox)
         self.servers = deque(servers)
         self.topic = f"chat:{room}"
         self.cursor = Cursor()
@@ -166,29 +168,7 @@ class RoomClient:
         self._replies: dict[str, asyncio.Future[Json]] = {}
         self._ids = count(1)
         self._repair: asyncio.Task[None] | None = None
-        self._tasks: list[asyncio.Task[None]] = []
         self._prefix = f"{random.getrandbits(40):x}"
-
-    async def __aenter__(self) -> Self:
-        self._tasks = [
-            asyncio.create_task(self._keep_connected()),
-            asyncio.create_task(self._deliver_outbox()),
-        ]
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        for task in self._tasks:
-            task.cancel()
-        results = await asyncio.gather(*self._tasks, return_exceptions=True)
-        if error is None:
-            for result in results:
-                if isinstance(result, Exception):
-                    raise result
 
     # What a test does and looks at
 
@@ -203,11 +183,6 @@ class RoomClient:
     @property
     def joined(self) -> bool:
         return self.server is not None
-
-    @property
-    def failed(self) -> bool:
-        """Whether it was turned away, or met what it does not understand."""
-        return any(task.done() for task in self._tasks)
 
     @property
     def waiting(self) -> int:
