@@ -15,12 +15,11 @@ from realtime.database import close_connections
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Tests over Redis belong to the stack with services; `make test` needs none."""
-    if settings.REDIS_URL:
-        return
-    over_redis = [item for item in items if item.get_closest_marker("redis")]
-    config.hook.pytest_deselected(items=over_redis)
-    items[:] = [item for item in items if item not in over_redis]
+    """Each stack runs the tests of its own stores: `make test` needs no service."""
+    mark = "embedded" if settings.REDIS_URL else "redis"
+    elsewhere = [item for item in items if item.get_closest_marker(mark)]
+    config.hook.pytest_deselected(items=elsewhere)
+    items[:] = [item for item in items if item not in elsewhere]
 
 
 @pytest.fixture(scope="session", autouse=True)

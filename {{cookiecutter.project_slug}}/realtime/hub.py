@@ -31,6 +31,7 @@ logger = logging.getLogger(__name__)
 CONTROL = "realtime.control"
 LAYER_SECONDS = 3.0  # the longest that one call of the layer may take
 PROBE_SECONDS = 2.0  # how often the layer is asked for an echo
+REJOIN_SECONDS = 0.05  # how often it is looked whether all groups are joined, at first
 SUBSCRIBE_SECONDS = 2.0  # how long a join waits for a layer that does not answer
 CONFIRM_SECONDS = 0.05  # when a group that was joined is called again, if it was not heard
 RETRY_SECONDS = 5.0  # the longest pause between two attempts to reach the layer
@@ -317,7 +318,7 @@ class Hub:
     async def _keep_probing(self) -> None:
         """Raise when an echo through the layer does not come back in time."""
         while True:
-            if self._groups.keys() <= self._in_groups and not self._unconfirmed:
+            if self.answering.is_set() or self._in_all_groups:
                 self._echoed.clear()
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_send(self._probe, {"type": "realtime.echo"})
@@ -327,7 +328,11 @@ class Hub:
                     self._failures = 0
                     logger.info("The channel layer answers again.")
                     self._on_gap()
-            await asyncio.sleep(0.1 if self._failures else PROBE_SECONDS)
+            await asyncio.sleep(PROBE_SECONDS if self.answering.is_set() else REJOIN_SECONDS)
+
+    @property
+    def _in_all_groups(self) -> bool:
+        return self._groups.keys() <= self._in_groups and not self._unconfirmed
 
 
 def _audience_of_event(message: LayerMessage) -> str | None:

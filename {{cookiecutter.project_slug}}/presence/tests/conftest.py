@@ -10,6 +10,7 @@ from presence import rooms
 from presence.process import stop_attendance
 from presence.tests.places import Places
 from presence.tests.redis_server import RedisServer
+from presence.tests.subjects import EACH_STORE
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +36,7 @@ def places(monkeypatch: pytest.MonkeyPatch) -> Places:
     return places
 
 
-@pytest_asyncio.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest_asyncio.fixture(params=EACH_STORE)
 async def either_store(request: pytest.FixtureRequest, settings: Settings) -> AsyncIterator[None]:
     """Runs the test with each of the stores, both quick to notice."""
     settings.PRESENCE = {"GRACE_SECONDS": 0.4, "WINDOW_SECONDS": 0.05, "SWEEP_SECONDS": 0.05}

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+import pytest
+
 from presence.stores.interface import (
     Announcement,
     Appear,
@@ -26,6 +28,10 @@ TIMING = Timing(
     lease_seconds=0.6, beat_seconds=0.1, grace_seconds=0.4, window_seconds=0.02, sweep_seconds=0.02
 )
 PATIENCE_SECONDS = 20
+EACH_STORE = [
+    pytest.param("memory", marks=pytest.mark.embedded),
+    pytest.param("redis", marks=pytest.mark.redis),
+]
 
 
 class Subject:

@@ -7,14 +7,14 @@ import pytest_asyncio
 
 from presence.stores.interface import Announcement, Appear, Join, LeaseLost, State
 from presence.tests.redis_server import RedisServer
-from presence.tests.subjects import TIMING, MemorySubject, RedisSubject, Subject
+from presence.tests.subjects import EACH_STORE, TIMING, MemorySubject, RedisSubject, Subject
 
 ONLINE, AWAY, OFFLINE = State.ONLINE, State.AWAY, State.OFFLINE
 SLACK_SECONDS = 0.01  # the stores' clock counts milliseconds
 CLOCK_SECONDS = 0.002  # and a window is hardly longer than the slack
 
 
-@pytest_asyncio.fixture(params=["memory", pytest.param("redis", marks=pytest.mark.redis)])
+@pytest_asyncio.fixture(params=EACH_STORE)
 async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
     subject: Subject
     if request.param == "memory":

@@ -107,12 +107,13 @@ async def test_a_crowd_is_gathered_and_one_alone_waits_for_nobody(
         batches.append(list(items))
         return list(items)
 
-    monkeypatch.setattr(batching, "GATHER_SECONDS", 1)
+    monkeypatch.setattr(batching, "GATHER_SECONDS", 60)
     group = Batcher(read, gathers=True)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(20):
         for number in (1, 2):
             await group.submit(number)
-        await asyncio.gather(group.submit(3), group.submit(4))
+    monkeypatch.setattr(batching, "GATHER_SECONDS", 0.3)
+    await asyncio.gather(group.submit(3), group.submit(4))
     latecomers = [asyncio.create_task(group.submit(5))]
     await asyncio.sleep(0)
     latecomers.append(asyncio.create_task(group.submit(6)))

@@ -177,6 +177,17 @@ async def test_joining_goes_on_while_the_layer_is_down(
     await until(lambda: listener.heard == ["1"])
 
 
+async def test_a_layer_that_answers_is_known_to_at_once(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "PROBE_SECONDS", 60)
+    hub = Hub(lambda: None, lambda _: None)
+    hub.start()
+    async with asyncio.timeout(20):
+        await hub.answering.wait()
+    await hub.stop()
+
+
 @pytest.mark.parametrize("times", [1, 2])
 async def test_whoever_has_subscribed_hears_what_is_sent_next(started: Started, times: int) -> None:
     started.layer.late = 0.03
