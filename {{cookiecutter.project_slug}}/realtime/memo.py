@@ -4,7 +4,7 @@ from collections.abc import Hashable
 from time import monotonic
 from typing import Any
 
-KEPT_SECONDS = 5.0
+KEPT_SECONDS = 1.0
 
 
 class Memo:
