@@ -7,12 +7,14 @@ is in the rows.
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from msgspec import Raw, json
+
 from accounts.models import User
 from chat import actions, queries
 from chat.catching_up import CatchUp, Missed, Since
 from chat.inbox import named_for
 from chat.models import Membership, Room
-from chat.wire import ReaderPerson, Welcome, reader_data, room_data
+from chat.wire import Welcome, reader_data, room_data
 from realtime.memo import Memo
 from realtime.protocol import ErrorCode, Refusal
 
@@ -63,10 +65,11 @@ def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
     return [_or_refusal(joined, arrival) for arrival in arrivals]
 
 
-def _members_shown(room: Room, memo: Memo) -> tuple[list[ReaderPerson], int]:
-    shown: tuple[list[ReaderPerson], int] | None = memo.recall("members")
+def _members_shown(room: Room, memo: Memo) -> tuple[Raw, int]:
+    shown: tuple[Raw, int] | None = memo.recall("members")
     if shown is None:
-        shown = queries.members_shown(room)
+        members, count = queries.members_shown(room)
+        shown = Raw(json.encode(members)), count
         memo.keep("members", shown)
     return shown
 

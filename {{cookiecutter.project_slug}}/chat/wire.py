@@ -6,7 +6,7 @@ These are plain values: they may leave the thread and the transaction that they 
 from datetime import datetime
 from typing import TypedDict
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from accounts.models import Person, User
 from chat.models import Membership, Message, Room
@@ -70,7 +70,8 @@ class Welcome(Struct, frozen=True):
     epoch: str
     room: RoomData
     you: ReaderPerson
-    members: list[ReaderPerson]
+    members: Raw
+    """A list of `ReaderPerson`, encoded once for all who come."""
     member_count: int
 
 
