@@ -115,7 +115,8 @@ async def test_a_crowd_is_gathered_and_one_alone_waits_for_nobody(
     monkeypatch.setattr(batching, "GATHER_SECONDS", 0.3)
     await asyncio.gather(group.submit(3), group.submit(4))
     latecomers = [asyncio.create_task(group.submit(5))]
-    await asyncio.sleep(0)
+    for _ in range(10):  # turns of the loop, in any of which a batch could begin
+        await asyncio.sleep(0)
     latecomers.append(asyncio.create_task(group.submit(6)))
     await asyncio.gather(*latecomers)
     assert batches == [[1], [2], [3, 4], [5, 6]]
