@@ -27,7 +27,7 @@ from realtime import stats
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
-from realtime.process import this_process
+from realtime.engine import this_engine
 from realtime.protocol import CloseCode
 
 TYPING_SECONDS = 1.0
@@ -61,7 +61,7 @@ class ChatConsumer(Consumer):
         slug = self.kwargs["slug"]
         self.topic = room_topic(slug)
         await self.subscribe(self.topic)
-        memo = this_process().hub.memo(self.topic)
+        memo = this_engine().hub.memo(self.topic)
         joined = await arrivals.submit(joining.Arrival(slug, self.user, memo, self._since()))
         self.room = joined.room
         self.welcome(joined.welcome, rev=joined.room.last_rev)

@@ -1,16 +1,17 @@
-"""Every WebSocket route."""
+"""Every WebSocket route. The topic `chat:<room>` of `ws/` is served by `ws/chat/<room>/`."""
+
+from django.urls import path
 
 from chat.consumers import ChatConsumer, InboxConsumer
 from notifications.consumers import NotificationConsumer
 from presence.consumers import PresenceConsumer, RosterConsumer
-from realtime.multiplex import multiplexer
-from realtime.routing import socket_path, websocket_routes
+from realtime.multiplex import Multiplexer
 
-websocket = websocket_routes(
-    socket_path("ws/", multiplexer),
-    socket_path("ws/chat/", InboxConsumer.as_asgi()),
-    socket_path("ws/chat/<slug:slug>/", ChatConsumer.as_asgi()),
-    socket_path("ws/notifications/", NotificationConsumer.as_asgi()),
-    socket_path("ws/presence/", PresenceConsumer.as_asgi()),
-    socket_path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
-)
+websocket_urlpatterns = [
+    path("ws/", Multiplexer.as_asgi()),
+    path("ws/chat/", InboxConsumer.as_asgi()),
+    path("ws/chat/<slug:slug>/", ChatConsumer.as_asgi()),
+    path("ws/notifications/", NotificationConsumer.as_asgi()),
+    path("ws/presence/", PresenceConsumer.as_asgi()),
+    path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
+]

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from realtime.database import in_database
-from realtime.process import this_process
+from realtime.engine import this_engine
 
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0
@@ -25,7 +25,7 @@ class Readiness:
 
     async def parts(self) -> dict[str, str]:
         """Each part that the process needs, and `ok` or what is wrong with it."""
-        if this_process().draining:
+        if this_engine().draining:
             return {"process": "it is stopping"}
         now = asyncio.get_running_loop().time()
         if self._looking is None or (
@@ -37,7 +37,7 @@ class Readiness:
 
     async def _look(self) -> dict[str, str]:
         database, layer = await asyncio.gather(
-            _state(self._look_at_database()), _state(this_process().hub.answering.wait())
+            _state(self._look_at_database()), _state(this_engine().hub.answering.wait())
         )
         return {"database": database, "layer": layer}
 

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from operations.workers import Workers
 from realtime import stats
-from realtime.process import running_process
+from realtime.engine import running_engine
 
 
 class Engine(Collector):
@@ -79,17 +79,17 @@ def _buckets(distribution: stats.Distribution) -> Iterator[tuple[str, float]]:
 
 
 def _gauges() -> Iterator[Metric]:
-    process = running_process()
-    if process is None:
+    engine = running_engine()
+    if engine is None:
         return
-    waiting = [connection.socket.waiting_bytes for connection in list(process.connections)]
+    waiting = [connection.socket.waiting_bytes for connection in list(engine.connections)]
     for name, meaning, value in (
         ("realtime_sockets", "Open sockets.", len(waiting)),
-        ("realtime_people", "People with an open socket.", len(process.people)),
-        ("realtime_audiences", "Audiences with an open socket.", len(list(process.hub.audiences))),
+        ("realtime_people", "People with an open socket.", len(engine.people)),
+        ("realtime_audiences", "Audiences with an open socket.", len(list(engine.hub.audiences))),
         ("realtime_outbox_bytes", "What clients have not yet taken, of all.", sum(waiting)),
         ("realtime_outbox_most_bytes", "The same, of the slowest.", max(waiting, default=0)),
-        ("realtime_layer_up", "Whether the layer answers.", process.hub.answering.is_set()),
-        ("realtime_draining", "Whether the process is stopping.", process.draining),
+        ("realtime_layer_up", "Whether the layer answers.", engine.hub.answering.is_set()),
+        ("realtime_draining", "Whether the process is stopping.", engine.draining),
     ):
         yield GaugeMetricFamily(name, meaning, float(value))

@@ -8,6 +8,7 @@ from django.core.checks import register as register_check
 from django.core.exceptions import ImproperlyConfigured
 
 from realtime.conf import limits
+from realtime.sessions import session_rows
 
 IN_MEMORY = "channels.layers.InMemoryChannelLayer"
 
@@ -15,6 +16,7 @@ IN_MEMORY = "channels.layers.InMemoryChannelLayer"
 def register() -> None:
     register_check(check_layer)
     register_check(check_limits)
+    register_check(check_sessions)
 
 
 def check_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
@@ -38,4 +40,13 @@ def check_limits(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any:
         limits()
     except ImproperlyConfigured as error:
         return [Error(str(error), hint="realtime/conf.py names them.", id="realtime.E002")]
+    return []
+
+
+def check_sessions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: as above
+    """A socket ends with the session that it was opened by, so sessions must be rows."""
+    try:
+        session_rows()
+    except ImproperlyConfigured as error:
+        return [Error(str(error), id="realtime.E003")]
     return []

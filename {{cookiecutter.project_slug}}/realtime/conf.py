@@ -18,6 +18,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     """What may wait for a client that reads slowly; beyond it the socket closes with 4008."""
     outbox_frames: int = 1_024
     """The same bound in frames, on servers that give the engine no transport of their own."""
+    send_seconds: float = 20
+    """How long a message that a stock consumer sends may wait for its client; then 4008."""
     frames_per_second: float = 20
     frames_burst: int = 100
     """A socket's token bucket: its refill and its size."""

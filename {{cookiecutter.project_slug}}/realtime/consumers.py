@@ -2,16 +2,18 @@
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar, NamedTuple, Protocol, TypeVar, get_type_hints
+from functools import partial
+from inspect import iscoroutinefunction
+from typing import Any, ClassVar, NamedTuple, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
 from django.db import InterfaceError, OperationalError
 
 from realtime import stats
-from realtime.auth import Scope
-from realtime.gateway import Application, Receive
-from realtime.process import this_process
+from realtime.asgi import Receive, Scope, Send
+from realtime.database import in_database
+from realtime.engine import this_engine
 from realtime.protocol import (
     ClientFrame,
     CloseCode,
@@ -21,11 +23,12 @@ from realtime.protocol import (
     encode_event,
     encode_reply,
 )
-from realtime.socket import Frame, Send, Socket
+from realtime.session import Session, WebSocketSession
+from realtime.socket import Frame, Socket
 
 logger = logging.getLogger(__name__)
 
-Handler = TypeVar("Handler", bound=Callable[..., Awaitable[object]])
+Handler = TypeVar("Handler", bound=Callable[..., object])
 
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
@@ -35,18 +38,6 @@ CLOSES = {
     ErrorCode.RATE_LIMITED: CloseCode.FLOODING,
     ErrorCode.UNAVAILABLE: CloseCode.OVERLOAD,
 }
-
-
-class Link(Protocol):
-    """What ties a consumer to its client: a socket of its own, or one topic of a shared socket."""
-
-    socket: Socket
-
-    def accept(self) -> None:
-        """The consumer has joined its topic; called again it does nothing."""
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        """The consumer ends, before or after it was accepted."""
 
 
 class Reply(NamedTuple):
@@ -68,6 +59,10 @@ def command(type: str) -> Callable[[Handler], Handler]:
     The method takes the frame's data, decoded as the type that its parameter is annotated with,
     and returns the data of the `ok` reply (None for an empty one) or a `Reply`. It raises
     `Refusal` to answer with an error.
+
+    An `async def` method must not use the ORM itself. A plain `def` method may: it runs in one of
+    the `DATABASE_THREADS` (4) threads that a process's sockets share, so that as many run at a
+    time. Channels' own sync consumers share a single thread.
     """
 
     def mark(handler: Handler) -> Handler:
@@ -78,7 +73,7 @@ def command(type: str) -> Callable[[Handler], Handler]:
 
 
 class Consumer:
-    """One person's part in one topic: an ASGI application behind the gateway.
+    """One person's part in one topic: an ASGI application inside `AdmissionMiddleware`.
 
     A subclass sets `topic` and subscribes in `join`, undoes what is its own in `leave`, and marks
     its handlers with `command`. Many consumers may share one socket.
@@ -86,16 +81,16 @@ class Consumer:
 
     commands: ClassVar[dict[str, _Command]] = {}
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(self, scope: Scope, session: Session) -> None:
         self.scope = scope
         self.user = scope["user"]
         self.user_id: int = self.user.pk
-        self.link: Link = scope["realtime.link"]
-        self.socket: Socket = self.link.socket
+        self.socket: Socket = session.socket
         self.query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
         self.kwargs: dict[str, str] = scope["url_route"]["kwargs"]
         self.topic = ""
-        self._receive = receive
+        self._session = session
+        self._engine = this_engine()
         self._welcomed = False
         self._audiences: set[str] = set()
         self._held: set[str] = set()
@@ -109,14 +104,18 @@ class Consumer:
                 hints.pop("return", None)
                 (data_type,) = hints.values()
                 decoder = msgspec.json.Decoder(data_type)
-                cls.commands[handler.command_type] = _Command(handler, decoder)
+                handle = handler if iscoroutinefunction(handler) else partial(in_database, handler)
+                cls.commands[handler.command_type] = _Command(handle, decoder)
 
     @classmethod
-    def as_asgi(cls) -> Application:
-        """The ASGI application that runs one of these for each connection."""
+    def as_asgi(cls) -> Any:  # Any: an ASGI application, where Django's `path` wants a view
+        """The ASGI application that runs one of these for each WebSocket, or for each join."""
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            await cls(scope, receive, send)._run()
+            session = scope.get("realtime.session")
+            if session is None:
+                session = await WebSocketSession.open(scope, receive, send)
+            await cls(scope, session)._run()
 
         return application
 
@@ -139,30 +138,32 @@ class Consumer:
         if not self._welcomed and audience not in self._held:
             self._held.add(audience)
             self.socket.hold(audience)
-        await this_process().hub.subscribe(audience, self)
+        await self._engine.hub.subscribe(audience, self)
 
     def unsubscribe(self, audience: str) -> None:
         """Hear `audience` no longer."""
         self._audiences.discard(audience)
-        this_process().hub.unsubscribe(audience, self)
+        self._engine.hub.unsubscribe(audience, self)
         if audience in self._held:
             self._held.discard(audience)
             self.socket.discard(audience)
 
     def welcome(self, data: object, rev: int | None = None) -> None:
         """Send a topic's first frame, and after it what was published since `subscribe`."""
-        self.link.accept()
+        self._session.accept()
         self.send("welcome", data, rev)
 
     def send(self, type: str, data: object, rev: int | None = None) -> None:
-        """Send an event to this consumer's client alone."""
-        self.socket.write(Frame(encode_event(self.topic, type, data, rev)))
-        stats.sent.value += 1
+        """Send an event to this consumer's client alone; from any thread."""
+        text = encode_event(self.topic, type, data, rev)
+        self._engine.call(self._write, text)
 
     def close(self, code: CloseCode, reason: str) -> None:
-        """End this consumer: close its URL's socket, or take its topic off a shared one."""
-        self._unsubscribe_all()
-        self.link.close(code, reason)
+        """End this consumer: close its URL's socket, or take its topic off a shared one.
+
+        Plain methods are run in threads, and may call it too.
+        """
+        self._engine.call(self._close, code, reason)
 
     def dismiss(self, audience: str, code: CloseCode, reason: str) -> None:
         """The person may no longer hear `audience`: the hub calls this; by default, the end."""
@@ -173,16 +174,24 @@ class Consumer:
     async def _run(self) -> None:
         try:
             await self._join()
-            while (message := await self._receive())["type"] == "websocket.receive":
-                await self._answer(message["frame"])
+            while (frame := await self._session.frame()) is not None:
+                await self._answer(frame)
         except Closing as closing:
-            self.close(closing.code, closing.reason)
+            self._close(closing.code, closing.reason)
         except Exception:
             logger.exception("A consumer failed on %s", self.topic or self.scope["path"])
-            self.close(CloseCode.FAILURE, "The server failed.")
+            self._close(CloseCode.FAILURE, "The server failed.")
         finally:
             self._unsubscribe_all()
+            await self._leave()
+
+    async def _leave(self) -> None:
+        try:
             await self.leave()
+        except DATABASE_AWAY as error:
+            logger.error("%s could not be left cleanly: %s", self.scope["path"], error)
+        except Exception:
+            logger.exception("%s could not be left cleanly", self.scope["path"])
 
     async def _join(self) -> None:
         try:
@@ -195,9 +204,13 @@ class Consumer:
             raise Closing(CloseCode.OVERLOAD, "The database does not answer.") from None
         self._welcomed = True
         stats.joins.value += 1
-        self.link.accept()
+        self._session.accept()
         while self._held:
             self.socket.release(self._held.pop())
+
+    def _close(self, code: CloseCode, reason: str) -> None:
+        self._unsubscribe_all()
+        self._session.close(code, reason)
 
     def _unsubscribe_all(self) -> None:
         for audience in list(self._audiences):
@@ -218,8 +231,7 @@ class Consumer:
             failed = Refusal(ErrorCode.INTERNAL, "The server failed on this frame.")
             self.socket.refuse(self.topic, frame.id, failed)
         else:
-            self.socket.write(Frame(answer))
-            stats.sent.value += 1
+            self._write(answer)
 
     async def _handle(self, frame: ClientFrame) -> Reply:
         if frame.topic not in (None, self.topic):
@@ -235,3 +247,7 @@ class Consumer:
         if isinstance(answer, Reply):
             return answer
         return Reply("ok", {} if answer is None else answer)
+
+    def _write(self, text: str) -> None:
+        self.socket.write(Frame(text))
+        stats.sent.value += 1

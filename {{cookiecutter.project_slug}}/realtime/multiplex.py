@@ -1,24 +1,31 @@
-"""One socket for many topics: each joined topic runs the consumer of its own URL."""
+"""One WebSocket for many topics: each joined topic runs the consumer of its own URL."""
 
 import asyncio
+import logging
+from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
 
-from realtime.auth import Scope
+from realtime.asgi import Message, Receive, Scope, Send
 from realtime.conf import limits
-from realtime.gateway import Application, Receive
 from realtime.protocol import (
     ClientFrame,
     CloseCode,
+    Closing,
     ErrorCode,
     Refusal,
     encode_event,
     encode_reply,
 )
-from realtime.socket import Frame, Message, Send, Socket
+from realtime.routing import route
+from realtime.session import WebSocketSession
+from realtime.socket import Frame, Socket
+
+logger = logging.getLogger(__name__)
 
 WAITING_FRAMES = 32
+NO_TOPIC = "This is not a topic: open a WebSocket at its own URL."
 REFUSALS = {
     CloseCode.FORBIDDEN: ErrorCode.FORBIDDEN,
     CloseCode.NOT_FOUND: ErrorCode.NOT_FOUND,
@@ -29,122 +36,153 @@ REFUSALS = {
 _join_data = msgspec.json.Decoder(dict[str, str | int])
 
 
-async def multiplexer(scope: Scope, receive: Receive, send: Send) -> None:
-    """The ASGI application of `/ws/`: `join` and `leave` topics, and frames for those joined."""
-    await _Multiplexer(scope, send).run(receive)
+class Multiplexer:
+    """Answers `join` and `leave`, and hands each other frame to the consumer of its topic.
 
+    The topic `chat:general` is served by the consumer at `chat/general/` below the multiplexer's
+    own URL.
+    """
 
-class _Multiplexer:
-    def __init__(self, scope: Scope, send: Send) -> None:
+    def __init__(self, scope: Scope, session: WebSocketSession) -> None:
         self._scope = scope
-        self._send = send
-        self._socket: Socket = scope["realtime.link"].socket
-        self._joined: dict[str, _Joined] = {}
+        self._session = session
+        self._topics: dict[str, TopicSession] = {}
 
-    async def run(self, receive: Receive) -> None:
+    @classmethod
+    def as_asgi(cls) -> Any:  # Any: an ASGI application, where Django's `path` wants a view
+        """The ASGI application that runs one of these for each WebSocket."""
+
+        async def application(scope: Scope, receive: Receive, send: Send) -> None:
+            session = await WebSocketSession.open(scope, receive, send)
+            await cls(scope, session).run()
+
+        return application
+
+    async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            while (message := await receive())["type"] == "websocket.receive":
-                frame: ClientFrame = message["frame"]
+            while (frame := await self._session.frame()) is not None:
                 try:
                     self._take(frame, tasks)
                 except Refusal as refusal:
-                    self._socket.refuse(frame.topic, frame.id, refusal)
-            for joined in self._joined.values():
-                joined.task.cancel()
+                    self._session.socket.refuse(frame.topic, frame.id, refusal)
+            for topic in self._topics.values():
+                topic.end()
 
     def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
         if frame.topic is None:
             raise Refusal(ErrorCode.INVALID, "Name the topic that this frame is for.")
-        joined = self._joined.get(frame.topic)
         if frame.type == "join":
             self._join(frame.topic, frame, tasks)
-        elif joined is None:
+            return
+        topic = self._topics.get(frame.topic)
+        if topic is None or topic.ended:
             raise Refusal(ErrorCode.NOT_FOUND, f"You have not joined {frame.topic}.")
-        elif frame.type == "leave":
-            joined.leave(frame.id)
+        if frame.type == "leave":
+            topic.leave(frame.id)
         else:
-            joined.take(frame)
+            topic.take(frame)
 
-    def _join(self, topic: str, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
-        before = self._joined.get(topic)
-        if before is None and len(self._joined) >= limits().topics_per_socket:
+    def _join(self, name: str, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
+        before = self._topics.get(name)
+        if before is None and len(self._topics) >= limits().topics_per_socket:
             raise Refusal(ErrorCode.TOO_LARGE, "You have joined too many topics. Leave some first.")
+        if "/" in name:  # a topic has one name
+            raise Refusal(ErrorCode.NOT_FOUND, "There is nothing of that name.")
         try:
             query = _join_data.decode(frame.data)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise Refusal(ErrorCode.INVALID, f"join: {error}") from None
-        joined = _Joined(topic, frame.id, self._socket)
-        scope = {
-            key: value
-            for key, value in self._scope.items()
-            if key not in ("path_remaining", "url_route")
-        }
-        scope["path"] = f"/ws/{topic.replace(':', '/')}/"
-        scope["query_string"] = urlencode(query).encode()
-        scope["realtime.link"] = joined
-        self._joined[topic] = joined
-        joined.task = tasks.create_task(self._run(joined, scope, before))
-
-    async def _run(self, joined: "_Joined", scope: Scope, before: "_Joined | None") -> None:
-        if before is not None:  # joined again: the new one begins where the old one has ended
+        if before is not None:  # the new one begins where the old one has ended
             before.end()
+        topic = TopicSession(name, frame.id, self._session.socket)
+        scope = {key: value for key, value in self._scope.items() if key != "url_route"}
+        scope["path"] = f"{self._scope['path']}{name.replace(':', '/')}/"
+        scope["query_string"] = urlencode(query).encode()
+        scope["realtime.session"] = topic
+        self._topics[name] = topic
+        topic.task = tasks.create_task(self._run(topic, scope, before))
+
+    async def _run(
+        self, topic: "TopicSession", scope: Scope, before: "TopicSession | None"
+    ) -> None:
+        if before is not None:
             await asyncio.wait([before.task])
-        routes: Application = scope["realtime.routes"]
         try:
-            await routes(scope, joined.receive, self._send)
+            if not topic.ended:
+                await route(scope["realtime.application"], scope, topic.receive, topic.send)
+        except Closing as closing:
+            topic.close(closing.code, closing.reason)
+        except Exception:
+            logger.exception("The application failed on %s", scope["path"])
+            topic.close(CloseCode.FAILURE, "The server failed.")
         finally:
-            if self._joined.get(joined.topic) is joined:
-                del self._joined[joined.topic]
-            joined.ended()
+            if self._topics.get(topic.name) is topic:
+                del self._topics[topic.name]
+            topic.finish()
 
 
-class _Joined:
-    """A consumer's link to one topic of a shared socket."""
+class TopicSession:
+    """One topic of a shared WebSocket."""
 
     task: asyncio.Task[None]
 
-    def __init__(self, topic: str, join_id: str | None, socket: Socket) -> None:
-        self.topic = topic
+    def __init__(self, name: str, join_id: str | None, socket: Socket) -> None:
+        self.name = name
         self.socket = socket
+        self.ended = False
         self._join_id = join_id
         self._accepted = False
-        self._closed = False
-        self._leave_ids: list[str | None] = []
-        self._waiting: asyncio.Queue[Message] = asyncio.Queue()
+        self._leave: tuple[str | None] | None = None  # the id of the frame that asked for it
+        self._waiting: asyncio.Queue[ClientFrame | None] = asyncio.Queue()
 
-    async def receive(self) -> Message:
-        return await self._waiting.get()
+    # For the multiplexer
 
     def take(self, frame: ClientFrame) -> None:
         if self._waiting.qsize() >= WAITING_FRAMES:
             raise Refusal(ErrorCode.RATE_LIMITED, "Wait for the answers to what you sent.", 0.5)
-        self._waiting.put_nowait({"type": "websocket.receive", "frame": frame})
+        self._waiting.put_nowait(frame)
 
     def leave(self, frame_id: str | None) -> None:
-        self._leave_ids.append(frame_id)
+        """End the topic, and answer when its consumer has left."""
+        self._leave = (frame_id,)
         self.end()
 
     def end(self) -> None:
-        self._closed = True
-        self._waiting.put_nowait({"type": "websocket.disconnect", "code": 1000})
+        self.ended = True
+        self._waiting.put_nowait(None)
 
-    def ended(self) -> None:
-        """The consumer has left: answer those who asked for it."""
-        for frame_id in self._leave_ids:
-            self.socket.write(Frame(encode_reply(self.topic, frame_id, {})))
+    def finish(self) -> None:
+        """The consumer is gone: nobody waits for an answer any longer."""
+        if not (self._accepted or self.ended):
+            self.close(CloseCode.NOT_FOUND, NO_TOPIC)
+        if self._leave is not None:
+            self.socket.write(Frame(encode_reply(self.name, *self._leave, {})))
+
+    # For the consumer
+
+    async def frame(self) -> ClientFrame | None:
+        return await self._waiting.get()
 
     def accept(self) -> None:
         if not self._accepted:
             self._accepted = True
-            self.socket.write(Frame(encode_reply(self.topic, self._join_id, {})))
+            self.socket.write(Frame(encode_reply(self.name, self._join_id, {})))
 
     def close(self, code: CloseCode, reason: str) -> None:
-        if self._closed:
+        if self.ended:
             return
         if self._accepted:
             left = {"code": int(code), "reason": reason}
-            self.socket.write(Frame(encode_event(self.topic, "left", left)))
+            self.socket.write(Frame(encode_event(self.name, "left", left)))
         else:
             refusal = Refusal(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
-            self.socket.refuse(self.topic, self._join_id, refusal)
+            self.socket.refuse(self.name, self._join_id, refusal)
         self.end()
+
+    # For an application that is no consumer of this project
+
+    async def receive(self) -> Message:
+        raise Closing(CloseCode.NOT_FOUND, NO_TOPIC)
+
+    async def send(self, message: Message) -> None:
+        raise Closing(CloseCode.NOT_FOUND, NO_TOPIC)

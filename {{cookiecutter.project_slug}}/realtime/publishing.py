@@ -13,8 +13,8 @@ from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from realtime.engine import running_engine, this_engine
 from realtime.hub import CONTROL, LayerMessage, group_name, stamped
-from realtime.process import running_process, this_process
 from realtime.protocol import CloseCode, encode_event
 
 logger = logging.getLogger(__name__)
@@ -87,15 +87,15 @@ def recheck(user_id: int) -> None:
 
 def _send_on_commit(audience: str, message: LayerMessage) -> None:
     if _in_event_loop():  # where Django has no transactions
-        this_process().hub.send(audience, message)
+        this_engine().hub.send(audience, message)
     else:
         transaction.on_commit(partial(_send_from_thread, audience, message))
 
 
 def _send_from_thread(audience: str, message: LayerMessage) -> None:
-    process = running_process()
-    if process is not None:
-        process.hub.loop.call_soon_threadsafe(process.hub.send, audience, message)
+    engine = running_engine()
+    if engine is not None:
+        engine.hub.loop.call_soon_threadsafe(engine.hub.send, audience, message)
         return
     try:
         async_to_sync(_send_alone)(audience, message)

@@ -1,32 +1,20 @@
-"""Routing of WebSockets."""
+"""Routing of WebSockets by Channels' `URLRouter`."""
 
-from collections.abc import Callable
-from typing import cast
+from django.http import Http404
 
-from channels.routing import URLRouter
-from django.http import HttpResponse
-from django.urls import URLPattern, path, re_path
-
-from realtime.auth import Scope
-from realtime.gateway import Application, Gateway, Receive
-from realtime.protocol import CloseCode
-from realtime.socket import Send
+from realtime.asgi import Application, Receive, Scope, Send
+from realtime.protocol import CloseCode, Closing
 
 
-def socket_path(route: str, application: Application) -> URLPattern:
-    """Django's `path`, for an ASGI application in the place of a view."""
-    view = cast("Callable[..., HttpResponse]", application)  # which Channels' router calls
-    return path(route, view)
+async def route(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
+    """Run `application`, usually a `URLRouter`, with a `scope` that was made for it.
 
-
-def websocket_routes(*routes: URLPattern) -> Gateway:
-    """The ASGI application that serves consumers by their paths, all of them behind the gateway.
-
-    Topics follow the paths: the consumer at `ws/chat/<slug>/` is topic `chat:<slug>` of `ws/`.
+    Raises:
+        Closing: nothing is at the scope's path (4404).
     """
-    nowhere = cast("Callable[..., HttpResponse]", _nowhere)
-    return Gateway(URLRouter([*routes, re_path("", nowhere)]))
-
-
-async def _nowhere(scope: Scope, receive: Receive, send: Send) -> None:
-    scope["realtime.link"].close(CloseCode.NOT_FOUND, "There is nothing here.")
+    # The outermost router fails where it finds no route; one within another raises Resolver404.
+    scope["path_remaining"] = scope["path"].removeprefix(scope.get("root_path", ""))
+    try:
+        await application(scope, receive, send)
+    except Http404:
+        raise Closing(CloseCode.NOT_FOUND, "There is nothing here.") from None

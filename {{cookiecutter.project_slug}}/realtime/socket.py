@@ -4,20 +4,20 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import suppress
-from typing import Any, Protocol
+from typing import Any
 
 from realtime import stats
+from realtime.asgi import Message, Send
 from realtime.conf import limits
+from realtime.lent import Transport
 from realtime.protocol import CloseCode, Refusal, encode_refusal
 
 HELD_FRAMES = 1_000
 FINISH_SECONDS = 5.0
+NORMAL_CLOSURE = 1000
 SHORTEST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 1.0
 TOO_SLOW = "You read more slowly than others write."
-
-Message = dict[str, Any]  # Any: an ASGI message
-Send = Callable[[Message], Coroutine[Any, Any, None]]
 
 
 class Frame:
@@ -29,15 +29,6 @@ class Frame:
         self.topic = topic
         self.messages: list[Message] = [{"type": "websocket.send", "text": each} for each in texts]
         self.wire = b"".join([_unmasked_text_frame(each.encode()) for each in texts])
-
-
-class Transport(Protocol):
-    """The part of `asyncio.Transport` that sockets write to where the server lends it."""
-
-    def write(self, data: bytes, /) -> None: ...
-    def get_write_buffer_size(self) -> int: ...
-    def is_closing(self) -> bool: ...
-    def abort(self) -> None: ...
 
 
 class Socket:
@@ -60,6 +51,7 @@ class Socket:
         "_sender",
         "_slow",
         "_transport",
+        "accepted",
         "closing",
         "on_close",
     )
@@ -76,8 +68,15 @@ class Socket:
         self._closed = False
         self._most_bytes = limits().outbox_bytes
         self._most_frames = limits().outbox_frames
-        self.closing: tuple[CloseCode, str] | None = None
+        self.accepted = False
+        self.closing: tuple[int, str] | None = None
         self.on_close: Callable[[], None] = lambda: None
+
+    async def accept(self, message: Message) -> None:
+        """Complete the handshake by a `websocket.accept`, unless it was completed before."""
+        if not self.accepted and not self._closed:
+            self.accepted = True
+            await self._send(message)
 
     def write(self, frame: Frame) -> None:
         """Send `frame`, or queue it behind what was sent before; never waits, never raises."""
@@ -134,7 +133,7 @@ class Socket:
             pause = min(2 * pause, LONGEST_POLL_SECONDS)
         return self.is_open
 
-    def close(self, code: CloseCode, reason: str) -> None:
+    def close(self, code: int, reason: str) -> None:
         """Begin to close: nothing more is written, and the socket's owner is told to finish."""
         if self.closing is None:
             self.closing = (code, reason)
@@ -142,22 +141,27 @@ class Socket:
             self._slow = True
             self.on_close()
 
-    async def finish(self) -> None:
-        """Close the connection for good; at the latest after a bounded wait for its client."""
+    async def finish(self, subprotocol: str | None = None) -> None:
+        """Close the connection for good; at the latest after a bounded wait for its client.
+
+        Accepts it first where nobody has, as `subprotocol`: what is closed before that reaches a
+        browser as 1006, whatever its code.
+        """
         if self._closed:
             return
         self._closed = True
-        code, reason = self.closing or (CloseCode.GOING_AWAY, "")
+        code, reason = self.closing or (NORMAL_CLOSURE, "")
         too_slow = code == CloseCode.TOO_SLOW
         if self._transport is not None:  # or a client that never reads would keep it for ever
             asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
         if self._sender is not None and (too_slow or not await _done(self._sender)):
             self._sender.cancel()
         self._outbox.clear()
-        close = self._send({"type": "websocket.close", "code": int(code), "reason": reason})
         with suppress(Exception):  # the client is gone already, and each server says so its own way
             async with asyncio.timeout(FINISH_SECONDS):
-                await close
+                if not self.accepted:
+                    await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
+                await self._send({"type": "websocket.close", "code": int(code), "reason": reason})
 
     def abandon(self) -> None:
         """The client is gone: drop what still waits for it."""

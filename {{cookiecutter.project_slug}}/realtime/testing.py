@@ -13,9 +13,9 @@ from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.test import Client as Browser
 
+from realtime.asgi import Application
 from realtime.database import in_database
-from realtime.gateway import Application
-from realtime.process import running_process, stop_process
+from realtime.engine import running_engine, stop_engine
 from realtime.protocol import PROTOCOL
 
 ANSWER_SECONDS = 20  # a frame that never comes fails a test; a busy machine does not
@@ -109,9 +109,9 @@ async def connect(
         yield Client(communicator)
     finally:
         await communicator.disconnect()
-        process = running_process()
-        if process is not None and not process.connections:
-            await stop_process()
+        engine = running_engine()
+        if engine is not None and not engine.connections:
+            await stop_engine()
 
 
 def session_key_of(user: AbstractUser) -> str:

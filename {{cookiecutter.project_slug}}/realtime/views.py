@@ -5,8 +5,8 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
-from realtime.auth import session_users
 from realtime.conf import limits
+from realtime.sessions import session_users
 from realtime.tickets import issue
 
 

@@ -17,7 +17,7 @@ from notifications.webpush.endpoints import Answer, BadEndpoint, Unreachable, po
 from notifications.webpush.keys import is_configured
 from notifications.webpush.messages import encrypted, headers_for, message_of
 from notifications.webpush.models import Delivery, Subscription
-from realtime.auth import session_users
+from realtime.sessions import session_users
 
 logger = logging.getLogger(__name__)
 

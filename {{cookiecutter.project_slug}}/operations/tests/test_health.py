@@ -7,7 +7,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from operations import health
 from operations.tests.requests import get
-from realtime.process import this_process
+from realtime.engine import this_engine
 
 
 async def readiness() -> tuple[int, dict[str, object]]:
@@ -37,7 +37,7 @@ async def test_a_process_is_ready_with_its_database_and_its_layer() -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_stopping_process_is_not_ready() -> None:
-    await this_process().drain()
+    await this_engine().drain()
     status, parts = await readiness()
     assert status == 503
     assert parts["process"] == "it is stopping"
@@ -46,8 +46,8 @@ async def test_a_stopping_process_is_not_ready() -> None:
 @pytest.mark.usefixtures("_little_patience")
 @pytest.mark.django_db(transaction=True)
 async def test_a_process_without_its_layer_is_not_ready() -> None:
-    await this_process().hub.stop()
-    this_process().hub.answering.clear()
+    await this_engine().hub.stop()
+    this_engine().hub.answering.clear()
     status, parts = await readiness()
     assert status == 503
     assert parts["layer"] == "no answer in 0 seconds"

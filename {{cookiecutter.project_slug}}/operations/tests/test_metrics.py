@@ -14,7 +14,7 @@ from operations.metrics import Engine
 from operations.tests.requests import get
 from operations.workers import STALE_SECONDS, Workers
 from realtime import stats
-from realtime.process import this_process
+from realtime.engine import this_engine
 from realtime.protocol import ErrorCode
 
 DASHBOARD = Path(__file__).parents[2] / "deploy/grafana/realtime.json"
@@ -30,7 +30,7 @@ def samples(text: bytes) -> dict[str, float]:
 
 
 async def test_metrics_say_what_was_counted_and_what_is_open() -> None:
-    this_process()
+    this_engine()
     _, before = await get("/metrics")
     stats.sent.value += 1_000
     stats.refusals.values[ErrorCode.INVALID] += 2
@@ -105,7 +105,7 @@ def test_a_dead_worker_is_soon_forgotten(
 
 
 async def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
-    this_process()
+    this_engine()
     _, body = await get("/metrics")
     told = set(re.findall(r"^# TYPE (\w+)", body.decode(), re.MULTILINE))
 

@@ -4,12 +4,14 @@ from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from typing import Any
 
+from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
+from django.urls import path
 
 from accounts.models import User
 from presence.consumers import PresenceConsumer, RosterConsumer
-from realtime.multiplex import multiplexer
-from realtime.routing import socket_path, websocket_routes
+from realtime.admission import AdmissionMiddleware
+from realtime.multiplex import Multiplexer
 from realtime.testing import Client, Json, connect
 
 
@@ -40,10 +42,14 @@ class Places:
         return around.union(*(self.members[room] for room in rooms)) & set(others)
 
 
-application = websocket_routes(
-    socket_path("ws/", multiplexer),
-    socket_path("ws/presence/", PresenceConsumer.as_asgi()),
-    socket_path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
+application = AdmissionMiddleware(
+    URLRouter(
+        [
+            path("ws/", Multiplexer.as_asgi()),
+            path("ws/presence/", PresenceConsumer.as_asgi()),
+            path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
+        ]
+    )
 )
 
 

@@ -12,12 +12,11 @@ from daphne.server import Server as DaphneServer
 from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.defer import Deferred
 
-from realtime.auth import Scope
+from realtime.asgi import Application, Message, Scope
 from realtime.conf import limits
-from realtime.gateway import OTHER_FRAME, Application
-from realtime.process import running_process
+from realtime.engine import running_engine
+from realtime.lent import Lent
 from realtime.protocol import CloseCode
-from realtime.socket import Message
 
 WAITING_MESSAGES = 32
 RESUME_SECONDS = 0.02
@@ -54,16 +53,16 @@ class Server(DaphneServer):
     def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
         if scope["type"] != "websocket":
             return super().create_application(protocol, scope)
-        scope["realtime.transport"] = protocol.lent = Transport(protocol)
+        scope["realtime.lent"] = protocol.lent = Lent(Transport(protocol))
         protocol.failByDrop = False  # a frame that is too big is answered with 1009, not dropped
         queue = super().create_application(protocol, scope)
         return queue if queue is None else Inbox(queue, protocol.transport)
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:  # Any: untyped in daphne
         if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
-            protocol.lent.flush()
+            protocol.lent.transport.flush()
             # daphne leaves the reason out, and autobahn's `sendClose` refuses most codes below 3000
-            protocol.sendCloseFrame(message["code"], message["reason"].encode())
+            protocol.sendCloseFrame(message["code"], (message.get("reason") or "").encode())
             if message["code"] == CloseCode.FLOODING:
                 protocol.application_queue.stop()  # what comes until it is gone is more of the same
         else:
@@ -77,9 +76,9 @@ class Server(DaphneServer):
         loop = asyncio.get_running_loop()
         if self._port is not None:
             self._port.stopListening()
-        process = running_process()
-        if process is not None:
-            await process.drain()
+        engine = running_engine()
+        if engine is not None:
+            await engine.drain()
         sockets = [each for each in self.connections if isinstance(each, WebSocketProtocol)]
         if sockets:
             closed = [socket.is_closed.asFuture(loop) for socket in sockets]
@@ -139,7 +138,7 @@ class Protocol(WebSocketProtocol):
 
     def _count(self) -> None:
         if self.state == self.STATE_OPEN:
-            self.application_queue.put_nowait(OTHER_FRAME)
+            self.lent.on_control_frame()
 
 
 class Transport:

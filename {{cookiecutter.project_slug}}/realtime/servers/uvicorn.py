@@ -11,9 +11,10 @@ from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
+from realtime.asgi import Application
 from realtime.conf import limits
-from realtime.gateway import OTHER_FRAME, Application
-from realtime.process import running_process
+from realtime.engine import running_engine
+from realtime.lent import Lent
 from realtime.protocol import CloseCode
 
 NOT_UTF8 = 1007
@@ -47,9 +48,9 @@ class Server(uvicorn.Server):
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
             server.close()
-        process = running_process()
-        if process is not None:
-            await process.drain()
+        engine = running_engine()
+        if engine is not None:
+            await engine.drain()
         await super().shutdown(sockets)
 
 
@@ -58,7 +59,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def run_asgi(self) -> None:
         self.close_timeout = LAST_SECONDS
-        self.scope["realtime.transport"] = self.transport  # type: ignore[typeddict-unknown-key]
+        self.lent = Lent(self.transport)
+        self.scope["realtime.lent"] = self.lent  # type: ignore[typeddict-unknown-key]
         await super().run_asgi()
 
     async def send(self, message: ASGISendEvent) -> None:
@@ -101,7 +103,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def _count(self) -> None:
         """Have the engine count a frame, and read on when it has done so."""
         if not self.close_sent:
-            self.queue.put_nowait(OTHER_FRAME)  # type: ignore[arg-type]
+            self.lent.on_control_frame()
             if not self.read_paused:
                 self.read_paused = True
                 self.transport.pause_reading()

@@ -4,13 +4,15 @@ import asyncio
 from functools import partial
 from typing import Annotated
 
+from channels.routing import URLRouter
+from django.urls import path
 from msgspec import Meta, Struct
 
+from realtime.admission import AdmissionMiddleware
 from realtime.consumers import Consumer, command
-from realtime.multiplex import multiplexer
+from realtime.multiplex import Multiplexer
 from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
 from realtime.publishing import publish
-from realtime.routing import socket_path, websocket_routes
 from realtime.testing import connect
 
 
@@ -59,9 +61,13 @@ class EchoConsumer(Consumer):
         raise RuntimeError("a bug")
 
 
-application = websocket_routes(
-    socket_path("ws/", multiplexer),
-    socket_path("ws/echo/<slug:slug>/", EchoConsumer.as_asgi()),
+application = AdmissionMiddleware(
+    URLRouter(
+        [
+            path("ws/", Multiplexer.as_asgi()),
+            path("ws/echo/<slug:slug>/", EchoConsumer.as_asgi()),
+        ]
+    )
 )
 
 connect_echo = partial(connect, application=application)

@@ -6,10 +6,11 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime import gateway
-from realtime.auth import Scope, SignIn, sign_in
-from realtime.gateway import Connection
-from realtime.process import Process, this_process
+from realtime import admission
+from realtime.asgi import Scope
+from realtime.auth import SignIn, sign_in
+from realtime.connection import Connection
+from realtime.engine import Engine, this_engine
 from realtime.protocol import CloseCode
 from realtime.tests.echo import connect_echo
 
@@ -54,10 +55,10 @@ async def test_who_signs_in_while_the_drain_begins_is_turned_away(
 ) -> None:
     async def sign_in_late(scope: Scope) -> SignIn:
         signed_in = await sign_in(scope)
-        this_process().draining = True
+        this_engine().draining = True
         return signed_in
 
-    monkeypatch.setattr(gateway, "sign_in", sign_in_late)
+    monkeypatch.setattr(admission, "sign_in", sign_in_late)
     async with connect_echo("/ws/echo/room/", ada) as client:
         assert await client.closed() == 1012
 
@@ -66,12 +67,12 @@ async def test_a_crowd_is_closed_over_the_drain_s_seconds(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REALTIME = {"DRAIN_SECONDS": DRAIN_SECONDS}
-    process = Process()
+    engine = Engine()
     crowd = [Guest() for _ in range(CROWD)]
-    process.connections.update(crowd)
+    engine.connections.update(crowd)
     Clock(monkeypatch)
 
-    await process.drain()
+    await engine.drain()
 
     closes = [close for guest in crowd for close in guest.socket.closes]  # type: ignore[attr-defined]
     assert [code for _, code in closes] == [CloseCode.RESTART] * CROWD

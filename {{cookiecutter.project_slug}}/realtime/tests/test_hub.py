@@ -9,10 +9,11 @@ import pytest
 
 from realtime import hub as hub_module
 from realtime import memo as memo_module
+from realtime.asgi import Message
 from realtime.hub import Hub
 from realtime.memo import Memo
 from realtime.protocol import CloseCode
-from realtime.socket import Message, Socket
+from realtime.socket import Socket
 
 
 class Layer:

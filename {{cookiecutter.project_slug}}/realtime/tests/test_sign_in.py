@@ -11,12 +11,12 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
-from realtime import process
-from realtime.auth import session_users, sign_in
+from realtime import engine
+from realtime.auth import sign_in
 from realtime.database import in_database
-from realtime.process import this_process
+from realtime.engine import this_engine
 from realtime.protocol import Closing
-from realtime.revocation import signed_out
+from realtime.sessions import session_users, signed_out
 from realtime.testing import session_key_of
 from realtime.tests.echo import connect_echo
 from realtime.tickets import issue, redeem
@@ -164,7 +164,7 @@ async def test_the_periodic_check_finds_what_no_signal_told(
     ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch, end: Callable[[User], Any]
 ) -> None:
     settings.REALTIME = {"CHECK_SECONDS": 0}
-    monkeypatch.setattr(process, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(engine, "TICK_SECONDS", 0.01)
     async with connect_echo("/ws/echo/a/", ada) as client:
         await client.expect("welcome")
         await in_database(end, ada)
@@ -177,7 +177,7 @@ async def test_the_check_is_one_query_for_all_sockets(
     async with connect_echo("/ws/echo/a/", ada) as one, connect_echo("/ws/echo/a/", bob) as two:
         await one.expect("welcome")
         await two.expect("welcome")
-        connections = list(this_process().connections)
+        connections = list(this_engine().connections)
 
         def check() -> None:
             with django_assert_num_queries(1):

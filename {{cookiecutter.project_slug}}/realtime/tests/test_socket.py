@@ -1,13 +1,14 @@
 """Sockets that read slowly, or not at all."""
 
 import asyncio
-from typing import Any
 
 import pytest
 from pytest_django import Settings
 
+from realtime.asgi import Message
 from realtime.protocol import CloseCode
-from realtime.socket import Frame, Message, Socket
+from realtime.socket import Frame, Socket
+from realtime.tests.wires import Wire, until
 
 
 class Client:
@@ -19,32 +20,13 @@ class Client:
         self.close: Message | None = None
 
     async def send(self, message: Message) -> None:
+        if message["type"] == "websocket.accept":
+            return
         if message["type"] == "websocket.close":
             self.close = message
             return
         await self.reading.wait()
         self.received.append(message["text"])
-
-
-class Wire:
-    """A transport that hands nothing on while `waiting` is set."""
-
-    def __init__(self) -> None:
-        self.written: list[bytes] = []
-        self.waiting = 0
-        self.closing = False
-
-    def write(self, data: bytes) -> None:
-        self.written.append(data)
-
-    def get_write_buffer_size(self) -> int:
-        return self.waiting
-
-    def is_closing(self) -> bool:
-        return self.closing
-
-    def abort(self) -> None:
-        self.closing = True
 
 
 @pytest.fixture
@@ -65,7 +47,7 @@ async def test_a_slow_reader_gets_every_frame_in_order(client: Client) -> None:
         socket.write(Frame(str(number)))
     assert client.received == []
     client.reading.set()
-    await _until(lambda: len(client.received) == 100)
+    await until(lambda: len(client.received) == 100)
     assert client.received == [str(number) for number in range(100)]
 
 
@@ -129,7 +111,7 @@ async def test_a_client_that_never_reads_is_cut_off_whatever_it_was_closed_for(
     socket = Socket(client.send, wire)
     socket.close(CloseCode.FLOODING, "")
     await socket.finish()
-    await _until(wire.is_closing)
+    await until(wire.is_closing)
 
 
 @pytest.mark.parametrize("gone", [True, False])
@@ -177,9 +159,3 @@ async def test_what_two_hold_comes_when_both_have_released(client: Client) -> No
     assert client.received == []
     socket.release("a")
     assert client.received == ["1"]
-
-
-async def _until(condition: Any) -> None:  # Any: a predicate
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0)

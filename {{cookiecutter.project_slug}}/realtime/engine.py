@@ -1,41 +1,36 @@
-"""What one server process keeps for all of its sockets: the hub, the beat and the sign-in check."""
+"""What a server process keeps for all of its sockets: the hub, the beat and the sign-in check."""
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from threading import get_ident
+from typing import ParamSpec
 
 from realtime import stats
-from realtime.bucket import TokenBucket
 from realtime.conf import limits
+from realtime.connection import Connection, Person
 from realtime.database import in_database
 from realtime.heads import current_heads
 from realtime.hub import Hub, LayerMessage
 from realtime.protocol import CloseCode, encode_event
-
-if TYPE_CHECKING:
-    from realtime.gateway import Connection
+from realtime.sessions import signed_out
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 TICK_SECONDS = 1.0
 UNFINISHED_SECONDS = 5.0  # how long a drain waits for commands that are under way
 
 
-class Person:
-    """What the sockets of one person share."""
-
-    def __init__(self) -> None:
-        self.sockets = 0
-        self.bucket = TokenBucket(limits().user_frames_per_second, limits().user_frames_burst)
-
-
-class Process:
-    """The engine's state in one process. Belongs to one event loop."""
+class Engine:
+    """The state of one process. Belongs to one event loop."""
 
     def __init__(self) -> None:
         self.hub = Hub(on_gap=self._beat_soon, on_control=self._control)
+        self._thread = get_ident()
         self.connections: set[Connection] = set()
         self.people: dict[int, Person] = {}
         self.draining = False
@@ -51,33 +46,41 @@ class Process:
         self._clock = asyncio.get_running_loop().create_task(self._keep_time())
 
     async def stop(self) -> None:
-        """End every task of the process; its sockets are the server's to close."""
+        """End every task of the engine; its sockets are the server's to close."""
         if self._clock is not None:
             self._clock.cancel()
             with suppress(asyncio.CancelledError):
                 await self._clock
         await self.hub.stop()
 
+    def call(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
+        """Call `function` in the engine's event loop: at once in its thread, soon from another."""
+        if get_ident() == self._thread:
+            function(*args, **kwargs)
+        else:
+            self.hub.loop.call_soon_threadsafe(partial(function, *args, **kwargs))
+
     def sockets_of(self, user_id: int) -> int:
         """How many sockets a person has open in this process."""
         return self.people[user_id].sockets if user_id in self.people else 0
 
-    def add(self, connection: "Connection") -> "Person":
-        """Count a socket in; returns what the sockets of its person share."""
+    @contextmanager
+    def holding(self, connection: Connection) -> Iterator[None]:
+        """Count a socket, and have it take part in drains and checks, while the block runs."""
+        person = self.people.setdefault(connection.user_id, Person())
+        connection.person = person
+        person.sockets += 1
         self.connections.add(connection)
         self._empty.clear()
-        person = self.people.setdefault(connection.user_id, Person())
-        person.sockets += 1
-        return person
-
-    def remove(self, connection: "Connection") -> None:
-        self.connections.remove(connection)
-        if not self.connections:
-            self._empty.set()
-        person = self.people[connection.user_id]
-        person.sockets -= 1
-        if not person.sockets:
-            del self.people[connection.user_id]
+        try:
+            yield
+        finally:
+            self.connections.remove(connection)
+            if not self.connections:
+                self._empty.set()
+            person.sockets -= 1
+            if not person.sockets:
+                del self.people[connection.user_id]
 
     async def beat(self) -> None:
         """Tell every topic's sockets its head revision, so that they see what they missed."""
@@ -131,9 +134,7 @@ class Process:
         self._beat_at = 0.0
         self._due.set()
 
-    async def _close_signed_out(self, suspects: "Iterable[Connection]") -> None:
-        from realtime.revocation import signed_out  # which publishes, and so stands on this module
-
+    async def _close_signed_out(self, suspects: Iterable[Connection]) -> None:
         connections = list(suspects)
         if connections:
             for connection in await in_database(signed_out, connections):
@@ -166,28 +167,28 @@ class Process:
                 connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
 
 
-_process: Process | None = None
+_engine: Engine | None = None
 
 
-def running_process() -> Process | None:
+def running_engine() -> Engine | None:
     """The process's engine, from any thread; None where no socket was ever served."""
-    if _process is not None and _process.hub.loop.is_running():
-        return _process
+    if _engine is not None and _engine.hub.loop.is_running():
+        return _engine
     return None
 
 
-def this_process() -> Process:
+def this_engine() -> Engine:
     """The engine of the running event loop, started on first use."""
-    global _process
-    if _process is None or _process.hub.loop is not asyncio.get_running_loop():
-        _process = Process()
-        _process.start()
-    return _process
+    global _engine
+    if _engine is None or _engine.hub.loop is not asyncio.get_running_loop():
+        _engine = Engine()
+        _engine.start()
+    return _engine
 
 
-async def stop_process() -> None:
+async def stop_engine() -> None:
     """End the engine of the running event loop, where there is one."""
-    global _process
-    if _process is not None and _process.hub.loop is asyncio.get_running_loop():
-        process, _process = _process, None
-        await process.stop()
+    global _engine
+    if _engine is not None and _engine.hub.loop is asyncio.get_running_loop():
+        engine, _engine = _engine, None
+        await engine.stop()

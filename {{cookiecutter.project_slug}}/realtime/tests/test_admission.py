@@ -7,9 +7,11 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime import bucket, process
-from realtime.gateway import OTHER_FRAME
-from realtime.tests.echo import connect_echo
+from realtime import bucket, engine
+from realtime.asgi import Receive, Scope, Send
+from realtime.lent import Lent
+from realtime.tests.echo import application, connect_echo
+from realtime.tests.wires import Wire, until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -167,14 +169,22 @@ async def test_who_keeps_flooding_is_closed_with_4029(ada: User, settings: Setti
         assert await client.closed() == 4029
 
 
-async def test_frames_that_are_no_messages_cost_as_much(ada: User, settings: Settings) -> None:
+async def test_control_frames_cost_as_much(ada: User, settings: Settings) -> None:
     settings.REALTIME = {"FRAMES_PER_SECOND": 0.01, "FRAMES_BURST": 1, "FLOOD_REFUSALS": 5}
-    async with connect_echo("/ws/echo/room/", ada) as client:
-        await client.expect("welcome")
-        for _ in range(10):
-            await client.communicator.send_input(OTHER_FRAME)
+    wire = Wire()
+    lent = Lent(wire)
+
+    async def lending(scope: Scope, receive: Receive, send: Send) -> None:
+        await application({**scope, "realtime.lent": lent}, receive, send)
+
+    async with connect_echo("/ws/echo/room/", ada, application=lending) as client:
+        await until(lambda: wire.written)
+        for _ in range(6):
+            lent.on_control_frame()
+        await client.send_text('{"type": "say", "data": {"text": "a"}}')
+        await until(lambda: b"rate_limited" in wire.written[-1])
+        lent.on_control_frame()
         assert await client.closed() == 4029
-        assert client.skipped == []
 
 
 async def test_one_socket_more_than_a_person_may_have_is_closed_with_4029(
@@ -192,6 +202,6 @@ async def test_a_socket_that_says_nothing_for_long_is_closed_with_1001(
     ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REALTIME = {"IDLE_SECONDS": 0.1}
-    monkeypatch.setattr(process, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(engine, "TICK_SECONDS", 0.01)
     async with connect_echo("/ws/echo/room/", ada) as client:
         assert await client.closed() == 1001

@@ -1,0 +1,90 @@
+"""Admission: ASGI middleware that every WebSocket passes before an application sees it."""
+
+import logging
+from functools import partial
+
+from django.utils.functional import SimpleLazyObject
+
+from realtime.asgi import Application, Receive, Scope, Send
+from realtime.auth import SignIn, sign_in
+from realtime.conf import limits
+from realtime.connection import Connection
+from realtime.engine import Engine, this_engine
+from realtime.lent import Lent
+from realtime.protocol import PROTOCOL, TICKET_PREFIX, CloseCode, Closing
+from realtime.sessions import opened_session, session_rows
+from realtime.socket import Socket
+from realtime.tracing import new_id, working_for
+
+logger = logging.getLogger(__name__)
+
+
+class AdmissionMiddleware:
+    """Admits signed-in people to `application`: any that serves WebSockets, usually a `URLRouter`.
+
+    It stands where Channels' `AuthMiddlewareStack` and `AllowedHostsOriginValidator` would, and
+    does their work: the application finds `scope["user"]`, `scope["session"]` and
+    `scope["cookies"]`. Beyond theirs it takes tickets, keeps the limits of `REALTIME`, and closes
+    the socket when the sign-in ends or the process stops. Inside it everything is plain ASGI.
+
+    Raises:
+        ImproperlyConfigured: sessions are not rows.
+    """
+
+    def __init__(self, application: Application) -> None:
+        session_rows()
+        self.application = application
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "websocket":
+            await self.application(scope, receive, send)
+            return
+        engine = this_engine()
+        working_for.set(new_id())
+        lent: Lent | None = scope.get("realtime.lent")
+        socket = Socket(send, lent.transport if lent else None)
+        offered = [each for each in scope["subprotocols"] if not each.startswith(TICKET_PREFIX)]
+        await receive()  # websocket.connect
+        try:
+            if PROTOCOL in offered:  # at once: in a storm, sign-ins take longer than handshakes may
+                await socket.accept({"type": "websocket.accept", "subprotocol": PROTOCOL})
+            signed_in = await _admitted(scope, engine)
+        except Closing as closing:
+            logger.info("%s refused with %d: %s", scope["path"], closing.code, closing.reason)
+            socket.close(closing.code, closing.reason)
+            await socket.finish(offered[0] if offered else None)
+            return
+        connection = Connection(receive, send, socket, signed_in)
+        inner = {
+            **scope,
+            "subprotocols": offered,
+            "user": signed_in.user,
+            "session": SimpleLazyObject(
+                partial(opened_session, signed_in.session_key, signed_in.session_data)
+            ),
+            "cookies": signed_in.cookies,
+            "realtime.connection": connection,
+            "realtime.application": self.application,
+        }
+        with engine.holding(connection):
+            await connection.run(self.application, inner, lent)
+
+
+async def _admitted(scope: Scope, engine: Engine) -> SignIn:
+    """Who opens the socket.
+
+    Raises:
+        Closing: a foreign origin, nobody signed in, too many sockets, a process that stops.
+    """
+    try:
+        signed_in = await sign_in(scope)
+    except Closing:
+        raise
+    except Exception as error:
+        logger.error("A socket could not be signed in: %s: %s", type(error).__name__, error)
+        raise Closing(CloseCode.OVERLOAD, "The server cannot sign you in now.") from None
+    if engine.draining:  # asked last: nobody closes what is let in after the drain has begun
+        raise Closing(CloseCode.RESTART, "The server restarts.")
+    if engine.sockets_of(signed_in.user.pk) >= limits().sockets_per_user:
+        raise Closing(CloseCode.FLOODING, "You have too many connections open.")
+    return signed_in

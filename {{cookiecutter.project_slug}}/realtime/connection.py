@@ -1,0 +1,201 @@
+"""One admitted WebSocket: plain ASGI in both directions, within the limits."""
+
+import asyncio
+import logging
+from typing import Final
+
+from realtime import stats
+from realtime.asgi import Application, Message, Receive, Scope, Send
+from realtime.auth import SignIn
+from realtime.bucket import TokenBucket
+from realtime.conf import limits
+from realtime.lent import Lent
+from realtime.protocol import CloseCode, Closing
+from realtime.routing import route
+from realtime.socket import TOO_SLOW, Socket
+
+logger = logging.getLogger(__name__)
+
+LEAVE_SECONDS: Final = 10.0  # how long an application may go on after its socket has ended
+NORMAL_CLOSURE: Final = 1000
+
+
+class Person:
+    """What the sockets of one person share in a process."""
+
+    def __init__(self) -> None:
+        self.sockets = 0
+        self.bucket = TokenBucket(limits().user_frames_per_second, limits().user_frames_burst)
+
+
+class Connection:
+    """A signed-in person's WebSocket, between the server and the application.
+
+    The application has `receive` and `send` in place of the server's, and finds this object under
+    `scope["realtime.connection"]`. Whoever decides that the socket ends calls `socket.close`: the
+    application then receives the disconnect, and the client the code.
+    """
+
+    person: Person
+
+    def __init__(self, receive: Receive, send: Send, socket: Socket, signed_in: SignIn) -> None:
+        bounds = limits()
+        self.socket = socket
+        self.user_id: int = signed_in.user.pk
+        self.password = signed_in.user.password
+        self.session_key = signed_in.session_key
+        self.last_heard = self.opened_at = asyncio.get_running_loop().time()
+        self.paces = True
+        """Whether `receive` waits where the client sends too fast; an application that answers
+        each such message takes the tokens itself."""
+        self._receive = receive
+        self._send = send
+        self._bucket = TokenBucket(bounds.frames_per_second, bounds.frames_burst)
+        self._refusals = TokenBucket(bounds.flood_refusals / 10, bounds.flood_refusals)
+        self._lifetime: asyncio.Timeout | None = None
+        self._receiving: asyncio.Timeout | None = None
+        self._connected = False  # whether the application has been told
+        self._disconnected = False
+        socket.on_close = self._end
+
+    async def run(self, application: Application, scope: Scope, lent: Lent | None) -> None:
+        """Run the application until either side ends the socket, and leave nothing behind."""
+        if lent is not None:
+            lent.on_control_frame = self._count_control_frame
+        try:
+            async with asyncio.timeout(None) as self._lifetime:
+                await self._run(application, scope)
+        except TimeoutError:
+            logger.error("%s went on for %d s after its end", scope["path"], LEAVE_SECONDS)
+        finally:
+            self._lifetime = None
+            await self.socket.finish()
+            self._log_end(scope["path"])
+
+    async def receive(self) -> Message:
+        """The client's next message; the disconnect as soon as either side has ended the socket."""
+        if not self._connected:
+            self._connected = True
+            return {"type": "websocket.connect"}
+        while (message := await self._next_message()) is not None:
+            if message["type"] == "websocket.disconnect":
+                self.socket.abandon()
+                self._end()
+                return await self._disconnect(message)
+            self.last_heard = asyncio.get_running_loop().time()
+            stats.received.value += 1
+            if _is_larger(message, limits().frame_bytes):
+                self.socket.close(
+                    CloseCode.TOO_BIG, f"Frames have {limits().frame_bytes} bytes at most."
+                )
+            else:
+                while self.paces and (wait := self.take()):
+                    await asyncio.sleep(wait)
+                return message
+        code, reason = self.socket.closing or (NORMAL_CLOSURE, "")
+        return await self._disconnect(
+            {"type": "websocket.disconnect", "code": int(code), "reason": reason}
+        )
+
+    async def send(self, message: Message) -> None:
+        """Send what the application sends; nothing once the socket has ended."""
+        match message["type"]:
+            case "websocket.accept":
+                await self.socket.accept(message)
+            case "websocket.send":
+                await self._deliver(message)
+            case "websocket.close" if self.socket.accepted:
+                self.socket.close(message.get("code", NORMAL_CLOSURE), message.get("reason") or "")
+                await self.socket.finish()
+            case "websocket.close":  # a handshake that is turned down, which HTTP answers
+                self.socket.close(message.get("code", NORMAL_CLOSURE), message.get("reason") or "")
+                self.socket.abandon()
+                await self._send(message)
+            case _ if not self.socket.accepted:  # the application's own HTTP answer
+                self.socket.abandon()
+                await self._send(message)
+
+    def take(self) -> float:
+        """Take a token for one message: 0.0 if there was one, else the seconds until there is."""
+        return self._bucket.take() or self.person.bucket.take()
+
+    def refused(self) -> None:
+        """Count a message that was refused; too many in a row close the socket with 4029."""
+        if self._refusals.take():
+            self.socket.close(CloseCode.FLOODING, "You kept sending what was refused.")
+
+    async def _run(self, application: Application, scope: Scope) -> None:
+        try:
+            await route(application, scope, self.receive, self.send)
+        except Closing as closing:
+            self.socket.close(closing.code, closing.reason)
+        except Exception:
+            logger.exception("The application failed on %s", scope["path"])
+            self.socket.close(CloseCode.FAILURE, "The server failed.")
+
+    async def _next_message(self) -> Message | None:
+        """The server's next message, or None where the socket is closed from here."""
+        if self.socket.closing is not None:
+            return None
+        try:
+            async with asyncio.timeout(None) as self._receiving:
+                return await self._receive()
+        except TimeoutError:
+            return None
+        finally:
+            self._receiving = None
+
+    async def _disconnect(self, message: Message) -> Message:
+        """`message`, once: an application that asks again waits, and is ended."""
+        if self._disconnected:
+            await asyncio.Event().wait()
+        self._disconnected = True
+        return message
+
+    async def _deliver(self, message: Message) -> None:
+        if not self.socket.is_open:
+            return
+        if self.socket.waiting_bytes > limits().outbox_bytes:
+            self.socket.close(CloseCode.TOO_SLOW, TOO_SLOW)
+            return
+        try:
+            async with asyncio.timeout(limits().send_seconds):
+                await self._send(message)
+            stats.sent.value += 1
+        except TimeoutError:
+            self.socket.close(CloseCode.TOO_SLOW, TOO_SLOW)
+        except OSError:  # the client is gone: `receive` says so
+            logger.debug("A message came after its client had gone")
+
+    def _count_control_frame(self) -> None:
+        self.last_heard = asyncio.get_running_loop().time()
+        if self.socket.closing is None and self.take():
+            self.refused()
+
+    def _end(self) -> None:
+        """Have the application know, and give it a while to end by itself."""
+        now = asyncio.get_running_loop().time()
+        if self._lifetime is not None and self._lifetime.when() is None:
+            self._lifetime.reschedule(now + LEAVE_SECONDS)
+        if self._receiving is not None:
+            self._receiving.reschedule(now)
+
+    def _log_end(self, path: str) -> None:
+        code = "the client" if self.socket.closing is None else int(self.socket.closing[0])
+        seconds = round(asyncio.get_running_loop().time() - self.opened_at, 3)
+        logger.info(
+            "%s closed by %s after %.1f s",
+            path,
+            code,
+            seconds,
+            extra={"user": self.user_id, "seconds": seconds},
+        )
+
+
+def _is_larger(message: Message, most_bytes: int) -> bool:
+    text: str | None = message.get("text")
+    if text is None:
+        return len(message.get("bytes") or b"") > most_bytes
+    return len(text) > most_bytes or (
+        not text.isascii() and len(text.encode("utf-8", "replace")) > most_bytes
+    )

@@ -1,0 +1,138 @@
+"""Sessions: whose they are, whether they still hold, read in few queries and never written."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from importlib import import_module
+from typing import Any, NamedTuple, Protocol, TypeVar
+
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sessions.backends.base import SessionBase
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.core.exceptions import ImproperlyConfigured
+from django.db.models import CharField, QuerySet, Value
+from django.db.models.functions import Cast
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+Session = dict[str, Any]  # Any: what apps keep in a session
+
+
+def session_rows() -> type[AbstractBaseSession]:
+    """The model of the sessions.
+
+    Raises:
+        ImproperlyConfigured: SESSION_ENGINE keeps them elsewhere.
+    """
+    store = import_module(settings.SESSION_ENGINE).SessionStore
+    if not hasattr(store, "get_model_class"):
+        raise ImproperlyConfigured(
+            f"SESSION_ENGINE is {settings.SESSION_ENGINE}, which keeps no rows, so that nobody "
+            "could tell which sockets are still signed in. Use django.contrib.sessions.backends.db "
+            "or .cached_db."
+        )
+    model: type[AbstractBaseSession] = store.get_model_class()
+    return model
+
+
+def session_users(session_keys: Sequence[str]) -> list[AbstractBaseUser | None]:
+    """For each session its active user, or None; in two queries, and writing nothing.
+
+    A session signed with one of SECRET_KEY_FALLBACKS is good: its browser gets a new one with its
+    next page, where Django's own check would end it.
+    """
+    return [found and found.user for found in verified_sessions(session_keys)]
+
+
+def opened_session(session_key: str, data: str) -> SessionBase:
+    """The session with this key and `data`, as its row has them: nothing is read again."""
+    return _read_session_store(settings.SESSION_ENGINE)(session_key, data)
+
+
+class Suspect(Protocol):
+    """A socket whose sign-in may have ended."""
+
+    user_id: int
+    password: str
+    session_key: str
+
+
+SuspectType = TypeVar("SuspectType", bound=Suspect)
+
+
+def signed_out(suspects: Iterable[SuspectType]) -> list[SuspectType]:
+    """Those whose session ended, or whose user was deactivated, deleted or changed the password.
+
+    One query, whatever the number of sockets: `queryset.update()` and expiry send no signal, so
+    this is asked once a period for all of them.
+    """
+    suspects = list(suspects)
+    live_sessions = _live({each.session_key for each in suspects})
+    active_users = (
+        get_user_model()
+        ._default_manager.order_by()
+        .filter(pk__in={each.user_id for each in suspects}, is_active=True)
+        .values_list(Cast("pk", CharField()), "password")
+    )
+    live = set(live_sessions.values_list("session_key", Value("")).union(active_users, all=True))
+    return [
+        each
+        for each in suspects
+        if (each.session_key, "") not in live or (str(each.user_id), each.password) not in live
+    ]
+
+
+class VerifiedSession(NamedTuple):
+    """A session in which an active user is signed in."""
+
+    user: AbstractBaseUser
+    data: str  # encoded, as its row has it
+
+
+def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | None]:
+    """Each session, or None where nobody is signed in by it: as `session_users`."""
+    rows = {row.session_key: row.session_data for row in _live(set(session_keys))}
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    sessions: dict[str, Session] = {key: store.decode(data) for key, data in rows.items()}
+    user_ids = {session[SESSION_KEY] for session in sessions.values() if session.get(SESSION_KEY)}
+    active = get_user_model()._default_manager.filter(pk__in=user_ids, is_active=True)
+    users = {str(user.pk): user for user in active}
+    verified = {key: _user_of(session, users) for key, session in sessions.items()}
+    return [
+        VerifiedSession(user, rows[key]) if (user := verified.get(key)) is not None else None
+        for key in session_keys
+    ]
+
+
+def _live(session_keys: set[str]) -> QuerySet[AbstractBaseSession]:
+    return session_rows()._default_manager.filter(
+        session_key__in=session_keys, expire_date__gt=timezone.now()
+    )
+
+
+def _user_of(session: Session, users: Mapping[str, AbstractBaseUser]) -> AbstractBaseUser | None:
+    user = users.get(session.get(SESSION_KEY, ""))
+    if user is None or session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
+        return None
+    claimed = session.get(HASH_SESSION_KEY, "")
+    hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
+    return user if any(constant_time_compare(claimed, each) for each in hashes) else None
+
+
+@cache
+def _read_session_store(engine: str) -> Callable[[str, str], SessionBase]:
+    store: Any = import_module(engine).SessionStore  # Any: a class that settings name
+
+    class ReadSession(store):
+        """A session whose row was read already."""
+
+        def __init__(self, session_key: str, data: str) -> None:
+            super().__init__(session_key)
+            self._data = data
+
+        def load(self) -> Session:
+            read: Session = self.decode(self._data)
+            return read
+
+    return ReadSession
