@@ -1,7 +1,7 @@
 """Sessions: whose they are, whether they still hold, read in few queries and never written."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from importlib import import_module
 from typing import Any, NamedTuple, Protocol, TypeVar
 
@@ -47,7 +47,9 @@ def session_users(session_keys: Sequence[str]) -> list[AbstractBaseUser | None]:
 
 def opened_session(session_key: str, data: str) -> SessionBase:
     """The session with this key and `data`, as its row has them: nothing is read again."""
-    return _read_session_store(settings.SESSION_ENGINE)(session_key, data)
+    session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
+    session.load = partial(session.decode, data)  # type: ignore[method-assign]
+    return session
 
 
 class Suspect(Protocol):
@@ -118,21 +120,3 @@ def _user_of(session: Session, users: Mapping[str, AbstractBaseUser]) -> Abstrac
     claimed = session.get(HASH_SESSION_KEY, "")
     hashes = [user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()]
     return user if any(constant_time_compare(claimed, each) for each in hashes) else None
-
-
-@cache
-def _read_session_store(engine: str) -> Callable[[str, str], SessionBase]:
-    store: Any = import_module(engine).SessionStore  # Any: a class that settings name
-
-    class ReadSession(store):
-        """A session whose row was read already."""
-
-        def __init__(self, session_key: str, data: str) -> None:
-            super().__init__(session_key)
-            self._data = data
-
-        def load(self) -> Session:
-            read: Session = self.decode(self._data)
-            return read
-
-    return ReadSession

@@ -2,18 +2,21 @@
 
 import asyncio
 from functools import partial
+from threading import Barrier
 from typing import Annotated
 
 from channels.routing import URLRouter
 from django.urls import path
 from msgspec import Meta, Struct
 
+from accounts.models import User
 from realtime.admission import AdmissionMiddleware
 from realtime.consumers import Consumer, command
 from realtime.multiplex import Multiplexer
 from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
 from realtime.publishing import publish
 from realtime.testing import connect
+from realtime.tests.stock import stock_urlpatterns
 
 
 class Say(Struct, forbid_unknown_fields=True):
@@ -28,6 +31,8 @@ class EchoConsumer(Consumer):
     """Answers what it is told, and publishes it to its topic."""
 
     left: list[str] = []
+    may_leave = asyncio.Event()
+    meeting = Barrier(4)
 
     async def join(self) -> None:
         name = self.kwargs["slug"]
@@ -46,11 +51,31 @@ class EchoConsumer(Consumer):
 
     async def leave(self) -> None:
         self.left.append(self.topic)
+        if self.topic == "echo:stuck":
+            raise RuntimeError("a bug")
+        if self.topic == "echo:slow":
+            await self.may_leave.wait()
 
     @command("say")
     async def say(self, data: Say) -> dict[str, str]:
         publish(self.topic, "said", {"text": data.text})
         return {"text": data.text}
+
+    @command("ask")
+    def ask_database(self, data: Nothing) -> dict[str, str | None]:
+        """In a thread, where the ORM may be used."""
+        self.send("asking", {})
+        name = User.objects.values_list("username", flat=True).get(pk=self.user_id)
+        return {"name": name}
+
+    @command("meet")
+    def meet(self, data: Nothing) -> None:
+        """Come back when as many have come as threads serve the sockets of a process."""
+        self.meeting.wait(timeout=20)
+
+    @command("end")
+    def end(self, data: Nothing) -> None:
+        self.close(CloseCode.FORBIDDEN, "Enough.")
 
     @command("refuse")
     async def refuse(self, data: Nothing) -> None:
@@ -66,6 +91,7 @@ application = AdmissionMiddleware(
         [
             path("ws/", Multiplexer.as_asgi()),
             path("ws/echo/<slug:slug>/", EchoConsumer.as_asgi()),
+            *stock_urlpatterns,
         ]
     )
 )

@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from realtime.checks import IN_MEMORY, check_layer, check_limits
+from realtime.admission import AdmissionMiddleware
+from realtime.checks import IN_MEMORY, check_layer, check_limits, check_sessions
+from realtime.tests.stock import raw
 
 
 @pytest.mark.parametrize(
@@ -32,3 +35,24 @@ def test_a_wrong_limit_is_named(settings: Settings, wrong: dict[str, Any]) -> No
     (error,) = check_limits(None)
     assert error.id == "realtime.E002"
     assert "REALTIME" in error.msg
+
+
+@pytest.mark.parametrize(
+    ("engine", "errors"),
+    [
+        ("django.contrib.sessions.backends.db", []),
+        ("django.contrib.sessions.backends.cached_db", []),
+        ("django.contrib.sessions.backends.cache", ["realtime.E003"]),
+        ("django.contrib.sessions.backends.file", ["realtime.E003"]),
+        ("django.contrib.sessions.backends.signed_cookies", ["realtime.E003"]),
+    ],
+)
+def test_sessions_are_rows(settings: Settings, engine: str, errors: list[str]) -> None:
+    settings.SESSION_ENGINE = engine
+    assert [error.id for error in check_sessions(None)] == errors
+
+
+def test_admission_does_not_start_where_sessions_are_no_rows(settings: Settings) -> None:
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+    with pytest.raises(ImproperlyConfigured, match=r"Use django\.contrib\.sessions\.backends\.db "):
+        AdmissionMiddleware(raw)

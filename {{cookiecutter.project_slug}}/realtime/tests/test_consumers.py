@@ -1,6 +1,10 @@
 """Joining, commands, events, leaving."""
 
+import asyncio
+from contextlib import AsyncExitStack
+
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 
 from accounts.models import User
 from realtime.protocol import CloseCode
@@ -32,6 +36,42 @@ async def test_events_arrive_in_the_order_of_publishing(ada: User) -> None:
             publish("echo:a", "tick", {"number": number})
         seen = [(await client.expect("tick"))["data"]["number"] for _ in range(200)]
     assert seen == list(range(200))
+
+
+async def test_a_plain_method_uses_the_orm_and_sends_before_its_answer(ada: User) -> None:
+    async with connect_echo("/ws/echo/a/", ada) as client:
+        await client.expect("welcome")
+        reply = await client.send("ask")
+        assert (reply["type"], reply["data"]) == ("ok", {"name": "ada"})
+        assert [frame["type"] for frame in client.skipped] == ["asking"]
+
+
+async def test_four_plain_methods_run_at_a_time(ada: User) -> None:
+    async with AsyncExitStack() as stack:
+        clients = [
+            await stack.enter_async_context(connect_echo("/ws/echo/a/", ada)) for _ in range(4)
+        ]
+        replies = await asyncio.gather(*(client.send("meet") for client in clients))
+        assert [reply["type"] for reply in replies] == ["ok"] * 4
+
+
+async def test_a_plain_method_closes_its_socket(ada: User) -> None:
+    async with connect_echo("/ws/echo/a/", ada) as client:
+        await client.send_unheard("end")
+        assert await client.closed() == 4403
+
+
+async def test_a_failure_in_leave_is_logged_and_escapes_nowhere(
+    ada: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect_echo("/ws/echo/stuck/", ada) as client:
+        await client.expect("welcome")
+    assert "/ws/echo/stuck/ could not be left cleanly" in caplog.text
+
+
+async def test_a_consumer_outside_admission_says_where_it_belongs() -> None:
+    with pytest.raises(ImproperlyConfigured, match="stands outside AdmissionMiddleware"):
+        await EchoConsumer.as_asgi()({"path": "/ws/echo/a/"}, None, None)
 
 
 async def test_leaving_runs_once_however_the_consumer_ends(ada: User) -> None:

@@ -1,12 +1,16 @@
 """One socket, many topics."""
 
+import asyncio
+
 import pytest
 from pytest_django import Settings
 
 from accounts.models import User
+from realtime.engine import running_engine
 from realtime.protocol import CloseCode
 from realtime.publishing import dismiss, publish
 from realtime.tests.echo import EchoConsumer, connect_echo
+from realtime.tests.wires import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -32,6 +36,7 @@ async def test_each_joined_topic_is_answered_by_its_own_consumer(ada: User) -> N
         ("", "not_found"),
         ("echo:../a", "not_found"),
         ("echo", "not_found"),
+        ("echo/b", "not_found"),
     ],
 )
 async def test_a_refused_join_leaves_the_other_topics_untouched(
@@ -72,6 +77,51 @@ async def test_joining_again_begins_anew(ada: User) -> None:
         publish("echo:a", "last", {})
         await client.expect("last")
         assert [frame["type"] for frame in client.skipped].count("once") == 1
+
+
+async def test_a_failure_in_one_topic_s_leave_keeps_the_others(ada: User) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:a")
+        await client.send("join", {}, "echo:stuck")
+        assert (await client.send("leave", {}, "echo:stuck"))["type"] == "ok"
+        assert (await client.send("say", {"text": "a"}, "echo:a"))["type"] == "ok"
+
+
+async def test_a_frame_after_a_leave_is_answered(ada: User) -> None:
+    EchoConsumer.may_leave.clear()
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:slow")
+        left = await client.send_unheard("leave", {}, "echo:slow")
+        for late in ("say", "leave"):
+            answer = await client.send(late, {}, "echo:slow")
+            assert (answer["type"], answer["data"]["code"]) == ("error", "not_found")
+        joined = await client.send_unheard("join", {}, "echo:slow")
+        EchoConsumer.may_leave.set()
+        assert [(await client.expect("ok"))["id"] for _ in range(2)] == [left, joined]
+
+
+@pytest.mark.parametrize("joins", [1, 2, 3])
+async def test_a_topic_joined_again_as_the_socket_closes_leaves_nothing(
+    ada: User, joins: int
+) -> None:
+    EchoConsumer.left.clear()
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:a")
+        for _ in range(joins):
+            await client.send_unheard("join", {}, "echo:a")
+    assert EchoConsumer.left.count("echo:a") >= 1
+    assert running_engine() is None, "no socket is counted any longer"
+
+
+async def test_what_leaves_as_the_socket_closes_leaves_whole(ada: User) -> None:
+    EchoConsumer.may_leave.clear()
+    EchoConsumer.left.clear()
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:slow")
+        await client.send_unheard("leave", {}, "echo:slow")
+        await until(lambda: EchoConsumer.left)
+        asyncio.get_running_loop().call_later(0.05, EchoConsumer.may_leave.set)
+    assert running_engine() is None, "it waited for the consumer, and did not cancel it"
 
 
 async def test_a_dismissal_ends_one_topic_and_keeps_the_socket(ada: User) -> None:

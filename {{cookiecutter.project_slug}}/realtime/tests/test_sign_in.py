@@ -74,6 +74,14 @@ async def test_a_handshake_that_makes_no_sense_is_refused_as_any_other(
 # Tickets
 
 
+async def test_a_session_kept_in_the_cache_too_opens_a_socket(
+    ada: User, settings: Settings
+) -> None:
+    settings.SESSION_ENGINE = "django.contrib.sessions.backends.cached_db"
+    async with connect_echo("/ws/echo/a/", ada) as client:
+        assert (await client.receive())["type"] == "welcome"
+
+
 async def test_a_ticket_opens_one_socket_without_cookie_or_origin(ada: User) -> None:
     ticket = await in_database(lambda: issue(session_key_of(ada)))
     offered = ["realtime.v1", f"ticket.{ticket}"]

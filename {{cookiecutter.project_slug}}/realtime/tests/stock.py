@@ -1,0 +1,147 @@
+"""Applications as Channels' documentation writes them, each at its own URL behind admission."""
+
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from channels.consumer import AsyncConsumer, SyncConsumer
+from channels.exceptions import StopConsumer
+from channels.generic.websocket import (
+    AsyncJsonWebsocketConsumer,
+    AsyncWebsocketConsumer,
+    JsonWebsocketConsumer,
+)
+from django.contrib.auth import get_user_model
+from django.urls import path
+
+from realtime.asgi import Receive, Scope, Send
+
+Event = dict[str, Any]  # Any: an ASGI event
+
+ended: list[tuple[str, int]] = []
+"""Which application saw which close code, in this order."""
+
+
+class AsyncGroups(AsyncJsonWebsocketConsumer):
+    """Everybody hears what anybody says."""
+
+    groups = ["stock"]
+
+    async def receive_json(self, content: Any, **kwargs: Any) -> None:
+        said = {"type": "said", "by": self.scope["user"].username, "content": content}
+        await self.channel_layer.group_send("stock", said)
+
+    async def said(self, event: Event) -> None:
+        await self.send_json(event)
+
+    async def disconnect(self, code: int) -> None:
+        ended.append(("async-json", code))
+
+
+class SyncOrm(JsonWebsocketConsumer):
+    """Asks the database, and reads the session."""
+
+    def connect(self) -> None:
+        async_to_sync(self.channel_layer.group_add)("stock", self.channel_name)
+        super().connect()
+
+    def receive_json(self, content: Any, **kwargs: Any) -> None:
+        user = get_user_model().objects.get(pk=self.scope["user"].pk)
+        signed_in_as = self.scope["session"]["_auth_user_id"]
+        self.send_json({"by": user.get_username(), "session": signed_in_as, "content": content})
+
+    def said(self, event: Event) -> None:
+        self.send_json(event)
+
+    def disconnect(self, code: int) -> None:
+        ended.append(("sync-json", code))
+
+
+class AsyncByName(AsyncConsumer):
+    """A method for each event."""
+
+    async def websocket_connect(self, event: Event) -> None:
+        await self.send({"type": "websocket.accept"})
+
+    async def websocket_receive(self, event: Event) -> None:
+        await self.send({**event, "type": "websocket.send"})
+
+    async def websocket_disconnect(self, event: Event) -> None:
+        ended.append(("async-name", event["code"]))
+        raise StopConsumer
+
+
+class SyncByName(SyncConsumer):
+    """The same, in a thread."""
+
+    def websocket_connect(self, event: Event) -> None:
+        self.send({"type": "websocket.accept"})
+
+    def websocket_receive(self, event: Event) -> None:
+        self.send({**event, "type": "websocket.send"})
+
+    def websocket_disconnect(self, event: Event) -> None:
+        ended.append(("sync-name", event["code"]))
+        raise StopConsumer
+
+
+async def raw(scope: Scope, receive: Receive, send: Send) -> None:
+    """An ASGI function."""
+    assert (await receive())["type"] == "websocket.connect"
+    await send({"type": "websocket.accept"})
+    while (event := await receive())["type"] == "websocket.receive":
+        await send({**event, "type": "websocket.send"})
+    ended.append(("raw", event["code"]))
+
+
+class Ends(AsyncWebsocketConsumer):
+    """Closes as it is told: by `close()`, by a code, by a bug, or before it accepts."""
+
+    async def connect(self) -> None:
+        match self.scope["url_route"]["kwargs"]["how"]:
+            case "rejects":
+                await self.close(4000)
+            case "breaks":
+                raise RuntimeError("a bug")
+            case _:
+                await self.accept(subprotocol=next(iter(self.scope["subprotocols"]), None))
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        match text_data:
+            case "close":
+                await self.close()
+            case "4000":
+                await self.close(4000, "Enough.")
+            case "break":
+                raise RuntimeError("a bug")
+            case "many":
+                for number in range(1_000):
+                    await self.send(str(number))
+
+
+async def never_ends(scope: Scope, receive: Receive, send: Send) -> None:
+    """Looks at no message's type."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while True:
+        await receive()
+
+
+async def returns(scope: Scope, receive: Receive, send: Send) -> None:
+    """Leaves its socket open."""
+    await receive()
+    await send({"type": "websocket.accept"})
+
+
+functions: dict[str, Any] = {  # Any: ASGI applications, where Django's `path` wants views
+    "raw": raw,
+    "never-ends": never_ends,
+    "returns": returns,
+}
+stock_urlpatterns = [
+    path("ws/stock/async-json/", AsyncGroups.as_asgi()),
+    path("ws/stock/sync-json/", SyncOrm.as_asgi()),
+    path("ws/stock/async-name/", AsyncByName.as_asgi()),
+    path("ws/stock/sync-name/", SyncByName.as_asgi()),
+    path("ws/stock/ends/<slug:how>/", Ends.as_asgi()),
+    *(path(f"ws/stock/{name}/", function) for name, function in functions.items()),
+]

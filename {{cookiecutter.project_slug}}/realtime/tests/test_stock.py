@@ -1,0 +1,326 @@
+"""Stock Channels consumers and raw ASGI applications behind admission."""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import pytest
+from channels.testing import WebsocketCommunicator
+from pytest_django import Settings
+
+from accounts.models import User
+from realtime import connection, publishing
+from realtime.admission import AdmissionMiddleware
+from realtime.asgi import Message, Receive, Scope, Send
+from realtime.database import in_database
+from realtime.engine import running_engine, this_engine
+from realtime.lent import Lent
+from realtime.testing import Client, connect, session_key_of
+from realtime.tests import stock
+from realtime.tests.echo import application, connect_echo
+from realtime.tests.wires import Wire, until
+from realtime.tickets import issue
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+connect_stock = partial(connect_echo, subprotocols=[])
+
+APPLICATIONS = ["async-json", "sync-json", "async-name", "sync-name", "raw"]
+ECHOES = ["async-name", "sync-name", "raw"]
+
+
+async def accepted(client: Client) -> WebsocketCommunicator:
+    """The client's communicator, once the application serves it."""
+    engine = this_engine()
+    await until(lambda: engine.connections)
+    return client.communicator
+
+
+@pytest.fixture(autouse=True)
+def forget() -> None:
+    stock.ended.clear()
+
+
+# Messages
+
+
+async def test_a_json_consumer_s_group_reaches_async_and_sync_consumers(
+    ada: User, bob: User
+) -> None:
+    async with (
+        connect_stock("/ws/stock/async-json/", ada) as one,
+        connect_stock("/ws/stock/async-json/", bob) as two,
+        connect_stock("/ws/stock/sync-json/", bob) as three,
+    ):
+        await one.communicator.send_json_to({"n": 1})
+        for client in (one, two, three):
+            heard = await client.communicator.receive_json_from(20)
+            assert heard == {"type": "said", "by": "ada", "content": {"n": 1}}
+
+
+async def test_a_sync_consumer_uses_the_orm_and_reads_the_session(ada: User) -> None:
+    async with connect_stock("/ws/stock/sync-json/", ada) as client:
+        await client.communicator.send_json_to("hello")
+        answer = await client.communicator.receive_json_from(20)
+        assert answer == {"by": "ada", "session": str(ada.pk), "content": "hello"}
+
+
+@pytest.mark.parametrize("name", ECHOES)
+async def test_text_and_binary_messages_pass_as_they_are(ada: User, name: str) -> None:
+    async with connect_stock(f"/ws/stock/{name}/", ada) as client:
+        for sent in ({"text_data": "Grüße 👋"}, {"bytes_data": b"\x00\xff"}):
+            await client.communicator.send_to(**sent)
+            assert await client.communicator.receive_from(20) == next(iter(sent.values()))
+
+
+async def test_the_scope_is_that_of_channels_own_middleware(ada: User) -> None:
+    scopes: list[Scope] = []
+
+    async def remembers(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": scope["subprotocols"][0]})
+
+    ticket = await in_database(lambda: issue(session_key_of(ada)))
+    offered = ["graphql-ws", f"ticket.{ticket}"]
+    async with connect(
+        "/anywhere/", application=AdmissionMiddleware(remembers), subprotocols=offered, origin=None
+    ):
+        (scope,) = scopes
+    assert scope["user"] == ada
+    assert scope["session"]["_auth_user_id"] == str(ada.pk)
+    assert scope["cookies"] == {}
+    assert scope["subprotocols"] == ["graphql-ws"], "a ticket is nobody else's to read"
+
+
+async def test_a_session_s_changes_are_saved(ada: User) -> None:
+    scopes: list[Scope] = []
+
+    async def remembers(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+        scope["session"]["colour"] = "red"
+        await in_database(scope["session"].save)
+
+    session = await in_database(session_key_of, ada)
+    for _ in range(2):
+        async with connect(
+            "/", session=session, application=AdmissionMiddleware(remembers)
+        ) as client:
+            await client.closed()
+    assert scopes[1]["session"]["colour"] == "red"
+    assert scopes[1]["session"].session_key == session
+
+
+# Who comes in
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        ({"origin": "http://evil.example"}, 4403),
+        ({"origin": None}, 4403),
+        ({"user": None}, 4401),
+        ({"subprotocols": ["ticket.made-up"]}, 4401),
+    ],
+)
+async def test_a_stranger_is_closed_with_a_code_and_reaches_no_application(
+    ada: User, name: str, arguments: dict[str, Any], code: int
+) -> None:
+    async with connect(
+        f"/ws/stock/{name}/",
+        application=application,
+        **{"user": ada, "subprotocols": [], **arguments},
+    ) as client:
+        assert await client.closed() == code
+    assert stock.ended == []
+
+
+async def test_a_refusal_selects_a_subprotocol_so_that_a_browser_sees_its_code(ada: User) -> None:
+    scope_to_answer = WebsocketCommunicator(
+        application, "/ws/stock/raw/", [(b"host", b"testserver")], ["ticket.x", "graphql-ws"]
+    )
+    assert await scope_to_answer.connect(20) == (True, "graphql-ws")
+    assert (await scope_to_answer.receive_output(20))["code"] == 4401
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+async def test_a_ticket_opens_a_stock_consumer(ada: User, name: str) -> None:
+    ticket = await in_database(lambda: issue(session_key_of(ada)))
+    async with connect_stock(
+        f"/ws/stock/{name}/", subprotocols=[f"ticket.{ticket}"], origin=None
+    ) as client:
+        await client.communicator.send_json_to({"n": 1})
+        assert (await client.communicator.receive_json_from(20)) is not None
+
+
+async def test_a_path_that_nothing_is_at_is_closed_with_4404(ada: User) -> None:
+    async with connect_stock("/ws/stock/nothing/", ada) as client:
+        assert await client.closed() == 4404
+
+
+# Limits
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+async def test_a_message_too_big_closes_with_1009(ada: User, settings: Settings, name: str) -> None:
+    settings.REALTIME = {"FRAME_BYTES": 100}
+    async with connect_stock(f"/ws/stock/{name}/", ada) as client:
+        await client.communicator.send_to(text_data='"%s"' % ("ü" * 50))
+        assert await client.closed() == 1009
+    assert stock.ended == [(name, 1009)]
+
+
+async def test_who_sends_too_fast_is_read_more_slowly_and_loses_nothing(
+    ada: User, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REALTIME = {"FRAMES_PER_SECOND": 1_000, "FRAMES_BURST": 1}
+    waits: list[float] = []
+
+    async def sleep(seconds: float, sleep: Any = asyncio.sleep) -> None:
+        waits.append(seconds)
+        await sleep(seconds)
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    async with connect_stock("/ws/stock/raw/", ada) as client:
+        for number in range(20):
+            await client.communicator.send_to(text_data=str(number))
+        heard = [await client.communicator.receive_from(20) for _ in range(20)]
+    assert heard == [str(number) for number in range(20)]
+    assert len([wait for wait in waits if 0 < wait <= 0.001]) >= 10
+
+
+async def test_one_socket_more_than_a_person_may_have_is_closed_with_4029(
+    ada: User, settings: Settings
+) -> None:
+    settings.REALTIME = {"SOCKETS_PER_USER": 1}
+    async with connect_stock("/ws/stock/raw/", ada) as first:
+        await accepted(first)
+        async with connect_stock("/ws/stock/raw/", ada) as second:
+            assert await second.closed() == 4029
+
+
+async def test_who_does_not_read_is_closed_with_4008(ada: User, settings: Settings) -> None:
+    settings.REALTIME = {"SEND_SECONDS": 0.01}
+    sent: list[Message] = []
+    held = asyncio.Event()
+
+    async def slow(scope: Scope, receive: Receive, send: Send) -> None:
+        async def held_send(message: Message) -> None:
+            sent.append(message)
+            if message["type"] == "websocket.send":
+                await held.wait()
+            else:
+                await send(message)
+
+        await application(scope, receive, held_send)
+
+    async with connect_stock("/ws/stock/ends/many/", ada, application=slow) as client:
+        await client.communicator.send_to(text_data="many")
+        assert await client.closed() == 4008
+    assert [each["type"] for each in sent].count("websocket.send") == 1
+
+
+async def test_who_does_not_read_is_closed_with_4008_where_a_transport_is_lent(
+    ada: User,
+) -> None:
+    wire = Wire()
+    wire.waiting = 2**21
+
+    async def lending(scope: Scope, receive: Receive, send: Send) -> None:
+        await application({**scope, "realtime.lent": Lent(wire)}, receive, send)
+
+    async with connect_stock("/ws/stock/ends/many/", ada, application=lending) as client:
+        await client.communicator.send_to(text_data="many")
+        assert await client.closed() == 4008
+
+
+# The end
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+async def test_a_sign_out_closes_with_4401_and_the_application_is_told(
+    ada: User, name: str
+) -> None:
+    async with connect_stock(f"/ws/stock/{name}/", ada) as client:
+        await accepted(client)
+        publishing.sign_out(ada.pk)
+        assert await client.closed() == 4401
+    assert stock.ended == [(name, 4401)]
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+async def test_a_drain_closes_with_1012_and_the_application_is_told(ada: User, name: str) -> None:
+    async with connect_stock(f"/ws/stock/{name}/", ada) as client:
+        await accepted(client)
+        await this_engine().drain()
+        assert await client.closed() == 1012
+    assert stock.ended == [(name, 1012)]
+
+
+@pytest.mark.parametrize("name", APPLICATIONS)
+async def test_a_client_that_leaves_ends_the_application(ada: User, name: str) -> None:
+    async with connect_stock(f"/ws/stock/{name}/", ada) as client:
+        await accepted(client)
+    assert stock.ended == [(name, 1000)]
+    assert running_engine() is None, "no socket is counted any longer"
+
+
+@pytest.mark.parametrize(("text", "code"), [("close", 1000), ("4000", 4000), ("break", 1011)])
+@pytest.mark.parametrize("offered", [[], ["realtime.v1"], ["graphql-ws"]])
+async def test_an_application_closes_with_its_code(
+    ada: User, text: str, code: int, offered: list[str]
+) -> None:
+    async with connect_echo("/ws/stock/ends/accepts/", ada, subprotocols=offered) as client:
+        await client.communicator.send_to(text_data=text)
+        assert await client.closed() == code
+
+
+async def test_a_handshake_that_an_application_rejects_is_answered_as_asgi_has_it(
+    ada: User,
+) -> None:
+    cookie = f"sessionid={await in_database(session_key_of, ada)}".encode()
+    headers = [(b"host", b"testserver"), (b"origin", b"http://testserver"), (b"cookie", cookie)]
+    for path, offered, answer in [
+        ("/ws/stock/ends/rejects/", [], (False, 4000)),
+        ("/ws/stock/ends/rejects/", ["realtime.v1"], (True, "realtime.v1")),
+    ]:
+        client = WebsocketCommunicator(application, path, headers, offered)
+        assert await client.connect(20) == answer
+        await client.wait(20)
+    assert (await client.receive_output(20))["code"] == 4000
+
+
+async def test_an_application_that_fails_before_it_accepts_closes_with_1011(ada: User) -> None:
+    async with connect_stock("/ws/stock/ends/breaks/", ada) as client:
+        assert await client.closed() == 1011
+
+
+async def test_an_application_that_returns_closes_its_socket(ada: User) -> None:
+    async with connect_stock("/ws/stock/returns/", ada) as client:
+        assert await client.closed() == 1000
+
+
+async def test_an_application_that_does_not_end_is_ended(
+    ada: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection, "LEAVE_SECONDS", 0.05)
+    async with connect_stock("/ws/stock/never-ends/", ada) as client:
+        await accepted(client)
+        publishing.sign_out(ada.pk)
+        assert await client.closed() == 4401
+    assert "/ws/stock/never-ends/ went on for 0 s after its end" in caplog.text
+    assert running_engine() is None, "no socket is counted any longer"
+
+
+# On the shared socket
+
+
+@pytest.mark.parametrize("name", [*APPLICATIONS, "never-ends", "returns", "ends:accepts"])
+async def test_a_stock_consumer_is_no_topic_and_the_others_stay(ada: User, name: str) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:a")
+        refused = await client.send("join", {}, f"stock:{name}")
+        assert (refused["type"], refused["data"]["code"]) == ("error", "not_found")
+        assert (await client.send("say", {"text": "a"}, "echo:a"))["type"] == "ok"
+        assert (await client.send("say", {}, f"stock:{name}"))["data"]["code"] == "not_found"
