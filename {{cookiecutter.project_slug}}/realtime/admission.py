@@ -12,6 +12,7 @@ from realtime.connection import Connection
 from realtime.engine import Engine, this_engine
 from realtime.lent import Lent
 from realtime.protocol import PROTOCOL, TICKET_PREFIX, CloseCode, Closing
+from realtime.routing import path_to_route
 from realtime.sessions import opened_session, session_rows
 from realtime.socket import Socket
 from realtime.tracing import new_id, working_for
@@ -54,7 +55,9 @@ class AdmissionMiddleware:
             socket.close(closing.code, closing.reason)
             await socket.finish(offered[0] if offered else None)
             return
-        connection = Connection(receive, send, socket, signed_in)
+        connection = Connection(self.application, receive, send, socket, signed_in)
+        if lent is not None:
+            lent.on_control_frame = connection.count_control_frame
         inner = {
             **scope,
             "subprotocols": offered,
@@ -64,10 +67,13 @@ class AdmissionMiddleware:
             ),
             "cookies": signed_in.cookies,
             "realtime.connection": connection,
-            "realtime.application": self.application,
+            "path_remaining": path_to_route(scope),
         }
-        with engine.holding(connection):
-            await connection.run(self.application, inner, lent)
+        engine.add(connection)
+        try:
+            await connection.run(inner)
+        finally:
+            engine.remove(connection)
 
 
 async def _admitted(scope: Scope, engine: Engine) -> SignIn:

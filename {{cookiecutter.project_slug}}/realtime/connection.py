@@ -4,14 +4,15 @@ import asyncio
 import logging
 from typing import Final
 
+from django.http import Http404
+
 from realtime import stats
 from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.auth import SignIn
 from realtime.bucket import TokenBucket
 from realtime.conf import limits
-from realtime.lent import Lent
 from realtime.protocol import CloseCode, Closing
-from realtime.routing import route
+from realtime.routing import NOTHING_HERE
 from realtime.socket import TOO_SLOW, Socket
 
 logger = logging.getLogger(__name__)
@@ -38,8 +39,16 @@ class Connection:
 
     person: Person
 
-    def __init__(self, receive: Receive, send: Send, socket: Socket, signed_in: SignIn) -> None:
+    def __init__(
+        self,
+        application: Application,
+        receive: Receive,
+        send: Send,
+        socket: Socket,
+        signed_in: SignIn,
+    ) -> None:
         bounds = limits()
+        self.application = application
         self.socket = socket
         self.user_id: int = signed_in.user.pk
         self.password = signed_in.user.password
@@ -58,13 +67,19 @@ class Connection:
         self._disconnected = False
         socket.on_close = self._end
 
-    async def run(self, application: Application, scope: Scope, lent: Lent | None) -> None:
+    async def run(self, scope: Scope) -> None:
         """Run the application until either side ends the socket, and leave nothing behind."""
-        if lent is not None:
-            lent.on_control_frame = self._count_control_frame
         try:
             async with asyncio.timeout(None) as self._lifetime:
-                await self._run(application, scope)
+                try:
+                    await self.application(scope, self.receive, self.send)
+                except Http404:  # of a router that has no such path
+                    self.socket.close(CloseCode.NOT_FOUND, NOTHING_HERE)
+                except Closing as closing:
+                    self.socket.close(closing.code, closing.reason)
+                except Exception:
+                    logger.exception("The application failed on %s", scope["path"])
+                    self.socket.close(CloseCode.FAILURE, "The server failed.")
         except TimeoutError:
             logger.error("%s went on for %d s after its end", scope["path"], LEAVE_SECONDS)
         finally:
@@ -77,11 +92,19 @@ class Connection:
         if not self._connected:
             self._connected = True
             return {"type": "websocket.connect"}
-        while (message := await self._next_message()) is not None:
+        while self.socket.closing is None and not self._disconnected:
+            try:
+                async with asyncio.timeout(None) as self._receiving:
+                    message = await self._receive()
+            except TimeoutError:  # the socket is closed from here
+                break
+            finally:
+                self._receiving = None
             if message["type"] == "websocket.disconnect":
+                self._disconnected = True
                 self.socket.abandon()
                 self._end()
-                return await self._disconnect(message)
+                return message
             self.last_heard = asyncio.get_running_loop().time()
             stats.received.value += 1
             if _is_larger(message, limits().frame_bytes):
@@ -92,10 +115,11 @@ class Connection:
                 while self.paces and (wait := self.take()):
                     await asyncio.sleep(wait)
                 return message
+        if self._disconnected:  # and the application knows: it waits until it is ended
+            await asyncio.Event().wait()
+        self._disconnected = True
         code, reason = self.socket.closing or (NORMAL_CLOSURE, "")
-        return await self._disconnect(
-            {"type": "websocket.disconnect", "code": int(code), "reason": reason}
-        )
+        return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
 
     async def send(self, message: Message) -> None:
         """Send what the application sends; nothing once the socket has ended."""
@@ -124,33 +148,11 @@ class Connection:
         if self._refusals.take():
             self.socket.close(CloseCode.FLOODING, "You kept sending what was refused.")
 
-    async def _run(self, application: Application, scope: Scope) -> None:
-        try:
-            await route(application, scope, self.receive, self.send)
-        except Closing as closing:
-            self.socket.close(closing.code, closing.reason)
-        except Exception:
-            logger.exception("The application failed on %s", scope["path"])
-            self.socket.close(CloseCode.FAILURE, "The server failed.")
-
-    async def _next_message(self) -> Message | None:
-        """The server's next message, or None where the socket is closed from here."""
-        if self.socket.closing is not None:
-            return None
-        try:
-            async with asyncio.timeout(None) as self._receiving:
-                return await self._receive()
-        except TimeoutError:
-            return None
-        finally:
-            self._receiving = None
-
-    async def _disconnect(self, message: Message) -> Message:
-        """`message`, once: an application that asks again waits, and is ended."""
-        if self._disconnected:
-            await asyncio.Event().wait()
-        self._disconnected = True
-        return message
+    def count_control_frame(self) -> None:
+        """Count a ping, pong or fragment: it costs its sender as much as a message."""
+        self.last_heard = asyncio.get_running_loop().time()
+        if self.socket.closing is None and self.take():
+            self.refused()
 
     async def _deliver(self, message: Message) -> None:
         if not self.socket.is_open:
@@ -166,11 +168,6 @@ class Connection:
             self.socket.close(CloseCode.TOO_SLOW, TOO_SLOW)
         except OSError:  # the client is gone: `receive` says so
             logger.debug("A message came after its client had gone")
-
-    def _count_control_frame(self) -> None:
-        self.last_heard = asyncio.get_running_loop().time()
-        if self.socket.closing is None and self.take():
-            self.refused()
 
     def _end(self) -> None:
         """Have the application know, and give it a while to end by itself."""

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from threading import get_ident
 from typing import ParamSpec
@@ -64,23 +64,20 @@ class Engine:
         """How many sockets a person has open in this process."""
         return self.people[user_id].sockets if user_id in self.people else 0
 
-    @contextmanager
-    def holding(self, connection: Connection) -> Iterator[None]:
-        """Count a socket, and have it take part in drains and checks, while the block runs."""
-        person = self.people.setdefault(connection.user_id, Person())
-        connection.person = person
-        person.sockets += 1
+    def add(self, connection: Connection) -> None:
+        """Count a socket, and have it take part in drains and checks, until `remove`."""
+        connection.person = self.people.setdefault(connection.user_id, Person())
+        connection.person.sockets += 1
         self.connections.add(connection)
         self._empty.clear()
-        try:
-            yield
-        finally:
-            self.connections.remove(connection)
-            if not self.connections:
-                self._empty.set()
-            person.sockets -= 1
-            if not person.sockets:
-                del self.people[connection.user_id]
+
+    def remove(self, connection: Connection) -> None:
+        self.connections.remove(connection)
+        if not self.connections:
+            self._empty.set()
+        connection.person.sockets -= 1
+        if not connection.person.sockets:
+            del self.people[connection.user_id]
 
     async def beat(self) -> None:
         """Tell every topic's sockets its head revision, so that they see what they missed."""

@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import msgspec
+from django.http import Http404
 
 from realtime.asgi import Message, Receive, Scope, Send
 from realtime.conf import limits
@@ -18,7 +19,7 @@ from realtime.protocol import (
     encode_event,
     encode_reply,
 )
-from realtime.routing import route
+from realtime.routing import NOTHING_HERE, path_to_route
 from realtime.session import WebSocketSession
 from realtime.socket import Frame, Socket
 
@@ -98,6 +99,7 @@ class Multiplexer:
         scope = {key: value for key, value in self._scope.items() if key != "url_route"}
         scope["path"] = f"{self._scope['path']}{name.replace(':', '/')}/"
         scope["query_string"] = urlencode(query).encode()
+        scope["path_remaining"] = path_to_route(scope)
         scope["realtime.session"] = topic
         self._topics[name] = topic
         topic.task = tasks.create_task(self._run(topic, scope, before))
@@ -109,7 +111,10 @@ class Multiplexer:
             await asyncio.wait([before.task])
         try:
             if not topic.ended:
-                await route(scope["realtime.application"], scope, topic.receive, topic.send)
+                routes = scope["realtime.connection"].application
+                await routes(scope, topic.receive, topic.send)
+        except Http404:
+            topic.close(CloseCode.NOT_FOUND, NOTHING_HERE)
         except Closing as closing:
             topic.close(closing.code, closing.reason)
         except Exception:

@@ -1,20 +1,15 @@
 """Routing of WebSockets by Channels' `URLRouter`."""
 
-from django.http import Http404
+from realtime.asgi import Scope
 
-from realtime.asgi import Application, Receive, Scope, Send
-from realtime.protocol import CloseCode, Closing
+NOTHING_HERE = "There is nothing here."
 
 
-async def route(application: Application, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run `application`, usually a `URLRouter`, with a `scope` that was made for it.
+def path_to_route(scope: Scope) -> str:
+    """What a router finds under `path_remaining`.
 
-    Raises:
-        Closing: nothing is at the scope's path (4404).
+    Without it a router takes itself for the outermost one, and fails with a `ValueError` where it
+    has no route; one within another raises Django's `Resolver404`.
     """
-    # The outermost router fails where it finds no route; one within another raises Resolver404.
-    scope["path_remaining"] = scope["path"].removeprefix(scope.get("root_path", ""))
-    try:
-        await application(scope, receive, send)
-    except Http404:
-        raise Closing(CloseCode.NOT_FOUND, "There is nothing here.") from None
+    path: str = scope["path"]
+    return path.removeprefix(scope.get("root_path", ""))
