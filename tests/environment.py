@@ -1,4 +1,4 @@
-"""A Python with everything that any bake needs, built once and kept in .venv-bake.
+"""A Python with everything that any bake and its tests need, built once and kept in .venv-bake.
 
 `python -m tests.environment` builds it where it is missing or old, and prints its `bin` folder.
 """
@@ -16,6 +16,9 @@ SOURCE = ROOT / "{{cookiecutter.project_slug}}"
 VENV = ROOT / ".venv-bake"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 
+SERVERS = ["granian>=2.8", "hypercorn>=0.18", "wsproto>=1.3"]
+"""What no bake installs and tests/test_any_server.py serves one with."""
+
 
 def build() -> Path:
     """Install what the template's own pyproject.toml lists, and return the `bin` folder.
@@ -23,10 +26,11 @@ def build() -> Path:
     The unbaked file is valid TOML in which conditions are comments, so it lists the packages of
     every choice at once.
     """
-    wanted = "\n".join([sys.version, *requirements()])
+    packages = [*requirements(), *SERVERS]
+    wanted = "\n".join([sys.version, *packages])
     stamp = VENV / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:
-        install(requirements())
+        install(packages)
         stamp.write_text(wanted)
     return BIN
 

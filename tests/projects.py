@@ -56,16 +56,25 @@ def run(
     )
 
 
+SERVE = "python manage.py serve --port {port}"
+
+
 class Server:
-    """One `manage.py serve` of a project, on a port of its own, until it is stopped or killed.
+    """One server of a project, on a port of its own, until it is stopped or killed.
 
     `start` returns when it answers requests. A server that was killed can start again; it
     then has the same port.
+
+    Args:
+        command: how it is started, by a program that is beside `python`.
     """
 
-    def __init__(self, python: Path, project: Path, environment: dict[str, str]) -> None:
+    def __init__(
+        self, python: Path, project: Path, environment: dict[str, str], command: str = SERVE
+    ) -> None:
         self.python = python
         self.project = project
+        self.command = command
         self.environment = environment
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -85,9 +94,10 @@ class Server:
         return self.output.read_text(encoding="utf-8")
 
     def start(self) -> None:
+        program, *arguments = self.command.format(port=self.port).split()
         with self.output.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.python, "manage.py", "serve", "--port", str(self.port)],
+                [self.python.with_name(program), *arguments],
                 cwd=self.project,
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
@@ -96,7 +106,7 @@ class Server:
                 start_new_session=True,
             )
         try:
-            wait_for(self.responds, "manage.py serve", self.process)
+            wait_for(self.responds, self.command, self.process)
         except (RuntimeError, TimeoutError) as error:
             error.add_note(self.log)
             self.kill()

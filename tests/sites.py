@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from tests.programs import program
-from tests.projects import Server, run, served
+from tests.projects import SERVE, Server, run, served
 from tests.services import Redis
 
 PEOPLE = 12
@@ -91,9 +91,9 @@ class Site:
         return self._pair[0], self._pair[1]
 
     @contextmanager
-    def serving(self, **changes: str) -> Iterator[Server]:
+    def serving(self, command: str = SERVE, **changes: str) -> Iterator[Server]:
         """A server process for one test."""
-        with self._server(**changes) as server:
+        with self._server(command, **changes) as server:
             yield server
 
     def inside(self, code: str) -> Any:  # Any: JSON
@@ -131,8 +131,8 @@ class Site:
     def __exit__(self, *_: object) -> None:
         self._stack.close()
 
-    def _server(self, **changes: str) -> Server:
-        return Server(self.python, self.project, served(**(self.environment | changes)))
+    def _server(self, command: str = SERVE, **changes: str) -> Server:
+        return Server(self.python, self.project, served(**(self.environment | changes)), command)
 
 
 def tail(server: Server) -> Callable[[], str]:

@@ -1,10 +1,9 @@
 """One client's connection, written to without ever waiting for it."""
 
 import asyncio
-from collections import Counter, deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Any
 
 from realtime import stats
 from realtime.asgi import Message, Send
@@ -18,25 +17,28 @@ NORMAL_CLOSURE = 1000
 SHORTEST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 1.0
 TOO_SLOW = "You read more slowly than others write."
+PRIVATE_CODES = 3_000  # what is added to a close code that the server refuses to send
 
 
 class Frame:
     """A text frame, or some in a row, for any number of sockets: encoded once."""
 
-    __slots__ = ("messages", "topic", "wire")
+    __slots__ = ("messages", "sizes", "topic", "wire")
 
     def __init__(self, *texts: str, topic: str | None = None) -> None:
+        payloads = [each.encode() for each in texts]
         self.topic = topic
         self.messages: list[Message] = [{"type": "websocket.send", "text": each} for each in texts]
-        self.wire = b"".join([_unmasked_text_frame(each.encode()) for each in texts])
+        self.sizes = [len(each) for each in payloads]
+        self.wire = b"".join([_unmasked_text_frame(each) for each in payloads])
 
 
 class Socket:
     """Writes frames in order, holds up nobody, and closes a client that cannot keep up.
 
     Where the server lends its transport (`realtime.servers`), finished bytes go straight into its
-    buffer. Elsewhere each ASGI `send` is stepped as far as it goes at once, and what would wait
-    goes through a bounded outbox with a task of its own.
+    buffer. Elsewhere messages go through a bounded outbox, which a task hands to the server's ASGI
+    `send` as long as there is something in it: a server may want a task to wait in.
     """
 
     __slots__ = (
@@ -61,7 +63,7 @@ class Socket:
         self._transport = transport
         self._held: dict[str, list[Frame]] = {}
         self._holders: Counter[str] = Counter()
-        self._outbox: deque[Message] = deque()
+        self._outbox: list[tuple[Message, int]] = []  # each with its size in bytes
         self._outbox_bytes = 0
         self._sender: asyncio.Task[None] | None = None
         self._slow = transport is None  # whether `write` must take the long way
@@ -70,7 +72,7 @@ class Socket:
         self._most_frames = limits().outbox_frames
         self.accepted = False
         self.closing: tuple[int, str] | None = None
-        self.on_close: Callable[[], None] = lambda: None
+        self.on_close: Callable[[], None] = _ignore
 
     async def accept(self, message: Message) -> None:
         """Complete the handshake by a `websocket.accept`, unless it was completed before."""
@@ -161,7 +163,7 @@ class Socket:
             async with asyncio.timeout(FINISH_SECONDS):
                 if not self.accepted:
                     await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
-                await self._send({"type": "websocket.close", "code": int(code), "reason": reason})
+                await self._send_close(int(code), reason)
 
     def abandon(self) -> None:
         """The client is gone: drop what still waits for it."""
@@ -185,28 +187,15 @@ class Socket:
             elif not self._transport.is_closing():
                 self._transport.write(frame.wire)
         else:
-            for message in frame.messages:
-                if self._sender is None:
-                    self._step(message)
-                else:
-                    self._enqueue(message)
+            self._enqueue(frame)
 
-    def _step(self, message: Message) -> None:
-        sending = self._send(message)
-        try:
-            waiting_for = sending.send(None)
-        except StopIteration:
-            return
-        except Exception:
-            self.close(CloseCode.GOING_AWAY, "")  # the server has lost the client
-            return
-        self._sender = asyncio.create_task(self._send_outbox(_Resumed(sending, waiting_for)))
-
-    def _enqueue(self, message: Message) -> None:
-        self._outbox.append(message)
-        self._outbox_bytes += len(message["text"])
+    def _enqueue(self, frame: Frame) -> None:
+        self._outbox.extend(zip(frame.messages, frame.sizes, strict=True))
+        self._outbox_bytes += sum(frame.sizes)
         if len(self._outbox) > self._most_frames or self._outbox_bytes > self._most_bytes:
             self.close(CloseCode.TOO_SLOW, TOO_SLOW)
+        elif self._sender is None:
+            self._sender = asyncio.create_task(self._send_outbox())
 
     @property
     def waiting_bytes(self) -> int:
@@ -215,38 +204,30 @@ class Socket:
             return self._transport.get_write_buffer_size()
         return self._outbox_bytes
 
-    async def _send_outbox(self, first: Awaitable[None]) -> None:
+    async def _send_outbox(self) -> None:
         try:
-            await first
             while self._outbox:
-                message = self._outbox.popleft()
-                self._outbox_bytes -= len(message["text"])
+                message, size = self._outbox.pop(0)
+                self._outbox_bytes -= size
                 await self._send(message)
         except Exception:
-            self.close(CloseCode.GOING_AWAY, "")
+            self.close(CloseCode.GOING_AWAY, "")  # the server has lost the client
         finally:
             self._sender = None
 
-
-class _Resumed:
-    """Awaits a coroutine that has already been stepped to its first wait."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waiting_for: Any) -> None:
-        self._coroutine = coroutine
-        self._waiting_for = waiting_for  # Any: the future that the coroutine waits for
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        waiting_for = self._waiting_for
+    async def _send_close(self, code: int, reason: str) -> None:
+        close: Message = {"type": "websocket.close", "code": code, "reason": reason}
         try:
-            while True:
-                try:
-                    value = yield waiting_for
-                except BaseException as error:
-                    waiting_for = self._coroutine.throw(error)
-                else:
-                    waiting_for = self._coroutine.send(value)
-        except StopIteration:
-            return
+            await self._send(close)
+        except Exception:
+            if code >= PRIVATE_CODES:
+                raise
+            # Daphne by itself sends no code between 1000 and 3000.
+            await self._send({**close, "code": PRIVATE_CODES + code})
+
+
+def _ignore() -> None:
+    """Nobody wants to know."""
 
 
 async def _done(task: asyncio.Task[None]) -> bool:

@@ -34,11 +34,68 @@ async def client() -> Client:
     return Client()
 
 
-async def test_a_reader_gets_each_frame_before_write_returns(client: Client) -> None:
+async def test_a_server_may_answer_send_with_any_awaitable(client: Client) -> None:
     client.reading.set()
-    socket = Socket(client.send)
-    socket.write(Frame("a"))
-    assert client.received == ["a"]
+
+    def send(message: Message) -> asyncio.Future[None]:
+        return asyncio.ensure_future(client.send(message))
+
+    socket = Socket(send)
+    for number in range(3):
+        socket.write(Frame(str(number)))
+    await until(lambda: client.received == ["0", "1", "2"])
+    assert socket.closing is None
+
+
+async def test_each_client_is_sent_to_in_a_task_of_its_own(client: Client) -> None:
+    tasks: list[object] = []
+
+    async def send(message: Message) -> None:
+        async with asyncio.timeout(1):  # it would end the task that it is in, whoever's that is
+            await asyncio.sleep(0)
+            tasks.append(asyncio.current_task())
+
+    sockets = [Socket(send), Socket(send)]
+    for each in sockets:
+        asyncio.get_running_loop().call_soon(each.write, Frame("a"))
+    await until(lambda: len(tasks) == 2)
+    assert len({*tasks, asyncio.current_task()}) == 3
+    assert [each.closing for each in sockets] == [None, None]
+
+
+@pytest.mark.parametrize(
+    ("code", "sent"), [(CloseCode.TOO_BIG, [1009, 4009]), (CloseCode.FORBIDDEN, [4403])]
+)
+async def test_a_code_that_the_server_refuses_is_sent_as_a_private_one(
+    code: CloseCode, sent: list[int]
+) -> None:
+    codes: list[int] = []
+
+    async def send(message: Message) -> None:
+        if message["type"] == "websocket.close":
+            codes.append(message["code"])
+            if message["code"] < 3000:
+                raise ValueError("invalid close code")
+
+    socket = Socket(send)
+    await socket.accept({"type": "websocket.accept"})
+    socket.close(code, "")
+    await socket.finish()
+    assert codes == sent
+
+
+@pytest.mark.parametrize("late", [True, False])
+async def test_a_server_that_has_lost_the_client_may_say_so_when_it_is_closed(late: bool) -> None:
+    async def fail(message: Message) -> None:
+        raise OSError("gone")
+
+    def fail_at_once(message: Message) -> asyncio.Future[None]:
+        raise OSError("gone")
+
+    socket = Socket(fail if late else fail_at_once)
+    socket.close(CloseCode.FORBIDDEN, "")
+    await socket.finish()
+    assert not socket.is_open
 
 
 async def test_a_slow_reader_gets_every_frame_in_order(client: Client) -> None:
@@ -56,9 +113,10 @@ async def test_frames_in_a_row_come_in_order(client: Client, lent: bool) -> None
     client.reading.set()
     wire = Wire()
     Socket(client.send, wire if lent else None).write(Frame("1", "2"))
-    assert (wire.written if lent else client.received) == (
-        [b"\x81\x011\x81\x012"] if lent else ["1", "2"]
-    )
+    if lent:
+        assert wire.written == [b"\x81\x011\x81\x012"]
+    else:
+        await until(lambda: client.received == ["1", "2"])
 
 
 @pytest.mark.parametrize("bound", [{"OUTBOX_FRAMES": 10}, {"OUTBOX_BYTES": 50}])
@@ -69,8 +127,8 @@ async def test_a_full_outbox_closes_with_4008(
     socket = Socket(client.send)
     told: list[bool] = []
     socket.on_close = lambda: told.append(True)
-    for _ in range(30):
-        socket.write(Frame("text"))
+    for _ in range(15):
+        socket.write(Frame("🐌"))  # 4 bytes
     assert told == [True]
     await socket.finish()
     assert client.close is not None
@@ -145,6 +203,8 @@ async def test_held_frames_come_on_release_in_order(client: Client, lent: bool) 
     socket.write(Frame("2", topic="b"))
     socket.release("a")
     socket.write(Frame("3", topic="a"))
+    if not lent:
+        await until(lambda: len(client.received) == 3)
     texts = [data[2:].decode() for data in wire.written] if lent else client.received
     assert texts == ["2", "1", "3"]
 
@@ -155,7 +215,8 @@ async def test_what_two_hold_comes_when_both_have_released(client: Client) -> No
     socket.hold("a")
     socket.hold("a")
     socket.write(Frame("1", topic="a"))
+    socket.write(Frame("2"))
     socket.release("a")
-    assert client.received == []
+    await until(lambda: client.received == ["2"])
     socket.release("a")
-    assert client.received == ["1"]
+    await until(lambda: client.received == ["2", "1"])

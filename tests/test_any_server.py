@@ -1,0 +1,179 @@
+"""The project on ASGI servers as they are: from their own command lines, with nothing of ours."""
+
+import asyncio
+import json
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import ConnectionClosed
+
+from tests.conftest import Bake, Manage
+from tests.conversations import SETTLE_SECONDS, received, until
+from tests.projects import Server, served
+from tests.raw import upgraded
+from tests.services import Postgres, Redis
+from tests.sites import LIMITS, Site, tail
+from tests.test_revocation import everything, post
+from tests.wire import Json, RoomClient, opened
+
+COMMANDS = {
+    "daphne": "daphne --port {port} config.asgi:application",
+    "uvicorn": "uvicorn --port {port} config.asgi:application",
+    "uvicorn, sans-I/O": "uvicorn --ws websockets-sansio --port {port} config.asgi:application",
+    "uvicorn, wsproto": "uvicorn --ws wsproto --port {port} config.asgi:application",
+    "hypercorn": "hypercorn --bind 127.0.0.1:{port} config.asgi:application",
+    "granian": "granian --interface asgi --port {port} config.asgi:application",
+}
+MESSAGES = 200
+FAST = {"FRAMES_PER_SECOND": 1_000, "USER_FRAMES_PER_SECOND": 1_000}
+LONG_BODY = "🐌" * 3_990  # 16 KB in a frame
+SMALL_BUFFER = 4_096
+MOST_MESSAGES = 1_000  # much more than the kernel's buffers and an outbox take
+
+AnyServer = Callable[[str], Server]
+
+
+@pytest.fixture(scope="module")
+def site(
+    bake: Bake, python: Path, manage: Manage, postgres: Postgres
+) -> Iterator[Site]:
+    """One site, for whichever server."""
+    with Redis() as redis:
+        surroundings = served(
+            DATABASE_URL=postgres.create_database(),
+            REDIS_URL=redis.url,
+            REALTIME=json.dumps(LIMITS | FAST),
+        )
+        project = bake()
+        manage(project, "migrate", **surroundings)
+        manage(project, "collectstatic", "--no-input", **surroundings)
+        with Site("any", project, python, surroundings, redis) as site:
+            yield site
+
+
+@pytest.fixture(scope="module")
+def any_server(site: Site) -> Iterator[AnyServer]:
+    """Start a server by its name in `COMMANDS`, once; it ends with the module."""
+    with ExitStack() as stack:
+        running: dict[str, Server] = {}
+
+        def any_server(name: str) -> Server:
+            if name not in running:
+                running[name] = stack.enter_context(site.serving(COMMANDS[name]))
+            return running[name]
+
+        yield any_server
+
+
+@pytest.fixture(scope="module", params=COMMANDS)
+def server(request: pytest.FixtureRequest, any_server: AnyServer) -> Server:
+    return any_server(request.param)
+
+
+def test_what_one_says_another_hears_in_order(site: Site, server: Server) -> None:
+    room, url = site.new_room(), server.websocket_url
+
+    async def scene() -> None:
+        async with (
+            RoomClient([url], room, site.people[0].session) as one,
+            RoomClient([url], room, site.people[1].session, shared=True) as two,
+        ):
+            await until(lambda: one.joined and two.joined, "both have joined")
+            for number in range(MESSAGES):
+                one.say(f"message {number}")
+            await until(lambda: not one.waiting, "all is acknowledged")
+            await until(lambda: two.cursor.rev == MESSAGES, lambda: f"seen {len(two.seen)}")
+            author = site.people[0].username
+            assert two.seen == [(author, client_id) for client_id in one.sent]
+            assert (one.closes, two.closes) == ([], [])
+
+    asyncio.run(scene())
+
+
+def test_a_ping_is_answered_and_the_socket_goes_on(site: Site, server: Server) -> None:
+    async def scene() -> None:
+        path = f"/ws/chat/{site.new_room()}/"
+        async with opened(server.websocket_url, path, site.people[0].session) as client:
+            await received(client, "welcome")
+            for number in range(20):
+                await asyncio.wait_for(await client.ping(b"%d" % number), SETTLE_SECONDS)
+                await client.pong(b"unasked")
+            await client.send(['{"id": "1", ', '"type": "typing"}'])
+            assert (await received(client, "ok"))["id"] == "1"
+
+    asyncio.run(scene())
+
+
+def test_who_may_not_come_in_is_told_by_the_code(site: Site, server: Server) -> None:
+    good, session = f"/ws/chat/{site.new_room()}/", site.people[0].session
+    cases: list[tuple[int, str, str | None, Json]] = [
+        (4403, good, session, {"origin": "http://evil.example"}),
+        (4401, good, None, {}),
+        (4409, good, session, {"protocols": ("graphql-ws",)}),
+        (4404, "/nowhere/", session, {}),
+        (4404, "/ws/chat/no-such-room/", session, {}),
+        (4403, f"/ws/chat/{site.private_room}/", site.people[1].session, {}),
+    ]
+
+    async def scene() -> None:
+        for code, path, session, options in cases:
+            async with opened(server.websocket_url, path, session, **options) as client:
+                assert await everything(client) == ([], code), (path, options)
+
+    asyncio.run(scene())
+
+
+def test_a_frame_too_big_closes_the_socket(site: Site, server: Server) -> None:
+    async def scene() -> None:
+        path = f"/ws/chat/{site.new_room()}/"
+        async with opened(server.websocket_url, path, site.people[0].session) as client:
+            await received(client, "welcome")
+            await client.send("x" * 65_537)
+            assert await everything(client) == ([], 4009 if server.command.startswith("daphne") else 1009)
+
+    asyncio.run(scene())
+
+
+def test_signing_out_closes_the_sockets(site: Site, server: Server) -> None:
+    person, room = site.new_person(), site.new_room()
+
+    async def scene() -> None:
+        async with (
+            opened(server.websocket_url, f"/ws/chat/{room}/", person.session) as own,
+            opened(server.websocket_url, "/ws/", person.session) as shared,
+        ):
+            await received(own, "welcome")
+            await shared.send('{"id": "1", "topic": "chat", "type": "join"}')
+            await received(shared, "ok")
+            await asyncio.to_thread(post, server, "/accounts/logout/", person.session)
+            assert [(await everything(each))[1] for each in (own, shared)] == [4401, 4401]
+
+    asyncio.run(scene())
+
+
+def test_one_who_never_reads_holds_up_nobody(site: Site, server: Server) -> None:
+    room, url = site.new_room(), server.websocket_url
+    written = tail(server)
+    says_nothing_of_it = server.command.startswith("daphne")  # it keeps all in memory
+
+    async def scene(deaf: socket.socket) -> None:
+        async with (
+            RoomClient([url], room, site.people[0].session) as one,
+            RoomClient([url], room, site.people[1].session) as two,
+        ):
+            await until(lambda: one.joined and two.joined, "both have joined")
+            while len(one.sent) < MOST_MESSAGES and "closed by 4008" not in written():
+                one.say(LONG_BODY)
+                await until(lambda: one.waiting < 20, "what was said is taken")
+            await until(lambda: not one.waiting, "all is acknowledged")
+            await until(lambda: len(two.seen) == len(one.sent), "all is seen")
+            assert (one.closes, two.closes) == ([], [])
+        if not says_nothing_of_it:
+            await until(lambda: "closed by 4008" in written(), "one who never reads is closed")
+
+    with upgraded(server, f"/ws/chat/{room}/", site.people[2].session, SMALL_BUFFER) as deaf:
+        asyncio.run(scene(deaf))
