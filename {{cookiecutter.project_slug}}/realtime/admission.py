@@ -6,7 +6,7 @@ from functools import partial
 from django.utils.functional import SimpleLazyObject
 
 from realtime.asgi import Application, Receive, Scope, Send
-from realtime.auth import SignIn, sign_in
+from realtime.auth import SignIn, cookies_of, sign_in
 from realtime.conf import limits
 from realtime.connection import Connection
 from realtime.engine import Engine, this_engine
@@ -65,7 +65,7 @@ class AdmissionMiddleware:
             "session": SimpleLazyObject(
                 partial(opened_session, signed_in.session_key, signed_in.session_data)
             ),
-            "cookies": signed_in.cookies,
+            "cookies": SimpleLazyObject(partial(cookies_of, scope)),
             "realtime.connection": connection,
             "path_remaining": path_to_route(scope),
         }

@@ -28,7 +28,6 @@ class SignIn(NamedTuple):
     user: AbstractBaseUser
     session_key: str
     session_data: str  # as its row has it
-    cookies: dict[str, str]
 
 
 async def sign_in(scope: Scope) -> SignIn:
@@ -37,13 +36,16 @@ async def sign_in(scope: Scope) -> SignIn:
     Raises:
         Closing: a foreign origin or none (4403); nobody, or no longer, signed in (4401).
     """
-    headers = dict(scope["headers"])
-    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
-    key = await _claimed_session(scope, headers, cookies)
+    key = await _claimed_session(scope)
     found = await _verified_sessions.submit(key) if key else None
     if found is None or not key:
         raise Closing(CloseCode.UNAUTHENTICATED, "You are not signed in.")
-    return SignIn(found.user, key, found.data, cookies)
+    return SignIn(found.user, key, found.data)
+
+
+def cookies_of(scope: Scope) -> dict[str, str]:
+    """The cookies that came with the handshake, by name."""
+    return parse_cookie(dict(scope["headers"]).get(b"cookie", b"").decode("latin-1"))
 
 
 def check_origin(scope: Scope, headers: dict[bytes, bytes]) -> None:
@@ -67,14 +69,12 @@ def check_origin(scope: Scope, headers: dict[bytes, bytes]) -> None:
         raise Closing(CloseCode.FORBIDDEN, "This origin may not open sockets here.")
 
 
-async def _claimed_session(
-    scope: Scope, headers: dict[bytes, bytes], cookies: dict[str, str]
-) -> str | None:
+async def _claimed_session(scope: Scope) -> str | None:
     for offered in scope["subprotocols"]:
         if offered.startswith(TICKET_PREFIX):
             return await in_database(redeem, offered.removeprefix(TICKET_PREFIX))
-    check_origin(scope, headers)
-    key = cookies.get(settings.SESSION_COOKIE_NAME)
+    check_origin(scope, dict(scope["headers"]))
+    key = cookies_of(scope).get(settings.SESSION_COOKIE_NAME)
     # A quoted cookie can spell a NUL, which no database would look for.
     return key if key and "\x00" not in key else None
 

@@ -92,8 +92,8 @@ class Consumer:
         self._session = session
         self._engine = this_engine()
         self._welcomed = False
-        self._audiences: set[str] = set()
-        self._held: set[str] = set()
+        self._audiences: list[str] = []
+        self._held: list[str] = []  # audiences, until the welcome
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -134,18 +134,20 @@ class Consumer:
 
     async def subscribe(self, audience: str) -> None:
         """Let the socket hear what is published to `audience`; held back until the welcome."""
-        self._audiences.add(audience)
-        if not self._welcomed and audience not in self._held:
-            self._held.add(audience)
-            self.socket.hold(audience)
+        if audience not in self._audiences:
+            self._audiences.append(audience)
+            if not self._welcomed:
+                self._held.append(audience)
+                self.socket.hold(audience)
         await self._engine.hub.subscribe(audience, self)
 
     def unsubscribe(self, audience: str) -> None:
         """Hear `audience` no longer."""
-        self._audiences.discard(audience)
+        if audience in self._audiences:
+            self._audiences.remove(audience)
         self._engine.hub.unsubscribe(audience, self)
         if audience in self._held:
-            self._held.discard(audience)
+            self._held.remove(audience)
             self.socket.discard(audience)
 
     def welcome(self, data: object, rev: int | None = None) -> None:

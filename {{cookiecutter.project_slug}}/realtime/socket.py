@@ -1,7 +1,6 @@
 """One client's connection, written to without ever waiting for it."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -33,6 +32,16 @@ class Frame:
         self.wire = b"".join([_unmasked_text_frame(each) for each in payloads])
 
 
+class Held:
+    """What is kept back of a topic, and for how many consumers."""
+
+    __slots__ = ("frames", "holders")
+
+    def __init__(self) -> None:
+        self.holders = 0
+        self.frames: list[Frame] = []
+
+
 class Socket:
     """Writes frames in order, holds up nobody, and closes a client that cannot keep up.
 
@@ -44,7 +53,6 @@ class Socket:
     __slots__ = (
         "_closed",
         "_held",
-        "_holders",
         "_most_bytes",
         "_most_frames",
         "_outbox",
@@ -61,8 +69,7 @@ class Socket:
     def __init__(self, send: Send, transport: Transport | None = None) -> None:
         self._send = send
         self._transport = transport
-        self._held: dict[str, list[Frame]] = {}
-        self._holders: Counter[str] = Counter()
+        self._held: dict[str, Held] = {}
         self._outbox: list[tuple[Message, int]] = []  # each with its size in bytes
         self._outbox_bytes = 0
         self._sender: asyncio.Task[None] | None = None
@@ -98,24 +105,26 @@ class Socket:
 
     def hold(self, topic: str) -> None:
         """Keep the frames of `topic` back until as many calls of `release`."""
-        self._holders[topic] += 1
-        self._held.setdefault(topic, [])
+        self._held.setdefault(topic, Held()).holders += 1
         self._slow = True
 
     def release(self, topic: str) -> None:
         """Send what was held of `topic`, unless another still holds it."""
-        self._holders[topic] -= 1
-        if self._holders[topic] > 0:
+        held = self._held.get(topic)
+        if held is None:
             return
-        del self._holders[topic]
-        held = self._held.pop(topic, ())
+        held.holders -= 1
+        if held.holders > 0:
+            return
+        del self._held[topic]
         self._slow = bool(self._held or self._closed or self.closing or not self._transport)
-        for frame in held:
+        for frame in held.frames:
             self.write(frame)
 
     def discard(self, topic: str) -> None:
         """Release `topic` without what was held of it: it is no longer for this client."""
-        self._held.get(topic, []).clear()
+        if topic in self._held:
+            self._held[topic].frames.clear()
         self.release(topic)
 
     @property
@@ -178,7 +187,7 @@ class Socket:
         if self._closed or self.closing is not None:
             return
         if frame.topic in self._held:
-            held = self._held[frame.topic]
+            held = self._held[frame.topic].frames
             if len(held) < HELD_FRAMES:  # beyond it the client finds the gap, and asks
                 held.append(frame)
         elif self._transport is not None:
