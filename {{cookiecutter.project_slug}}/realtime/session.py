@@ -37,6 +37,8 @@ class Session(Protocol):
 class WebSocketSession:
     """A client that speaks `realtime.v1` over a WebSocket."""
 
+    __slots__ = ("_connection", "_receive", "socket")
+
     def __init__(self, connection: Connection, receive: Receive) -> None:
         self.socket = connection.socket
         self._connection = connection
