@@ -44,7 +44,9 @@ class AdmissionMiddleware:
         working_for.set(new_id())
         lent: Lent | None = scope.get("realtime.lent")
         socket = Socket(send, lent.transport if lent else None)
-        offered = [each for each in scope["subprotocols"] if not each.startswith(TICKET_PREFIX)]
+        offered = [
+            each for each in scope.get("subprotocols", ()) if not each.startswith(TICKET_PREFIX)
+        ]
         await receive()  # websocket.connect
         try:
             if PROTOCOL in offered:  # at once: in a storm, sign-ins take longer than handshakes may

@@ -45,7 +45,7 @@ async def sign_in(scope: Scope) -> SignIn:
 
 def cookies_of(scope: Scope) -> dict[str, str]:
     """The cookies that came with the handshake, by name."""
-    return parse_cookie(dict(scope["headers"]).get(b"cookie", b"").decode("latin-1"))
+    return parse_cookie(dict(scope.get("headers", ())).get(b"cookie", b"").decode("latin-1"))
 
 
 def check_origin(scope: Scope, headers: dict[bytes, bytes]) -> None:
@@ -70,10 +70,10 @@ def check_origin(scope: Scope, headers: dict[bytes, bytes]) -> None:
 
 
 async def _claimed_session(scope: Scope) -> str | None:
-    for offered in scope["subprotocols"]:
+    for offered in scope.get("subprotocols", ()):
         if offered.startswith(TICKET_PREFIX):
             return await in_database(redeem, offered.removeprefix(TICKET_PREFIX))
-    check_origin(scope, dict(scope["headers"]))
+    check_origin(scope, dict(scope.get("headers", ())))
     key = cookies_of(scope).get(settings.SESSION_COOKIE_NAME)
     # A quoted cookie can spell a NUL, which no database would look for.
     return key if key and "\x00" not in key else None

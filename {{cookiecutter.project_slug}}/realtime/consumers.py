@@ -86,7 +86,7 @@ class Consumer:
         self.user = scope["user"]
         self.user_id: int = self.user.pk
         self.socket: Socket = session.socket
-        self.query = dict(parse_qsl(scope["query_string"].decode("latin-1")))
+        self.query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
         self.kwargs: dict[str, str] = scope["url_route"]["kwargs"]
         self.topic = ""
         self._session = session

@@ -8,7 +8,8 @@ from pytest_django import Settings
 
 from accounts.models import User
 from realtime import bucket, engine
-from realtime.asgi import Receive, Scope, Send
+from realtime.admission import AdmissionMiddleware
+from realtime.asgi import Message, Receive, Scope, Send
 from realtime.lent import Lent
 from realtime.tests.echo import application, connect_echo
 from realtime.tests.wires import Wire, until
@@ -205,3 +206,29 @@ async def test_a_socket_that_says_nothing_for_long_is_closed_with_1001(
     monkeypatch.setattr(engine, "TICK_SECONDS", 0.01)
     async with connect_echo("/ws/echo/room/", ada) as client:
         assert await client.closed() == 1001
+
+
+async def test_a_scope_with_only_what_asgi_requires_is_refused_as_any_other() -> None:
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    await application({"type": "websocket", "path": "/ws/"}, receive, send)
+    assert [message.get("code") for message in sent] == [None, 4403]
+
+
+async def test_scopes_of_other_types_are_handed_on() -> None:
+    scopes: list[Scope] = []
+
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
+        scopes.append(scope)
+
+    async def never(*_: Any) -> Any:
+        raise AssertionError
+
+    await AdmissionMiddleware(inner)({"type": "lifespan"}, never, never)
+    assert scopes == [{"type": "lifespan"}]
