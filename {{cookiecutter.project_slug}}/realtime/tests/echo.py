@@ -30,11 +30,13 @@ class Nothing(Struct, forbid_unknown_fields=True):
 class EchoConsumer(Consumer):
     """Answers what it is told, and publishes it to its topic."""
 
+    joined = 0
     left: list[str] = []
     may_leave = asyncio.Event()
     meeting = Barrier(4)
 
     async def join(self) -> None:
+        EchoConsumer.joined += 1
         name = self.kwargs["slug"]
         self.topic = f"echo:{name}"
         if name == "closed":
