@@ -1,0 +1,180 @@
+"""Check a deployed site from outside: `python -m operations.smoke https://chat.example.com`.
+
+Gets the sign-in page, and opens WebSockets as nobody who is signed in, so that it leaves nothing
+behind. Prints a line for each answer that is right, or what is wrong, and then exits 1. It needs
+no package, so it runs on any machine with Python and this project's files.
+"""
+
+import base64
+import hashlib
+import os
+import socket
+import ssl
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from http.client import HTTPConnection, HTTPException, HTTPResponse
+from urllib.parse import urlsplit
+
+ANSWER_SECONDS = 10
+PAGE = "/accounts/login/"
+SOCKET = "/ws/"
+PROTOCOL = "realtime.v1"
+FOREIGN_ORIGIN = "https://foreign.invalid"
+UNAUTHENTICATED, FORBIDDEN = 4401, 4403
+
+SWITCHING_PROTOCOLS = 101
+KEY_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
+CLOSE_FRAME = 0x88
+
+
+class CheckFailed(Exception):
+    """An answer is wrong; the text says what it was, what that means and what to look at."""
+
+
+class Site:
+    """A site as its visitors reach it.
+
+    Args:
+        url: its address, such as `https://chat.example.com`.
+        at: the host and port to connect to instead of those in `url`, such as `proxy:443`.
+    """
+
+    def __init__(self, url: str, at: str | None = None) -> None:
+        parts = urlsplit(url)
+        self.host = parts.netloc
+        self.name = parts.hostname or ""
+        self.is_secure = parts.scheme == "https"
+        self.origin = f"{parts.scheme}://{self.host}"
+        reached = urlsplit(f"//{at}") if at else parts
+        self._place = (reached.hostname or "", reached.port or (443 if self.is_secure else 80))
+
+    def check_page(self) -> str:
+        with self._answer(PAGE, {}) as answer:
+            if answer.status != 200:
+                raise CheckFailed(f"{_given(PAGE, answer)} in place of 200. {_meaning(answer)}")
+            if self.is_secure and not answer.headers["Strict-Transport-Security"]:
+                raise CheckFailed(f"{PAGE} has no Strict-Transport-Security: a proxy removes it.")
+        return f"{PAGE} answers 200."
+
+    def check_own_origin(self) -> str:
+        """The session that is sent exists nowhere, so the server asks its database about it."""
+        code, reason = self._close_of_socket(self.origin)
+        if code == FORBIDDEN:
+            raise CheckFailed(
+                f"{SOCKET} refuses {self.origin}, the site's own origin. Check ALLOWED_HOSTS and "
+                "BEHIND_PROXY, and that the proxy passes Host on and sets X-Forwarded-Proto."
+            )
+        if code != UNAUTHENTICATED:
+            raise CheckFailed(
+                f"{SOCKET} closes with {code} ({reason}) in place of {UNAUTHENTICATED}. "
+                "Look at the server's log."
+            )
+        return f"{SOCKET} opens a WebSocket, and asks who is there."
+
+    def check_foreign_origin(self) -> str:
+        code, reason = self._close_of_socket(FOREIGN_ORIGIN)
+        if code != FORBIDDEN:
+            raise CheckFailed(
+                f"{SOCKET} closes with {code} ({reason}) in place of {FORBIDDEN} for the page of "
+                "another site. Check that no proxy rewrites Origin."
+            )
+        return f"{SOCKET} refuses the pages of other sites."
+
+    def _close_of_socket(self, origin: str) -> tuple[int, str]:
+        """The code and the reason with which the server closes a new WebSocket."""
+        key = base64.b64encode(os.urandom(16))
+        headers = {
+            "Connection": "Upgrade",
+            "Upgrade": "websocket",
+            "Sec-WebSocket-Version": "13",
+            "Sec-WebSocket-Key": key.decode(),
+            "Sec-WebSocket-Protocol": PROTOCOL,
+            "Origin": origin,
+            "Cookie": "sessionid=of-nobody",
+        }
+        with self._answer(SOCKET, headers) as answer:
+            if answer.status != SWITCHING_PROTOCOLS:
+                raise CheckFailed(f"{_given(SOCKET, answer)} in place of 101. {_meaning(answer)}")
+            accepted = hashlib.sha1(key + KEY_SUFFIX, usedforsecurity=False).digest()
+            if (
+                answer.headers["Sec-WebSocket-Accept"] != base64.b64encode(accepted).decode()
+                or answer.headers["Sec-WebSocket-Protocol"] != PROTOCOL
+            ):
+                raise CheckFailed(f"{SOCKET} is not a WebSocket that speaks {PROTOCOL}.")
+            return _close_frame(answer)
+
+    @contextmanager
+    def _answer(self, path: str, headers: Mapping[str, str]) -> Iterator[HTTPResponse]:
+        connection = HTTPConnection(self.host)
+        try:
+            connection.sock = self._connect()
+            connection.request("GET", path, headers={"Host": self.host, **headers})
+            yield connection.getresponse()
+        except ssl.SSLCertVerificationError as error:
+            raise CheckFailed(
+                f"The certificate of {self.name} is not valid: {error.verify_message}."
+            ) from None
+        except TimeoutError:
+            raise CheckFailed(f"{path}: no answer in {ANSWER_SECONDS} seconds.") from None
+        except (OSError, HTTPException) as error:
+            host, port = self._place
+            raise CheckFailed(f"{path}: {host}:{port} does not answer: {error!r}.") from None
+        finally:
+            connection.close()
+
+    def _connect(self) -> socket.socket:
+        plain = socket.create_connection(self._place, ANSWER_SECONDS)
+        if not self.is_secure:
+            return plain
+        try:
+            return ssl.create_default_context().wrap_socket(plain, server_hostname=self.name)
+        except OSError:
+            plain.close()
+            raise
+
+
+def _given(path: str, answer: HTTPResponse) -> str:
+    location = answer.headers["Location"]
+    return f"{path} answers {answer.status}" + (f" (to {location})" if location else "")
+
+
+def _meaning(answer: HTTPResponse) -> str:
+    if answer.status in (502, 503, 504):
+        return "The proxy reaches no server: look at the server's log."
+    if answer.headers["Location"]:
+        return "Give the address that this leads to."
+    if answer.status >= 500:
+        return "Look at the server's log."
+    return "Something else answers there, or a proxy does not pass Host or Upgrade on."
+
+
+def _close_frame(answer: HTTPResponse) -> tuple[int, str]:
+    """Read the frame that the server sends first, which must be a close frame."""
+    first = answer.fp.read(2)
+    if len(first) < 2:
+        raise CheckFailed(f"{SOCKET} opens, and the connection ends without a close frame.")
+    if first[0] != CLOSE_FRAME:
+        raise CheckFailed(f"{SOCKET} lets in someone who is not signed in.")
+    payload = answer.fp.read(first[1])
+    return int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = ArgumentParser("python -m operations.smoke", description="Check a deployed site.")
+    parser.add_argument("url", help="the site's address, such as https://chat.example.com")
+    parser.add_argument("--at", metavar="HOST:PORT", help="connect there, whatever DNS says")
+    options = parser.parse_args(arguments)
+    site = Site(options.url, options.at)
+    for check in (site.check_page, site.check_own_origin, site.check_foreign_origin):
+        try:
+            print(check())
+        except CheckFailed as error:
+            print(error, file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
