@@ -132,12 +132,16 @@ class Stack:
     # Its front door
 
     @cached_property
-    def tls(self) -> ssl.SSLContext:
-        """Trusts the authority that signed this stack's certificate, and no other."""
-        authority = self.compose(
+    def authority(self) -> str:
+        """The certificate of the authority that signed this stack's own."""
+        return self.compose(
             "exec", "-T", "proxy", "cat", "/data/caddy/pki/authorities/local/root.crt"
         )
-        return ssl.create_default_context(cadata=authority)
+
+    @cached_property
+    def tls(self) -> ssl.SSLContext:
+        """Trusts the authority that signed this stack's certificate, and no other."""
+        return ssl.create_default_context(cadata=self.authority)
 
     @property
     def address(self) -> str:

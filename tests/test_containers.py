@@ -172,6 +172,26 @@ def test_the_proxy_speaks_tls_and_keeps_what_is_internal_to_itself(stack: Stack)
     assert visitor.get("/metrics").status == 404
 
 
+def test_the_deployed_site_is_checked_from_outside(
+    stack: Stack, python: Path, tmp_path: Path
+) -> None:
+    authority = tmp_path / "authority.crt"
+    authority.write_text(stack.authority)
+    place = ["--at", f"127.0.0.1:{stack.https_port}"]  # no resolver need know the test's domain
+    check = [str(python), "-m", "operations.smoke", f"https://{stack.address}", *place]
+
+    done = stack.run(*check, SSL_CERT_FILE=str(authority))
+    assert (done.returncode, done.stderr) == (0, "")
+    untrusted = stack.run(*check)
+    assert untrusted.returncode == 1
+    assert "The certificate of chat.localhost is not valid" in untrusted.stderr
+
+
+def test_the_smoke_test_of_a_pipeline_passes(stack: Stack) -> None:
+    done = stack.run("deploy/smoke")
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+
+
 def test_a_person_signs_up_and_logs_in(stack: Stack) -> None:
     visitor = Visitor(stack)
     fields = {"username": "ada", "email": "ada@example.com", "password1": PASSWORD}
