@@ -34,6 +34,7 @@ PROBE_SECONDS = 2.0  # how often the layer is asked for an echo
 REJOIN_SECONDS = 0.05  # how often it is looked whether all groups are joined, at first
 SUBSCRIBE_SECONDS = 2.0  # how long a join waits for a layer that does not answer
 CONFIRM_SECONDS = 0.05  # when a group that was joined is called again, if it was not heard
+FLUSH_SECONDS = 0.01  # how often a hub that stops looks whether all is sent
 RETRY_SECONDS = 5.0  # the longest pause between two attempts to reach the layer
 OUTGOING_EVENTS = 10_000
 AUDIENCE_CHARACTERS = 99  # what layers allow a group's name
@@ -115,8 +116,12 @@ class Hub:
         self._task = self.loop.create_task(self._run())
 
     async def stop(self) -> None:
-        """Leave the layer and end every task."""
+        """Send what waits, leave the layer and end every task."""
         if self._task is not None:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LAYER_SECONDS):
+                    while self._waiting and not self._task.done():
+                        await asyncio.sleep(FLUSH_SECONDS)
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
@@ -195,6 +200,14 @@ class Hub:
     # Being part of the layer
 
     async def _run(self) -> None:
+        try:
+            await self._stay()
+        finally:
+            if self._waiting:
+                stats.dropped.value += self._waiting
+                logger.warning("The engine ended with %s events not sent.", self._waiting)
+
+    async def _stay(self) -> None:
         while True:
             try:
                 await self._take_part()

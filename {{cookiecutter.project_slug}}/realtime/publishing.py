@@ -1,6 +1,12 @@
 """Publishing: call these from any code, async or not, in a transaction or not.
 
-Each waits for the commit of an open transaction, and does nothing if that is rolled back.
+Each waits for the commit of an open transaction, and does nothing if that is rolled back. In a
+server the engine takes the event and sends it, late if the layer is away. In a process without an
+engine the call returns once the layer has the event, and within `LAYER_SECONDS`; if the layer did
+not take it, the log has a warning.
+
+Django has no transactions on an event loop, so an event that async code publishes waits for none.
+Let the plain function that has the transaction publish, run by `in_database` or `sync_to_async`.
 """
 
 import asyncio
@@ -9,13 +15,12 @@ from collections.abc import Iterable
 from functools import partial
 from typing import NamedTuple
 
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
 from django.db import transaction
 
-from realtime.engine import running_engine, this_engine
-from realtime.hub import CONTROL, LayerMessage, group_name, stamped
+from realtime.engine import running_engine
+from realtime.hub import CONTROL, LayerMessage
 from realtime.protocol import CloseCode, encode_event
+from realtime.sender import send_alone
 
 logger = logging.getLogger(__name__)
 
@@ -86,25 +91,27 @@ def recheck(user_id: int) -> None:
 
 
 def _send_on_commit(audience: str, message: LayerMessage) -> None:
-    if _in_event_loop():  # where Django has no transactions
-        this_engine().hub.send(audience, message)
+    if _in_event_loop():  # where Django has no transactions, and no connections
+        _send(audience, message)
     else:
-        transaction.on_commit(partial(_send_from_thread, audience, message))
+        transaction.on_commit(partial(_send, audience, message))
 
 
-def _send_from_thread(audience: str, message: LayerMessage) -> None:
+def _send(audience: str, message: LayerMessage) -> None:
+    """Give `message` to the engine of this process; without one, see it to the layer."""
     engine = running_engine()
-    if engine is not None:
-        engine.hub.loop.call_soon_threadsafe(engine.hub.send, audience, message)
-        return
     try:
-        async_to_sync(_send_alone)(audience, message)
+        if engine is None:
+            send_alone(audience, message)
+        else:
+            engine.call(engine.hub.send, audience, message)
     except Exception as error:  # what was committed stands; sockets find the gap by themselves
-        logger.warning("The channel layer did not take an event for %s: %s", audience, error)
-
-
-async def _send_alone(audience: str, message: LayerMessage) -> None:
-    await get_channel_layer().group_send(group_name(audience), stamped(message))
+        logger.warning(
+            "The channel layer did not take an event for %s: %s %s",
+            audience,
+            type(error).__name__,
+            error,
+        )
 
 
 def _in_event_loop() -> bool:

@@ -41,7 +41,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[int]]:
         for whom, text in message.get("events") or [(audience, message["text"])]:
             revs[int(whom.partition(":")[2])].append(json.loads(text)["rev"])
 
-    monkeypatch.setattr(publishing, "_send_from_thread", keep)
+    monkeypatch.setattr(publishing, "_send", keep)
     return revs
 
 

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 
 from realtime.asgi import Application, Message, Scope
 from realtime.conf import limits
-from realtime.engine import running_engine
+from realtime.engine import running_engine, stop_engine
 from realtime.lent import Lent
 from realtime.protocol import CloseCode
 
@@ -84,6 +84,7 @@ class Server(DaphneServer):
             closed = [socket.is_closed.asFuture(loop) for socket in sockets]
             await asyncio.wait(closed, timeout=LAST_SECONDS)
         await super().kill_all_applications().asFuture(loop)
+        await stop_engine()
 
 
 class Request(WebRequest):

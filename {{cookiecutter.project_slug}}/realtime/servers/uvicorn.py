@@ -13,7 +13,7 @@ from websockets.frames import Frame
 
 from realtime.asgi import Application
 from realtime.conf import limits
-from realtime.engine import running_engine
+from realtime.engine import running_engine, stop_engine
 from realtime.lent import Lent
 from realtime.protocol import CloseCode
 
@@ -52,6 +52,7 @@ class Server(uvicorn.Server):
         if engine is not None:
             await engine.drain()
         await super().shutdown(sockets)
+        await stop_engine()
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):

@@ -1,0 +1,79 @@
+"""Sending to the channel layer where no engine runs: from commands, shells, workers and tests."""
+
+import asyncio
+import atexit
+import os
+import time
+from functools import cache
+from threading import Thread
+
+from channels.layers import get_channel_layer
+
+from realtime.hub import LAYER_SECONDS, RETRY_SECONDS, LayerMessage, group_name, stamped
+
+STOP_SECONDS = 1.0
+
+
+class LayerAway(Exception):
+    """The layer did not answer a moment ago, so it is not waited for again."""
+
+
+class Sender:
+    """A thread with an event loop of its own, which keeps its connection to the layer.
+
+    A plain function cannot await, nor may it wait for a loop that it runs on itself. The loop of
+    this thread serves callers of every kind, and none of them can end it.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._away_until = 0.0
+        self._thread = Thread(target=self._run, name="realtime-sender", daemon=True)
+        self._thread.start()
+        atexit.register(self._stop)
+
+    def send(self, audience: str, message: LayerMessage) -> None:
+        """Send `message` to every process that listens to `audience`; return once it is sent.
+
+        Raises:
+            TimeoutError: the layer did not answer in `LAYER_SECONDS`.
+            LayerAway: that was less than `RETRY_SECONDS` ago.
+            Exception: whatever the layer raises.
+        """
+        if time.monotonic() < self._away_until:
+            raise LayerAway("it did not answer a moment ago")
+        sending = asyncio.run_coroutine_threadsafe(_send(audience, message), self._loop)
+        try:
+            sending.result(LAYER_SECONDS)
+        except TimeoutError:
+            self._away_until = time.monotonic() + RETRY_SECONDS
+            sending.cancel()
+            raise TimeoutError(f"no answer in {LAYER_SECONDS:.0f} seconds") from None
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()  # and with it, by Channels' Redis layers, the connection
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(STOP_SECONDS)
+
+
+def send_alone(audience: str, message: LayerMessage) -> None:
+    """Send through this process's `Sender`, which starts with the first call."""
+    _sender(os.getpid()).send(audience, message)
+
+
+@cache
+def _sender(pid: int) -> Sender:  # a forked process does not inherit threads
+    return Sender()
+
+
+async def _send(audience: str, message: LayerMessage) -> None:
+    layer = get_channel_layer()
+    try:
+        await layer.group_send(group_name(audience), stamped(message))
+    except Exception:  # the connection that was kept may have broken since; a new one may work
+        await layer.group_send(group_name(audience), stamped(message))
