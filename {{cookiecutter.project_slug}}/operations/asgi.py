@@ -10,6 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from operations import metrics
 from operations.health import OK, Readiness
 from operations.types import Application, Receive, Scope, Send
+from realtime.engine import this_engine
 
 
 class Operations:
@@ -22,6 +23,13 @@ class Operations:
             metrics.workers.start()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._answer_request(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+    async def _answer_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        this_engine()  # takes what views publish, so that none of them waits for the layer
         match scope["path"]:
             case "/healthz":
                 await answer(send, 200, b"alive\n")

@@ -35,7 +35,7 @@ class FromProxies:
         self._networks = [ip_network(proxy) for proxy in proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._is_proxy(scope.get("client")):
+        if "headers" in scope and not self._is_proxy(scope.get("client")):
             kept = [header for header in scope["headers"] if header[0] not in SAID_BY_PROXIES]
             scope = {**scope, "headers": kept}
         await self._application(scope, receive, send)

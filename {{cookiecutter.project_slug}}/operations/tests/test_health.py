@@ -7,7 +7,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from operations import health
 from operations.tests.requests import get
-from realtime.engine import this_engine
+from realtime.engine import running_engine, this_engine
 
 
 async def readiness() -> tuple[int, dict[str, object]]:
@@ -28,6 +28,12 @@ def _much_patience(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_a_process_is_alive_whatever_host_it_is_asked_as() -> None:
     assert await get("/healthz") == (200, b"alive\n")
+
+
+async def test_the_engine_runs_from_the_first_request() -> None:
+    assert running_engine() is None
+    await get("/healthz")
+    assert running_engine() is not None
 
 
 @pytest.mark.django_db(transaction=True)

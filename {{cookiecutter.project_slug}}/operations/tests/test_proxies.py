@@ -2,6 +2,7 @@
 
 import pytest
 
+from operations.asgi import Operations
 from operations.proxies import PRIVATE_NETWORKS, FromProxies
 from operations.types import Message, Receive, Scope, Send
 
@@ -41,3 +42,21 @@ async def test_a_proxy_is_believed_and_nobody_else(
 ) -> None:
     expected = {b"host", b"x-forwarded-for", b"x-forwarded-proto"} if believed else {b"host"}
     assert await headers_seen(client, proxies) == expected
+
+
+@pytest.mark.parametrize("proxies", [[], PRIVATE_NETWORKS])
+@pytest.mark.parametrize("scope", [{"type": "channel", "channel": "a"}, {"type": "lifespan"}])
+async def test_what_has_no_headers_is_handed_on_as_it_is(scope: Scope, proxies: list[str]) -> None:
+    seen: list[Scope] = []
+
+    async def site(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope)
+
+    async def receive() -> Message:
+        raise AssertionError("nobody reads")
+
+    async def send(message: Message) -> None:
+        raise AssertionError("nobody answers")
+
+    await FromProxies(Operations(site), proxies)(scope, receive, send)
+    assert seen == [scope]
