@@ -5,21 +5,25 @@ import os
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-http = get_asgi_application()
+django_asgi_app = get_asgi_application()
 
 # Consumers import models, so Django comes first.
-from config.routing import websocket_urlpatterns  # noqa: E402
+from config.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
 from operations.asgi import Operations  # noqa: E402
 from operations.proxies import FromProxies  # noqa: E402
 from realtime.admission import AdmissionMiddleware  # noqa: E402
+from realtime.lifespan import lifespan  # noqa: E402
 
+django_path = re_path("", django_asgi_app)  # type: ignore[arg-type]  # an application, not a view
 application = FromProxies(
     ProtocolTypeRouter(
         {
-            "http": Operations(http),
+            "http": Operations(URLRouter([*http_urlpatterns, django_path])),
             "websocket": AdmissionMiddleware(URLRouter(websocket_urlpatterns)),
+            "lifespan": lifespan,
         }
     ),
     settings.PROXIES,

@@ -1,12 +1,17 @@
-"""Every WebSocket route. The topic `chat:<room>` of `ws/` is served by `ws/chat/<room>/`."""
+"""Every route but those of Django's views, which are in urls.py."""
 
-from django.urls import path
+from django.urls import URLPattern, path
 
 from chat.consumers import ChatConsumer, InboxConsumer
 from notifications.consumers import NotificationConsumer
 from presence.consumers import PresenceConsumer, RosterConsumer
 from realtime.multiplex import Multiplexer
 
+# ASGI applications and consumers such as an AsyncHttpConsumer, before Django's views and without
+# Django's middleware: path("export/", ExportConsumer.as_asgi()).
+http_urlpatterns: list[URLPattern] = []
+
+# The topic `chat:<room>` of ws/ is served by ws/chat/<room>/.
 websocket_urlpatterns = [
     path("ws/", Multiplexer.as_asgi()),
     path("ws/chat/", InboxConsumer.as_asgi()),

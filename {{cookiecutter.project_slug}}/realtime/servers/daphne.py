@@ -51,6 +51,7 @@ class Server(DaphneServer):
         self.http_factory.buildProtocol = partial(_hurried, self.http_factory.buildProtocol)
 
     def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
+        scope["root_path"] = self.root_path  # daphne lets any client set it by a header
         if scope["type"] != "websocket":
             return super().create_application(protocol, scope)
         scope["realtime.lent"] = protocol.lent = Lent(Transport(protocol))
