@@ -1,8 +1,8 @@
-"""The ASGI application: HTTP to Django, WebSockets to the consumers."""
+"""The ASGI application: HTTP to Django, WebSockets to the consumers, channels to the workers."""
 
 import os
 
-from channels.routing import ProtocolTypeRouter, URLRouter
+from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import re_path
@@ -11,7 +11,11 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django_asgi_app = get_asgi_application()
 
 # Consumers import models, so Django comes first.
-from config.routing import http_urlpatterns, websocket_urlpatterns  # noqa: E402
+from config.routing import (  # noqa: E402
+    channel_consumers,
+    http_urlpatterns,
+    websocket_urlpatterns,
+)
 from operations.asgi import Operations  # noqa: E402
 from operations.proxies import FromProxies  # noqa: E402
 from realtime.admission import AdmissionMiddleware  # noqa: E402
@@ -23,6 +27,7 @@ application = FromProxies(
         {
             "http": Operations(URLRouter([*http_urlpatterns, django_path])),
             "websocket": AdmissionMiddleware(URLRouter(websocket_urlpatterns)),
+            "channel": ChannelNameRouter(channel_consumers),
             "lifespan": lifespan,
         }
     ),

@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from chat.consumers import ChatConsumer, InboxConsumer
 from notifications.consumers import NotificationConsumer
+from notifications.workers import DigestConsumer
 from presence.consumers import PresenceConsumer, RosterConsumer
 from realtime.multiplex import Multiplexer
 
@@ -20,3 +21,6 @@ websocket_urlpatterns = [
     path("ws/presence/", PresenceConsumer.as_asgi()),
     path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
 ]
+
+# What `manage.py runworker notifications.digest` listens for.
+channel_consumers = {"notifications.digest": DigestConsumer.as_asgi()}

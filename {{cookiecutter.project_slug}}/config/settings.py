@@ -53,8 +53,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # https://docs.djangoproject.com/en/5.2/ref/applications/
 
 INSTALLED_APPS = [
-    "realtime",  # first, for its runserver
+    "realtime",  # first, for its runserver and its runworker
     "daphne",
+    "channels",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
