@@ -20,29 +20,35 @@ export class Cursor {
   #asking = false;
 
   /**
-   * @param {{apply: (event: object) => void, ask: (position: {since: number, epoch: string}) => Promise<unknown>}} to
-   *   apply takes each event once, in order; ask has the server send what is newer than a position
+   * @param {{apply: (event: object) => void, ask: (position: object | null) => Promise<unknown>}} to apply takes each
+   *   event once, in order; ask has the server send what is newer than `position`
    */
   constructor({ apply, ask }) {
     this.#apply = apply;
     this.#ask = ask;
   }
 
-  /** @returns {{since: number, epoch: string} | null} where to resume from, or null before the first welcome */
+  /** @returns {{since: number, epoch: string} | null} where to resume from, or null for a topic without history */
   get position() {
-    return this.#rev === null ? null : { since: this.#rev, epoch: this.#epoch };
+    return this.#epoch === null ? null : { since: this.#rev, epoch: this.#epoch };
   }
 
-  /** Begins at `rev`, whatever came before. */
-  start(rev, epoch) {
+  /**
+   * Begins at `rev`, whatever came before.
+   *
+   * @param {number | null} rev null where the topic has no revisions to follow
+   * @param {string | null} [epoch] of the topic's history, if it has one
+   */
+  start(rev, epoch = null) {
     this.#rev = rev;
     this.#epoch = epoch;
-    this.pause();
+    this.#forget();
   }
 
   /** Takes one numbered event as it arrives. */
   take(event) {
-    if (this.#rev === null || event.rev <= this.#rev) return;
+    if (this.#rev === null) return this.#apply(event);
+    if (event.rev <= this.#rev) return;
     this.#head = Math.max(this.#head, event.rev);
     if (this.#held.size < HELD_EVENTS) this.#held.set(event.rev, event);
     this.#drain();
@@ -58,7 +64,7 @@ export class Cursor {
   /** Moves to `rev`: everything up to it was just applied from a `changes` frame. */
   advance(rev) {
     if (this.#rev === null || rev < this.#rev) return;
-    this.#rev = rev;
+    this.#moveTo(rev);
     this.#head = Math.max(this.#head, rev);
     for (const held of this.#held.keys()) if (held <= rev) this.#held.delete(held);
     this.#drain();
@@ -66,29 +72,36 @@ export class Cursor {
 
   /** Forgets what was held and asks for nothing until an event or a head says what is missing. */
   pause() {
+    this.#forget();
+    this.#wait = WAIT_MS;
+  }
+
+  #forget() {
     clearTimeout(this.#timer);
     this.#timer = null;
     this.#head = this.#rev;
     this.#held.clear();
-    this.#wait = WAIT_MS;
   }
 
   #drain() {
     for (let event; (event = this.#held.get(this.#rev + 1)); ) {
       this.#held.delete(event.rev);
-      this.#rev = event.rev;
+      this.#moveTo(event.rev);
       this.#apply(event);
     }
-    clearTimeout(this.#timer);
-    this.#timer = null;
+    if (this.#head <= this.#rev) this.#wait = WAIT_MS;
     this.#watch();
   }
 
+  /** What is missing above `rev` is given its own time to arrive. */
+  #moveTo(rev) {
+    this.#rev = rev;
+    clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
   #watch() {
-    if (this.#head <= this.#rev) {
-      this.#wait = WAIT_MS;
-      return;
-    }
+    if (this.#head <= this.#rev) return;
     if (this.#timer !== null || this.#asking) return;
     this.#timer = setTimeout(() => this.#repair(), this.#wait);
   }

@@ -11,6 +11,9 @@ const FINAL = new Set(["forbidden", "not_found", "invalid", "unknown_type"]);
  * Every frame of the topic is dispatched as an event of the frame's type, with the frame as `detail`; numbered ones
  * once and in order. `state` is dispatched when `state` changes: "left", "joining", "joined" or "refused" (`reason`
  * then says why).
+ *
+ * A topic has history if its welcome has an `epoch`: what was missed then comes as `changes`, or a `reset` begins the
+ * topic afresh. Without history every welcome does, and one comes after each loss and each gap.
  */
 export class Topic extends EventTarget {
   state = "left";
@@ -21,7 +24,7 @@ export class Topic extends EventTarget {
   #retry = null;
   #cursor = new Cursor({
     apply: (frame) => this.#dispatch(frame),
-    ask: (position) => this.request("changes", position),
+    ask: (position) => (position ? this.request("changes", position) : this.rejoin()),
   });
 
   /** Made by `Socket.topic`. */
@@ -38,8 +41,8 @@ export class Topic extends EventTarget {
   }
 
   /** Joins once more although nothing was lost: for a topic whose welcome has changed. */
-  rejoin() {
-    if (this.state === "joined") this.#enter();
+  async rejoin() {
+    if (this.state === "joined") await this.#enter();
   }
 
   leave() {
@@ -65,7 +68,6 @@ export class Topic extends EventTarget {
   /** The socket has lost its connection. */
   lost() {
     clearTimeout(this.#retry);
-    this.#cursor.pause();
     if (this.state !== "refused") this.#become("left");
   }
 
@@ -96,7 +98,6 @@ export class Topic extends EventTarget {
 
   #enterLater(least = 0) {
     this.#become("left");
-    this.#cursor.pause();
     const seconds = (least ?? 0) + this.#backoff.next();
     this.#retry = setTimeout(() => this.#socket.isOpen && this.#enter(), seconds * 1000);
   }
@@ -104,8 +105,9 @@ export class Topic extends EventTarget {
   #welcomed(frame) {
     clearTimeout(this.#retry);
     this.#backoff.reset();
-    const resuming = this.#cursor.position !== null;
-    if (!resuming && frame.rev != null) this.#cursor.start(frame.rev, frame.data.epoch);
+    const epoch = frame.data?.epoch ?? null;
+    const resuming = epoch !== null && this.#cursor.position !== null;
+    if (!resuming) this.#cursor.start(frame.rev ?? null, epoch);
     this.#become("joined");
     this.#dispatch(frame);
     if (resuming) this.#cursor.see(frame.rev);
@@ -131,6 +133,7 @@ export class Topic extends EventTarget {
     if (state === this.state) return;
     this.state = state;
     this.reason = reason;
+    if (state === "left" || state === "refused") this.#cursor.pause();
     this.dispatchEvent(new CustomEvent("state"));
   }
 
