@@ -90,6 +90,11 @@ class Person:
         self.page.goto(room)
         self.comes_in()
 
+    def read_in_another_tab(self, room: str) -> None:
+        tab = self.context.new_page()
+        tab.goto(room)
+        expect(tab.get_by_text("Loading messages…")).to_be_hidden()
+
     def comes_in(self) -> None:
         """Wait until the room is there with its latest messages."""
         expect(self.page.get_by_text("Loading messages…")).to_be_hidden()

@@ -7,12 +7,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
 from tests.conftest import Bake, Manage
-from tests.people import Bell, Person
+from tests.people import PASSWORD, Bell, Person
 from tests.projects import Server, served
 
 Arrive = Callable[..., Person]
@@ -27,6 +28,20 @@ from chat.models import Room
 room, ada = Room.objects.get(slug="{slug}"), User.objects.get(username="ada")
 for number in range({count}):
     actions.post_message(room, ada, body=f"line {{number}}", client_id=f"line-{{number}}")
+"""
+
+NEWCOMER = """
+from accounts.models import User
+
+User.objects.create_user("{username}", "{username}@example.com", "{password}")
+"""
+
+INVITATION = """
+from accounts.models import User
+from chat import actions
+
+grace, newcomer = (User.objects.get(username=name) for name in ("grace", "{username}"))
+actions.invite(actions.create_room(grace, name="Party"), by=grace, person=newcomer)
 """
 
 
@@ -70,6 +85,26 @@ def ada(arrive: Arrive) -> Person:
 @pytest.fixture
 def grace(arrive: Arrive) -> Person:
     return arrive("grace")
+
+
+@pytest.fixture
+def newcomer(arrive: Arrive, site: Server, manage: Manage) -> Person:
+    """Somebody new, for whom nothing waits."""
+    username = f"newcomer-{uuid4().hex[:8]}"
+    code = NEWCOMER.format(username=username, password=PASSWORD)
+    manage(site.project, "shell", "-c", code, **site.environment)
+    return arrive(username)
+
+
+@pytest.fixture
+def invite(newcomer: Person, site: Server, manage: Manage) -> Callable[[], None]:
+    """Invite the newcomer to one more room: a notification without a message."""
+
+    def invite() -> None:
+        code = INVITATION.format(username=newcomer.username)
+        manage(site.project, "shell", "-c", code, **site.environment)
+
+    return invite
 
 
 @pytest.fixture
@@ -348,6 +383,49 @@ def test_a_mention_rings_in_every_tab_and_is_read_in_all_of_them(
     Bell(mine[0]).read_all()
     Bell(mine[1]).counts(0)
     Bell(theirs[1]).counts(0)
+
+
+def test_the_title_counts_messages_and_notifications_that_come_after_them(
+    newcomer: Person, grace: Person, invite: Callable[[], None]
+) -> None:
+    room = grace.make_room("Messages first")
+    newcomer.enter(room)
+    newcomer.page.goto("/")
+    expect(newcomer.page).to_have_title("Rooms · Parlour")
+    bell = Bell(newcomer.page)
+
+    grace.say("one", "two")
+    expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
+    invite()
+    bell.counts(1)
+    expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
+    bell.read_all()
+    expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
+    newcomer.read_in_another_tab(room)
+    expect(newcomer.page).to_have_title("Rooms · Parlour")
+
+
+def test_the_title_counts_notifications_and_messages_that_come_after_them(
+    newcomer: Person, grace: Person, invite: Callable[[], None]
+) -> None:
+    room = grace.make_room("Notifications first")
+    newcomer.enter(room)
+    newcomer.page.goto("/")
+    bell = Bell(newcomer.page)
+
+    invite()
+    expect(newcomer.page).to_have_title("(1) Rooms · Parlour")
+    invite()
+    expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
+    grace.say("one")
+    unread = newcomer.page.locator(f"a[href='{room}']").get_by_role("img", name="1 unread")
+    expect(unread).to_be_visible()
+    expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
+    newcomer.read_in_another_tab(room)
+    expect(unread).to_be_hidden()
+    expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
+    bell.read_all()
+    expect(newcomer.page).to_have_title("Rooms · Parlour")
 
 
 def test_whoever_sees_a_room_is_told_nothing_of_it(ada: Person, grace: Person, room: str) -> None:

@@ -1,4 +1,5 @@
 // How much waits for the person, in the page's title and on its icon: setBadge("notifications", 3).
+// Nothing else writes the title.
 
 const COUNTED = 99;
 const SIZE = 64;
@@ -10,7 +11,7 @@ const counts = new Map();
 let shown = 0;
 let image = null;
 
-/** Several parts of a page may count, partly the same things: the highest count is shown. */
+/** Several parts of a page count, partly the same things, such as a mention that is unread: the highest is shown. */
 export function setBadge(part, count) {
   counts.set(part, count);
   const highest = Math.max(...counts.values());

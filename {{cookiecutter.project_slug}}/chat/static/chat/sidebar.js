@@ -1,6 +1,7 @@
 // The list of rooms beside every page of chat: the latest first, with what was said and what is unread.
 
 import { avatar } from "../js/avatar.js";
+import { setBadge } from "../js/badge.js";
 import { icon } from "../js/icon.js";
 import { socket } from "../realtime/connection.js";
 import { brief, moment } from "./dates.js";
@@ -17,7 +18,6 @@ class Sidebar {
   #you;
   #current;
   #inbox;
-  #title = document.title;
 
   constructor(element) {
     const { userId, username, current } = element.dataset;
@@ -37,7 +37,7 @@ class Sidebar {
     const moved = items.length !== this.#list.children.length || items.some((item, i) => item !== this.#list.children[i]);
     if (moved) this.#list.replaceChildren(...items);
     part(this.#element, "empty").hidden = items.length > 0;
-    this.#showTitle();
+    setBadge("chat", this.#inbox.rooms.reduce((sum, room) => sum + this.#unread(room), 0));
   }
 
   /** @returns {HTMLElement} the room's line, up to date */
@@ -76,11 +76,6 @@ class Sidebar {
   /** The room that is being looked at is read as it comes in. */
   #unread({ slug, unread }) {
     return slug === this.#current && document.visibilityState === "visible" ? 0 : unread;
-  }
-
-  #showTitle() {
-    const unread = this.#inbox.rooms.reduce((sum, room) => sum + this.#unread(room), 0);
-    document.title = unread ? `(${count(unread)}) ${this.#title}` : this.#title;
   }
 }
 
