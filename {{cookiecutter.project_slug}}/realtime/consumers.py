@@ -151,7 +151,14 @@ class Consumer:
             self.socket.discard(audience)
 
     def welcome(self, data: object, rev: int | None = None) -> None:
-        """Send a topic's first frame, and after it what was published since `subscribe`."""
+        """Send a topic's first frame, and after it what was published since `subscribe`.
+
+        Args:
+            data: what the topic is like now. An `epoch` in it says that the topic has a history,
+                and that there is a command `changes` for it; without one, whoever comes back
+                begins anew with the welcome.
+            rev: the topic's revision; None where its events have none.
+        """
         self._session.accept()
         self.send("welcome", data, rev)
 
