@@ -13,7 +13,8 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 # For each answer, the paths that only one choice of it keeps.
 ONLY_FOR = {
     "asgi_server": {
-        "uvicorn": ["realtime/servers/uvicorn.py"],  # daphne is the development server of both
+        # daphne is the development server of both
+        "uvicorn": ["realtime/servers/uvicorn.py", "realtime/servers/inside/uvicorn.py"],
     },
     "ci": {
         "github": [".github"],

@@ -2,31 +2,63 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
-from functools import partial
-from typing import Any, ClassVar
+from importlib import import_module
+from typing import Any
 
-from autobahn.websocket.types import ConnectionDeny
-from daphne.http_protocol import WebRequest
 from daphne.server import Server as DaphneServer
-from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet.defer import Deferred
 
-from realtime.asgi import Application, Message, Scope
+from realtime.asgi import Application
 from realtime.conf import limits
 from realtime.engine import running_engine, stop_engine
-from realtime.lent import Lent
-from realtime.protocol import CloseCode
+from realtime.servers.inside import is_usable
 
-WAITING_MESSAGES = 32
-RESUME_SECONDS = 0.02
-LAST_SECONDS = 3.0  # how long a client has to answer that it is closed
+INSIDE = {
+    "autobahn.twisted.websocket:WebSocketServerProtocol": (
+        "STATE_OPEN is_closed onConnect onMessageBegin onMessageFrameBegin onPing onPong"
+        " sendCloseFrame state"
+    ),
+    "autobahn.twisted.websocket:WebSocketServerFactory": "protocol setProtocolOptions",
+    "autobahn.websocket.types:ConnectionDeny": "",
+    "daphne.http_protocol:HTTPFactory": "buildProtocol timeOut",
+    "daphne.http_protocol:WebRequest": "channel gotLength",
+    "daphne.server:Server": (
+        "connections create_application handle_reply http_factory kill_all_applications"
+        " listen_success root_path ws_factory"
+    ),
+    "daphne.ws_protocol:WebSocketProtocol": "application_queue transport",
+    "twisted.internet.tcp:Server": (
+        "_tempDataLen abortConnection connected dataBuffer disconnecting offset pauseProducing"
+        " resumeProducing write writeSomeData"
+    ),
+    "twisted.web.http:_GenericHTTPChannelProtocol": "_channel",
+    "twisted.web.http:HTTPChannel": "requestFactory transport",
+}
+"""The names that `realtime.servers.inside.daphne` uses, looked for when the server starts."""
+
+
+class Server(DaphneServer):
+    """Drains the engine's sockets before daphne ends what is left."""
+
+    def kill_all_applications(self) -> "Deferred[None]":
+        """Called when the reactor is about to stop, and waited for."""
+        return Deferred.fromFuture(asyncio.ensure_future(self._end()))
+
+    async def drain(self) -> None:
+        engine = running_engine()
+        if engine is not None:
+            await engine.drain()
+
+    async def _end(self) -> None:
+        await self.drain()
+        await super().kill_all_applications().asFuture(asyncio.get_running_loop())
+        await stop_engine()
 
 
 def run(application: Application, listener: socket.socket) -> None:
     """Serve on `listener` until SIGTERM or SIGINT, then drain and return."""
     bounds = limits()
-    Server(
+    server(
         application,
         endpoints=[f"fd:fileno={listener.detach()}"],  # Twisted closes it
         websocket_max_message_size=bounds.frame_bytes,
@@ -37,197 +69,9 @@ def run(application: Application, listener: socket.socket) -> None:
     ).run()
 
 
-class Server(DaphneServer):
-    """Lends its transports to the engine, reads no faster than it answers, and drains."""
-
-    _port: Any = None  # Any: untyped in Twisted
-
-    def listen_success(self, port: Any) -> None:  # Any: untyped in Twisted
-        super().listen_success(port)
-        self._port = port
-        self.ws_factory.protocol = Protocol
-        self.ws_factory.closeHandshakeTimeout = LAST_SECONDS
-        self.http_factory.timeOut = limits().handshake_seconds
-        self.http_factory.buildProtocol = partial(_hurried, self.http_factory.buildProtocol)
-
-    def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
-        scope["root_path"] = self.root_path  # daphne lets any client set it by a header
-        if scope["type"] != "websocket":
-            return super().create_application(protocol, scope)
-        scope["realtime.lent"] = protocol.lent = Lent(Transport(protocol))
-        protocol.failByDrop = False  # a frame that is too big is answered with 1009, not dropped
-        queue = super().create_application(protocol, scope)
-        return queue if queue is None else Inbox(queue, protocol.transport)
-
-    async def handle_reply(self, protocol: Any, message: Message) -> None:  # Any: untyped in daphne
-        if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
-            protocol.lent.transport.flush()
-            # daphne leaves the reason out, and autobahn's `sendClose` refuses most codes below 3000
-            protocol.sendCloseFrame(message["code"], (message.get("reason") or "").encode())
-            if message["code"] == CloseCode.FLOODING:
-                protocol.application_queue.stop()  # what comes until it is gone is more of the same
-        else:
-            await super().handle_reply(protocol, message)
-
-    def kill_all_applications(self) -> Deferred[None]:
-        """Called when the reactor is about to stop, and waited for."""
-        return Deferred.fromFuture(asyncio.ensure_future(self._drain()))
-
-    async def _drain(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._port is not None:
-            self._port.stopListening()
-        engine = running_engine()
-        if engine is not None:
-            await engine.drain()
-        sockets = [each for each in self.connections if isinstance(each, WebSocketProtocol)]
-        if sockets:
-            closed = [socket.is_closed.asFuture(loop) for socket in sockets]
-            await asyncio.wait(closed, timeout=LAST_SECONDS)
-        await super().kill_all_applications().asFuture(loop)
-        await stop_engine()
-
-
-class Request(WebRequest):
-    """Tells its connection that it has come."""
-
-    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's: the headers end here)
-        super().gotLength(length)
-        self.channel.has_request = True
-
-
-def _hurried(build: Callable[[Any], Any], address: Any) -> Any:  # Any: untyped in Twisted
-    """A connection that ends without a request in time; Twisted waits while anything comes."""
-    connection = build(address)
-    connection.requestFactory = Request
-    loop = asyncio.get_running_loop()
-    loop.call_later(limits().handshake_seconds, _abort_without_request, connection._channel)
-    return connection
-
-
-def _abort_without_request(channel: Any) -> None:  # Any: untyped in Twisted
-    if not getattr(channel, "has_request", False):
-        channel.transport.abortConnection()
-
-
-class Protocol(WebSocketProtocol):
-    """Has the engine count the frames that are no messages."""
-
-    _begun = False
-
-    def onConnect(self, request: Any) -> Any:  # noqa: N802 (autobahn's; Any: untyped there)
-        if not request.headers.get("sec-websocket-protocol", "").isascii():
-            raise ConnectionDeny(400, "Not ASCII.")  # type: ignore[no-untyped-call]
-        return super().onConnect(request)
-
-    def onPing(self, payload: bytes) -> None:  # noqa: N802
-        super().onPing(payload)
-        self._count()
-
-    def onPong(self, payload: bytes) -> None:  # noqa: N802
-        super().onPong(payload)
-        self._count()
-
-    def onMessageBegin(self, is_binary: bool) -> None:  # noqa: N802
-        super().onMessageBegin(is_binary)
-        self._begun = False
-
-    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
-        super().onMessageFrameBegin(length)
-        if self._begun:
-            self._count()
-        self._begun = True
-
-    def _count(self) -> None:
-        if self.state == self.STATE_OPEN:
-            self.lent.on_control_frame()
-
-
-class Transport:
-    """A Twisted TCP transport in the terms of asyncio's.
-
-    Twisted asks the reactor to watch a socket before it writes to it. Here what was written in one
-    turn of the event loop is given to the kernel at the turn's end, in one call for each socket,
-    and only what the kernel does not take goes through Twisted's buffer.
-    """
-
-    __slots__ = ("_protocol", "_tcp", "_unsent")
-
-    _written: ClassVar[list["Transport"]] = []  # in this turn of the loop
-
-    def __init__(self, protocol: Any) -> None:  # Any: untyped in daphne
-        self._protocol = protocol
-        self._tcp = protocol.transport
-        self._unsent: list[bytes] = []
-
-    def write(self, data: bytes) -> None:
-        if not self._unsent:
-            if not self._written:
-                asyncio.get_running_loop().call_soon(self._flush_all)
-            self._written.append(self)
-        self._unsent.append(data)
-
-    def flush(self) -> None:
-        """Hand on what was written."""
-        if not self._unsent:
-            return
-        data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
-        self._unsent.clear()
-        tcp = self._tcp
-        if not tcp.connected or tcp.disconnecting:
-            return
-        if not self.get_write_buffer_size():
-            taken = tcp.writeSomeData(data)
-            if taken == len(data):
-                return
-            if isinstance(taken, int) and taken > 0:
-                data = data[taken:]
-        tcp.write(data)
-
-    def get_write_buffer_size(self) -> int:
-        waiting: int = len(self._tcp.dataBuffer) - self._tcp.offset + self._tcp._tempDataLen
-        return waiting
-
-    def is_closing(self) -> bool:
-        return bool(self._protocol.state != self._protocol.STATE_OPEN)
-
-    def abort(self) -> None:
-        self._tcp.abortConnection()
-
-    @classmethod
-    def _flush_all(cls) -> None:
-        written = cls._written.copy()
-        cls._written.clear()
-        for transport in written:
-            transport.flush()
-
-
-class Inbox:
-    """What daphne puts a socket's messages into; it stops reading while too many wait."""
-
-    def __init__(self, queue: "asyncio.Queue[Message]", tcp: Any) -> None:  # Any: untyped
-        self._queue = queue
-        self._tcp = tcp
-        self._paused = False
-        self._stopped = False
-
-    def put_nowait(self, message: Message) -> None:
-        self._queue.put_nowait(message)
-        if self._queue.qsize() >= WAITING_MESSAGES and not self._paused:
-            self._paused = True
-            self._tcp.pauseProducing()
-            self._resume_when_read()
-
-    def stop(self) -> None:
-        """Read no more."""
-        self._stopped = True
-        self._tcp.pauseProducing()
-
-    def _resume_when_read(self) -> None:
-        if self._stopped or not self._tcp.connected:
-            return
-        if self._queue.qsize() < WAITING_MESSAGES:
-            self._paused = False
-            self._tcp.resumeProducing()
-        else:
-            asyncio.get_running_loop().call_later(RESUME_SECONDS, self._resume_when_read)
+def server(application: Application, **options: Any) -> Server:  # Any: untyped in daphne
+    """A server that lends its transports to the engine, where this daphne allows it."""
+    if not is_usable(INSIDE):
+        return Server(application, **options)
+    lending: type[Server] = import_module("realtime.servers.inside.daphne").Server
+    return lending(application, **options)

@@ -1,32 +1,49 @@
 """The project on uvicorn."""
 
-import asyncio
 import signal
 import socket
-from typing import Any
+from importlib import import_module
 
 import uvicorn
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.http.auto import AutoHTTPProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
 
 from realtime.asgi import Application
 from realtime.conf import limits
 from realtime.engine import running_engine, stop_engine
-from realtime.lent import Lent
-from realtime.protocol import CloseCode
+from realtime.servers.inside import is_usable
 
-NOT_UTF8 = 1007
 LAST_SECONDS = 3  # how long a drained server waits for requests that are not answered yet
+
+INSIDE = {
+    "uvicorn.protocols.http.auto:AutoHTTPProtocol": (
+        "connection_made cycle handle_websocket_upgrade loop"
+    ),
+    "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": (
+        "close_sent close_timeout conn connection_made curr_msg_data_type data_received frames"
+        " handle_cont handle_parser_exception handle_ping handle_pong keepalive_timeout loop"
+        " read_paused run_asgi scope send send_receive_event_to_app transport"
+    ),
+    "uvicorn.server:Server": "servers shutdown",
+    "websockets.frames:Frame": "fin",
+    "websockets.server:ServerProtocol": "data_to_send handshake_exc send_close",
+}
+"""The names that `realtime.servers.inside.uvicorn` uses, looked for when the server starts."""
+
+
+class Server(uvicorn.Server):
+    """Drains the engine's sockets before uvicorn closes what is left."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        engine = running_engine()
+        if engine is not None:
+            await engine.drain()
+        await super().shutdown(sockets)
+        await stop_engine()
 
 
 def run(application: Application, listener: socket.socket) -> None:
     """Serve on `listener` until SIGTERM or SIGINT, then drain and return."""
     config = uvicorn.Config(
         application,
-        http=HttpProtocol,
-        ws=WebSocketProtocol,
         ws_max_size=limits().frame_bytes,
         ws_per_message_deflate=False,
         lifespan="off",
@@ -39,97 +56,12 @@ def run(application: Application, listener: socket.socket) -> None:
     # uvicorn raises the signal that stopped it once more; here stopping is no failure.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: None)
-    Server(config).run(sockets=[listener])
+    server(config).run(sockets=[listener])
 
 
-class Server(uvicorn.Server):
-    """Drains the engine's sockets before uvicorn closes what is left."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for server in self.servers:
-            server.close()
-        engine = running_engine()
-        if engine is not None:
-            await engine.drain()
-        await super().shutdown(sockets)
-        await stop_engine()
-
-
-class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Lends its transport to the engine, and lets no client keep what is of no use to it."""
-
-    async def run_asgi(self) -> None:
-        self.close_timeout = LAST_SECONDS
-        self.lent = Lent(self.transport)
-        self.scope["realtime.lent"] = self.lent  # type: ignore[typeddict-unknown-key]
-        await super().run_asgi()
-
-    async def send(self, message: ASGISendEvent) -> None:
-        await super().send(message)
-        if message["type"] == "websocket.close" and message.get("code") == CloseCode.FLOODING:
-            self.transport.pause_reading()  # what comes until it is gone is more of the same
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        if self.conn.handshake_exc is not None:  # such as a header that is too large
-            self.transport.close()
-
-    def handle_ping(self) -> None:
-        if self.close_sent:
-            self.conn.data_to_send()  # the pong, which nobody waits for
-        else:
-            super().handle_ping()
-            self._count()
-
-    def handle_pong(self, event: Frame) -> None:
-        super().handle_pong(event)
-        self._count()
-
-    def handle_cont(self, event: Frame) -> None:
-        if not event.fin:
-            self._count()
-        super().handle_cont(event)
-
-    def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not is_utf8(b"".join(self.frames)):
-            self.conn.send_close(NOT_UTF8)
-            self.handle_parser_exception()  # uvicorn would log a traceback besides
-        else:
-            super().send_receive_event_to_app()
-
-    def keepalive_timeout(self) -> None:
-        super().keepalive_timeout()
-        self.loop.call_later(LAST_SECONDS, self.transport.abort)
-
-    def _count(self) -> None:
-        """Have the engine count a frame, and read on when it has done so."""
-        if not self.close_sent:
-            self.lent.on_control_frame()
-            if not self.read_paused:
-                self.read_paused = True
-                self.transport.pause_reading()
-
-
-class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen when imported
-    """Closes a connection that sends no request in time."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        self._patience = self.loop.call_later(limits().handshake_seconds, self._close_if_silent)
-
-    def handle_websocket_upgrade(self, *request: Any) -> None:  # Any: none, or one of h11's events
-        super().handle_websocket_upgrade(*request)
-        self._patience.cancel()
-        self.parser = None  # they refer to each other, and would stay until someone looks for them
-
-    def _close_if_silent(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
-            self.transport.close()
-
-
-def is_utf8(text: bytes) -> bool:
-    try:
-        text.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
+def server(config: uvicorn.Config) -> Server:
+    """A server that lends its transports to the engine, where this uvicorn allows it."""
+    if not is_usable(INSIDE):
+        return Server(config)
+    lending: Server = import_module("realtime.servers.inside.uvicorn").server(config)
+    return lending

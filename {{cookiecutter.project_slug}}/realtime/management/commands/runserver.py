@@ -1,9 +1,12 @@
 """The development server: daphne with reloading, lent to the engine as in production."""
 
+from typing import Any
+
 from daphne.management.commands.runserver import Command as DaphneCommand
 
-from realtime.servers.daphne import Server
+from realtime.servers import daphne
 
 
 class Command(DaphneCommand):
-    server_cls = Server
+    def server_cls(self, **options: Any) -> daphne.Server:  # Any: untyped in daphne
+        return daphne.server(**options)

@@ -1,0 +1,224 @@
+"""A daphne that lends its transports to the engine.
+
+What is used of its inside is listed in `realtime.servers.daphne`.
+"""
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar
+
+from autobahn.websocket.types import ConnectionDeny
+from daphne.http_protocol import WebRequest
+from daphne.ws_protocol import WebSocketProtocol
+
+from realtime.asgi import Message, Scope
+from realtime.conf import limits
+from realtime.lent import Lent
+from realtime.protocol import CloseCode
+from realtime.servers import daphne as plain
+
+WAITING_MESSAGES = 32
+RESUME_SECONDS = 0.02
+LAST_SECONDS = 3.0  # how long a client has to answer that it is closed
+REASON_BYTES = 123  # RFC 6455, section 5.5
+NORMAL = 1000
+
+
+class Server(plain.Server):
+    """Lends its transports to the engine, reads no faster than it answers, and drains."""
+
+    _port: Any = None  # Any: untyped in Twisted
+
+    def listen_success(self, port: Any) -> None:  # Any: untyped in Twisted
+        super().listen_success(port)
+        self._port = port
+        self.ws_factory.protocol = Protocol
+        # A frame that is too big is answered with 1009, not dropped.
+        self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=LAST_SECONDS)
+        self.http_factory.timeOut = limits().handshake_seconds
+        self.http_factory.buildProtocol = partial(_hurried, self.http_factory.buildProtocol)
+
+    def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
+        scope["root_path"] = self.root_path  # daphne lets any client set it by a header
+        if scope["type"] != "websocket":
+            return super().create_application(protocol, scope)
+        protocol.lent = scope["realtime.lent"] = Lent(Transport(protocol))
+        queue = super().create_application(protocol, scope)
+        return queue if queue is None else Inbox(queue, protocol.transport)
+
+    async def handle_reply(self, protocol: Any, message: Message) -> None:  # Any: untyped in daphne
+        if isinstance(protocol, WebSocketProtocol):
+            protocol.lent.transport.flush()  # first what the engine has written
+        if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
+            # daphne leaves the reason out, and autobahn's `sendClose` refuses most codes below 3000
+            code, reason = message.get("code") or NORMAL, message.get("reason") or ""
+            protocol.sendCloseFrame(code, _truncated(reason))
+            if code == CloseCode.FLOODING:
+                protocol.application_queue.stop()  # what comes until it is gone is more of the same
+        else:
+            await super().handle_reply(protocol, message)
+
+    async def drain(self) -> None:
+        if self._port is not None:
+            self._port.stopListening()
+        await super().drain()
+        sockets = [each for each in self.connections if isinstance(each, WebSocketProtocol)]
+        if sockets:
+            loop = asyncio.get_running_loop()
+            closed = [socket.is_closed.asFuture(loop) for socket in sockets]
+            await asyncio.wait(closed, timeout=LAST_SECONDS)
+
+
+class Request(WebRequest):
+    """Tells its connection that it has come."""
+
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's: the headers end here)
+        super().gotLength(length)
+        self.channel.has_request = True
+
+
+def _hurried(build: Callable[[Any], Any], address: Any) -> Any:  # Any: untyped in Twisted
+    """A connection that ends without a request in time; Twisted waits while anything comes."""
+    connection = build(address)
+    connection.requestFactory = Request
+    loop = asyncio.get_running_loop()
+    loop.call_later(limits().handshake_seconds, _abort_without_request, connection._channel)
+    return connection
+
+
+def _abort_without_request(channel: Any) -> None:  # Any: untyped in Twisted
+    if not getattr(channel, "has_request", False):
+        channel.transport.abortConnection()
+
+
+class Protocol(WebSocketProtocol):
+    """Has the engine count the frames that are no messages."""
+
+    _begun = False
+
+    def onConnect(self, request: Any) -> Any:  # noqa: N802 (autobahn's; Any: untyped there)
+        if not request.headers.get("sec-websocket-protocol", "").isascii():
+            raise ConnectionDeny(400, "Not ASCII.")  # type: ignore[no-untyped-call]
+        return super().onConnect(request)
+
+    def onPing(self, payload: bytes) -> None:  # noqa: N802
+        super().onPing(payload)
+        self._count()
+
+    def onPong(self, payload: bytes) -> None:  # noqa: N802
+        super().onPong(payload)
+        self._count()
+
+    def onMessageBegin(self, is_binary: bool) -> None:  # noqa: N802
+        super().onMessageBegin(is_binary)
+        self._begun = False
+
+    def onMessageFrameBegin(self, length: int) -> None:  # noqa: N802
+        super().onMessageFrameBegin(length)
+        if self._begun:
+            self._count()
+        self._begun = True
+
+    def _count(self) -> None:
+        """Have the engine count a frame; others are read between one part of a flood and the next.
+
+        Twisted reads each socket once in a turn of the loop.
+        """
+        if self.state == self.STATE_OPEN:
+            self.lent.on_control_frame()
+
+
+class Transport:
+    """A Twisted TCP transport in the terms of asyncio's.
+
+    Twisted asks the reactor to watch a socket before it writes to it. Here what was written in one
+    turn of the event loop is given to the kernel at the turn's end, in one call for each socket,
+    and only what the kernel does not take goes through Twisted's buffer.
+    """
+
+    __slots__ = ("_protocol", "_tcp", "_unsent")
+
+    _written: ClassVar[list["Transport"]] = []  # in this turn of the loop
+
+    def __init__(self, protocol: Any) -> None:  # Any: untyped in daphne
+        self._protocol = protocol
+        self._tcp = protocol.transport
+        self._unsent: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        if not self._unsent:
+            if not self._written:
+                asyncio.get_running_loop().call_soon(self._flush_all)
+            self._written.append(self)
+        self._unsent.append(data)
+
+    def flush(self) -> None:
+        """Hand on what was written."""
+        if not self._unsent:
+            return
+        data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
+        self._unsent.clear()
+        tcp = self._tcp
+        if not tcp.connected or tcp.disconnecting:
+            return
+        if not self.get_write_buffer_size():
+            taken = tcp.writeSomeData(data)
+            if taken == len(data):
+                return
+            if isinstance(taken, int) and taken > 0:
+                data = data[taken:]
+        tcp.write(data)
+
+    def get_write_buffer_size(self) -> int:
+        waiting: int = len(self._tcp.dataBuffer) - self._tcp.offset + self._tcp._tempDataLen
+        return waiting
+
+    def is_closing(self) -> bool:
+        return bool(self._protocol.state != self._protocol.STATE_OPEN)
+
+    def abort(self) -> None:
+        self._tcp.abortConnection()
+
+    @classmethod
+    def _flush_all(cls) -> None:
+        written = cls._written.copy()
+        cls._written.clear()
+        for transport in written:
+            transport.flush()
+
+
+class Inbox:
+    """What daphne puts a socket's messages into; it stops reading while too many wait."""
+
+    def __init__(self, queue: "asyncio.Queue[Message]", tcp: Any) -> None:  # Any: untyped
+        self._queue = queue
+        self._tcp = tcp
+        self._paused = False
+        self._stopped = False
+
+    def put_nowait(self, message: Message) -> None:
+        self._queue.put_nowait(message)
+        if self._queue.qsize() >= WAITING_MESSAGES and not self._paused:
+            self._paused = True
+            self._tcp.pauseProducing()
+            self._resume_when_read()
+
+    def stop(self) -> None:
+        """Read no more."""
+        self._stopped = True
+        self._tcp.pauseProducing()
+
+    def _resume_when_read(self) -> None:
+        if self._stopped or not self._tcp.connected:
+            return
+        if self._queue.qsize() < WAITING_MESSAGES:
+            self._paused = False
+            self._tcp.resumeProducing()
+        else:
+            asyncio.get_running_loop().call_later(RESUME_SECONDS, self._resume_when_read)
+
+
+def _truncated(reason: str) -> bytes:
+    """As much of a reason as a close frame has room for, in whole characters."""
+    return reason.encode()[:REASON_BYTES].decode(errors="ignore").encode()

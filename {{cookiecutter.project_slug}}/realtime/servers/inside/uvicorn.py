@@ -1,0 +1,129 @@
+"""A uvicorn that lends its transports to the engine.
+
+What is used of its inside is listed in `realtime.servers.uvicorn`.
+"""
+
+import asyncio
+import socket
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.auto import AutoHTTPProtocol
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from realtime.conf import limits
+from realtime.lent import Lent
+from realtime.protocol import CloseCode
+from realtime.servers import uvicorn as plain
+from realtime.servers.uvicorn import LAST_SECONDS
+
+NOT_UTF8 = 1007
+
+
+def server(config: uvicorn.Config) -> plain.Server:
+    config.http = HttpProtocol
+    config.ws = WebSocketProtocol
+    return Server(config)
+
+
+class Server(plain.Server):
+    """Lets nobody connect while it drains."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for each in self.servers:
+            each.close()
+        await super().shutdown(sockets)
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """Lends its transport to the engine, and lets no client keep what is of no use to it."""
+
+    _paused = False
+
+    def connection_made(self, transport: Any) -> None:  # Any: the versions differ
+        super().connection_made(transport)
+        self.lent = Lent(transport)
+
+    async def run_asgi(self) -> None:
+        self.close_timeout = LAST_SECONDS
+        self.scope["realtime.lent"] = self.lent  # type: ignore[typeddict-unknown-key]
+        await super().run_asgi()
+
+    async def send(self, message: Any) -> None:  # Any: one of uvicorn's private types
+        await super().send(message)
+        if message["type"] == "websocket.close" and message.get("code") == CloseCode.FLOODING:
+            self.read_paused = True
+            self.transport.pause_reading()  # what comes until it is gone is more of the same
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None:  # such as a header that is too large
+            self.transport.close()
+
+    def handle_ping(self) -> None:
+        if self.close_sent:
+            self.conn.data_to_send()  # the pong, which nobody waits for
+        else:
+            super().handle_ping()
+            self._count()
+
+    def handle_pong(self, event: Frame) -> None:
+        super().handle_pong(event)
+        self._count()
+
+    def handle_cont(self, event: Frame) -> None:
+        if not event.fin:
+            self._count()
+        super().handle_cont(event)
+
+    def send_receive_event_to_app(self) -> None:
+        if self.curr_msg_data_type == "text" and not is_utf8(b"".join(self.frames)):
+            self.conn.send_close(NOT_UTF8)
+            self.handle_parser_exception()  # uvicorn would log a traceback besides
+        else:
+            super().send_receive_event_to_app()
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self.loop.call_later(LAST_SECONDS, self.transport.abort)
+
+    def _count(self) -> None:
+        """Have the engine count a frame; read on in the next turn of the loop, after others."""
+        if self.close_sent:
+            return
+        self.lent.on_control_frame()
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+            self.loop.call_soon(self._read_on)
+
+    def _read_on(self) -> None:
+        self._paused = False
+        if not self.read_paused and not self.transport.is_closing():
+            self.transport.resume_reading()
+
+
+class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen when imported
+    """Closes a connection that sends no request in time."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:
+        super().connection_made(transport)
+        self._patience = self.loop.call_later(limits().handshake_seconds, self._close_if_silent)
+
+    def handle_websocket_upgrade(self, *request: Any) -> None:  # Any: none, or one of h11's events
+        super().handle_websocket_upgrade(*request)
+        self._patience.cancel()
+        self.parser = None  # they refer to each other, and would stay until someone looks for them
+
+    def _close_if_silent(self) -> None:
+        if self.cycle is None and not self.transport.is_closing():
+            self.transport.close()
+
+
+def is_utf8(text: bytes) -> bool:
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

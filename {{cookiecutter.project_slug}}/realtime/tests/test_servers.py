@@ -1,0 +1,95 @@
+"""What is used of the servers' insides is there; and what happens where it is not."""
+
+import sys
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from realtime.servers.inside import missing_names
+
+SERVERS = [name for name in ("daphne", "uvicorn") if find_spec(f"realtime.servers.{name}")]
+
+SANS_IO = "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol"
+# For each server a class, and a method of it, an attribute, or nothing where its module is gone.
+GONE = {
+    "daphne": [
+        ("daphne.server:Server", "listen_success"),
+        ("twisted.internet.tcp:Server", "no_such_attribute"),
+        ("autobahn.websocket.types:ConnectionDeny", ""),
+    ],
+    "uvicorn": [
+        (SANS_IO, "handle_ping"),
+        ("websockets.server:ServerProtocol", "no_such_attribute"),
+        (SANS_IO, ""),
+    ],
+}
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:  # Any: ASGI's
+    """Never called."""
+
+
+@pytest.fixture(params=SERVERS)
+def name(request: pytest.FixtureRequest) -> str:
+    server: str = request.param
+    return server
+
+
+@pytest.fixture
+def module(name: str) -> ModuleType:
+    return import_module(f"realtime.servers.{name}")
+
+
+def test_the_installed_packages_have_every_name(module: ModuleType) -> None:
+    assert list(missing_names(module.INSIDE)) == []
+
+
+def test_the_server_lends_its_transports(
+    name: str, module: ModuleType, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert type(server_of(name, module)).__module__ == f"realtime.servers.inside.{name}"
+    assert caplog.messages == []
+
+
+@pytest.mark.parametrize("what", range(3), ids=["method", "attribute", "module"])
+def test_where_a_name_is_gone_a_line_says_so_and_the_server_is_used_as_it_is(
+    name: str,
+    module: ModuleType,
+    what: int,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path, attribute = GONE[name][what]
+    take_away(path, attribute, module, monkeypatch)
+    assert type(server_of(name, module)) is module.Server
+    package = path.partition(".")[0]
+    gone = path.replace(":", ".") + (attribute and f".{attribute}")
+    assert caplog.messages == [
+        f"{package} {version(package)} has no {gone}, which realtime.servers uses to be faster. "
+        "The project is served without."
+    ]
+
+
+def server_of(name: str, module: ModuleType) -> Any:  # Any: one of two kinds
+    if name == "daphne":
+        return module.server(application, endpoints=["tcp:0"])
+    config = import_module("uvicorn").Config(application, log_config=None)
+    server = module.server(config)
+    assert (config.ws == "auto") is (type(server) is module.Server)
+    return server
+
+
+def take_away(
+    path: str, attribute: str, module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, _, cls = path.partition(":")
+    if not attribute:
+        monkeypatch.setitem(sys.modules, source, None)
+    elif attribute in dir(getattr(import_module(source), cls)):
+        monkeypatch.delattr(f"{source}.{cls}.{attribute}")
+    else:
+        monkeypatch.setitem(module.INSIDE, path, f"{module.INSIDE[path]} {attribute}")
