@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import socket
+import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from websockets.asyncio.client import ClientConnection
-from websockets.exceptions import ConnectionClosed
 
 from tests.conftest import Bake, Manage
 from tests.conversations import SETTLE_SECONDS, received, until
@@ -38,15 +36,14 @@ AnyServer = Callable[[str], Server]
 
 
 @pytest.fixture(scope="module")
-def site(
-    bake: Bake, python: Path, manage: Manage, postgres: Postgres
-) -> Iterator[Site]:
+def site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterator[Site]:
     """One site, for whichever server."""
     with Redis() as redis:
         surroundings = served(
             DATABASE_URL=postgres.create_database(),
             REDIS_URL=redis.url,
             REALTIME=json.dumps(LIMITS | FAST),
+            SECRET_KEY="of every bake here " * 3,  # sessions of one are known to another
         )
         project = bake()
         manage(project, "migrate", **surroundings)
@@ -133,7 +130,10 @@ def test_a_frame_too_big_closes_the_socket(site: Site, server: Server) -> None:
         async with opened(server.websocket_url, path, site.people[0].session) as client:
             await received(client, "welcome")
             await client.send("x" * 65_537)
-            assert await everything(client) == ([], 4009 if server.command.startswith("daphne") else 1009)
+            assert await everything(client) == (
+                [],
+                4009 if server.command.startswith("daphne") else 1009,
+            )
 
     asyncio.run(scene())
 
@@ -160,7 +160,7 @@ def test_one_who_never_reads_holds_up_nobody(site: Site, server: Server) -> None
     written = tail(server)
     says_nothing_of_it = server.command.startswith("daphne")  # it keeps all in memory
 
-    async def scene(deaf: socket.socket) -> None:
+    async def scene() -> None:
         async with (
             RoomClient([url], room, site.people[0].session) as one,
             RoomClient([url], room, site.people[1].session) as two,
@@ -175,5 +175,57 @@ def test_one_who_never_reads_holds_up_nobody(site: Site, server: Server) -> None
         if not says_nothing_of_it:
             await until(lambda: "closed by 4008" in written(), "one who never reads is closed")
 
-    with upgraded(server, f"/ws/chat/{room}/", site.people[2].session, SMALL_BUFFER) as deaf:
-        asyncio.run(scene(deaf))
+    with upgraded(server, f"/ws/chat/{room}/", site.people[2].session, SMALL_BUFFER):
+        asyncio.run(scene())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_it_stops_and_its_clients_know_that_they_are_to_come_back(site: Site, name: str) -> None:
+    with site.serving(COMMANDS[name]) as server:
+        assert code_at_the_end(site, server) in (1001, 1006, 1012)
+        assert server.process
+        assert server.process.returncode in (0, -signal.SIGTERM)
+
+
+@pytest.mark.parametrize(
+    ("asgi_server", "path", "name", "code"),
+    [
+        ("daphne", "twisted.internet.tcp:_AbortingMixin", "abortConnection", 4012),
+        (
+            "uvicorn",
+            "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol",
+            "keepalive_timeout",
+            1012,
+        ),
+    ],
+    ids=["daphne", "uvicorn"],
+)
+def test_without_a_private_name_ours_says_so_and_serves_the_plain_way(
+    site: Site, bake: Bake, tmp_path: Path, asgi_server: str, path: str, name: str, code: int
+) -> None:
+    take_away = f"from pkgutil import resolve_name\ndelattr(resolve_name({path!r}), {name!r})\n"
+    (tmp_path / "sitecustomize.py").write_text(take_away, encoding="utf-8")
+    project = bake(asgi_server=asgi_server)
+    surroundings = served(**site.environment, PYTHONPATH=str(tmp_path))
+    with Server(site.python, project, surroundings) as server:
+        assert code_at_the_end(site, server) == code
+        warnings = [each for each in server.log.splitlines() if "WARNING" in each]
+        assert len(warnings) == 1
+        assert f"{name}, which realtime.servers uses to be faster" in warnings[0]
+        assert server.process
+        assert server.process.returncode == 0, server.log
+
+
+def code_at_the_end(site: Site, server: Server) -> int | None:
+    """Stop a server while somebody is connected; return the code that they are closed with."""
+
+    async def scene() -> int | None:
+        path = f"/ws/chat/{site.new_room()}/"
+        async with opened(server.websocket_url, path, site.people[0].session) as client:
+            await received(client, "welcome")
+            stopped = asyncio.create_task(asyncio.to_thread(server.stop))
+            _, code = await everything(client)
+            await stopped
+        return code
+
+    return asyncio.run(scene())

@@ -22,7 +22,7 @@ from websockets.typing import Origin, Subprotocol
 from tests.background import Background
 
 PROTOCOL = "realtime.v1"
-STOPS = {1009, 4401, 4403, 4404, 4409}
+STOPS = {1009, 4009, 4401, 4403, 4404, 4409}
 PAUSES = {4029: 1.0}
 NO_WAY_IN = {"forbidden": 4403, "not_found": 4404}
 LOST = (OSError, EOFError, TimeoutError, WebSocketException)

@@ -18,7 +18,7 @@ INSIDE = {
         "connection_made cycle handle_websocket_upgrade loop"
     ),
     "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": (
-        "close_sent close_timeout conn connection_made curr_msg_data_type data_received frames"
+        "close_sent conn connection_made curr_msg_data_type data_received frames"
         " handle_cont handle_parser_exception handle_ping handle_pong keepalive_timeout loop"
         " read_paused run_asgi scope send send_receive_event_to_app transport"
     ),

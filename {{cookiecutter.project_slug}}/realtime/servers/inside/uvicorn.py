@@ -46,7 +46,6 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.lent = Lent(transport)
 
     async def run_asgi(self) -> None:
-        self.close_timeout = LAST_SECONDS
         self.scope["realtime.lent"] = self.lent  # type: ignore[typeddict-unknown-key]
         await super().run_asgi()
 

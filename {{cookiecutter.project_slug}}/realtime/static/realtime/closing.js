@@ -12,10 +12,13 @@ const STOPS = new Map([
 /** Codes that ask for some quiet first, in seconds. */
 const PAUSES = new Map([[4029, 10]]);
 
+/** Added by a server that cannot send the codes below 3000: 4009 stands for 1009. */
+const PRIVATE_CODES = 3000;
+
 /**
  * @param {number} code
  * @returns {{stop: string | null, pause: number}} the reason to stop, or null; the least number of seconds to wait
  */
 export function afterClose(code) {
-  return { stop: STOPS.get(code) ?? null, pause: PAUSES.get(code) ?? 0 };
+  return { stop: STOPS.get(code) ?? STOPS.get(code - PRIVATE_CODES) ?? null, pause: PAUSES.get(code) ?? 0 };
 }
