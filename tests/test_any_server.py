@@ -1,17 +1,23 @@
-"""The project on ASGI servers as they are: from their own command lines, with nothing of ours."""
+"""The project on ASGI servers as they are: from their own command lines, with nothing of ours.
+
+Stock Channels consumers (`realtime/tests/stock.py`) are tried on `manage.py serve` as well.
+"""
 
 import asyncio
 import json
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
+from websockets.asyncio.client import ClientConnection
+from websockets.exceptions import InvalidStatus
 
 from tests.conftest import Bake, Manage
 from tests.conversations import SETTLE_SECONDS, received, until
-from tests.projects import Server, served
+from tests.projects import SERVE, Server, served
 from tests.raw import upgraded
 from tests.services import Postgres, Redis
 from tests.sites import LIMITS, Site, tail
@@ -26,11 +32,21 @@ COMMANDS = {
     "hypercorn": "hypercorn --bind 127.0.0.1:{port} config.asgi:application",
     "granian": "granian --interface asgi --port {port} config.asgi:application",
 }
+ON_DAPHNE = "from config.settings import *\n\nASGI_SERVER = 'daphne'\n"
+OURS = {"serve on uvicorn": "config.settings", "serve on daphne": "config.on_daphne"}
+STOCK = """
+
+from realtime.tests.stock import stock_urlpatterns
+
+websocket_urlpatterns += stock_urlpatterns
+"""
 MESSAGES = 200
 FAST = {"FRAMES_PER_SECOND": 1_000, "USER_FRAMES_PER_SECOND": 1_000}
 LONG_BODY = "🐌" * 3_990  # 16 KB in a frame
 SMALL_BUFFER = 4_096
 MOST_MESSAGES = 1_000  # much more than the kernel's buffers and an outbox take
+
+TICKET = "/api/realtime/ticket"
 
 AnyServer = Callable[[str], Server]
 
@@ -45,7 +61,10 @@ def site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterat
             REALTIME=json.dumps(LIMITS | FAST),
             SECRET_KEY="of every bake here " * 3,  # sessions of one are known to another
         )
-        project = bake()
+        project = bake(asgi_server="uvicorn")
+        (project / "config/on_daphne.py").write_text(ON_DAPHNE)
+        with (project / "config/routing.py").open("a") as routing:
+            routing.write(STOCK)
         manage(project, "migrate", **surroundings)
         manage(project, "collectstatic", "--no-input", **surroundings)
         with Site("any", project, python, surroundings, redis) as site:
@@ -54,16 +73,23 @@ def site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterat
 
 @pytest.fixture(scope="module")
 def any_server(site: Site) -> Iterator[AnyServer]:
-    """Start a server by its name in `COMMANDS`, once; it ends with the module."""
+    """Start a server by its name in `COMMANDS` or `OURS`, once; it ends with the module."""
     with ExitStack() as stack:
         running: dict[str, Server] = {}
 
         def any_server(name: str) -> Server:
             if name not in running:
-                running[name] = stack.enter_context(site.serving(COMMANDS[name]))
+                settings = OURS.get(name, "config.settings")
+                serving = site.serving(COMMANDS.get(name, SERVE), DJANGO_SETTINGS_MODULE=settings)
+                running[name] = stack.enter_context(serving)
             return running[name]
 
         yield any_server
+
+
+@pytest.fixture(scope="module", params=[*COMMANDS, *OURS])
+def stock_server(request: pytest.FixtureRequest, any_server: AnyServer) -> Server:
+    return any_server(request.param)
 
 
 @pytest.fixture(scope="module", params=COMMANDS)
@@ -229,3 +255,144 @@ def code_at_the_end(site: Site, server: Server) -> int | None:
         return code
 
     return asyncio.run(scene())
+
+
+# Stock consumers
+
+
+def test_a_stock_consumer_hears_its_group_and_lives_through_pings(
+    site: Site, stock_server: Server
+) -> None:
+    url, sessions = stock_server.websocket_url, [each.session for each in site.people[:2]]
+
+    async def scene() -> None:
+        async with (
+            opened(url, "/ws/stock/async-json/", sessions[0], protocols=()) as one,
+            opened(url, "/ws/stock/async-json/", sessions[1], protocols=()) as two,
+            opened(url, "/ws/stock/sync-json/", sessions[1], protocols=()) as three,
+        ):
+            for number in range(20):
+                for client in (one, two, three):
+                    await asyncio.wait_for(await client.ping(b"%d" % number), SETTLE_SECONDS)
+                    await client.pong(b"unasked")
+                await one.send(["[", f'{number}, "Grüße 👋"', "]"])  # in fragments
+                said = {"type": "said", "by": "person0", "content": [number, "Grüße 👋"]}
+                for client in (one, two, three):
+                    assert await next_json(client) == said
+
+    asyncio.run(scene())
+
+
+def test_a_sync_stock_consumer_uses_the_orm_and_reads_the_session(
+    site: Site, stock_server: Server
+) -> None:
+    person = site.people[2]
+
+    async def scene() -> None:
+        url = stock_server.websocket_url
+        async with opened(url, "/ws/stock/sync-json/", person.session, protocols=()) as client:
+            await client.send('"hello"')
+            answer = {"by": "person2", "session": str(person.id), "content": "hello"}
+            assert await next_json(client) == answer
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("name", ["async-name", "sync-name", "raw"])
+def test_text_and_binary_messages_pass_a_stock_application(
+    site: Site, stock_server: Server, name: str
+) -> None:
+    async def scene() -> None:
+        url, session = stock_server.websocket_url, site.people[0].session
+        async with opened(url, f"/ws/stock/{name}/", session, protocols=()) as client:
+            for sent in ("Grüße 👋", b"\x00\xff", "x" * 65_536):
+                await client.send(sent)
+                assert await asyncio.wait_for(client.recv(), SETTLE_SECONDS) == sent
+
+    asyncio.run(scene())
+
+
+def test_stock_applications_have_origin_sign_in_ticket_limit_and_revocation(
+    site: Site, stock_server: Server
+) -> None:
+    url, person, another = stock_server.websocket_url, site.people[0], site.new_person()
+    # Daphne by itself sends no code between 1000 and 3000.
+    too_big = 4009 if stock_server.command.startswith("daphne") else 1009
+
+    async def scene(path: str) -> None:
+        for code, session, options in (
+            (4403, person.session, {"origin": "http://evil.example"}),
+            (4403, person.session, {"origin": None}),
+            (4401, None, {}),
+        ):
+            async with opened(url, path, session, protocols=(), **options) as client:
+                assert (await everything(client))[1] == code
+        async with opened(url, path, person.session, protocols=()) as client:
+            await client.send('"%s"' % ("x" * 65_536))
+            assert (await everything(client))[1] == too_big
+
+    async def put_out(paths: list[str]) -> None:
+        async with AsyncExitStack() as stack:
+            clients = []
+            for path in paths:
+                answer = await asyncio.to_thread(post, stock_server, TICKET, another.session)
+                bearer = (f"ticket.{json.loads(answer)['ticket']}",)
+                opening = opened(url, path, origin=None, protocols=bearer)
+                clients.append(await stack.enter_async_context(opening))
+                await clients[-1].send('"in"')
+                assert await asyncio.wait_for(clients[-1].recv(), SETTLE_SECONDS)
+            await asyncio.to_thread(post, stock_server, "/accounts/logout/", another.session)
+            assert [(await everything(each))[1] for each in clients] == [4401] * len(paths)
+
+    names = ("async-json", "sync-json", "async-name", "sync-name", "raw")
+    paths = [f"/ws/stock/{name}/" for name in names]
+    for path in paths:
+        asyncio.run(scene(path))
+    asyncio.run(put_out(paths))
+
+
+def test_a_stock_consumer_ends_as_it_likes(site: Site, stock_server: Server) -> None:
+    url, session = stock_server.websocket_url, site.people[0].session
+    failed = 4011 if stock_server.command.startswith("daphne") else 1011
+
+    async def scene() -> None:
+        for text, code in (("close", 1000), ("4000", 4000), ("break", failed)):
+            async with opened(url, "/ws/stock/ends/accepts/", session, protocols=()) as client:
+                await client.send(text)
+                assert (await everything(client))[1] == code
+        with pytest.raises(InvalidStatus) as rejected:
+            async with opened(url, "/ws/stock/ends/rejects/", session, protocols=()):
+                pass
+        assert rejected.value.response.status_code == 403
+        async with opened(url, "/ws/", session) as shared:
+            await shared.send('{"id": "1", "topic": "stock:raw", "type": "join"}')
+            assert (await received(shared, "error"))["data"]["code"] == "not_found"
+            await shared.send('{"id": "2", "topic": "notifications", "type": "join"}')
+            assert (await received(shared, "ok"))["id"] == "2"
+
+    asyncio.run(scene())
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_a_drain_tells_stock_consumers_too(site: Site, name: str) -> None:
+    async def scene(server: Server) -> None:
+        url, session = server.websocket_url, site.people[0].session
+        async with (
+            opened(url, "/ws/stock/async-json/", session, protocols=()) as one,
+            opened(url, "/ws/stock/sync-name/", session, protocols=()) as two,
+        ):
+            await two.send("here")
+            assert await asyncio.wait_for(two.recv(), SETTLE_SECONDS) == "here"
+            stopped = asyncio.create_task(asyncio.to_thread(server.stop))
+            assert [(await everything(each))[1] for each in (one, two)] == [1012, 1012]
+            await stopped
+
+    with site.serving(SERVE, DJANGO_SETTINGS_MODULE=OURS[name]) as server:
+        asyncio.run(scene(server))
+        assert server.process
+        assert server.process.returncode == 0, server.log
+        assert "Traceback" not in server.log
+
+
+async def next_json(client: ClientConnection) -> Any:  # Any: JSON
+    return json.loads(await asyncio.wait_for(client.recv(), SETTLE_SECONDS))

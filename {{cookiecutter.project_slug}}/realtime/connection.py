@@ -100,6 +100,10 @@ class Connection:
                 except Exception:
                     logger.exception("The application failed on %s", scope["path"])
                     self.socket.close(CloseCode.FAILURE, "The server failed.")
+        except asyncio.CancelledError:
+            self._lifetime = None
+            self.socket.close(CloseCode.GOING_AWAY, "The server stops.")
+            raise
         except TimeoutError:
             logger.error("%s went on for %d s after its end", scope["path"], LEAVE_SECONDS)
         finally:
