@@ -12,10 +12,12 @@ from pytest_django import Settings
 from accounts.models import User
 from realtime import connection
 from realtime.asgi import Message
+from realtime.database import in_database
 from realtime.engine import stop_engine, this_engine
 from realtime.publishing import sign_out
 from realtime.testing import session_key_of
 from realtime.tests.echo import EchoConsumer, application
+from realtime.tests.wires import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -34,6 +36,7 @@ class Server:
     """The server's side of one WebSocket to `/ws/`."""
 
     def __init__(self, session: str) -> None:
+        self.sent: list[Message] = []
         self.to_application: asyncio.Queue[Message] = asyncio.Queue()
         self.to_application.put_nowait({"type": "websocket.connect"})
         scope = {
@@ -50,6 +53,7 @@ class Server:
 
     async def send(self, message: Message) -> None:
         await asyncio.sleep(0)
+        self.sent.append(message)
 
     async def take(self, step: Step, user_id: int) -> None:
         match step:
@@ -118,3 +122,13 @@ def test_no_order_leaves_a_task_a_person_or_a_subscription_behind(
 
         check()
         runner.run(stop_engine())
+
+
+async def test_a_server_that_cancels_its_applications_closes_with_1001(ada: User) -> None:
+    server, engine = Server(await in_database(session_key_of, ada)), this_engine()
+    await until(lambda: engine.connections)
+    server.running.cancel()
+    await asyncio.wait([server.running])
+    assert [message["type"] for message in server.sent] == ["websocket.accept", "websocket.close"]
+    assert server.sent[-1]["code"] == 1001
+    await stop_engine()

@@ -301,13 +301,6 @@ async def test_an_application_that_returns_closes_its_socket(ada: User) -> None:
         assert await client.closed() == 1000
 
 
-async def test_a_server_that_cancels_an_application_closes_with_1001(ada: User) -> None:
-    async with connect_stock("/ws/stock/raw/", ada) as client:
-        await accepted(client)
-        client.communicator.future.cancel()
-        assert await client.closed() == 1001
-
-
 async def test_an_application_that_does_not_end_is_ended(
     ada: User, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
