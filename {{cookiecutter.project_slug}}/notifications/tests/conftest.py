@@ -1,9 +1,11 @@
 """Kinds and people to test with."""
 
 from collections.abc import Iterator
+from uuid import uuid4
 
 import pytest
 from django.db.models import F
+from pytest_django import Settings
 
 from accounts.models import User
 from notifications import kinds, looking
@@ -40,8 +42,10 @@ def known_targets(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
-def nobody_looks(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Every test begins with nobody looking at anything."""
+def nobody_looks(settings: Settings) -> Iterator[None]:
+    """Every test begins with nobody looking at anything: ids of people come again, and what a
+    test leaves in Redis stays for a while."""
+    settings.REDIS_PREFIX += f"{uuid4().hex}:"
     looking.store.cache_clear()
     yield
     looking.store.cache_clear()
