@@ -14,6 +14,7 @@ from realtime.servers.inside import is_usable
 LAST_SECONDS = 3  # how long a drained server waits for requests that are not answered yet
 
 INSIDE = {
+    "uvicorn.config:Config": "http ws",
     "uvicorn.protocols.http.auto:AutoHTTPProtocol": (
         "connection_made cycle handle_websocket_upgrade loop"
     ),
