@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 from realtime.asgi import Application
 from realtime.conf import limits
 from realtime.engine import running_engine, stop_engine
-from realtime.servers.inside import is_usable
+from realtime.servers.private_names import is_usable
 
 INSIDE = {
     "autobahn.twisted.websocket:WebSocketServerProtocol": (

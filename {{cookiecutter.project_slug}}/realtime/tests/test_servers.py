@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from realtime.servers.inside import missing_names
+from realtime.servers.private_names import missing_names
 
 SERVERS = [name for name in ("daphne", "uvicorn") if find_spec(f"realtime.servers.{name}")]
 
