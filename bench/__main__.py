@@ -9,7 +9,7 @@ import uvloop
 
 from bench import machine, plan, plot, report
 from bench.contestants import HERE
-from bench.figures import Figure
+from bench.figures import Figure, medians
 from bench.prepare import prepared
 from bench.processes import ProgramError
 
@@ -22,6 +22,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--sizes", help="members of the fan-out's room: 200,1000")
     parser.add_argument("--sockets", type=int, help="how many idle sockets, and in the storm")
     parser.add_argument("--seconds", type=float, help="how long each rate is measured")
+    parser.add_argument("--runs", type=int, default=1, help="how often; the table has the medians")
     parser.add_argument("--output", type=Path, default=HERE, help="where results.md and .svg go")
     return parser.parse_args()
 
@@ -45,11 +46,14 @@ def chosen(options: argparse.Namespace) -> list[plan.Step]:
     ]
 
 
-async def measure(steps: list[plan.Step]) -> tuple[list[Figure], list[str]]:
-    """Take every figure; one that cannot be taken is reported and costs no other."""
+async def measure(steps: list[plan.Step], runs: int) -> tuple[list[Figure], list[str]]:
+    """Take every figure, in as many runs; one that cannot be taken is reported and costs no other.
+
+    Returns the medians of the runs.
+    """
     figures, failures = [], []
     async with prepared() as stage:
-        for step in steps:
+        for step in steps * runs:
             try:
                 figures.append(await step.measure(stage))
             except Exception as error:
@@ -60,7 +64,7 @@ async def measure(steps: list[plan.Step]) -> tuple[list[Figure], list[str]]:
                 last = figures[-1]
                 value = f"{report.number(last.value)} {last.unit}"
                 print(f"{last.work}: {last.contestant.name}: {value}", file=sys.stderr)
-    return figures, failures
+    return medians(figures), failures
 
 
 def explanation(error: BaseException) -> str:
@@ -74,10 +78,10 @@ def main() -> int:
     steps = chosen(options)
     machine.claim()
     try:
-        figures, failures = uvloop.run(measure(steps))
+        figures, failures = uvloop.run(measure(steps, options.runs))
     except ProgramError as died:
         raise SystemExit(str(died)) from None
-    table = report.markdown(figures, failures)
+    table = report.markdown(figures, failures, options.runs)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / "results.md").write_text(table)
     (options.output / "results.svg").write_text(plot.svg(figures))
