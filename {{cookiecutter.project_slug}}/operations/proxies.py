@@ -2,7 +2,7 @@
 
 from ipaddress import ip_address, ip_network
 
-from operations.types import Application, Receive, Scope, Send
+from realtime.asgi import Application, Receive, Scope, Send
 
 PRIVATE_NETWORKS = [
     "10.0.0.0/8",

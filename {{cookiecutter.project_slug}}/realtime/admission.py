@@ -10,9 +10,9 @@ from realtime.auth import SignIn, cookies_of, sign_in
 from realtime.conf import limits
 from realtime.connection import Connection
 from realtime.engine import Engine, this_engine
-from realtime.lent import Lent
+from realtime.lent import Lent, ignore
 from realtime.protocol import PROTOCOL, TICKET_PREFIX, CloseCode, Closing
-from realtime.routing import path_to_route
+from realtime.routing import path_remaining
 from realtime.sessions import opened_session, session_rows
 from realtime.socket import Socket
 from realtime.tracing import new_id, working_for
@@ -57,7 +57,9 @@ class AdmissionMiddleware:
             socket.close(closing.code, closing.reason)
             await socket.finish(offered[0] if offered else None)
             return
-        connection = Connection(self.application, receive, send, socket, signed_in)
+        remaining = path_remaining(scope)
+        base_path = scope["path"].removesuffix(remaining)
+        connection = Connection(self.application, base_path, receive, send, socket, signed_in)
         if lent is not None:
             lent.on_control_frame = connection.count_control_frame
         inner = {
@@ -69,13 +71,16 @@ class AdmissionMiddleware:
             ),
             "cookies": SimpleLazyObject(partial(cookies_of, scope)),
             "realtime.connection": connection,
-            "path_remaining": path_to_route(scope),
+            "path_remaining": remaining,
         }
         engine.add(connection)
         try:
             await connection.run(inner)
         finally:
             engine.remove(connection)
+            socket.on_close = ignore  # they refer to each other: only the collector would free them
+            if lent is not None:
+                lent.on_control_frame = ignore
 
 
 async def _admitted(scope: Scope, engine: Engine) -> SignIn:
@@ -91,7 +96,7 @@ async def _admitted(scope: Scope, engine: Engine) -> SignIn:
     except Exception as error:
         logger.error("A socket could not be signed in: %s: %s", type(error).__name__, error)
         raise Closing(CloseCode.OVERLOAD, "The server cannot sign you in now.") from None
-    if engine.draining:  # asked last: nobody closes what is let in after the drain has begun
+    if engine.draining:  # asked last: a drain closes only the sockets that it finds
         raise Closing(CloseCode.RESTART, "The server restarts.")
     if engine.sockets_of(signed_in.user.pk) >= limits().sockets_per_user:
         raise Closing(CloseCode.FLOODING, "You have too many connections open.")

@@ -27,7 +27,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     user_frames_burst: int = 200
     """A person's token bucket, shared by all of their sockets in a process."""
     flood_refusals: int = 100
-    """Frames refused in one row as `rate_limited` before the socket closes with 4029."""
+    """Refused frames before the socket closes with 4029; a tenth of them is forgiven a second."""
     sockets_per_user: int = 20
     """Open sockets of one person in one process; the next one is closed with 4029."""
     topics_per_socket: int = 100

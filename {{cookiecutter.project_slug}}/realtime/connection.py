@@ -18,7 +18,7 @@ from realtime.socket import TOO_SLOW, Socket
 logger = logging.getLogger(__name__)
 
 LEAVE_SECONDS: Final = 10.0  # how long an application may go on after its socket has ended
-NORMAL_CLOSURE: Final = 1000
+AFTER_END_SECONDS: Final = 0.01  # what a message costs that comes after the end
 
 
 class Person:
@@ -47,6 +47,7 @@ class Connection:
         "_refusals",
         "_send",
         "application",
+        "base_path",
         "last_heard",
         "opened_at",
         "paces",
@@ -62,6 +63,7 @@ class Connection:
     def __init__(
         self,
         application: Application,
+        base_path: str,
         receive: Receive,
         send: Send,
         socket: Socket,
@@ -69,6 +71,7 @@ class Connection:
     ) -> None:
         bounds = limits()
         self.application = application
+        self.base_path = base_path  # what came before the path that the application routes
         self.socket = socket
         self.user_id: int = signed_in.user.pk
         self.password = signed_in.user.password
@@ -108,7 +111,7 @@ class Connection:
             logger.error("%s went on for %d s after its end", scope["path"], LEAVE_SECONDS)
         finally:
             self._lifetime = None
-            await self.socket.finish()
+            await self.socket.finish(next(iter(scope["subprotocols"]), None))
             self._log_end(scope["path"])
 
     async def receive(self) -> Message:
@@ -132,17 +135,16 @@ class Connection:
             self.last_heard = asyncio.get_running_loop().time()
             stats.received.value += 1
             if _is_larger(message, limits().frame_bytes):
-                self.socket.close(
-                    CloseCode.TOO_BIG, f"Frames have {limits().frame_bytes} bytes at most."
-                )
-            else:
-                while self.paces and (wait := self.take()):
-                    await asyncio.sleep(wait)
+                bound = f"Frames have {limits().frame_bytes} bytes at most."
+                self.socket.close(CloseCode.TOO_BIG, bound)
+            while self.paces and self.socket.closing is None and (wait := self.take()):
+                await asyncio.sleep(wait)
+            if self.socket.closing is None:
                 return message
-        if self._disconnected:  # and the application knows: it waits until it is ended
+        if self._disconnected:  # the application was told, and asks again: it waits for its end
             await asyncio.Event().wait()
         self._disconnected = True
-        code, reason = self.socket.closing or (NORMAL_CLOSURE, "")
+        code, reason = self.socket.closing or (CloseCode.NORMAL, "")
         return {"type": "websocket.disconnect", "code": int(code), "reason": reason}
 
     async def send(self, message: Message) -> None:
@@ -153,14 +155,18 @@ class Connection:
             case "websocket.send":
                 await self._deliver(message)
             case "websocket.close" if self.socket.accepted:
-                self.socket.close(message.get("code", NORMAL_CLOSURE), message.get("reason") or "")
+                self._close_as(message)
                 await self.socket.finish()
             case "websocket.close":  # a handshake that is turned down, which HTTP answers
-                self.socket.close(message.get("code", NORMAL_CLOSURE), message.get("reason") or "")
+                self._close_as(message)
                 self.socket.abandon()
                 await self._send(message)
-            case _ if not self.socket.accepted:  # the application's own HTTP answer
+            case "websocket.http.response.start" if self.socket.accepted:  # before it was asked
+                self.socket.close(CloseCode.FORBIDDEN, "The application turns you down.")
+            case "websocket.http.response.start":
                 self.socket.abandon()
+                await self._send(message)
+            case _:
                 await self._send(message)
 
     def take(self) -> float:
@@ -168,7 +174,7 @@ class Connection:
         return self._bucket.take() or self.person.bucket.take()
 
     def refused(self) -> None:
-        """Count a message that was refused; too many in a row close the socket with 4029."""
+        """Count a message that was refused; too many close the socket with 4029."""
         if self._refusals.take():
             self.socket.close(CloseCode.FLOODING, "You kept sending what was refused.")
 
@@ -180,6 +186,8 @@ class Connection:
 
     async def _deliver(self, message: Message) -> None:
         if not self.socket.is_open:
+            self._end()
+            await asyncio.sleep(AFTER_END_SECONDS)
             return
         if self.socket.waiting_bytes > limits().outbox_bytes:
             self.socket.close(CloseCode.TOO_SLOW, TOO_SLOW)
@@ -190,8 +198,14 @@ class Connection:
             stats.sent.value += 1
         except TimeoutError:
             self.socket.close(CloseCode.TOO_SLOW, TOO_SLOW)
-        except OSError:  # the client is gone: `receive` says so
-            logger.debug("A message came after its client had gone")
+        except OSError:  # the client is gone
+            self.socket.abandon()
+            self._end()
+
+    def _close_as(self, message: Message) -> None:
+        """Close with what a `websocket.close` says."""
+        code, reason = message.get("code") or CloseCode.NORMAL, message.get("reason") or ""
+        self.socket.close(code, reason)
 
     def _end(self) -> None:
         """Have the application know, and give it a while to end by itself."""

@@ -9,11 +9,13 @@ from urllib.parse import parse_qsl
 
 import msgspec
 from django.db import InterfaceError, OperationalError
+from django.http import Http404
 
 from realtime import stats
 from realtime.asgi import Receive, Scope, Send
 from realtime.database import in_database
 from realtime.engine import this_engine
+from realtime.peer import Peer, WebSocketPeer
 from realtime.protocol import (
     ClientFrame,
     CloseCode,
@@ -23,7 +25,7 @@ from realtime.protocol import (
     encode_event,
     encode_reply,
 )
-from realtime.session import Session, WebSocketSession
+from realtime.routing import NOTHING_HERE
 from realtime.socket import Frame, Socket
 
 logger = logging.getLogger(__name__)
@@ -81,15 +83,15 @@ class Consumer:
 
     commands: ClassVar[dict[str, _Command]] = {}
 
-    def __init__(self, scope: Scope, session: Session) -> None:
+    def __init__(self, scope: Scope, peer: Peer) -> None:
         self.scope = scope
         self.user = scope["user"]
         self.user_id: int = self.user.pk
-        self.socket: Socket = session.socket
+        self.socket: Socket = peer.socket
         self.query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
         self.kwargs: dict[str, str] = scope["url_route"]["kwargs"]
         self.topic = ""
-        self._session = session
+        self._peer = peer
         self._engine = this_engine()
         self._welcomed = False
         self._audiences: list[str] = []
@@ -112,10 +114,10 @@ class Consumer:
         """The ASGI application that runs one of these for each WebSocket, or for each join."""
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            session = scope.get("realtime.session")
-            if session is None:
-                session = await WebSocketSession.open(scope, receive, send)
-            await cls(scope, session)._run()
+            peer = scope.get("realtime.peer")
+            if peer is None:
+                peer = await WebSocketPeer.open(scope, receive, send)
+            await cls(scope, peer)._run()
 
         return application
 
@@ -159,7 +161,7 @@ class Consumer:
                 begins anew with the welcome.
             rev: the topic's revision; None where its events have none.
         """
-        self._session.accept()
+        self._peer.accept()
         self.send("welcome", data, rev)
 
     def send(self, type: str, data: object, rev: int | None = None) -> None:
@@ -183,7 +185,7 @@ class Consumer:
     async def _run(self) -> None:
         try:
             await self._join()
-            while (frame := await self._session.frame()) is not None:
+            while (frame := await self._peer.frame()) is not None:
                 await self._answer(frame)
         except Closing as closing:
             self._close(closing.code, closing.reason)
@@ -208,18 +210,20 @@ class Consumer:
         except Refusal as refusal:
             code = CLOSES.get(refusal.code, CloseCode.FAILURE)
             raise Closing(code, refusal.detail) from None
+        except Http404:
+            raise Closing(CloseCode.NOT_FOUND, NOTHING_HERE) from None
         except DATABASE_AWAY as error:
             logger.error("%s could not be joined: %s", self.scope["path"], error)
             raise Closing(CloseCode.OVERLOAD, "The database does not answer.") from None
         self._welcomed = True
         stats.joins.value += 1
-        self._session.accept()
+        self._peer.accept()
         while self._held:
             self.socket.release(self._held.pop())
 
     def _close(self, code: CloseCode, reason: str) -> None:
         self._unsubscribe_all()
-        self._session.close(code, reason)
+        self._peer.close(code, reason)
 
     def _unsubscribe_all(self) -> None:
         for audience in list(self._audiences):

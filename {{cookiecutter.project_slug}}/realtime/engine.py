@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 TICK_SECONDS = 1.0
+LATER_SECONDS = 1.0
 UNFINISHED_SECONDS = 5.0  # how long a drain waits for commands that are under way
 
 
@@ -155,13 +156,22 @@ class Engine:
             case "realtime.sign_out":
                 self._sign_out(message["user_id"], message["session_key"])
             case "realtime.recheck":
-                self._suspects.add(message["user_id"])
-                self._due.set()
+                self._check(message["user_id"])
+                self._check_later(message["user_id"])
+
+    def _check(self, user_id: int) -> None:
+        self._suspects.add(user_id)
+        self._due.set()
+
+    def _check_later(self, user_id: int) -> None:
+        """Find what was under way meanwhile: a socket being admitted, a session being ended."""
+        self.hub.loop.call_later(LATER_SECONDS, self._check, user_id)
 
     def _sign_out(self, user_id: int, session_key: str | None) -> None:
         for connection in self.connections:
             if connection.user_id == user_id and session_key in (None, connection.session_key):
                 connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
+        self._check_later(user_id)
 
 
 _engine: Engine | None = None

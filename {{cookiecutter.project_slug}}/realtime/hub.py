@@ -28,7 +28,7 @@ from realtime.socket import Frame, Socket
 
 logger = logging.getLogger(__name__)
 
-CONTROL = "realtime.control"
+CONTROL = "realtime:control"
 LAYER_SECONDS = 3.0  # the longest that one call of the layer may take
 PROBE_SECONDS = 2.0  # how often the layer is asked for an echo
 REJOIN_SECONDS = 0.05  # how often it is looked whether all groups are joined, at first
@@ -37,7 +37,8 @@ CONFIRM_SECONDS = 0.05  # when a group that was joined is called again, if it wa
 FLUSH_SECONDS = 0.01  # how often a hub that stops looks whether all is sent
 RETRY_SECONDS = 5.0  # the longest pause between two attempts to reach the layer
 OUTGOING_EVENTS = 10_000
-AUDIENCE_CHARACTERS = 99  # what layers allow a group's name
+GROUP_PREFIX = "realtime.on."  # keeps the names of stock consumers' groups free
+AUDIENCE_CHARACTERS = 99 - len(GROUP_PREFIX)  # layers allow a group's name 99
 PACKED_EVENTS = 100
 
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
@@ -98,7 +99,7 @@ class Hub:
         self._audiences: dict[str, Audience] = {}
         self._probe = f"realtime.probe.{uuid4().hex}"
         # What the layer's groups should be, each with its audience, and what they are.
-        self._groups: dict[str, str] = {self._probe: "", CONTROL: ""}
+        self._groups: dict[str, str] = {self._probe: "", group_name(CONTROL): ""}
         self._in_groups: set[str] = set()
         self._unconfirmed: dict[str, int] = {}  # joined, and called by this number
         self._calls = itertools.count()
@@ -360,4 +361,4 @@ def stamped(message: LayerMessage) -> LayerMessage:
 
 def group_name(audience: str) -> str:
     """The layer's name for an audience: layers allow letters, digits, hyphens and full stops."""
-    return audience.replace(":", ".")
+    return GROUP_PREFIX + audience.replace(":", ".")

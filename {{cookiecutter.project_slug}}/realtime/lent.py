@@ -24,8 +24,8 @@ class Lent:
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
-        self.on_control_frame: Callable[[], None] = _ignore
+        self.on_control_frame: Callable[[], None] = ignore
 
 
-def _ignore() -> None:
-    """Nobody counts."""
+def ignore() -> None:
+    """The callback of what nobody has asked to be told of."""

@@ -10,6 +10,8 @@ from django.http import Http404
 
 from realtime.asgi import Message, Receive, Scope, Send
 from realtime.conf import limits
+from realtime.connection import Connection
+from realtime.peer import WebSocketPeer
 from realtime.protocol import (
     ClientFrame,
     CloseCode,
@@ -19,8 +21,7 @@ from realtime.protocol import (
     encode_event,
     encode_reply,
 )
-from realtime.routing import NOTHING_HERE, path_to_route
-from realtime.session import WebSocketSession
+from realtime.routing import NOTHING_HERE
 from realtime.socket import Frame, Socket
 
 logger = logging.getLogger(__name__)
@@ -44,30 +45,31 @@ class Multiplexer:
     own URL.
     """
 
-    def __init__(self, scope: Scope, session: WebSocketSession) -> None:
+    def __init__(self, scope: Scope, peer: WebSocketPeer) -> None:
         self._scope = scope
-        self._session = session
-        self._topics: dict[str, TopicSession] = {}
+        self._connection: Connection = scope["realtime.connection"]
+        self._peer = peer
+        self._topics: dict[str, Topic] = {}
 
     @classmethod
     def as_asgi(cls) -> Any:  # Any: an ASGI application, where Django's `path` wants a view
         """The ASGI application that runs one of these for each WebSocket."""
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            session = await WebSocketSession.open(scope, receive, send)
-            await cls(scope, session).run()
+            peer = await WebSocketPeer.open(scope, receive, send)
+            await cls(scope, peer).run()
 
         return application
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            while (frame := await self._session.frame()) is not None:
+            while (frame := await self._peer.frame()) is not None:
                 try:
                     self._take(frame, tasks)
                 except Refusal as refusal:
-                    self._session.socket.refuse(frame.topic, frame.id, refusal)
+                    self._peer.socket.refuse(frame.topic, frame.id, refusal)
             for topic in self._topics.values():
-                topic.end()
+                topic.end(at_once=self._peer.socket.closing is not None)
 
     def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
         if frame.topic is None:
@@ -94,25 +96,23 @@ class Multiplexer:
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise Refusal(ErrorCode.INVALID, f"join: {error}") from None
         if before is not None:  # the new one begins where the old one has ended
-            before.end()
-        topic = TopicSession(name, frame.id, self._session.socket)
+            before.overtake()
+        topic = Topic(name, frame.id, self._peer.socket)
+        path = f"{self._scope['path']}{name.replace(':', '/')}/"
         scope = {key: value for key, value in self._scope.items() if key != "url_route"}
-        scope["path"] = f"{self._scope['path']}{name.replace(':', '/')}/"
+        scope["path"] = path
+        scope["path_remaining"] = path.removeprefix(self._connection.base_path)
         scope["query_string"] = urlencode(query).encode()
-        scope["path_remaining"] = path_to_route(scope)
-        scope["realtime.session"] = topic
+        scope["realtime.peer"] = topic
         self._topics[name] = topic
         topic.task = tasks.create_task(self._run(topic, scope, before))
 
-    async def _run(
-        self, topic: "TopicSession", scope: Scope, before: "TopicSession | None"
-    ) -> None:
+    async def _run(self, topic: "Topic", scope: Scope, before: "Topic | None") -> None:
         if before is not None:
             await asyncio.wait([before.task])
         try:
             if not topic.ended:
-                routes = scope["realtime.connection"].application
-                await routes(scope, topic.receive, topic.send)
+                await self._connection.application(scope, topic.receive, topic.send)
         except Http404:
             topic.close(CloseCode.NOT_FOUND, NOTHING_HERE)
         except Closing as closing:
@@ -126,8 +126,8 @@ class Multiplexer:
             topic.finish()
 
 
-class TopicSession:
-    """One topic of a shared WebSocket."""
+class Topic:
+    """The peer of a consumer that serves one topic of a shared WebSocket."""
 
     task: asyncio.Task[None]
 
@@ -140,8 +140,6 @@ class TopicSession:
         self._leave: tuple[str | None] | None = None  # the id of the frame that asked for it
         self._waiting: asyncio.Queue[ClientFrame | None] = asyncio.Queue()
 
-    # For the multiplexer
-
     def take(self, frame: ClientFrame) -> None:
         if self._waiting.qsize() >= WAITING_FRAMES:
             raise Refusal(ErrorCode.RATE_LIMITED, "Wait for the answers to what you sent.", 0.5)
@@ -152,12 +150,23 @@ class TopicSession:
         self._leave = (frame_id,)
         self.end()
 
-    def end(self) -> None:
+    def overtake(self) -> None:
+        """End the topic, since it is joined again."""
+        if not (self._accepted or self.ended):
+            refusal = Refusal(ErrorCode.CONFLICT, f"{self.name} was joined again meanwhile.")
+            self.socket.refuse(self.name, self._join_id, refusal)
+        self.end()
+
+    def end(self, *, at_once: bool = False) -> None:
+        """Have the consumer leave, after what waits for it or `at_once`."""
         self.ended = True
+        if at_once:
+            while not self._waiting.empty():
+                self._waiting.get_nowait()
         self._waiting.put_nowait(None)
 
     def finish(self) -> None:
-        """The consumer is gone: nobody waits for an answer any longer."""
+        """Give the answers that are due when the consumer has left."""
         if not (self._accepted or self.ended):
             self.close(CloseCode.NOT_FOUND, NO_TOPIC)
         if self._leave is not None:
@@ -182,12 +191,12 @@ class TopicSession:
         else:
             refusal = Refusal(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
             self.socket.refuse(self.name, self._join_id, refusal)
-        self.end()
-
-    # For an application that is no consumer of this project
+        self.end(at_once=True)
 
     async def receive(self) -> Message:
+        """What an application calls that is not a consumer of this project."""
         raise Closing(CloseCode.NOT_FOUND, NO_TOPIC)
 
     async def send(self, message: Message) -> None:
+        """As `receive`."""
         raise Closing(CloseCode.NOT_FOUND, NO_TOPIC)

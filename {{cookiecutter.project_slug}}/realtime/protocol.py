@@ -27,6 +27,7 @@ class ErrorCode(StrEnum):
 class CloseCode(IntEnum):
     """Why a socket was closed, and by that what its client should do."""
 
+    NORMAL = 1000
     GOING_AWAY = 1001
     TOO_BIG = 1009
     FAILURE = 1011
@@ -113,7 +114,7 @@ class BadFrame(Refusal):
         self.frame_id = frame_id
 
 
-def decode_frame(payload: bytes) -> ClientFrame:
+def decode_frame(payload: str) -> ClientFrame:
     """Read a client's frame.
 
     Raises:
@@ -150,7 +151,7 @@ def _encode(frame: _ServerFrame) -> str:
     return _encoder.encode(frame).decode()
 
 
-def _readable_id(payload: bytes) -> str | None:
+def _readable_id(payload: str) -> str | None:
     try:
         return _ids.decode(payload).id
     except (msgspec.MsgspecError, UnicodeError, RecursionError):

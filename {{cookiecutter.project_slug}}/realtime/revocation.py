@@ -19,8 +19,12 @@ def connect_signals() -> None:
     post_delete.connect(_user_saved, sender=settings.AUTH_USER_MODEL)
 
 
-def _logged_out(request: HttpRequest, user: AbstractBaseUser | None, **kwargs: Any) -> None:
-    if user is not None and request.session.session_key:
+def _logged_out(request: HttpRequest | None, user: AbstractBaseUser | None, **kwargs: Any) -> None:
+    if user is None:
+        return
+    if request is None:  # `channels.auth.logout`, which then ends the session of its scope
+        recheck(user.pk)
+    elif request.session.session_key:
         sign_out(user.pk, request.session.session_key)
 
 

@@ -16,7 +16,7 @@ from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
-Session = dict[str, Any]  # Any: what apps keep in a session
+SessionData = dict[str, Any]  # Any: what apps keep in a session
 
 
 def session_rows() -> type[AbstractBaseSession]:
@@ -96,7 +96,7 @@ def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | Non
     """Each session, or None where nobody is signed in by it: as `session_users`."""
     rows = {row.session_key: row.session_data for row in _live(set(session_keys))}
     store = import_module(settings.SESSION_ENGINE).SessionStore()
-    sessions: dict[str, Session] = {key: store.decode(data) for key, data in rows.items()}
+    sessions: dict[str, SessionData] = {key: store.decode(data) for key, data in rows.items()}
     user_ids = {session[SESSION_KEY] for session in sessions.values() if session.get(SESSION_KEY)}
     active = get_user_model()._default_manager.filter(pk__in=user_ids, is_active=True)
     users = {str(user.pk): user for user in active}
@@ -113,7 +113,9 @@ def _live(session_keys: set[str]) -> QuerySet[AbstractBaseSession]:
     )
 
 
-def _user_of(session: Session, users: Mapping[str, AbstractBaseUser]) -> AbstractBaseUser | None:
+def _user_of(
+    session: SessionData, users: Mapping[str, AbstractBaseUser]
+) -> AbstractBaseUser | None:
     user = users.get(session.get(SESSION_KEY, ""))
     if user is None or session.get(BACKEND_SESSION_KEY) not in settings.AUTHENTICATION_BACKENDS:
         return None

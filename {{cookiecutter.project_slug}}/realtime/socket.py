@@ -7,12 +7,12 @@ from contextlib import suppress
 from realtime import stats
 from realtime.asgi import Message, Send
 from realtime.conf import limits
-from realtime.lent import Transport
+from realtime.lent import Transport, ignore
 from realtime.protocol import CloseCode, Refusal, encode_refusal
 
 HELD_FRAMES = 1_000
 FINISH_SECONDS = 5.0
-NORMAL_CLOSURE = 1000
+REASON_BYTES = 123  # of a close frame: RFC 6455, section 5.5
 SHORTEST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 1.0
 TOO_SLOW = "You read more slowly than others write."
@@ -70,7 +70,8 @@ class Socket:
         self._send = send
         self._transport = transport
         self._held: dict[str, Held] = {}
-        self._outbox: list[tuple[Message, int]] = []  # each with its size in bytes
+        # Each message with its size in bytes. A deque would take 0.7 KiB of every idle socket.
+        self._outbox: list[tuple[Message, int]] = []
         self._outbox_bytes = 0
         self._sender: asyncio.Task[None] | None = None
         self._slow = transport is None  # whether `write` must take the long way
@@ -79,13 +80,17 @@ class Socket:
         self._most_frames = limits().outbox_frames
         self.accepted = False
         self.closing: tuple[int, str] | None = None
-        self.on_close: Callable[[], None] = _ignore
+        self.on_close: Callable[[], None] = ignore
 
     async def accept(self, message: Message) -> None:
         """Complete the handshake by a `websocket.accept`, unless it was completed before."""
-        if not self.accepted and not self._closed:
-            self.accepted = True
+        if self.accepted or self._closed:
+            return
+        self.accepted = True
+        try:
             await self._send(message)
+        except OSError:  # the client has left meanwhile
+            self.abandon()
 
     def write(self, frame: Frame) -> None:
         """Send `frame`, or queue it behind what was sent before; never waits, never raises."""
@@ -161,7 +166,7 @@ class Socket:
         if self._closed:
             return
         self._closed = True
-        code, reason = self.closing or (NORMAL_CLOSURE, "")
+        code, reason = self.closing or (CloseCode.NORMAL, "")
         too_slow = code == CloseCode.TOO_SLOW
         if self._transport is not None:  # or a client that never reads would keep it for ever
             asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
@@ -225,7 +230,8 @@ class Socket:
             self._sender = None
 
     async def _send_close(self, code: int, reason: str) -> None:
-        close: Message = {"type": "websocket.close", "code": code, "reason": reason}
+        short = reason.encode()[:REASON_BYTES].decode(errors="ignore")
+        close: Message = {"type": "websocket.close", "code": code, "reason": short}
         try:
             await self._send(close)
         except Exception:
@@ -233,10 +239,6 @@ class Socket:
                 raise
             # Daphne by itself sends no code between 1000 and 3000.
             await self._send({**close, "code": PRIVATE_CODES + code})
-
-
-def _ignore() -> None:
-    """Nobody wants to know."""
 
 
 async def _done(task: asyncio.Task[None]) -> bool:

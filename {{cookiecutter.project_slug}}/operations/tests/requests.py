@@ -3,7 +3,7 @@
 from typing import Any
 
 from operations.asgi import Operations
-from operations.types import Message, Receive, Scope, Send
+from realtime.asgi import Message, Receive, Scope, Send
 
 
 async def get(path: str, **scope: Any) -> tuple[int, bytes]:  # Any: ASGI

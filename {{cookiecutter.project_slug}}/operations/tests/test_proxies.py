@@ -4,7 +4,7 @@ import pytest
 
 from operations.asgi import Operations
 from operations.proxies import PRIVATE_NETWORKS, FromProxies
-from operations.types import Message, Receive, Scope, Send
+from realtime.asgi import Message, Receive, Scope, Send
 
 GIVEN = [(b"host", b"site"), (b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"https")]
 

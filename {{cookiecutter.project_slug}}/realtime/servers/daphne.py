@@ -37,6 +37,9 @@ INSIDE = {
 """The names that `realtime.servers.inside.daphne` uses, looked for when the server starts."""
 
 
+LAST_SECONDS = 3.0  # how long what is left has to end, in a server that stops
+
+
 class Server(DaphneServer):
     """Drains the engine's sockets before daphne ends what is left."""
 
@@ -50,9 +53,23 @@ class Server(DaphneServer):
             await engine.drain()
 
     async def _end(self) -> None:
-        await self.drain()
-        await super().kill_all_applications().asFuture(asyncio.get_running_loop())
-        await stop_engine()
+        try:
+            await self.drain()
+            await self._cancel_applications()
+        finally:
+            await stop_engine()
+
+    async def _cancel_applications(self) -> None:
+        """As daphne does, which fails where a request has come in part and has none yet."""
+        running = [
+            details["application_instance"]
+            for details in self.connections.values()
+            if "application_instance" in details
+        ]
+        for each in running:
+            each.cancel()
+        if running:
+            await asyncio.wait(running, timeout=LAST_SECONDS)
 
 
 def run(application: Application, listener: socket.socket) -> None:

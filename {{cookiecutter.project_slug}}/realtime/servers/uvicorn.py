@@ -16,7 +16,7 @@ LAST_SECONDS = 3  # how long a drained server waits for requests that are not an
 INSIDE = {
     "uvicorn.config:Config": "http ws",
     "uvicorn.protocols.http.auto:AutoHTTPProtocol": (
-        "connection_made cycle handle_websocket_upgrade loop"
+        "connection_made cycle handle_websocket_upgrade loop transport"
     ),
     "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": (
         "close_sent conn connection_made curr_msg_data_type data_received frames"
@@ -54,7 +54,7 @@ def run(application: Application, listener: socket.socket) -> None:
         log_config=None,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
-    # uvicorn raises the signal that stopped it once more; here stopping is no failure.
+    # Without these, uvicorn raises the signal that stopped it again, and the exit code is not 0.
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: None)
     server(config).run(sockets=[listener])

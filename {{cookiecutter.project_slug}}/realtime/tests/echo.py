@@ -32,7 +32,10 @@ class EchoConsumer(Consumer):
 
     joined = 0
     left: list[str] = []
-    may_leave = asyncio.Event()
+    left_whole: list[str] = []
+    said: list[str] = []
+    may_leave: asyncio.Event  # these are each test's own
+    held: asyncio.Event
     meeting = Barrier(4)
 
     async def join(self) -> None:
@@ -57,11 +60,18 @@ class EchoConsumer(Consumer):
             raise RuntimeError("a bug")
         if self.topic == "echo:slow":
             await self.may_leave.wait()
+            self.left_whole.append(self.topic)
 
     @command("say")
     async def say(self, data: Say) -> dict[str, str]:
+        self.said.append(data.text)
         publish(self.topic, "said", {"text": data.text})
         return {"text": data.text}
+
+    @command("hold")
+    async def hold(self, data: Nothing) -> None:
+        self.held.set()
+        await self.may_leave.wait()
 
     @command("ask")
     def ask_database(self, data: Nothing) -> dict[str, str | None]:

@@ -1,8 +1,10 @@
 """Applications as Channels' documentation writes them, each at its own URL behind admission."""
 
+import asyncio
 from typing import Any
 
 from asgiref.sync import async_to_sync
+from channels.auth import logout
 from channels.consumer import AsyncConsumer, SyncConsumer
 from channels.exceptions import StopConsumer
 from channels.generic.websocket import (
@@ -118,6 +120,22 @@ class Ends(AsyncWebsocketConsumer):
                     await self.send(str(number))
 
 
+class SignsOut(AsyncWebsocketConsumer):
+    """Signs its person out, as Channels' documentation has it."""
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        await logout(self.scope)
+
+
+async def pushes(scope: Scope, receive: Receive, send: Send) -> None:
+    """Sends and never listens."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while True:
+        await send({"type": "websocket.send", "text": "tick"})
+        await asyncio.sleep(0)
+
+
 async def never_ends(scope: Scope, receive: Receive, send: Send) -> None:
     """Looks at no message's type."""
     await receive()
@@ -132,7 +150,8 @@ async def returns(scope: Scope, receive: Receive, send: Send) -> None:
     await send({"type": "websocket.accept"})
 
 
-functions: dict[str, Any] = {  # Any: ASGI applications, where Django's `path` wants views
+functions: dict[str, Any] = {
+    "pushes": pushes,  # Any: ASGI applications, where Django's `path` wants views
     "raw": raw,
     "never-ends": never_ends,
     "returns": returns,
@@ -142,6 +161,7 @@ stock_urlpatterns = [
     path("ws/stock/sync-json/", SyncOrm.as_asgi()),
     path("ws/stock/async-name/", AsyncByName.as_asgi()),
     path("ws/stock/sync-name/", SyncByName.as_asgi()),
+    path("ws/stock/signs-out/", SignsOut.as_asgi()),
     path("ws/stock/ends/<slug:how>/", Ends.as_asgi()),
     *(path(f"ws/stock/{name}/", function) for name, function in functions.items()),
 ]

@@ -110,10 +110,10 @@ async def test_the_layer_hears_of_the_first_and_the_last_socket_only(started: St
     await started.hub.subscribe("chat:a", two)
     started.hub.unsubscribe("chat:a", one)
     started.hub.unsubscribe("chat:a", two)
-    await until(lambda: ("discard", "chat.a") in started.layer.calls)
-    assert [call for call in started.layer.calls if call[1] == "chat.a"] == [
-        ("add", "chat.a"),
-        ("discard", "chat.a"),
+    await until(lambda: ("discard", "realtime.on.chat.a") in started.layer.calls)
+    assert [call for call in started.layer.calls if call[1] == "realtime.on.chat.a"] == [
+        ("add", "realtime.on.chat.a"),
+        ("discard", "realtime.on.chat.a"),
     ]
 
 
@@ -139,7 +139,7 @@ async def test_events_that_wait_for_the_layer_travel_together_in_order(started: 
         started.send("chat:b", "elsewhere")
     await until(lambda: len(listener.heard) == 250)
     assert listener.heard == [str(number) for number in range(250)]
-    assert started.layer.sent.count("chat.a") == 3
+    assert started.layer.sent.count("realtime.on.chat.a") == 3
 
 
 async def test_after_a_failure_it_subscribes_anew_and_tells_of_the_gap(started: Started) -> None:

@@ -1,18 +1,23 @@
 """One socket, many topics."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime.engine import running_engine
+from realtime.engine import this_engine
 from realtime.protocol import CloseCode
-from realtime.publishing import dismiss, publish
+from realtime.publishing import dismiss, publish, sign_out
 from realtime.tests.echo import EchoConsumer, connect_echo
 from realtime.tests.wires import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def dismissed(user_id: int) -> None:
+    dismiss("echo:a", user_id, CloseCode.FORBIDDEN, "Removed.")
 
 
 async def test_each_joined_topic_is_answered_by_its_own_consumer(ada: User) -> None:
@@ -88,7 +93,7 @@ async def test_a_failure_in_one_topic_s_leave_keeps_the_others(ada: User) -> Non
 
 
 async def test_a_frame_after_a_leave_is_answered(ada: User) -> None:
-    EchoConsumer.may_leave.clear()
+    EchoConsumer.may_leave = asyncio.Event()
     async with connect_echo("/ws/", ada) as client:
         await client.send("join", {}, "echo:slow")
         left = await client.send_unheard("leave", {}, "echo:slow")
@@ -100,28 +105,47 @@ async def test_a_frame_after_a_leave_is_answered(ada: User) -> None:
         assert [(await client.expect("ok"))["id"] for _ in range(2)] == [left, joined]
 
 
-@pytest.mark.parametrize("joins", [1, 2, 3])
-async def test_a_topic_joined_again_as_the_socket_closes_leaves_nothing(
-    ada: User, joins: int
+async def test_a_join_that_another_overtakes_is_answered(ada: User) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        one = await client.send_unheard("join", {}, "echo:busy")
+        two = await client.send_unheard("join", {}, "echo:busy")
+        error = await client.expect("error")
+        assert (error["id"], error["data"]["code"]) == (one, "conflict")
+        assert (await client.expect("ok"))["id"] == two
+
+
+@pytest.mark.parametrize("end", [sign_out, dismissed])
+async def test_what_waits_when_somebody_is_put_out_is_not_done(
+    ada: User, end: Callable[[int], None]
 ) -> None:
-    EchoConsumer.left.clear()
+    EchoConsumer.may_leave, EchoConsumer.held = asyncio.Event(), asyncio.Event()
+    EchoConsumer.said.clear()
     async with connect_echo("/ws/", ada) as client:
         await client.send("join", {}, "echo:a")
-        for _ in range(joins):
-            await client.send_unheard("join", {}, "echo:a")
-    assert EchoConsumer.left.count("echo:a") >= 1
-    assert running_engine() is None, "no socket is counted any longer"
+        await client.send_unheard("hold", {}, "echo:a")
+        await EchoConsumer.held.wait()
+        for _ in range(3):
+            await client.send_unheard("say", {"text": "too late"}, "echo:a")
+        await client.send("join", {}, "echo:b")  # and so all of them were taken
+        end(ada.pk)
+        await until(lambda: this_engine().hub.subscribers("echo:a") == [])
+        EchoConsumer.may_leave.set()
+    assert EchoConsumer.said == []
 
 
 async def test_what_leaves_as_the_socket_closes_leaves_whole(ada: User) -> None:
-    EchoConsumer.may_leave.clear()
+    EchoConsumer.may_leave = asyncio.Event()
     EchoConsumer.left.clear()
+    EchoConsumer.left_whole.clear()
     async with connect_echo("/ws/", ada) as client:
         await client.send("join", {}, "echo:slow")
         await client.send_unheard("leave", {}, "echo:slow")
         await until(lambda: EchoConsumer.left)
-        asyncio.get_running_loop().call_later(0.05, EchoConsumer.may_leave.set)
-    assert running_engine() is None, "it waited for the consumer, and did not cancel it"
+        await client.communicator.send_input({"type": "websocket.disconnect", "code": 1005})
+        for _ in range(10):
+            await asyncio.sleep(0)
+        EchoConsumer.may_leave.set()
+    assert EchoConsumer.left_whole == ["echo:slow"]
 
 
 async def test_a_dismissal_ends_one_topic_and_keeps_the_socket(ada: User) -> None:

@@ -79,6 +79,7 @@ async def live(session: str, user_id: int, steps: list[Step], end: str, late: li
     engine = this_engine()
     await engine.hub.answering.wait()
     tasks = asyncio.all_tasks()
+    EchoConsumer.may_leave = asyncio.Event()
     EchoConsumer.may_leave.set()
     EchoConsumer.joined, EchoConsumer.left[:] = 0, []
     server = Server(session)

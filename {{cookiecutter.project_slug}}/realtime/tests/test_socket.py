@@ -84,6 +84,14 @@ async def test_a_code_that_the_server_refuses_is_sent_as_a_private_one(
     assert codes == sent
 
 
+async def test_a_reason_is_as_long_as_a_close_frame_takes(client: Client) -> None:
+    socket = Socket(client.send)
+    socket.close(CloseCode.FORBIDDEN, "ü" * 100)
+    await socket.finish()
+    assert client.close is not None
+    assert client.close["reason"] == "ü" * 61
+
+
 @pytest.mark.parametrize("late", [True, False])
 async def test_a_server_that_has_lost_the_client_may_say_so_when_it_is_closed(late: bool) -> None:
     async def fail(message: Message) -> None:

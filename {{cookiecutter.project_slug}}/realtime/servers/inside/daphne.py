@@ -21,8 +21,6 @@ from realtime.servers import daphne as plain
 WAITING_MESSAGES = 32
 RESUME_SECONDS = 0.02
 LAST_SECONDS = 3.0  # how long a client has to answer that it is closed
-REASON_BYTES = 123  # RFC 6455, section 5.5
-NORMAL = 1000
 
 
 class Server(plain.Server):
@@ -37,7 +35,7 @@ class Server(plain.Server):
         # A frame that is too big is answered with 1009, not dropped.
         self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=LAST_SECONDS)
         self.http_factory.timeOut = limits().handshake_seconds
-        self.http_factory.buildProtocol = partial(_hurried, self.http_factory.buildProtocol)
+        self.http_factory.buildProtocol = partial(_with_deadline, self.http_factory.buildProtocol)
 
     def create_application(self, protocol: Any, scope: Scope) -> Any:  # Any: untyped in daphne
         scope["root_path"] = self.root_path  # daphne lets any client set it by a header
@@ -45,15 +43,15 @@ class Server(plain.Server):
             return super().create_application(protocol, scope)
         protocol.lent = scope["realtime.lent"] = Lent(Transport(protocol))
         queue = super().create_application(protocol, scope)
-        return queue if queue is None else Inbox(queue, protocol.transport)
+        return queue if queue is None else PausingQueue(queue, protocol.transport)
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:  # Any: untyped in daphne
         if isinstance(protocol, WebSocketProtocol):
             protocol.lent.transport.flush()  # first what the engine has written
         if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
             # daphne leaves the reason out, and autobahn's `sendClose` refuses most codes below 3000
-            code, reason = message.get("code") or NORMAL, message.get("reason") or ""
-            protocol.sendCloseFrame(code, _truncated(reason))
+            code = message.get("code") or CloseCode.NORMAL
+            protocol.sendCloseFrame(code, (message.get("reason") or "").encode())
             if code == CloseCode.FLOODING:
                 protocol.application_queue.stop()  # what comes until it is gone is more of the same
         else:
@@ -78,7 +76,7 @@ class Request(WebRequest):
         self.channel.has_request = True
 
 
-def _hurried(build: Callable[[Any], Any], address: Any) -> Any:  # Any: untyped in Twisted
+def _with_deadline(build: Callable[[Any], Any], address: Any) -> Any:  # Any: untyped in Twisted
     """A connection that ends without a request in time; Twisted waits while anything comes."""
     connection = build(address)
     connection.requestFactory = Request
@@ -121,10 +119,7 @@ class Protocol(WebSocketProtocol):
         self._begun = True
 
     def _count(self) -> None:
-        """Have the engine count a frame; others are read between one part of a flood and the next.
-
-        Twisted reads each socket once in a turn of the loop.
-        """
+        """Have the engine count a frame. Twisted reads each socket once in a turn of the loop."""
         if self.state == self.STATE_OPEN:
             self.lent.on_control_frame()
 
@@ -188,7 +183,7 @@ class Transport:
             transport.flush()
 
 
-class Inbox:
+class PausingQueue:
     """What daphne puts a socket's messages into; it stops reading while too many wait."""
 
     def __init__(self, queue: "asyncio.Queue[Message]", tcp: Any) -> None:  # Any: untyped
@@ -217,8 +212,3 @@ class Inbox:
             self._tcp.resumeProducing()
         else:
             asyncio.get_running_loop().call_later(RESUME_SECONDS, self._resume_when_read)
-
-
-def _truncated(reason: str) -> bytes:
-    """As much of a reason as a close frame has room for, in whole characters."""
-    return reason.encode()[:REASON_BYTES].decode(errors="ignore").encode()

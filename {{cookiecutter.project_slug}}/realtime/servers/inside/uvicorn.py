@@ -108,11 +108,13 @@ class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chose
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
-        self._patience = self.loop.call_later(limits().handshake_seconds, self._close_if_silent)
+        self._handshake_timer = self.loop.call_later(
+            limits().handshake_seconds, self._close_if_silent
+        )
 
     def handle_websocket_upgrade(self, *request: Any) -> None:  # Any: none, or one of h11's events
         super().handle_websocket_upgrade(*request)
-        self._patience.cancel()
+        self._handshake_timer.cancel()
         self.parser = None  # they refer to each other, and would stay until someone looks for them
 
     def _close_if_silent(self) -> None:

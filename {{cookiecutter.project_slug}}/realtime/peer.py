@@ -1,4 +1,4 @@
-"""`realtime.v1` on a WebSocket: frames in, refusals for what is none."""
+"""Who a consumer speaks with: a client that sends and reads the frames of `realtime.v1`."""
 
 from typing import Protocol, Self
 
@@ -19,8 +19,8 @@ from realtime.protocol import (
 from realtime.socket import Socket
 
 
-class Session(Protocol):
-    """What ties a consumer to its client: a WebSocket of its own, or one topic of a shared one."""
+class Peer(Protocol):
+    """A consumer's client: on a WebSocket of its own, or on one topic of a shared one."""
 
     socket: Socket
 
@@ -34,7 +34,7 @@ class Session(Protocol):
         """The consumer ends, before or after it was accepted."""
 
 
-class WebSocketSession:
+class WebSocketPeer:
     """A client that speaks `realtime.v1` over a WebSocket."""
 
     __slots__ = ("_connection", "_receive", "socket")
