@@ -30,7 +30,7 @@ def build() -> Path:
     wanted = "\n".join([sys.version, *packages])
     stamp = VENV / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:
-        install(packages)
+        install(packages, VENV)
         stamp.write_text(wanted)
     return BIN
 
@@ -40,12 +40,14 @@ def requirements() -> list[str]:
     return [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
 
 
-def install(packages: list[str]) -> None:
-    make, fill = [sys.executable, "-m", "venv"], [str(BIN / "python"), "-m", "pip", "install"]
+def install(packages: list[str], venv: Path) -> None:
+    """Make a new virtual environment with these packages."""
+    python = venv / BIN.name / "python"
+    make, fill = [sys.executable, "-m", "venv"], [str(python), "-m", "pip", "install"]
     if uv := uv_command():
         make = [*uv, "venv", "--quiet", "--python", sys.executable]
-        fill = [*uv, "pip", "install", "--compile-bytecode", "--python", str(VENV)]
-    subprocess.run([*make, "--clear", VENV], check=True)
+        fill = [*uv, "pip", "install", "--compile-bytecode", "--python", str(venv)]
+    subprocess.run([*make, "--clear", venv], check=True)
     subprocess.run([*fill, "--quiet", *packages], check=True)
 
 

@@ -1,6 +1,7 @@
 """The production server of a bake, over its services: pages and files are there, and it stops."""
 
 import re
+import socket
 from http.client import HTTPResponse
 from urllib.request import urlopen
 
@@ -26,7 +27,9 @@ def test_a_server_answers_and_stops_without_a_complaint(
         assert found.headers["Content-Type"].startswith("text/css")
         assert "immutable" in found.headers["Cache-Control"]
 
-    server.stop()
+    with socket.create_connection(("127.0.0.1", server.port)) as client:
+        client.sendall(b"GET / HT")  # it is left with half a request
+        server.stop()
     assert server.process
     assert server.process.returncode == 0, server.log
     assert "Traceback" not in server.log

@@ -8,7 +8,7 @@ import asyncio
 import json
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from time import monotonic
@@ -42,15 +42,17 @@ def opened(
     *,
     origin: str | None = "own",
     protocols: Sequence[str] = (PROTOCOL,),
+    headers: Mapping[str, str] | None = None,
     **options: Any,  # Any: what `websockets` takes
 ) -> connect:
     """A plain connection to a server, `ws://127.0.0.1:8000`, with a session's cookie."""
     own = f"http://{urlsplit(server).netloc}"
+    cookie = {"Cookie": f"sessionid={session}"} if session else {}
     return connect(
         server + path,
         origin=Origin(own if origin == "own" else origin) if origin else None,
         subprotocols=[Subprotocol(each) for each in protocols] or None,
-        additional_headers={"Cookie": f"sessionid={session}"} if session else None,
+        additional_headers={**cookie, **(headers or {})},
         **{
             "compression": None,
             "proxy": None,

@@ -11,7 +11,7 @@ import os
 import socket
 import ssl
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 ANSWER_SECONDS = 10
 PAGE = "/accounts/login/"
 SOCKET = "/ws/"
+# As in realtime.protocol, which needs a package.
 PROTOCOL = "realtime.v1"
 FOREIGN_ORIGIN = "https://foreign.invalid"
 UNAUTHENTICATED, FORBIDDEN = 4401, 4403
@@ -161,10 +162,31 @@ def _close_frame(answer: HTTPResponse) -> tuple[int, str]:
     return int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace")
 
 
+def _address(text: str) -> str:
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        raise ArgumentTypeError(f"{text} is not an address such as https://chat.example.com")
+    return text
+
+
+def _place(text: str) -> str:
+    try:
+        reached = urlsplit(f"//{text}").port
+    except ValueError:
+        reached = None
+    if not reached:
+        raise ArgumentTypeError(f"{text} is not a place such as proxy:443")
+    return text
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     parser = ArgumentParser("python -m operations.smoke", description="Check a deployed site.")
-    parser.add_argument("url", help="the site's address, such as https://chat.example.com")
-    parser.add_argument("--at", metavar="HOST:PORT", help="connect there, whatever DNS says")
+    parser.add_argument(
+        "url", type=_address, help="the site's address, such as https://chat.example.com"
+    )
+    parser.add_argument(
+        "--at", type=_place, metavar="HOST:PORT", help="connect there, whatever DNS says"
+    )
     options = parser.parse_args(arguments)
     site = Site(options.url, options.at)
     for check in (site.check_page, site.check_own_origin, site.check_foreign_origin):

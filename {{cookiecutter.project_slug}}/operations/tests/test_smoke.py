@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from operations import smoke
 from operations.smoke import CLOSE_FRAME, FOREIGN_ORIGIN, KEY_SUFFIX, PAGE, PROTOCOL
+from realtime import protocol
 
 Answer = Callable[["Door"], None]
 
@@ -222,3 +223,28 @@ def tls_of(certificate: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["chat.example.com"],
+        ["ftp://chat.example.com"],
+        ["https://"],
+        ["https://chat.example.com/rooms/"],
+        ["https://chat.example.com", "--at", "proxy"],
+        ["https://chat.example.com", "--at", "proxy:many"],
+    ],
+)
+def test_an_address_that_is_none_is_refused_in_a_line(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        smoke.main(arguments)
+    assert f"{arguments[-1]} is not a" in capsys.readouterr().err
+
+
+def test_its_words_are_those_of_the_wire() -> None:
+    assert smoke.PROTOCOL == protocol.PROTOCOL
+    assert smoke.UNAUTHENTICATED == protocol.CloseCode.UNAUTHENTICATED
+    assert smoke.FORBIDDEN == protocol.CloseCode.FORBIDDEN
