@@ -3,6 +3,7 @@
 import signal
 import socket
 from importlib import import_module
+from types import FrameType
 
 import uvicorn
 
@@ -54,10 +55,16 @@ def run(application: Application, listener: socket.socket) -> None:
         log_config=None,
         timeout_graceful_shutdown=LAST_SECONDS,
     )
-    # Without these, uvicorn raises the signal that stopped it again, and the exit code is not 0.
+    chosen = server(config)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        chosen.should_exit = True
+
+    # Until uvicorn handles these itself; and again when it has stopped, since it raises the signal
+    # once more, which by default would be the exit code.
     for each in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(each, lambda *_: None)
-    server(config).run(sockets=[listener])
+        signal.signal(each, stop)
+    chosen.run(sockets=[listener])
 
 
 def server(config: uvicorn.Config) -> Server:

@@ -32,8 +32,10 @@ class Server(plain.Server):
         super().listen_success(port)
         self._port = port
         self.ws_factory.protocol = Protocol
-        # A frame that is too big is answered with 1009, not dropped.
-        self.ws_factory.setProtocolOptions(failByDrop=False, closeHandshakeTimeout=LAST_SECONDS)
+        # A frame that is too big is answered with 1009, not dropped; origins are the engine's.
+        self.ws_factory.setProtocolOptions(
+            failByDrop=False, closeHandshakeTimeout=LAST_SECONDS, allowNullOrigin=True
+        )
         self.http_factory.timeOut = limits().handshake_seconds
         self.http_factory.buildProtocol = partial(_with_deadline, self.http_factory.buildProtocol)
 
