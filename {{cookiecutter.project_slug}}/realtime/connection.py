@@ -18,7 +18,7 @@ from realtime.socket import TOO_SLOW, Socket
 logger = logging.getLogger(__name__)
 
 LEAVE_SECONDS: Final = 10.0  # how long an application may go on after its socket has ended
-AFTER_END_SECONDS: Final = 0.01  # what a message costs that comes after the end
+AFTER_END_SECONDS: Final = 0.001  # what a message costs that comes after the end
 
 
 class Person:

@@ -69,7 +69,7 @@ class Multiplexer:
                 except Refusal as refusal:
                     self._peer.socket.refuse(frame.topic, frame.id, refusal)
             for topic in self._topics.values():
-                topic.end(at_once=self._peer.socket.closing is not None)
+                topic.end()
 
     def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
         if frame.topic is None:
@@ -157,12 +157,9 @@ class Topic:
             self.socket.refuse(self.name, self._join_id, refusal)
         self.end()
 
-    def end(self, *, at_once: bool = False) -> None:
-        """Have the consumer leave, after what waits for it or `at_once`."""
+    def end(self) -> None:
+        """Have the consumer leave, after the frames that wait for it."""
         self.ended = True
-        if at_once:
-            while not self._waiting.empty():
-                self._waiting.get_nowait()
         self._waiting.put_nowait(None)
 
     def finish(self) -> None:
@@ -175,7 +172,8 @@ class Topic:
     # For the consumer
 
     async def frame(self) -> ClientFrame | None:
-        return await self._waiting.get()
+        frame = await self._waiting.get()
+        return frame if self.socket.closing is None else None
 
     def accept(self) -> None:
         if not self._accepted:
@@ -191,7 +189,9 @@ class Topic:
         else:
             refusal = Refusal(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
             self.socket.refuse(self.name, self._join_id, refusal)
-        self.end(at_once=True)
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
+        self.end()
 
     async def receive(self) -> Message:
         """What an application calls that is not a consumer of this project."""

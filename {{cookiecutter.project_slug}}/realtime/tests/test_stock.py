@@ -242,7 +242,10 @@ async def test_a_sign_out_closes_with_4401_and_the_application_is_told(
 
 
 @pytest.mark.parametrize("name", APPLICATIONS)
-async def test_a_drain_closes_with_1012_and_the_application_is_told(ada: User, name: str) -> None:
+async def test_a_drain_closes_with_1012_and_the_application_is_told(
+    ada: User, settings: Settings, name: str
+) -> None:
+    settings.REALTIME = {"DRAIN_SECONDS": 0}
     async with connect_stock(f"/ws/stock/{name}/", ada) as client:
         await this_engine().drain()
         assert await client.closed() == 1012
