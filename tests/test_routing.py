@@ -14,7 +14,7 @@ from tests.hooks import questions
 APPLICATIONS = """
 from channels.generic.http import AsyncHttpConsumer
 
-from operations.types import Receive, Scope, Send
+from realtime.asgi import Receive, Scope, Send
 from realtime.publishing import publish
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Bake, Manage
-from tests.conversations import Conversation
+from tests.conversations import Conversation, received
 from tests.programs import program
 from tests.services import Postgres, Redis, answers, end, free_port, wait_for
 from tests.sites import LIMITS, Site
+from tests.wire import opened
 
 AtWork = Callable[[str], AbstractContextManager[Site]]
 
@@ -105,9 +106,16 @@ def channels(redis: Redis) -> int:
 
 def test_groups_spread_over_several_redis(at_work: AtWork) -> None:
     used: list[int] = []
+
+    async def scene(site: Site, one: Redis, two: Redis) -> None:
+        url, session = site.pair()[0].websocket_url, site.people[0].session
+        async with opened(url, "/ws/chat/", session) as all_rooms:
+            await received(all_rooms, "welcome")
+            await talk(site, lambda: used.extend([channels(one), channels(two)]))
+
     with Redis() as one, Redis() as two, at_work(f"{one.url},{two.url}") as site:
-        asyncio.run(talk(site, lambda: used.extend([channels(one), channels(two)])))
-    assert min(used) > 0
+        asyncio.run(scene(site, one, two))
+    assert min(used) > 10
 
 
 def test_a_sentinel_names_another_master(at_work: AtWork, tmp_path: Path) -> None:
