@@ -379,6 +379,13 @@ def test_a_stock_consumer_ends_as_it_likes(site: Site, stock_server: Server) -> 
             async with opened(url, "/ws/stock/ends/rejects/", session, protocols=()):
                 pass
         assert rejected.value.response.status_code == 403
+        with pytest.raises(InvalidStatus) as denied:
+            async with opened(url, "/ws/stock/denies/", session, protocols=()):
+                pass
+        assert denied.value.response.status_code in (403, 418)  # as the server can
+        async with opened(url, "/ws/stock/ends/accepts/", session, protocols=()) as client:
+            await client.send("large")
+            assert len(await asyncio.wait_for(client.recv(), SETTLE_SECONDS)) == 1_000_000
         async with opened(url, "/ws/", session) as shared:
             await shared.send('{"id": "1", "topic": "stock:raw", "type": "join"}')
             assert (await received(shared, "error"))["data"]["code"] == "not_found"

@@ -48,12 +48,13 @@ def may_read(scope: dict[str, Any]) -> bool:  # Any: ASGI
 
     What came through a proxy says so in X-Forwarded-For, and comes from anywhere.
     """
-    headers = dict(scope["headers"])
+    headers = dict(scope.get("headers", ()))
     if settings.METRICS_TOKEN:
         given = headers.get(b"authorization", b"")
         return compare_digest(given, f"Bearer {settings.METRICS_TOKEN}".encode())
     client = scope.get("client")
-    return bool(client and b"x-forwarded-for" not in headers and ip_address(client[0]).is_private)
+    is_direct = b"x-forwarded-for" not in headers
+    return bool(is_direct and client and client[0] and ip_address(client[0]).is_private)
 
 
 def _family(counted: stats.Counter | stats.Tally | stats.Distribution) -> Metric:

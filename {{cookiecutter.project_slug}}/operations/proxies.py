@@ -41,7 +41,7 @@ class FromProxies:
         await self._application(scope, receive, send)
 
     def _is_proxy(self, client: tuple[str, int] | None) -> bool:
-        if not client:
+        if not client or not client[0]:
             return bool(self._networks)  # a socket file, which only this machine reaches
         address = ip_address(client[0])
         return any(address in network for network in self._networks)

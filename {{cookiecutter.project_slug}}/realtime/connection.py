@@ -38,6 +38,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_answers_http",
         "_bucket",
         "_connected",
         "_disconnected",
@@ -86,12 +87,14 @@ class Connection:
         self._refusals = TokenBucket(bounds.flood_refusals / 10, bounds.flood_refusals)
         self._lifetime: asyncio.Timeout | None = None
         self._receiving: asyncio.Timeout | None = None
+        self._answers_http = False  # whether the server can, in place of a handshake
         self._connected = False  # whether the application has been told
         self._disconnected = False
         socket.on_close = self._end
 
     async def run(self, scope: Scope) -> None:
         """Run the application until either side ends the socket, and leave nothing behind."""
+        self._answers_http = "websocket.http.response" in scope.get("extensions", ())
         try:
             async with asyncio.timeout(None) as self._lifetime:
                 try:
@@ -163,10 +166,12 @@ class Connection:
                 await self._send(message)
             case "websocket.http.response.start" if self.socket.accepted:  # before it was asked
                 self.socket.close(CloseCode.FORBIDDEN, "The application turns you down.")
+            case "websocket.http.response.start" if not self._answers_http:
+                await self.send({"type": "websocket.close"})
             case "websocket.http.response.start":
                 self.socket.abandon()
                 await self._send(message)
-            case _:
+            case _ if self._answers_http or not message["type"].startswith("websocket.http"):
                 await self._send(message)
 
     def take(self) -> float:

@@ -60,6 +60,8 @@ def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     _close_broken_connections()
     try:
         return function(*args, **kwargs)
+    except (StopIteration, SystemExit) as error:  # a future takes no such thing, and nobody's end
+        raise RuntimeError(f"{type(error).__name__} was raised in a thread") from error
     finally:
         _thread.used_at = monotonic()
 

@@ -35,6 +35,8 @@ async def headers_seen(client: tuple[str, int] | None, proxies: list[str]) -> se
         (("172.20.0.5", 1), ["10.0.0.0/8"], False),
         (("127.0.0.1", 1), [], False),
         (None, [], False),
+        (("", 0), PRIVATE_NETWORKS, True),
+        (("", 0), [], False),
     ],
 )
 async def test_a_proxy_is_believed_and_nobody_else(

@@ -16,7 +16,7 @@ from realtime.servers.private_names import is_usable
 INSIDE = {
     "autobahn.twisted.websocket:WebSocketServerProtocol": (
         "STATE_OPEN is_closed onConnect onMessageBegin onMessageFrameBegin onPing onPong"
-        " sendCloseFrame state"
+        " sendCloseFrame sendFrame sendMessage state"
     ),
     "autobahn.twisted.websocket:WebSocketServerFactory": "protocol setProtocolOptions",
     "autobahn.websocket.types:ConnectionDeny": "",

@@ -85,6 +85,10 @@ class EchoConsumer(Consumer):
         """Come back when as many have come as threads serve the sockets of a process."""
         self.meeting.wait(timeout=20)
 
+    @command("say_no_more")
+    def say_no_more(self, data: Say) -> None:
+        raise {"StopIteration": StopIteration, "SystemExit": SystemExit}[data.text]
+
     @command("end")
     def end(self, data: Nothing) -> None:
         self.close(CloseCode.FORBIDDEN, "Enough.")

@@ -118,6 +118,8 @@ class Ends(AsyncWebsocketConsumer):
             case "many":
                 for number in range(1_000):
                     await self.send(str(number))
+            case "large":
+                await self.send("x" * 1_000_000)
 
 
 class SignsOut(AsyncWebsocketConsumer):
@@ -136,6 +138,13 @@ async def pushes(scope: Scope, receive: Receive, send: Send) -> None:
         await asyncio.sleep(0)
 
 
+async def denies(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answers by HTTP in place of a handshake."""
+    await receive()
+    await send({"type": "websocket.http.response.start", "status": 418, "headers": []})
+    await send({"type": "websocket.http.response.body", "body": b"no"})
+
+
 async def never_ends(scope: Scope, receive: Receive, send: Send) -> None:
     """Looks at no message's type."""
     await receive()
@@ -151,6 +160,7 @@ async def returns(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 functions: dict[str, Any] = {
+    "denies": denies,
     "pushes": pushes,  # Any: ASGI applications, where Django's `path` wants views
     "raw": raw,
     "never-ends": never_ends,

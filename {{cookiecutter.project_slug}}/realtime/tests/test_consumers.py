@@ -55,6 +55,15 @@ async def test_four_plain_methods_run_at_a_time(ada: User) -> None:
         assert [reply["type"] for reply in replies] == ["ok"] * 4
 
 
+@pytest.mark.parametrize("error", ["StopIteration", "SystemExit"])
+async def test_what_no_future_takes_is_a_failure_like_any_other(ada: User, error: str) -> None:
+    async with connect_echo("/ws/echo/a/", ada) as client:
+        await client.expect("welcome")
+        failed = await client.send("say_no_more", {"text": error})
+        assert (failed["type"], failed["data"]["code"]) == ("error", "internal")
+        assert (await client.send("say", {"text": "a"}))["type"] == "ok"
+
+
 async def test_a_plain_method_closes_its_socket(ada: User) -> None:
     async with connect_echo("/ws/echo/a/", ada) as client:
         await client.send_unheard("end")
