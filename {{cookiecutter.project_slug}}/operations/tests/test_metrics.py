@@ -52,6 +52,8 @@ async def test_without_a_token_metrics_are_for_those_within() -> None:
     assert (await get("/metrics", client=("10.1.2.3", 1)))[0] == 200
     assert (await get("/metrics", client=("8.8.8.8", 1)))[0] == 403
     assert (await get("/metrics", client=None))[0] == 403
+    assert (await get("/metrics", client=("", 0)))[0] == 403
+    assert (await get("/metrics", client=("10.1.2.3", 1), headers=()))[0] == 200
     through_proxy = [(b"x-forwarded-for", b"10.1.2.3")]
     assert (await get("/metrics", client=("10.1.2.3", 1), headers=through_proxy))[0] == 403
 
