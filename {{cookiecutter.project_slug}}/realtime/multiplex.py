@@ -137,6 +137,7 @@ class Topic:
         self.ended = False
         self._join_id = join_id
         self._accepted = False
+        self._overtaken = False
         self._leave: tuple[str | None] | None = None  # the id of the frame that asked for it
         self._waiting: asyncio.Queue[ClientFrame | None] = asyncio.Queue()
 
@@ -153,6 +154,7 @@ class Topic:
     def overtake(self) -> None:
         """End the topic, since it is joined again."""
         if not (self._accepted or self.ended):
+            self._overtaken = True
             refusal = Refusal(ErrorCode.CONFLICT, f"{self.name} was joined again meanwhile.")
             self.socket.refuse(self.name, self._join_id, refusal)
         self.end()
@@ -169,14 +171,12 @@ class Topic:
         if self._leave is not None:
             self.socket.write(Frame(encode_reply(self.name, *self._leave, {})))
 
-    # For the consumer
-
     async def frame(self) -> ClientFrame | None:
         frame = await self._waiting.get()
         return frame if self.socket.closing is None else None
 
     def accept(self) -> None:
-        if not self._accepted:
+        if not (self._accepted or self._overtaken):
             self._accepted = True
             self.socket.write(Frame(encode_reply(self.name, self._join_id, {})))
 

@@ -7,7 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime.engine import this_engine
+from realtime.engine import running_engine, this_engine
 from realtime.protocol import CloseCode
 from realtime.publishing import dismiss, publish, sign_out
 from realtime.tests.echo import EchoConsumer, connect_echo
@@ -108,6 +108,7 @@ async def test_a_frame_after_a_leave_is_answered(ada: User) -> None:
 async def test_a_join_that_another_overtakes_is_answered(ada: User) -> None:
     async with connect_echo("/ws/", ada) as client:
         one = await client.send_unheard("join", {}, "echo:busy")
+        await until(lambda: running_engine() and this_engine().hub.subscribers("echo:busy"))
         two = await client.send_unheard("join", {}, "echo:busy")
         error = await client.expect("error")
         assert (error["id"], error["data"]["code"]) == (one, "conflict")
