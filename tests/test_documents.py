@@ -42,7 +42,7 @@ def document_for(user, slug):
 from django.db import transaction
 
 from documents.models import Document
-from realtime.publishing import publish
+from realtime.delivery.publishing import publish
 
 
 @transaction.atomic

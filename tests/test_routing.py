@@ -15,7 +15,7 @@ APPLICATIONS = """
 from channels.generic.http import AsyncHttpConsumer
 
 from realtime.asgi import Receive, Scope, Send
-from realtime.publishing import publish
+from realtime.delivery.publishing import publish
 
 
 async def raw(scope: Scope, receive: Receive, send: Send) -> None:

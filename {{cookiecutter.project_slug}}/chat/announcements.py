@@ -7,8 +7,8 @@ from chat.models import Invitation, Membership, Room
 from chat.topics import INBOX, inbox_topic
 from chat.wire import MessageData, member_data, room_data
 from presence import actions as presence
+from realtime.delivery.publishing import Event, dismiss, publish, publish_many
 from realtime.protocol import CloseCode
-from realtime.publishing import Event, dismiss, publish, publish_many
 
 
 def messages_posted(messages: Iterable[tuple[Room, MessageData]]) -> None:
@@ -78,5 +78,5 @@ def invited(invitation: Invitation) -> None:
 
 def rooms_changed(user_id: int) -> None:
     """Tell a person's own sockets that their list of rooms or invitations is another now."""
-    publish(INBOX, "rooms.changed", {}, audience=inbox_topic(user_id))
+    publish(INBOX, "rooms.changed", {}, group=inbox_topic(user_id))
     presence.rooms_changed(user_id)

@@ -8,6 +8,9 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import notices, presence
+        from chat.room_topic import RoomTopic
+        from realtime.topics import register
 
         notices.register_kinds()
         presence.register_rooms()
+        register(RoomTopic())

@@ -27,7 +27,6 @@ from realtime import stats
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
-from realtime.engine import this_engine
 from realtime.protocol import CloseCode
 
 TYPING_SECONDS = 1.0
@@ -43,10 +42,10 @@ readings: Batcher[actions.Reading, int] = Batcher(
     actions.mark_readings, key=lambda reading: reading.room_id
 )
 arrivals: Batcher[joining.Arrival, joining.Joined] = Batcher(
-    joining.join, key=lambda arrival: arrival.slug, gathers=True, most_waiting=MOST_JOINING
+    joining.join, key=lambda arrival: arrival.slug, linger=True, most_waiting=MOST_JOINING
 )
 catch_ups: Batcher[Place, CatchUp] = Batcher(
-    catching_up.catch_up, key=lambda place: place.room_id, gathers=True, most_waiting=MOST_JOINING
+    catching_up.catch_up, key=lambda place: place.room_id, linger=True, most_waiting=MOST_JOINING
 )
 
 
@@ -61,8 +60,7 @@ class ChatConsumer(Consumer):
         slug = self.kwargs["slug"]
         self.topic = room_topic(slug)
         await self.subscribe(self.topic)
-        memo = this_engine().hub.memo(self.topic)
-        joined = await arrivals.submit(joining.Arrival(slug, self.user, memo, self._since()))
+        joined = await arrivals.submit(joining.Arrival(slug, self.user, self._since()))
         self.room = joined.room
         self.welcome(joined.welcome, rev=joined.room.last_rev)
         if joined.missed is not None:
@@ -150,9 +148,9 @@ class InboxConsumer(Consumer):
             self.unsubscribe(room_topic(gone))
         self.welcome(Inbox(rooms))
 
-    def dismiss(self, audience: str, code: CloseCode, reason: str) -> None:
+    def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
         """Out of one room: its events stop, and `rooms.changed` says so."""
-        self.unsubscribe(audience)
+        self.unsubscribe(group)
 
 
 def _number(text: str) -> int:

@@ -5,6 +5,7 @@ is in the rows.
 """
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import NamedTuple
 
 from msgspec import Raw, json
@@ -15,7 +16,6 @@ from chat.catching_up import CatchUp, Missed, Since
 from chat.inbox import named_for
 from chat.models import Membership, Room
 from chat.wire import Welcome, reader_data, room_data
-from realtime.memo import Memo
 from realtime.protocol import ErrorCode, Refusal
 
 
@@ -24,8 +24,6 @@ class Arrival(NamedTuple):
 
     slug: str
     user: User
-    memo: Memo
-    """The room's, taken after subscribing."""
     since: Since | None
     """What they have of it, where they come back."""
 
@@ -45,7 +43,7 @@ def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
         room__in=rooms.values(), user__in={arrival.user.pk for arrival in arrivals}
     )
     yours = {(membership.room_id, membership.user_id): membership for membership in memberships}
-    memos = {arrival.slug: arrival.memo for arrival in arrivals}
+    shown = cache(_members_shown)
     missed = Missed(
         (rooms[each.slug], each.since) for each in arrivals if each.since and each.slug in rooms
     )
@@ -57,21 +55,17 @@ def join(arrivals: Sequence[Arrival]) -> list[Joined | Exception]:
             raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
         you = yours.get((room.pk, user.pk)) or actions.enter(room, user)
         you.user = user
-        shown, count = _members_shown(room, memos[room.slug])
+        members, count = shown(room)
         about = room_data(named_for(user, room))
-        welcome = Welcome(str(room.epoch), about, reader_data(you), shown, count)
+        welcome = Welcome(str(room.epoch), about, reader_data(you), members, count)
         return Joined(room, welcome, missed.first_frame(room, since) if since else None)
 
     return [_or_refusal(joined, arrival) for arrival in arrivals]
 
 
-def _members_shown(room: Room, memo: Memo) -> tuple[Raw, int]:
-    shown: tuple[Raw, int] | None = memo.recall("members")
-    if shown is None:
-        members, count = queries.members_shown(room)
-        shown = Raw(json.encode(members)), count
-        memo.keep("members", shown)
-    return shown
+def _members_shown(room: Room) -> tuple[Raw, int]:
+    members, count = queries.members_shown(room)
+    return Raw(json.encode(members)), count
 
 
 def _or_refusal(joined: Callable[[Arrival], Joined], arrival: Arrival) -> Joined | Refusal:

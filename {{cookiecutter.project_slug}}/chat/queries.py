@@ -10,9 +10,7 @@ from django.db.models import Count, Prefetch, Q, QuerySet
 from accounts.models import User, as_person
 from accounts.names import USERNAME_LENGTH
 from chat.models import Invitation, Membership, Mention, Message, Room
-from chat.topics import room_slug, room_topic
 from chat.wire import MessageData, ReaderPerson, message_data
-from realtime.heads import heads
 from realtime.protocol import ErrorCode, Refusal
 
 PAGE_MESSAGES = 50
@@ -174,12 +172,3 @@ def page_of(messages: Sequence[MessageData], limit: int) -> Page:
 def _first(messages: QuerySet[Message], limit: int) -> Page:
     rows = with_people(messages)[: limit + 1]
     return page_of([message_data(row) for row in rows], limit)
-
-
-# Heads
-
-
-@heads("chat")
-def room_heads(topics: list[str]) -> dict[str, int]:
-    rooms = Room.objects.filter(slug__in=map(room_slug, topics)).values_list("slug", "last_rev")
-    return {room_topic(slug): last_rev for slug, last_rev in rooms}

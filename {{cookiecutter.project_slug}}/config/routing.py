@@ -6,7 +6,7 @@ from chat.consumers import ChatConsumer, InboxConsumer
 from notifications.consumers import NotificationConsumer
 from notifications.workers import DigestConsumer
 from presence.consumers import PresenceConsumer, RosterConsumer
-from realtime.multiplex import Multiplexer
+from realtime.transports.multiplex import Multiplexer
 
 # ASGI applications and consumers such as an AsyncHttpConsumer, before Django's views and without
 # Django's middleware: path("export/", ExportConsumer.as_asgi()).

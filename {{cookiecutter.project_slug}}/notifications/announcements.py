@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from notifications.models import Inbox, Notification
-from notifications.topics import TOPIC, audience
+from notifications.topics import TOPIC, group
 from notifications.wire import Deleted, Told, Unread, notification_data
-from realtime.publishing import Event, publish, publish_many
+from realtime.delivery.publishing import Event, publish, publish_many
 
 CREATED = "notification.created"
 UPDATED = "notification.updated"
@@ -17,7 +17,7 @@ def told(rows: Iterable[tuple[Notification, bool]], inboxes: Mapping[int, Inbox]
         TOPIC,
         (
             Event(
-                audience(row.recipient_id),
+                group(row.recipient_id),
                 CREATED if is_new else UPDATED,
                 Told(notification_data(row), inboxes[row.recipient_id].unread),
                 row.rev,
@@ -29,14 +29,14 @@ def told(rows: Iterable[tuple[Notification, bool]], inboxes: Mapping[int, Inbox]
 
 def updated(notification: Notification, inbox: Inbox) -> None:
     data = Told(notification_data(notification), inbox.unread)
-    publish(TOPIC, UPDATED, data, notification.rev, audience=audience(inbox.pk))
+    publish(TOPIC, UPDATED, data, notification.rev, group=group(inbox.pk))
 
 
 def deleted(notification: Notification, inbox: Inbox) -> None:
     data = Deleted(notification.pk, inbox.unread)
-    publish(TOPIC, "notification.deleted", data, notification.rev, audience=audience(inbox.pk))
+    publish(TOPIC, "notification.deleted", data, notification.rev, group=group(inbox.pk))
 
 
 def all_read(inbox: Inbox) -> None:
     data = Unread(inbox.unread, inbox.read_rev)
-    publish(TOPIC, "unread", data, inbox.last_rev, audience=audience(inbox.pk))
+    publish(TOPIC, "unread", data, inbox.last_rev, group=group(inbox.pk))

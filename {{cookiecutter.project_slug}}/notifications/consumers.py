@@ -15,7 +15,7 @@ from notifications.commands import (
     SetPreference,
 )
 from notifications.looking import LEASE_SECONDS, move_gaze
-from notifications.topics import TOPIC, audience
+from notifications.topics import TOPIC, group
 from notifications.wire import Listed, Page, Preferences, changes, page
 from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
@@ -32,7 +32,7 @@ class NotificationConsumer(Consumer):
         self.topic = TOPIC
         self.connection = uuid4().hex
         # Subscribed first: what is published from here on is heard, what was before is in the rows.
-        await self.subscribe(audience(self.user_id))
+        await self.subscribe(group(self.user_id))
         welcome, head = await in_database(self._page)
         self.welcome(welcome, rev=head)
         if "since" in self.query:

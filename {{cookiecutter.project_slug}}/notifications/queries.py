@@ -1,6 +1,6 @@
 """Reading notifications: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from django.db.models import QuerySet
 
@@ -9,7 +9,7 @@ from notifications import kinds
 from notifications.levels import Level, TargetLevel
 from notifications.models import Inbox, KindPreference, Notification, TargetPreference
 from notifications.targets import followed_by
-from notifications.topics import TOPIC, audience, user_id
+from notifications.topics import TOPIC
 from notifications.wire import (
     KindChoice,
     Listed,
@@ -19,7 +19,7 @@ from notifications.wire import (
     link_of,
     notification_data,
 )
-from realtime.heads import heads
+from realtime.topics import Topic
 
 PAGE_NOTIFICATIONS = 20
 CHANGES_NOTIFICATIONS = 200
@@ -111,10 +111,14 @@ def preferences_of(user: User) -> Preferences:
     )
 
 
-@heads(TOPIC, topic=TOPIC)
-def inbox_heads(audiences: list[str]) -> dict[str, int]:
-    inboxes = Inbox.objects.filter(user__in=map(user_id, audiences))
-    return {audience(pk): last_rev for pk, last_rev in inboxes.values_list("pk", "last_rev")}
+class InboxTopic(Topic):
+    """Each person's notifications."""
+
+    prefix = name = TOPIC
+
+    def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
+        inboxes = Inbox.objects.filter(user__in=map(int, keys))
+        return {str(pk): last_rev for pk, last_rev in inboxes.values_list("pk", "last_rev")}
 
 
 def _first(rows: QuerySet[Notification], limit: int) -> tuple[list[NotificationData], bool]:

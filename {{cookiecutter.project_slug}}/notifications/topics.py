@@ -1,14 +1,14 @@
 """The names of notifications on the wire."""
 
 TOPIC = "notifications"
-"""What every client calls its own; each person's events go out to `audience`."""
+"""What every client calls its own; each person's events go out to `group`."""
 
 _PREFIX = f"{TOPIC}:"
 
 
-def audience(user_id: int) -> str:
+def group(user_id: int) -> str:
     return f"{_PREFIX}{user_id}"
 
 
-def user_id(audience: str) -> int:
-    return int(audience.removeprefix(_PREFIX))
+def user_id(group: str) -> int:
+    return int(group.removeprefix(_PREFIX))

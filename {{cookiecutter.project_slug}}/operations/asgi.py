@@ -10,7 +10,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from operations import metrics
 from operations.health import OK, Readiness
 from realtime.asgi import Application, Receive, Scope, Send
-from realtime.engine import this_engine
+from realtime.delivery.engine import this_engine
 
 
 class Operations:

@@ -7,7 +7,7 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from realtime.database import in_database
-from realtime.engine import this_engine
+from realtime.delivery.engine import this_engine
 
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0

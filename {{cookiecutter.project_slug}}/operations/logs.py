@@ -5,7 +5,7 @@ import logging
 import re
 from datetime import UTC, datetime
 
-from realtime.tracing import working_for
+from realtime.tracing import request_id
 
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 PLAIN = (str, int, float, bool)
@@ -24,8 +24,8 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
-        if working_for.get():
-            line["for"] = working_for.get()
+        if request_id.get():
+            line["for"] = request_id.get()
         for name, value in vars(record).items():
             if name not in ORDINARY and isinstance(value, PLAIN):
                 line[name] = value

@@ -19,7 +19,7 @@ from prometheus_client.registry import Collector
 
 from operations.workers import Workers
 from realtime import stats
-from realtime.engine import running_engine
+from realtime.delivery.engine import running_engine
 
 
 class Engine(Collector):
@@ -87,7 +87,7 @@ def _gauges() -> Iterator[Metric]:
     for name, meaning, value in (
         ("realtime_sockets", "Open sockets.", len(waiting)),
         ("realtime_people", "People with an open socket.", len(engine.people)),
-        ("realtime_audiences", "Audiences with an open socket.", len(list(engine.hub.audiences))),
+        ("realtime_groups", "Groups with an open socket.", len(list(engine.hub.groups))),
         ("realtime_outbox_bytes", "What clients have not yet taken, of all.", sum(waiting)),
         ("realtime_outbox_most_bytes", "The same, of the slowest.", max(waiting, default=0)),
         ("realtime_layer_up", "Whether the layer answers.", engine.hub.answering.is_set()),

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from realtime.tracing import new_id, working_for
+from realtime.tracing import new_id, request_id
 
 logger = logging.getLogger(__name__)
 
@@ -23,10 +23,10 @@ class RequestMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         began = time.perf_counter()
-        request_id = _id(request)
-        working_for.set(request_id)
+        given_id = _id(request)
+        request_id.set(given_id)
         response = self.get_response(request)
-        response["X-Request-Id"] = request_id
+        response["X-Request-Id"] = given_id
         route = f"/{request.resolver_match.route}" if request.resolver_match else "no route"
         took = round((time.perf_counter() - began) * 1000, 1)
         logger.info(

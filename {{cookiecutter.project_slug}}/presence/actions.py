@@ -7,9 +7,9 @@ from django.db import transaction
 
 from accounts.models import User
 from presence.models import Presence
-from presence.topics import HERE, own_audience, room_topic
+from presence.topics import HERE, own_group, room_topic
+from realtime.delivery.publishing import dismiss, publish
 from realtime.protocol import CloseCode
-from realtime.publishing import dismiss, publish
 
 
 @transaction.atomic
@@ -20,7 +20,7 @@ def choose_visibility(user_id: int, *, hidden: bool) -> int:
     if presence.hidden != hidden:
         presence.visibility += 1
         presence.save(update_fields=["visibility"])
-        publish(HERE, "visibility.changed", {"hidden": hidden}, audience=own_audience(user_id))
+        publish(HERE, "visibility.changed", {"hidden": hidden}, group=own_group(user_id))
     return presence.visibility
 
 
@@ -38,7 +38,7 @@ def record_last_seen(seen: Mapping[int, datetime]) -> None:
 
 def rooms_changed(user_id: int) -> None:
     """A person may be in other rooms than before: their connections are told on commit, and ask."""
-    publish(HERE, "rooms.changed", {}, audience=own_audience(user_id))
+    publish(HERE, "rooms.changed", {}, group=own_group(user_id))
 
 
 def room_left(user_id: int, room: str) -> None:

@@ -9,7 +9,7 @@ from presence.stores.interface import Announcement, State
 from presence.topics import room_topic
 from presence.wire import Changed, changed
 from realtime.database import in_database
-from realtime.publishing import publish
+from realtime.delivery.publishing import publish
 
 logger = logging.getLogger(__name__)
 

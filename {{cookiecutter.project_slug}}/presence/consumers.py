@@ -20,7 +20,7 @@ from presence.queries import last_seen_by_id
 from presence.rooms import registered
 from presence.rosters import check_may_follow, read_page
 from presence.stores.interface import State, StoreUnavailable
-from presence.topics import HERE, own_audience, room_of, room_topic
+from presence.topics import HERE, own_group, room_of, room_topic
 from presence.visits import Visit
 from presence.wire import RoomHere, RosterPage, SeenPerson, Welcome, You, room_here
 from realtime.consumers import Consumer, Reply, command
@@ -40,7 +40,7 @@ class PresenceConsumer(Consumer):
         self.topic = HERE
         self.attendance = this_attendance()
         self.visit = Visit(self.user_id, away=self.query.get("state") == State.AWAY)
-        await self.subscribe(own_audience(self.user_id))
+        await self.subscribe(own_group(self.user_id))
         self.visit.rooms, self.visit.visibility = await self._hear_rooms()
         await self.attendance.join(self.visit)
         you = You(hidden=self.visit.visibility % 2 == 1)
@@ -50,10 +50,10 @@ class PresenceConsumer(Consumer):
         with suppress(StoreUnavailable):  # the lease takes care of it
             await self.attendance.leave(self.visit)
 
-    def dismiss(self, audience: str, code: CloseCode, reason: str) -> None:
+    def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
         """The person was removed from one room, and stays in the others."""
-        room = room_of(audience)
-        self.unsubscribe(audience)
+        room = room_of(group)
+        self.unsubscribe(group)
         if room in self.visit.rooms:
             self.attendance.withdraw(self.visit, {room})
         self.send("rooms.changed", {})

@@ -1,4 +1,4 @@
-"""The names of presence's topics and audiences."""
+"""The names of presence's topics and groups."""
 
 HERE = "presence"
 """The topic of the people who share a room with whoever joins it."""
@@ -14,6 +14,6 @@ def room_of(topic: str) -> str:
     return topic.removeprefix(_ROOM_PREFIX)
 
 
-def own_audience(user_id: int) -> str:
+def own_group(user_id: int) -> str:
     """Who hears what `HERE` tells one person alone."""
     return f"presence-of:{user_id}"

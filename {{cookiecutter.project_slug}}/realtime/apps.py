@@ -8,7 +8,8 @@ class RealtimeConfig(AppConfig):
     verbose_name = "Real time"
 
     def ready(self) -> None:
-        from realtime import checks, revocation
+        from realtime import checks
+        from realtime.admission import revocation
 
         checks.register()
         revocation.connect_signals()

@@ -22,7 +22,7 @@ PATIENCE_SECONDS = 0.5  # so long a batch waits for nothing but somebody's lock
 
 
 class Batcher(Generic[Item, Result]):
-    """Does what waits as one batch, and meanwhile gathers the next.
+    """Does what waits as one batch, and meanwhile linger the next.
 
     A batch that takes longer than it should, because another process holds a lock that it needs,
     holds up the keys that are in it and no others.
@@ -32,7 +32,7 @@ class Batcher(Generic[Item, Result]):
             order a result, or the exception to raise, for each.
         key: what must not be done twice at a time; the items of a key are done in the order of
             their submission. By default there is one key for all.
-        gathers: whether a batch of several is followed by a pause in which more may come: for what
+        linger: whether a batch of several is followed by a pause in which more may come: for what
             costs a crowd less in few batches.
         most_waiting: items beyond which more are refused.
         sizes: where the sizes of the batches are counted.
@@ -43,13 +43,13 @@ class Batcher(Generic[Item, Result]):
         work: Callable[[Sequence[Item]], Sequence[Result | Exception]],
         *,
         key: Callable[[Item], Hashable] = lambda _: None,
-        gathers: bool = False,
+        linger: bool = False,
         most_waiting: int = WAITING_ITEMS,
         sizes: Distribution | None = None,
     ) -> None:
         self._work = work
         self._key = key
-        self._gathers = gathers
+        self._linger = linger
         self._most_waiting = most_waiting
         self._sizes = sizes
         self._waiting: dict[Hashable, deque[tuple[Item, asyncio.Future[Result]]]] = {}
@@ -87,7 +87,7 @@ class Batcher(Generic[Item, Result]):
                 self._batches.add(doing)
                 doing.add_done_callback(self._batches.discard)
                 await asyncio.wait([doing], timeout=PATIENCE_SECONDS)
-                if self._gathers and len(batch) > 1 and self.waiting_items < BATCH_ITEMS:
+                if self._linger and len(batch) > 1 and self.waiting_items < BATCH_ITEMS:
                     await asyncio.sleep(GATHER_SECONDS)
         except asyncio.CancelledError:  # the event loop ends, and with it whoever waits
             self._waiting.clear()

@@ -14,8 +14,8 @@ from django.http import Http404
 from realtime import stats
 from realtime.asgi import Receive, Scope, Send
 from realtime.database import in_database
-from realtime.engine import this_engine
-from realtime.peer import Peer, WebSocketPeer
+from realtime.delivery.engine import this_engine
+from realtime.delivery.socket import Frame, Socket
 from realtime.protocol import (
     ClientFrame,
     CloseCode,
@@ -26,7 +26,7 @@ from realtime.protocol import (
     encode_reply,
 )
 from realtime.routing import NOTHING_HERE
-from realtime.socket import Frame, Socket
+from realtime.transports.peer import Peer, WebSocketPeer
 
 logger = logging.getLogger(__name__)
 
@@ -94,8 +94,8 @@ class Consumer:
         self._peer = peer
         self._engine = this_engine()
         self._welcomed = False
-        self._audiences: list[str] = []
-        self._held: list[str] = []  # audiences, until the welcome
+        self._groups: list[str] = []
+        self._held: list[str] = []  # groups, until the welcome
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -134,23 +134,23 @@ class Consumer:
     async def leave(self) -> None:
         """Undo what `join` did beyond subscribing; called once, however the consumer ends."""
 
-    async def subscribe(self, audience: str) -> None:
-        """Let the socket hear what is published to `audience`; held back until the welcome."""
-        if audience not in self._audiences:
-            self._audiences.append(audience)
+    async def subscribe(self, group: str) -> None:
+        """Let the socket hear what is published to `group`; held back until the welcome."""
+        if group not in self._groups:
+            self._groups.append(group)
             if not self._welcomed:
-                self._held.append(audience)
-                self.socket.hold(audience)
-        await self._engine.hub.subscribe(audience, self)
+                self._held.append(group)
+                self.socket.hold(group)
+        await self._engine.hub.subscribe(group, self)
 
-    def unsubscribe(self, audience: str) -> None:
-        """Hear `audience` no longer."""
-        if audience in self._audiences:
-            self._audiences.remove(audience)
-        self._engine.hub.unsubscribe(audience, self)
-        if audience in self._held:
-            self._held.remove(audience)
-            self.socket.discard(audience)
+    def unsubscribe(self, group: str) -> None:
+        """Hear `group` no longer."""
+        if group in self._groups:
+            self._groups.remove(group)
+        self._engine.hub.unsubscribe(group, self)
+        if group in self._held:
+            self._held.remove(group)
+            self.socket.discard(group)
 
     def welcome(self, data: object, rev: int | None = None) -> None:
         """Send a topic's first frame, and after it what was published since `subscribe`.
@@ -176,8 +176,8 @@ class Consumer:
         """
         self._engine.call(self._close, code, reason)
 
-    def dismiss(self, audience: str, code: CloseCode, reason: str) -> None:
-        """The person may no longer hear `audience`: the hub calls this; by default, the end."""
+    def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
+        """The person may no longer hear `group`: the hub calls this; by default, the end."""
         self.close(code, reason)
 
     # The life of a consumer
@@ -226,8 +226,8 @@ class Consumer:
         self._peer.close(code, reason)
 
     def _unsubscribe_all(self) -> None:
-        for audience in list(self._audiences):
-            self.unsubscribe(audience)
+        for group in list(self._groups):
+            self.unsubscribe(group)
 
     async def _answer(self, frame: ClientFrame) -> None:
         try:

@@ -89,7 +89,8 @@ class VerifiedSession(NamedTuple):
     """A session in which an active user is signed in."""
 
     user: AbstractBaseUser
-    data: str  # encoded, as its row has it
+    session_key: str
+    session_data: str  # encoded, as its row has it
 
 
 def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | None]:
@@ -102,7 +103,7 @@ def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | Non
     users = {str(user.pk): user for user in active}
     verified = {key: _user_of(session, users) for key, session in sessions.items()}
     return [
-        VerifiedSession(user, rows[key]) if (user := verified.get(key)) is not None else None
+        VerifiedSession(user, key, rows[key]) if (user := verified.get(key)) is not None else None
         for key in session_keys
     ]
 

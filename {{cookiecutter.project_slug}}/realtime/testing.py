@@ -15,7 +15,7 @@ from django.test import Client as Browser
 
 from realtime.asgi import Application
 from realtime.database import in_database
-from realtime.engine import running_engine, stop_engine
+from realtime.delivery.engine import running_engine, stop_engine
 from realtime.protocol import PROTOCOL
 
 ANSWER_SECONDS = 20  # a frame that never comes fails a test; a busy machine does not

@@ -3,7 +3,7 @@
 from contextvars import ContextVar
 from uuid import uuid4
 
-working_for: ContextVar[str] = ContextVar("working_for", default="")
+request_id: ContextVar[str] = ContextVar("request_id", default="")
 """The id of a connection or of a request; empty for a process's own work."""
 
 

@@ -5,9 +5,9 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
+from realtime.admission.tickets import issue
 from realtime.conf import limits
 from realtime.sessions import session_users
-from realtime.tickets import issue
 
 
 @csrf_exempt

@@ -12,7 +12,7 @@ from accounts.models import User
 from chat import actions, announcements
 from chat.models import Room
 from chat.wire import MessageData
-from realtime.publishing import Event
+from realtime.delivery.publishing import Event
 
 Say = Callable[..., MessageData]
 
@@ -24,18 +24,18 @@ class Published:
     events: list[dict[str, Any]] = field(default_factory=list)  # Any: JSON
     dismissed: list[tuple[str, int, int]] = field(default_factory=list)
 
-    def types(self, audience: str) -> list[str]:
-        return [event["type"] for event in self.events if event["audience"] == audience]
+    def types(self, group: str) -> list[str]:
+        return [event["type"] for event in self.events if event["group"] == group]
 
     def last(self, type: str) -> dict[str, Any]:
         return next(event for event in reversed(self.events) if event["type"] == type)
 
     def publish(
-        self, topic: str, type: str, data: object, rev: int | None = None, audience: str = ""
+        self, topic: str, type: str, data: object, rev: int | None = None, group: str = ""
     ) -> None:
         self.events.append(
             {
-                "audience": audience or topic,
+                "group": group or topic,
                 "topic": topic,
                 "type": type,
                 "data": msgspec.to_builtins(data),
@@ -45,10 +45,10 @@ class Published:
 
     def publish_many(self, topic: str, events: Iterable[Event]) -> None:
         for event in events:
-            self.publish(topic, event.type, event.data, event.rev, event.audience)
+            self.publish(topic, event.type, event.data, event.rev, event.group)
 
-    def dismiss(self, audience: str, user_id: int, code: int, reason: str) -> None:
-        self.dismissed.append((audience, user_id, int(code)))
+    def dismiss(self, group: str, user_id: int, code: int, reason: str) -> None:
+        self.dismissed.append((group, user_id, int(code)))
 
 
 @pytest.fixture

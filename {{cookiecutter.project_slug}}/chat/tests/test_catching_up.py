@@ -10,8 +10,8 @@ from chat import actions, catching_up, queries
 from chat.models import Room
 from chat.tests.conftest import Say
 from chat.wire import MessageData
-from realtime.heads import current_heads
 from realtime.testing import Client, connect
+from realtime.topics import latest_revisions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -156,4 +156,6 @@ def test_a_page_of_long_messages_ends_sooner(ada: User, public: Room, say: Say) 
 
 
 def test_the_beat_tells_a_rooms_head(spoken: Room) -> None:
-    assert current_heads(["chat:general", "inbox:1"]) == [("chat:general", "chat:general", 6)]
+    assert list(latest_revisions(["chat:general", "inbox:1"])) == [
+        ("chat:general", "chat:general", 6)
+    ]

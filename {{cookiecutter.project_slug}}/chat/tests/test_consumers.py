@@ -12,8 +12,6 @@ from accounts.models import User
 from chat import actions, consumers, queries
 from chat.models import Message, Room
 from chat.tests.conftest import Say
-from chat.wire import ReaderPerson
-from realtime import memo
 from realtime.database import in_database
 from realtime.testing import Client, connect
 
@@ -73,31 +71,6 @@ async def test_a_large_room_names_only_so_many_members(
         ["bob"],
         2,
     )
-
-
-async def test_a_crowd_s_members_are_read_once_and_anew_after_a_change(
-    ada: User, bob: User, public: Room, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads: list[int] = []
-
-    def counted(room: Room) -> tuple[list[ReaderPerson], int]:
-        reads.append(room.pk)
-        return members_shown(room)
-
-    async def roles_shown(client: Client) -> list[str]:
-        welcome = await client.expect("welcome")
-        return [each["role"] for each in welcome["data"]["members"]]
-
-    members_shown = queries.members_shown
-    monkeypatch.setattr(queries, "members_shown", counted)
-    monkeypatch.setattr(memo, "KEPT_SECONDS", 60)
-    async with connect(GENERAL, ada) as one, connect(GENERAL, bob) as two:
-        assert await roles_shown(one) == await roles_shown(two) == ["member", "owner"]
-        assert len(reads) == 1
-        await in_database(actions.change_role, public, ada, bob, "moderator")
-        await one.expect("member.updated")
-        async with connect(GENERAL, bob) as three:
-            assert await roles_shown(three) == ["moderator", "owner"]
 
 
 async def test_a_direct_room_has_the_name_of_the_other_person(ada: User, bob: User) -> None:

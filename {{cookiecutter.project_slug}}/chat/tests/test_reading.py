@@ -8,6 +8,7 @@ from chat import actions, inbox, queries
 from chat.actions import reading
 from chat.inbox import rooms_of
 from chat.models import Room
+from chat.room_topic import RoomTopic
 from chat.tests.conftest import Published, Say
 from chat.tests.refused import refused
 from chat.wire import MessageData
@@ -43,7 +44,7 @@ def test_in_a_large_room_only_the_reader_hears_how_far_they_have_read(
     monkeypatch.setattr(reading, "READ_SHOWN_MEMBERS", 1)
     actions.mark_read(public, bob, seq=1)
     event = published.last("read")
-    assert (event["audience"], event["topic"]) == (f"inbox:{bob.pk}", "chat:general")
+    assert (event["group"], event["topic"]) == (f"inbox:{bob.pk}", "chat:general")
 
 
 def test_all_who_have_read_a_message_are_moved_at_once(
@@ -113,8 +114,8 @@ def test_heads_of_many_rooms_are_one_query(
 ) -> None:
     say(public, ada)
     with django_assert_num_queries(1):
-        heads = queries.room_heads([public.topic, private.topic, "chat:gone"])
-    assert heads == {public.topic: 1, private.topic: 0}
+        heads = RoomTopic().latest_revisions([public.slug, private.slug, "gone"])
+    assert heads == {public.slug: 1, private.slug: 0}
 
 
 def test_unread_is_what_others_said_since_and_did_not_take_back(

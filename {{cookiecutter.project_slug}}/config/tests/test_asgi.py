@@ -3,7 +3,7 @@
 from channels.testing import ApplicationCommunicator
 
 from config.asgi import application
-from realtime.engine import running_engine
+from realtime.delivery.engine import running_engine
 
 
 async def test_the_engine_lives_as_long_as_the_server() -> None:

@@ -19,9 +19,9 @@ from notifications.models import Inbox, Notification
 from notifications.queries import of
 from notifications.tests.conftest import assert_numbers_hold
 from notifications.tests.replica import Replica
-from realtime import publishing
 from realtime.database import in_database
-from realtime.hub import LayerMessage
+from realtime.delivery import publishing
+from realtime.delivery.hub import LayerMessage
 from realtime.protocol import Refusal
 from realtime.testing import connect
 
@@ -37,8 +37,8 @@ def published(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[int]]:
     """The numbers that were published, by person."""
     revs: dict[int, list[int]] = defaultdict(list)
 
-    def keep(audience: str, message: LayerMessage) -> None:
-        for whom, text in message.get("events") or [(audience, message["text"])]:
+    def keep(group: str, message: LayerMessage) -> None:
+        for whom, text in message.get("events") or [(group, message["text"])]:
             revs[int(whom.partition(":")[2])].append(json.loads(text)["rev"])
 
     monkeypatch.setattr(publishing, "_send", keep)

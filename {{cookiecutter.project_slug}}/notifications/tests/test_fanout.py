@@ -12,7 +12,7 @@ from notifications import announcements
 from notifications.actions import notify, recipients
 from notifications.models import Notification
 from realtime.database import in_database
-from realtime.hub import Hub, LayerMessage
+from realtime.delivery.hub import Hub, LayerMessage
 from realtime.testing import connect
 
 PORTION = 50
@@ -64,9 +64,9 @@ async def test_a_crowd_costs_the_layer_a_few_messages_and_each_socket_hears_its_
     sent: list[str] = []
     send = Hub.send
 
-    def counted(hub: Hub, audience: str, message: LayerMessage) -> None:
-        sent.append(audience)
-        send(hub, audience, message)
+    def counted(hub: Hub, group: str, message: LayerMessage) -> None:
+        sent.append(group)
+        send(hub, group, message)
 
     monkeypatch.setattr(Hub, "send", counted)
     first, *_, last = await in_database(list, User.objects.order_by("pk"))

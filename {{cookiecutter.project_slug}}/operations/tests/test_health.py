@@ -7,7 +7,7 @@ from django.db.migrations.recorder import MigrationRecorder
 
 from operations import health
 from operations.tests.requests import get
-from realtime.engine import running_engine, this_engine
+from realtime.delivery.engine import running_engine, this_engine
 
 
 async def readiness() -> tuple[int, dict[str, object]]:

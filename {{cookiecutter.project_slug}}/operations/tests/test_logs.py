@@ -12,7 +12,7 @@ from django.utils.log import AdminEmailHandler
 from pytest_django import Settings
 
 from operations.logs import JsonFormatter
-from realtime.tracing import working_for
+from realtime.tracing import request_id
 
 
 def written(record: logging.LogRecord) -> dict[str, object]:
@@ -36,11 +36,11 @@ def test_a_line_is_one_json_object_with_what_was_added() -> None:
 
 
 def test_a_line_says_what_it_was_done_for() -> None:
-    token = working_for.set("abc")
+    token = request_id.set("abc")
     try:
         assert written(record("Hello"))["for"] == "abc"
     finally:
-        working_for.reset(token)
+        request_id.reset(token)
 
 
 def test_an_exception_stays_in_its_line() -> None:
@@ -57,7 +57,7 @@ def test_keys_in_links_are_left_out() -> None:
     assert line["message"] == "Not Found: /accounts/password/reset/key/.../"
 
 
-@pytest.mark.parametrize("name", ["operations.requests", "django.request", "realtime.hub"])
+@pytest.mark.parametrize("name", ["operations.requests", "django.request", "realtime.delivery.hub"])
 def test_a_line_is_written_once(name: str) -> None:
     consoles = [each for each in handlers_of(name) if type(each) is logging.StreamHandler]
     assert len(consoles) == 1

@@ -14,7 +14,7 @@ from operations.metrics import Engine
 from operations.tests.requests import get
 from operations.workers import STALE_SECONDS, Workers
 from realtime import stats
-from realtime.engine import this_engine
+from realtime.delivery.engine import this_engine
 from realtime.protocol import ErrorCode
 
 DASHBOARD = Path(__file__).parents[2] / "deploy/grafana/realtime.json"

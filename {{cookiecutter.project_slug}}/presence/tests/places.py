@@ -10,9 +10,9 @@ from django.urls import path
 
 from accounts.models import User
 from presence.consumers import PresenceConsumer, RosterConsumer
-from realtime.admission import AdmissionMiddleware
-from realtime.multiplex import Multiplexer
+from realtime.admission.middleware import AdmissionMiddleware
 from realtime.testing import Client, Json, connect
+from realtime.transports.multiplex import Multiplexer
 
 
 class Places:

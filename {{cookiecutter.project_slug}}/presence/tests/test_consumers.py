@@ -7,7 +7,7 @@ from asgiref.sync import sync_to_async
 
 from accounts.models import User
 from presence.actions import choose_visibility, room_left, rooms_changed
-from presence.heads import roster_heads
+from presence.heads import RosterTopic
 from presence.models import Presence
 from presence.process import this_attendance
 from presence.tests.places import Places, Watcher, connect_presence
@@ -373,9 +373,9 @@ async def test_whoever_was_deleted_meanwhile_is_passed_over(ada: User, bob: User
 async def test_the_heartbeat_knows_the_rosters_versions(ada: User) -> None:
     async with connect_presence("/ws/presence/", ada) as client:
         rev = (await changed(client))["rev"]
-        heads = await in_database(roster_heads, ["presence:hall"])
+        heads = await in_database(RosterTopic().latest_revisions, ["hall"])
 
-    assert heads == {"presence:hall": rev}
+    assert heads == {"hall": rev}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from twisted.internet.defer import Deferred
 
 from realtime.asgi import Application
 from realtime.conf import limits
-from realtime.engine import running_engine, stop_engine
+from realtime.delivery.engine import running_engine, stop_engine
 from realtime.servers.private_names import is_usable
 
 INSIDE = {

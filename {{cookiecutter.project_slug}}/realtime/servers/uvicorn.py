@@ -9,7 +9,7 @@ import uvicorn
 
 from realtime.asgi import Application
 from realtime.conf import limits
-from realtime.engine import running_engine, stop_engine
+from realtime.delivery.engine import running_engine, stop_engine
 from realtime.servers.private_names import is_usable
 
 LAST_SECONDS = 3  # how long a drained server waits for requests that are not answered yet

@@ -10,13 +10,13 @@ from django.urls import path
 from msgspec import Meta, Struct
 
 from accounts.models import User
-from realtime.admission import AdmissionMiddleware
+from realtime.admission.middleware import AdmissionMiddleware
 from realtime.consumers import Consumer, command
-from realtime.multiplex import Multiplexer
+from realtime.delivery.publishing import publish
 from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
-from realtime.publishing import publish
 from realtime.testing import connect
 from realtime.tests.stock import stock_urlpatterns
+from realtime.transports.multiplex import Multiplexer
 
 
 class Say(Struct, forbid_unknown_fields=True):

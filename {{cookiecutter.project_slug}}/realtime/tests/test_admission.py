@@ -7,11 +7,11 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime import bucket, engine
-from realtime.admission import AdmissionMiddleware
+from realtime.admission.middleware import AdmissionMiddleware
 from realtime.asgi import Message, Receive, Scope, Send
-from realtime.engine import this_engine
-from realtime.lent import Lent
+from realtime.delivery import bucket, engine
+from realtime.delivery.engine import this_engine
+from realtime.delivery.lent import Lent
 from realtime.tests.echo import application, connect_echo
 from realtime.tests.wires import Wire, until
 

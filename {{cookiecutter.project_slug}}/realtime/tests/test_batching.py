@@ -108,7 +108,7 @@ async def test_a_crowd_is_gathered_and_one_alone_waits_for_nobody(
         return list(items)
 
     monkeypatch.setattr(batching, "GATHER_SECONDS", 60)
-    group = Batcher(read, gathers=True)
+    group = Batcher(read, linger=True)
     async with asyncio.timeout(20):
         for number in (1, 2):
             await group.submit(number)

@@ -6,7 +6,7 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
-from realtime.admission import AdmissionMiddleware
+from realtime.admission.middleware import AdmissionMiddleware
 from realtime.checks import IN_MEMORY, check_layer, check_limits, check_sessions
 from realtime.tests.stock import raw
 

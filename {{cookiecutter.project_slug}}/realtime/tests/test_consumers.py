@@ -7,8 +7,8 @@ import pytest
 from django.core.exceptions import ImproperlyConfigured
 
 from accounts.models import User
+from realtime.delivery.publishing import dismiss, publish
 from realtime.protocol import CloseCode
-from realtime.publishing import dismiss, publish
 from realtime.tests.echo import EchoConsumer, connect_echo
 
 pytestmark = pytest.mark.django_db(transaction=True)

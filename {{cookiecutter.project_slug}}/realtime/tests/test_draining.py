@@ -6,12 +6,13 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime import admission
+from realtime.admission import middleware as admission
+from realtime.admission.auth import sign_in
 from realtime.asgi import Scope
-from realtime.auth import SignIn, sign_in
-from realtime.connection import Connection
-from realtime.engine import Engine, this_engine
+from realtime.delivery.connection import Connection
+from realtime.delivery.engine import Engine, this_engine
 from realtime.protocol import CloseCode
+from realtime.sessions import VerifiedSession
 from realtime.tests.echo import connect_echo
 
 CROWD = 1_000
@@ -53,7 +54,7 @@ class Guest(Connection):
 async def test_who_signs_in_while_the_drain_begins_is_turned_away(
     ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def sign_in_late(scope: Scope) -> SignIn:
+    async def sign_in_late(scope: Scope) -> VerifiedSession:
         signed_in = await sign_in(scope)
         this_engine().draining = True
         return signed_in

@@ -7,13 +7,11 @@ from typing import Any
 
 import pytest
 
-from realtime import hub as hub_module
-from realtime import memo as memo_module
 from realtime.asgi import Message
-from realtime.hub import Hub
-from realtime.memo import Memo
+from realtime.delivery import hub as hub_module
+from realtime.delivery.hub import Hub
+from realtime.delivery.socket import Socket
 from realtime.protocol import CloseCode
-from realtime.socket import Socket
 
 
 class Layer:
@@ -69,7 +67,7 @@ class Listener:
         self.heard: list[str] = []
         self.socket = Socket(self._send)
 
-    def dismiss(self, audience: str, code: CloseCode, reason: str) -> None: ...
+    def dismiss(self, group: str, code: CloseCode, reason: str) -> None: ...
 
     async def _send(self, message: Message) -> None:
         self.heard.append(message["text"])
@@ -79,9 +77,9 @@ class Started:
     def __init__(self, hub: Hub, layer: Layer, gaps: list[bool]) -> None:
         self.hub, self.layer, self.gaps = hub, layer, gaps
 
-    def send(self, audience: str, text: str) -> None:
-        event = {"type": "realtime.event", "audience": audience, "text": text}
-        self.hub.send(audience, event)
+    def send(self, group: str, text: str) -> None:
+        event = {"type": "realtime.event", "group": group, "text": text}
+        self.hub.send(group, event)
 
 
 @pytest.fixture
@@ -198,38 +196,6 @@ async def test_whoever_has_subscribed_hears_what_is_sent_next(started: Started, 
         started.send("chat:a", "1")
         await until(lambda: listener.heard == ["1"])  # noqa: B023
         started.hub.unsubscribe("chat:a", listener)
-
-
-async def test_what_was_read_is_kept_until_something_is_heard(started: Started) -> None:
-    listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
-    memo = started.hub.memo("chat:a")
-    memo.keep("members", ["ada"])
-    assert started.hub.memo("chat:a").recall("members") == ["ada"]
-    started.send("chat:a", "bob has come")
-    await until(lambda: listener.heard)
-    assert started.hub.memo("chat:a").recall("members") is None
-    memo.keep("members", ["ada"])  # by one who has read for long
-    assert started.hub.memo("chat:a").recall("members") is None
-
-
-async def test_nothing_is_kept_while_the_layer_may_lose_events(started: Started) -> None:
-    await started.hub.subscribe("chat:a", Listener())
-    started.hub.memo("chat:a").keep("members", ["ada"])
-    started.layer.down = True
-    await until(lambda: started.hub.memo("chat:a").recall("members") is None)
-    started.hub.memo("chat:a").keep("members", ["ada"])
-    assert started.hub.memo("chat:a").recall("members") is None
-    started.layer.down = False
-    await until(lambda: started.gaps)
-    assert started.hub.memo("chat:a").recall("members") is None
-
-
-async def test_nothing_is_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    memo = Memo()
-    memo.keep("members", ["ada"])
-    monkeypatch.setattr(memo_module, "KEPT_SECONDS", 0)
-    assert memo.recall("members") is None
 
 
 async def until(condition: Callable[[], Any]) -> None:  # Any: whatever is true

@@ -7,9 +7,9 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime.engine import running_engine, this_engine
+from realtime.delivery.engine import running_engine, this_engine
+from realtime.delivery.publishing import dismiss, publish, sign_out
 from realtime.protocol import CloseCode
-from realtime.publishing import dismiss, publish, sign_out
 from realtime.tests.echo import EchoConsumer, connect_echo
 from realtime.tests.wires import until
 

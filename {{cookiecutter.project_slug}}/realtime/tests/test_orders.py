@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime import connection
 from realtime.asgi import Message
 from realtime.database import in_database
-from realtime.engine import stop_engine, this_engine
-from realtime.publishing import sign_out
+from realtime.delivery import connection
+from realtime.delivery.engine import stop_engine, this_engine
+from realtime.delivery.publishing import sign_out
 from realtime.testing import session_key_of
 from realtime.tests.echo import EchoConsumer, application
 from realtime.tests.wires import until
@@ -91,7 +91,7 @@ async def live(session: str, user_id: int, steps: list[Step], end: str, late: li
         while asyncio.all_tasks() - tasks:
             await asyncio.sleep(0.001)
     assert (engine.connections, engine.people) == (set(), {})
-    assert list(engine.hub.audiences) == []
+    assert list(engine.hub.groups) == []
     assert len(EchoConsumer.left) == EchoConsumer.joined
 
 

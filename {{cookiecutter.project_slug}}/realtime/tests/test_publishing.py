@@ -14,7 +14,7 @@ import pytest
 from channels.layers import get_channel_layer
 from django.conf import settings
 
-from realtime.hub import CONTROL, group_name
+from realtime.delivery.hub import CONTROL, layer_group
 
 SETUP = """
 import asyncio, os, sys, threading
@@ -23,8 +23,8 @@ import django
 django.setup()
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import transaction
-from realtime.engine import stop_engine, this_engine
-from realtime.publishing import Event, dismiss, publish, publish_many, recheck, sign_out
+from realtime.delivery.engine import stop_engine, this_engine
+from realtime.delivery.publishing import Event, dismiss, publish, publish_many, recheck, sign_out
 from realtime.protocol import CloseCode
 
 topic = sys.argv[1]
@@ -194,7 +194,7 @@ def topic() -> str:
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_event_is_sent_whatever_code_publishes_it(way: str, topic: str) -> None:
     listener = Listener()
-    await listener.start(group_name(topic))
+    await listener.start(layer_group(topic))
 
     done = await asyncio.to_thread(run, WAYS[way], topic, settings.REDIS_URL)
 
@@ -206,7 +206,7 @@ async def test_an_event_is_sent_whatever_code_publishes_it(way: str, topic: str)
 @pytest.mark.redis
 async def test_every_kind_of_message_is_sent_from_an_event_loop(topic: str) -> None:
     listener = Listener()
-    await listener.start(group_name(topic), group_name(CONTROL))
+    await listener.start(layer_group(topic), layer_group(CONTROL))
     code = """
 async def main():
     publish(topic, "said", 1)
@@ -255,7 +255,7 @@ def test_without_its_layer_an_event_is_a_warning(away: Away, code: str, topic: s
     assert len(lines) == (1 if code == "say(1)" else 3)
     for line in lines:
         assert (
-            f"WARNING realtime.publishing The channel layer did not take an event for {topic}:"
+            f"realtime.delivery.publishing The channel layer did not take an event for {topic}:"
             in line
         )
     if away.is_silent:  # it is waited for once

@@ -11,15 +11,15 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
-from realtime import engine
-from realtime.auth import sign_in
+from realtime.admission.auth import sign_in
+from realtime.admission.tickets import issue, redeem
 from realtime.database import in_database
-from realtime.engine import this_engine
+from realtime.delivery import engine
+from realtime.delivery.engine import this_engine
 from realtime.protocol import Closing
 from realtime.sessions import session_users, signed_out
 from realtime.testing import session_key_of
 from realtime.tests.echo import connect_echo
-from realtime.tickets import issue, redeem
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,8 +6,8 @@ import pytest
 from pytest_django import Settings
 
 from realtime.asgi import Message
+from realtime.delivery.socket import Frame, Socket
 from realtime.protocol import CloseCode
-from realtime.socket import Frame, Socket
 from realtime.tests.wires import Wire, until
 
 
@@ -172,7 +172,7 @@ async def test_a_lent_transport_that_is_full_closes_with_4008(
 async def test_a_client_that_never_reads_is_cut_off_whatever_it_was_closed_for(
     client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("realtime.socket.FINISH_SECONDS", 0.01)
+    monkeypatch.setattr("realtime.delivery.socket.FINISH_SECONDS", 0.01)
     wire = Wire()
     socket = Socket(client.send, wire)
     socket.close(CloseCode.FLOODING, "")

@@ -13,18 +13,18 @@ from django.urls import path, re_path
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime import connection, publishing
-from realtime.admission import AdmissionMiddleware
+from realtime.admission.middleware import AdmissionMiddleware
+from realtime.admission.tickets import issue
 from realtime.asgi import Message, Receive, Scope, Send
 from realtime.database import in_database
-from realtime.engine import running_engine, this_engine
-from realtime.lent import Lent
-from realtime.multiplex import Multiplexer
+from realtime.delivery import connection, publishing
+from realtime.delivery.engine import running_engine, this_engine
+from realtime.delivery.lent import Lent
 from realtime.testing import connect, session_key_of
 from realtime.tests import stock
 from realtime.tests.echo import EchoConsumer, application, connect_echo
 from realtime.tests.wires import Wire, until
-from realtime.tickets import issue
+from realtime.transports.multiplex import Multiplexer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -10,12 +10,12 @@ from typing import ParamSpec
 
 from realtime import stats
 from realtime.conf import limits
-from realtime.connection import Connection, Person
 from realtime.database import in_database
-from realtime.heads import current_heads
-from realtime.hub import Hub, LayerMessage
+from realtime.delivery.connection import Connection, Person
+from realtime.delivery.hub import Hub, LayerMessage
 from realtime.protocol import CloseCode, encode_event
 from realtime.sessions import signed_out
+from realtime.topics import latest_revisions
 
 logger = logging.getLogger(__name__)
 
@@ -81,9 +81,10 @@ class Engine:
             del self.people[connection.user_id]
 
     async def beat(self) -> None:
-        """Tell every topic's sockets its head revision, so that they see what they missed."""
-        for audience, topic, head in await in_database(current_heads, list(self.hub.audiences)):
-            self.hub.deliver(audience, encode_event(topic, "heartbeat", {}, head))
+        """Tell every topic's sockets its latest revision, so that they see what they missed."""
+        groups = list(self.hub.groups)
+        for group, topic, rev in await in_database(lambda: list(latest_revisions(groups))):
+            self.hub.deliver(group, encode_event(topic, "heartbeat", {}, rev))
         stats.heartbeats.value += 1
 
     async def drain(self) -> None:
@@ -146,13 +147,13 @@ class Engine:
     def _control(self, message: LayerMessage) -> None:
         match message["type"]:
             case "realtime.events":
-                for audience, text in message["events"]:
-                    self.hub.deliver(audience, text)
+                for group, text in message["events"]:
+                    self.hub.deliver(group, text)
             case "realtime.dismiss":
                 code, reason = CloseCode(message["code"]), message["reason"]
-                for subscriber in self.hub.subscribers(message["audience"]):
+                for subscriber in self.hub.subscribers(message["group"]):
                     if subscriber.user_id == message["user_id"]:
-                        subscriber.dismiss(message["audience"], code, reason)
+                        subscriber.dismiss(message["group"], code, reason)
             case "realtime.sign_out":
                 self._sign_out(message["user_id"], message["session_key"])
             case "realtime.recheck":

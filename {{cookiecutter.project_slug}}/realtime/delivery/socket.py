@@ -7,7 +7,7 @@ from contextlib import suppress
 from realtime import stats
 from realtime.asgi import Message, Send
 from realtime.conf import limits
-from realtime.lent import Transport, ignore
+from realtime.delivery.lent import Transport, ignore
 from realtime.protocol import CloseCode, Refusal, encode_refusal
 
 HELD_FRAMES = 1_000

@@ -17,10 +17,10 @@ from typing import NamedTuple
 
 from django.db import transaction
 
-from realtime.engine import running_engine
-from realtime.hub import CONTROL, LayerMessage
+from realtime.delivery.engine import running_engine
+from realtime.delivery.hub import CONTROL, LayerMessage
+from realtime.delivery.sender import send_alone
 from realtime.protocol import CloseCode, encode_event
-from realtime.sender import send_alone
 
 logger = logging.getLogger(__name__)
 
@@ -31,14 +31,14 @@ BATCH_CHARACTERS = 262_144
 class Event(NamedTuple):
     """One of many events, for `publish_many`; see `publish` for its parts."""
 
-    audience: str
+    group: str
     type: str
     data: object
     rev: int | None = None
 
 
 def publish(
-    topic: str, type: str, data: object, rev: int | None = None, audience: str | None = None
+    topic: str, type: str, data: object, rev: int | None = None, group: str | None = None
 ) -> None:
     """Send an event to all who hear `topic`.
 
@@ -47,17 +47,17 @@ def publish(
         type: the event's type, such as `message.created`.
         data: whatever msgspec encodes as JSON; dates, UUIDs and sets included.
         rev: the revision that the event brings its topic to.
-        audience: who hears it, where that is not everyone on `topic`.
+        group: who hears it, where that is not everyone on `topic`.
     """
-    audience = audience or topic
+    group = group or topic
     text = encode_event(topic, type, data, rev)
-    _send_on_commit(audience, {"type": "realtime.event", "audience": audience, "text": text})
+    _send_on_commit(group, {"type": "realtime.event", "group": group, "text": text})
 
 
 def publish_many(topic: str, events: Iterable[Event]) -> None:
-    """Send many events of one topic, each to its own audience, in few messages.
+    """Send many events of one topic, each to its own group, in few messages.
 
-    Every process gets every event, and those that have no socket of an audience drop it: for
+    Every process gets every event, and those that have no socket of an group drop it: for
     10,000 people this costs the layer some twenty messages, where `publish` would cost 10,000.
     """
     batch: list[tuple[str, str]] = []
@@ -67,16 +67,16 @@ def publish_many(topic: str, events: Iterable[Event]) -> None:
         if batch and size + len(text) > BATCH_CHARACTERS:
             _send_on_commit(CONTROL, {"type": "realtime.events", "events": batch})
             batch, size = [], 0
-        batch.append((event.audience, text))
+        batch.append((event.group, text))
         size += len(text)
     if batch:
         _send_on_commit(CONTROL, {"type": "realtime.events", "events": batch})
 
 
-def dismiss(audience: str, user_id: int, code: CloseCode, reason: str) -> None:
-    """End one person's subscriptions of `audience`, in every process."""
-    message = {"audience": audience, "user_id": user_id, "code": int(code), "reason": reason}
-    _send_on_commit(audience, {"type": "realtime.dismiss", **message})
+def dismiss(group: str, user_id: int, code: CloseCode, reason: str) -> None:
+    """End one person's subscriptions of `group`, in every process."""
+    message = {"group": group, "user_id": user_id, "code": int(code), "reason": reason}
+    _send_on_commit(group, {"type": "realtime.dismiss", **message})
 
 
 def sign_out(user_id: int, session_key: str | None = None) -> None:
@@ -90,25 +90,25 @@ def recheck(user_id: int) -> None:
     _send_on_commit(CONTROL, {"type": "realtime.recheck", "user_id": user_id})
 
 
-def _send_on_commit(audience: str, message: LayerMessage) -> None:
+def _send_on_commit(group: str, message: LayerMessage) -> None:
     if _in_event_loop():  # where Django has no transactions, and no connections
-        _send(audience, message)
+        _send(group, message)
     else:
-        transaction.on_commit(partial(_send, audience, message))
+        transaction.on_commit(partial(_send, group, message))
 
 
-def _send(audience: str, message: LayerMessage) -> None:
+def _send(group: str, message: LayerMessage) -> None:
     """Give `message` to the engine of this process; without one, see it to the layer."""
     engine = running_engine()
     try:
         if engine is None:
-            send_alone(audience, message)
+            send_alone(group, message)
         else:
-            engine.call(engine.hub.send, audience, message)
+            engine.call(engine.hub.send, group, message)
     except Exception as error:  # what was committed stands; sockets find the gap by themselves
         logger.warning(
             "The channel layer did not take an event for %s: %s %s",
-            audience,
+            group,
             type(error).__name__,
             error,
         )

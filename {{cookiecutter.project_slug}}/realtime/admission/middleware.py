@@ -5,17 +5,17 @@ from functools import partial
 
 from django.utils.functional import SimpleLazyObject
 
+from realtime.admission.auth import cookies_of, sign_in
 from realtime.asgi import Application, Receive, Scope, Send
-from realtime.auth import SignIn, cookies_of, sign_in
 from realtime.conf import limits
-from realtime.connection import Connection
-from realtime.engine import Engine, this_engine
-from realtime.lent import Lent, ignore
+from realtime.delivery.connection import Connection
+from realtime.delivery.engine import Engine, this_engine
+from realtime.delivery.lent import Lent, ignore
+from realtime.delivery.socket import Socket
 from realtime.protocol import PROTOCOL, TICKET_PREFIX, CloseCode, Closing
 from realtime.routing import path_remaining
-from realtime.sessions import opened_session, session_rows
-from realtime.socket import Socket
-from realtime.tracing import new_id, working_for
+from realtime.sessions import VerifiedSession, opened_session, session_rows
+from realtime.tracing import new_id, request_id
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ class AdmissionMiddleware:
             await self.application(scope, receive, send)
             return
         engine = this_engine()
-        working_for.set(new_id())
+        request_id.set(new_id())
         lent: Lent | None = scope.get("realtime.lent")
         socket = Socket(send, lent.transport if lent else None)
         offered = [
@@ -83,7 +83,7 @@ class AdmissionMiddleware:
                 lent.on_control_frame = ignore
 
 
-async def _admitted(scope: Scope, engine: Engine) -> SignIn:
+async def _admitted(scope: Scope, engine: Engine) -> VerifiedSession:
     """Who opens the socket.
 
     Raises:

@@ -5,7 +5,8 @@ from typing import Protocol, Self
 from django.core.exceptions import ImproperlyConfigured
 
 from realtime.asgi import Message, Receive, Scope, Send
-from realtime.connection import Connection
+from realtime.delivery.connection import Connection
+from realtime.delivery.socket import Socket
 from realtime.protocol import (
     PROTOCOL,
     BadFrame,
@@ -16,7 +17,6 @@ from realtime.protocol import (
     Refusal,
     decode_frame,
 )
-from realtime.socket import Socket
 
 
 class Peer(Protocol):

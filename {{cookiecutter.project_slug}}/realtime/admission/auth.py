@@ -1,46 +1,38 @@
 """Who opens a socket: the session of a browser on this origin, or the bearer of a ticket."""
 
-from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.contrib.auth.base_user import AbstractBaseUser
 from django.http import parse_cookie
 from django.http.request import validate_host
 
+from realtime.admission.tickets import redeem
 from realtime.asgi import Scope
 from realtime.batching import Batcher
 from realtime.database import in_database
 from realtime.protocol import TICKET_PREFIX, CloseCode, Closing
 from realtime.sessions import VerifiedSession, verified_sessions
-from realtime.tickets import redeem
 
 MOST_SIGNING_IN = 20_000
 
 _verified_sessions: Batcher[str, VerifiedSession | None] = Batcher(
-    verified_sessions, gathers=True, most_waiting=MOST_SIGNING_IN
+    verified_sessions, linger=True, most_waiting=MOST_SIGNING_IN
 )
 
 
-class SignIn(NamedTuple):
-    """Someone signed in, and the session that they are signed in by."""
+async def sign_in(scope: Scope) -> VerifiedSession:
+    """The session of the person who opens the socket.
 
-    user: AbstractBaseUser
-    session_key: str
-    session_data: str  # as its row has it
-
-
-async def sign_in(scope: Scope) -> SignIn:
-    """The person who opens the socket. Reads the database and writes nothing but a used ticket.
+    Reads the database, and writes nothing but that a ticket is used.
 
     Raises:
         Closing: a foreign origin or none (4403); nobody, or no longer, signed in (4401).
     """
     key = await _claimed_session(scope)
     found = await _verified_sessions.submit(key) if key else None
-    if found is None or not key:
+    if found is None:
         raise Closing(CloseCode.UNAUTHENTICATED, "You are not signed in.")
-    return SignIn(found.user, key, found.data)
+    return found
 
 
 def cookies_of(scope: Scope) -> dict[str, str]:

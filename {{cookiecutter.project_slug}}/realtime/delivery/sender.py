@@ -9,7 +9,7 @@ from threading import Thread
 
 from channels.layers import get_channel_layer
 
-from realtime.hub import LAYER_SECONDS, RETRY_SECONDS, LayerMessage, group_name, stamped
+from realtime.delivery.hub import LAYER_SECONDS, RETRY_SECONDS, LayerMessage, layer_group, stamped
 
 STOP_SECONDS = 1.0
 
@@ -32,8 +32,8 @@ class Sender:
         self._thread.start()
         atexit.register(self._stop)
 
-    def send(self, audience: str, message: LayerMessage) -> None:
-        """Send `message` to every process that listens to `audience`; return once it is sent.
+    def send(self, group: str, message: LayerMessage) -> None:
+        """Send `message` to every process that listens to `group`; return once it is sent.
 
         Raises:
             TimeoutError: the layer did not answer in `LAYER_SECONDS`.
@@ -42,7 +42,7 @@ class Sender:
         """
         if time.monotonic() < self._away_until:
             raise LayerAway("it did not answer a moment ago")
-        sending = asyncio.run_coroutine_threadsafe(_send(audience, message), self._loop)
+        sending = asyncio.run_coroutine_threadsafe(_send(group, message), self._loop)
         try:
             sending.result(LAYER_SECONDS)
         except TimeoutError:
@@ -61,9 +61,9 @@ class Sender:
         self._thread.join(STOP_SECONDS)
 
 
-def send_alone(audience: str, message: LayerMessage) -> None:
+def send_alone(group: str, message: LayerMessage) -> None:
     """Send through this process's `Sender`, which starts with the first call."""
-    _sender(os.getpid()).send(audience, message)
+    _sender(os.getpid()).send(group, message)
 
 
 @cache
@@ -71,9 +71,9 @@ def _sender(pid: int) -> Sender:  # a forked process does not inherit threads
     return Sender()
 
 
-async def _send(audience: str, message: LayerMessage) -> None:
+async def _send(group: str, message: LayerMessage) -> None:
     layer = get_channel_layer()
     try:
-        await layer.group_send(group_name(audience), stamped(message))
+        await layer.group_send(layer_group(group), stamped(message))
     except Exception:  # the connection that was kept may have broken since; a new one may work
-        await layer.group_send(group_name(audience), stamped(message))
+        await layer.group_send(layer_group(group), stamped(message))

@@ -9,7 +9,7 @@ from django.contrib.auth.signals import user_logged_out
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 
-from realtime.publishing import recheck, sign_out
+from realtime.delivery.publishing import recheck, sign_out
 
 
 def connect_signals() -> None:

@@ -1,8 +1,8 @@
-"""The hub: one subscription per process and audience, one encoding per event.
+"""The hub: one subscription per process and group, one encoding per event.
 
-An audience is a name that frames are published to: most often the topic itself, sometimes one
-person's (`inbox:7`). The hub joins an audience's channel-layer group when the first local socket
-subscribes to it and leaves with the last, so that an event costs the layer one message per process
+A group is a name that frames are published to: most often the topic itself, sometimes one
+person's (`inbox:7`). The hub joins the layer's group of that name when the first local socket
+subscribes and leaves it with the last, so that an event costs the layer one message per process
 and each process one write per socket. Events that wait for the layer travel, and are written,
 together.
 """
@@ -22,9 +22,8 @@ from uuid import uuid4
 from channels.layers import get_channel_layer
 
 from realtime import stats
-from realtime.memo import Memo
+from realtime.delivery.socket import Frame, Socket
 from realtime.protocol import CloseCode, ErrorCode, Refusal
-from realtime.socket import Frame, Socket
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +37,7 @@ FLUSH_SECONDS = 0.01  # how often a hub that stops looks whether all is sent
 RETRY_SECONDS = 5.0  # the longest pause between two attempts to reach the layer
 OUTGOING_EVENTS = 10_000
 GROUP_PREFIX = "realtime.on."  # keeps the names of stock consumers' groups free
-AUDIENCE_CHARACTERS = 99 - len(GROUP_PREFIX)  # layers allow a group's name 99
+GROUP_CHARACTERS = 99 - len(GROUP_PREFIX)  # layers allow a group's name 99
 PACKED_EVENTS = 100
 
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
@@ -50,20 +49,19 @@ class Subscriber(Protocol):
     socket: Socket
     user_id: int
 
-    def dismiss(self, audience: str, code: CloseCode, reason: str) -> None:
-        """The user may no longer hear `audience`."""
+    def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
+        """The user may no longer hear `group`."""
 
 
-class Audience:
-    """The local sockets of one audience, and whether the layer knows of them."""
+class Group:
+    """The local sockets of one group, and whether the layer knows of them."""
 
-    __slots__ = ("joined", "memo", "sockets", "subscribers")
+    __slots__ = ("joined", "sockets", "subscribers")
 
     def __init__(self) -> None:
         self.sockets: dict[Socket, int] = {}  # how many subscribers share the socket
         self.subscribers: set[Subscriber] = set()
         self.joined = asyncio.Event()  # set while the layer's group has this process in it
-        self.memo = Memo()
 
     def add(self, subscriber: Subscriber) -> None:
         if subscriber not in self.subscribers:
@@ -96,10 +94,10 @@ class Hub:
         self._on_gap = on_gap
         self._on_control = on_control
         self._channel: str | None = None
-        self._audiences: dict[str, Audience] = {}
+        self._groups: dict[str, Group] = {}
         self._probe = f"realtime.probe.{uuid4().hex}"
-        # What the layer's groups should be, each with its audience, and what they are.
-        self._groups: dict[str, str] = {self._probe: "", group_name(CONTROL): ""}
+        # The layer's groups that should be joined, each with its own group, and those that are.
+        self._layer_groups: dict[str, str] = {self._probe: "", layer_group(CONTROL): ""}
         self._in_groups: set[str] = set()
         self._unconfirmed: dict[str, int] = {}  # joined, and called by this number
         self._calls = itertools.count()
@@ -129,8 +127,8 @@ class Hub:
 
     # Subscribing
 
-    async def subscribe(self, audience: str, subscriber: Subscriber) -> None:
-        """Let `subscriber`'s socket hear `audience` from now on.
+    async def subscribe(self, group: str, subscriber: Subscriber) -> None:
+        """Let `subscriber`'s socket hear `group` from now on.
 
         Returns when the layer delivers to this process; or, when the layer does not answer, after
         a short wait: what is missed then is told by `on_gap`.
@@ -138,12 +136,12 @@ class Hub:
         Raises:
             Refusal: `not_found`, no layer has so long a name.
         """
-        if len(audience) > AUDIENCE_CHARACTERS:
+        if len(group) > GROUP_CHARACTERS:
             raise Refusal(ErrorCode.NOT_FOUND, "There is nothing of that name.")
-        local = self._audiences.get(audience)
+        local = self._groups.get(group)
         if local is None:
-            local = self._audiences[audience] = Audience()
-            self._groups[group_name(audience)] = audience
+            local = self._groups[group] = Group()
+            self._layer_groups[layer_group(group)] = group
             self._changed.set()
         local.add(subscriber)
         if not local.joined.is_set():
@@ -151,50 +149,44 @@ class Hub:
                 async with asyncio.timeout(SUBSCRIBE_SECONDS):
                     await local.joined.wait()
 
-    def unsubscribe(self, audience: str, subscriber: Subscriber) -> None:
+    def unsubscribe(self, group: str, subscriber: Subscriber) -> None:
         """Undo `subscribe`; harmless where there is nothing to undo."""
-        local = self._audiences.get(audience)
+        local = self._groups.get(group)
         if local is None:
             return
         local.remove(subscriber)
         if not local.subscribers:
-            del self._audiences[audience]
-            self._groups.pop(group_name(audience), None)
+            del self._groups[group]
+            self._layer_groups.pop(layer_group(group), None)
             self._changed.set()
 
     @property
-    def audiences(self) -> Iterable[str]:
-        """The audiences with a socket in this process."""
-        return self._audiences.keys()
+    def groups(self) -> Iterable[str]:
+        """The groups with a socket in this process."""
+        return self._groups.keys()
 
-    def subscribers(self, audience: str) -> list[Subscriber]:
-        local = self._audiences.get(audience)
+    def subscribers(self, group: str) -> list[Subscriber]:
+        local = self._groups.get(group)
         return [] if local is None else list(local.subscribers)
-
-    def memo(self, audience: str) -> Memo:
-        """What was read about `audience` since something was last heard there."""
-        local = self._audiences.get(audience)
-        return local.memo if local is not None and local.joined.is_set() else Memo()
 
     # Sending
 
-    def send(self, audience: str, message: LayerMessage) -> None:
-        """Send `message` to every process that listens to `audience`, in the order of the calls."""
+    def send(self, group: str, message: LayerMessage) -> None:
+        """Send `message` to every process that listens to `group`, in the order of the calls."""
         if self._waiting >= OUTGOING_EVENTS:
             stats.dropped.value += 1
-            logger.warning("The channel layer is behind: an event for %s is dropped.", audience)
+            logger.warning("The channel layer is behind: an event for %s is dropped.", group)
             return
-        self._outgoing.setdefault(group_name(audience), deque()).append(stamped(message))
+        self._outgoing.setdefault(layer_group(group), deque()).append(stamped(message))
         self._waiting += 1
         self._to_send.set()
 
-    def deliver(self, audience: str, *texts: str) -> None:
-        """Write the `texts` of events to the audience's sockets in this process."""
-        local = self._audiences.get(audience)
+    def deliver(self, group: str, *texts: str) -> None:
+        """Write the `texts` of events to the group's sockets in this process."""
+        local = self._groups.get(group)
         if local is not None:
-            local.memo = Memo()
             stats.sent.value += len(local.sockets) * len(texts)
-            frame = Frame(*texts, topic=audience)
+            frame = Frame(*texts, topic=group)
             for socket in local.sockets:
                 socket.write(frame)
 
@@ -222,9 +214,8 @@ class Hub:
                 )
             self._in_groups.clear()
             self._unconfirmed.clear()
-            for local in self._audiences.values():
+            for local in self._groups.values():
                 local.joined.clear()
-                local.memo = Memo()
             await asyncio.sleep(
                 random.uniform(0.1, min(RETRY_SECONDS, 0.2 * 2 ** min(self._failures, 8)))
             )
@@ -246,15 +237,15 @@ class Hub:
         while True:
             message: LayerMessage = await self._layer.receive(channel)
             packed = message["messages"] if message["type"] == "realtime.pack" else [message]
-            for audience, messages in groupby(packed, _audience_of_event):
-                if audience is not None:
-                    self._deliver_events(audience, list(messages))
+            for group, messages in groupby(packed, _group_of_event):
+                if group is not None:
+                    self._deliver_events(group, list(messages))
                 else:
                     for each in messages:
                         self._obey(each)
 
-    def _deliver_events(self, audience: str, events: list[LayerMessage]) -> None:
-        self.deliver(audience, *(event["text"] for event in events))
+    def _deliver_events(self, group: str, events: list[LayerMessage]) -> None:
+        self.deliver(group, *(event["text"] for event in events))
         now = time.time()
         for event in events:
             stats.delivery.observe(max(now - event["at"], 0.0))
@@ -274,38 +265,38 @@ class Hub:
                 async with asyncio.timeout(CONFIRM_SECONDS if self._unconfirmed else None):
                     await self._changed.wait()
             self._changed.clear()
-            for group in self._groups.keys() - self._in_groups:
+            for name in self._layer_groups.keys() - self._in_groups:
                 async with asyncio.timeout(LAYER_SECONDS):
-                    await self._layer.group_add(group, channel)
-                self._in_groups.add(group)
-                self._unconfirmed[group] = next(self._calls)
-            for group in self._in_groups - self._groups.keys():
-                self._in_groups.discard(group)
-                self._unconfirmed.pop(group, None)
+                    await self._layer.group_add(name, channel)
+                self._in_groups.add(name)
+                self._unconfirmed[name] = next(self._calls)
+            for name in self._in_groups - self._layer_groups.keys():
+                self._in_groups.discard(name)
+                self._unconfirmed.pop(name, None)
                 async with asyncio.timeout(LAYER_SECONDS):
-                    await self._layer.group_discard(group, channel)
-            for group, call in list(self._unconfirmed.items()):
-                await self._call(group, call)
-            for audience, local in self._audiences.items():
+                    await self._layer.group_discard(name, channel)
+            for name, call in list(self._unconfirmed.items()):
+                await self._call(name, call)
+            for group, local in self._groups.items():
                 if not local.joined.is_set():
-                    self._let_join(group_name(audience), local)
+                    self._let_join(layer_group(group), local)
 
-    async def _call(self, group: str, call: int) -> None:
+    async def _call(self, name: str, call: int) -> None:
         """Ask through the layer whether a group is joined: `group_add` may return before it is."""
-        message = {"type": "realtime.call", "by": self._probe, "group": group, "call": call}
+        message = {"type": "realtime.call", "by": self._probe, "group": name, "call": call}
         async with asyncio.timeout(LAYER_SECONDS):
-            await self._layer.group_send(group, message)
+            await self._layer.group_send(name, message)
 
     def _hear_call(self, message: LayerMessage) -> None:
-        group = message["group"]
-        if message["by"] == self._probe and self._unconfirmed.get(group) == message["call"]:
-            del self._unconfirmed[group]
-            local = self._audiences.get(self._groups.get(group, ""))
+        name = message["group"]
+        if message["by"] == self._probe and self._unconfirmed.get(name) == message["call"]:
+            del self._unconfirmed[name]
+            local = self._groups.get(self._layer_groups.get(name, ""))
             if local is not None:
-                self._let_join(group, local)
+                self._let_join(name, local)
 
-    def _let_join(self, group: str, local: Audience) -> None:
-        if group in self._in_groups and group not in self._unconfirmed:
+    def _let_join(self, name: str, local: Group) -> None:
+        if name in self._in_groups and name not in self._unconfirmed:
             local.joined.set()
 
     async def _send_outgoing(self) -> None:
@@ -315,19 +306,19 @@ class Hub:
             while self._outgoing:
                 await self._send_first(next(iter(self._outgoing)))
 
-    async def _send_first(self, group: str) -> None:
+    async def _send_first(self, name: str) -> None:
         """Send what waits for a group in one message; it is let go only once it was sent."""
-        waiting = self._outgoing[group]
+        waiting = self._outgoing[name]
         pack = list(islice(waiting, PACKED_EVENTS))
         message = pack[0] if len(pack) == 1 else {"type": "realtime.pack", "messages": pack}
         async with asyncio.timeout(LAYER_SECONDS):
-            await self._layer.group_send(group, message)
+            await self._layer.group_send(name, message)
         for _ in pack:
             waiting.popleft()
         self._waiting -= len(pack)
-        del self._outgoing[group]
+        del self._outgoing[name]
         if waiting:  # more came meanwhile: its turn is after the others'
-            self._outgoing[group] = waiting
+            self._outgoing[name] = waiting
 
     async def _keep_probing(self) -> None:
         """Raise when an echo through the layer does not come back in time."""
@@ -346,12 +337,12 @@ class Hub:
 
     @property
     def _in_all_groups(self) -> bool:
-        return self._groups.keys() <= self._in_groups and not self._unconfirmed
+        return self._layer_groups.keys() <= self._in_groups and not self._unconfirmed
 
 
-def _audience_of_event(message: LayerMessage) -> str | None:
-    audience: str | None = message["audience"] if message["type"] == "realtime.event" else None
-    return audience
+def _group_of_event(message: LayerMessage) -> str | None:
+    group: str | None = message["group"] if message["type"] == "realtime.event" else None
+    return group
 
 
 def stamped(message: LayerMessage) -> LayerMessage:
@@ -359,6 +350,6 @@ def stamped(message: LayerMessage) -> LayerMessage:
     return {**message, "at": time.time()}
 
 
-def group_name(audience: str) -> str:
-    """The layer's name for an audience: layers allow letters, digits, hyphens and full stops."""
-    return GROUP_PREFIX + audience.replace(":", ".")
+def layer_group(group: str) -> str:
+    """The layer's name for `group`: layers allow letters, digits, hyphens and full stops."""
+    return GROUP_PREFIX + group.replace(":", ".")

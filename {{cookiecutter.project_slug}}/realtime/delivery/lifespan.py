@@ -1,7 +1,7 @@
 """The ASGI lifespan of a server process, for servers that have one: the engine lives as long."""
 
 from realtime.asgi import Receive, Scope, Send
-from realtime.engine import stop_engine, this_engine
+from realtime.delivery.engine import stop_engine, this_engine
 
 
 async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:

@@ -8,12 +8,12 @@ from django.http import Http404
 
 from realtime import stats
 from realtime.asgi import Application, Message, Receive, Scope, Send
-from realtime.auth import SignIn
-from realtime.bucket import TokenBucket
 from realtime.conf import limits
+from realtime.delivery.bucket import TokenBucket
+from realtime.delivery.socket import TOO_SLOW, Socket
 from realtime.protocol import CloseCode, Closing
 from realtime.routing import NOTHING_HERE
-from realtime.socket import TOO_SLOW, Socket
+from realtime.sessions import VerifiedSession
 
 logger = logging.getLogger(__name__)
 
@@ -68,7 +68,7 @@ class Connection:
         receive: Receive,
         send: Send,
         socket: Socket,
-        signed_in: SignIn,
+        signed_in: VerifiedSession,
     ) -> None:
         bounds = limits()
         self.application = application

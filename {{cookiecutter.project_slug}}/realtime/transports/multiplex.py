@@ -10,8 +10,8 @@ from django.http import Http404
 
 from realtime.asgi import Message, Receive, Scope, Send
 from realtime.conf import limits
-from realtime.connection import Connection
-from realtime.peer import WebSocketPeer
+from realtime.delivery.connection import Connection
+from realtime.delivery.socket import Frame, Socket
 from realtime.protocol import (
     ClientFrame,
     CloseCode,
@@ -22,7 +22,7 @@ from realtime.protocol import (
     encode_reply,
 )
 from realtime.routing import NOTHING_HERE
-from realtime.socket import Frame, Socket
+from realtime.transports.peer import WebSocketPeer
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Multiplexer:
         self._scope = scope
         self._connection: Connection = scope["realtime.connection"]
         self._peer = peer
-        self._topics: dict[str, Topic] = {}
+        self._topics: dict[str, TopicSession] = {}
 
     @classmethod
     def as_asgi(cls) -> Any:  # Any: an ASGI application, where Django's `path` wants a view
@@ -97,7 +97,7 @@ class Multiplexer:
             raise Refusal(ErrorCode.INVALID, f"join: {error}") from None
         if before is not None:  # the new one begins where the old one has ended
             before.overtake()
-        topic = Topic(name, frame.id, self._peer.socket)
+        topic = TopicSession(name, frame.id, self._peer.socket)
         path = f"{self._scope['path']}{name.replace(':', '/')}/"
         scope = {key: value for key, value in self._scope.items() if key != "url_route"}
         scope["path"] = path
@@ -107,7 +107,9 @@ class Multiplexer:
         self._topics[name] = topic
         topic.task = tasks.create_task(self._run(topic, scope, before))
 
-    async def _run(self, topic: "Topic", scope: Scope, before: "Topic | None") -> None:
+    async def _run(
+        self, topic: "TopicSession", scope: Scope, before: "TopicSession | None"
+    ) -> None:
         if before is not None:
             await asyncio.wait([before.task])
         try:
@@ -126,7 +128,7 @@ class Multiplexer:
             topic.finish()
 
 
-class Topic:
+class TopicSession:
     """The peer of a consumer that serves one topic of a shared WebSocket."""
 
     task: asyncio.Task[None]

@@ -1,0 +1,1 @@
+"""Admission: who may open a WebSocket, and until when."""

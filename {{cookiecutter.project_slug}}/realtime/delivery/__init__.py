@@ -1,0 +1,1 @@
+"""Delivery: events to sockets, and what a process keeps for all of its sockets."""

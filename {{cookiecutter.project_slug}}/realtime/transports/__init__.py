@@ -1,0 +1,1 @@
+"""Transports: how a client's frames reach its consumers."""
