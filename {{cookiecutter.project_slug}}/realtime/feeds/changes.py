@@ -1,8 +1,9 @@
 """Changing feeds: lock, number, save. Whoever changes one publishes what became of it.
 
     with board.changing() as changes:
-        (card,) = changes.add(Card(board=board, client_id=client_id, title=title))
-        publish(board.topic, "card.created", card.as_data(), rev=card.rev)
+        card, created = changes.get_or_add(Card(board=board, client_id=client_id, title=title))
+        if created:
+            publish(board.topic, "card.created", card.as_data(), rev=card.rev)
 
 The row's lock lasts until the commit, so whoever takes a number has seen every lower one committed.
 Rows are locked in the order of their ids, so that two transactions never wait for each other;
@@ -85,6 +86,11 @@ class Changes(Generic[FeedType]):
         if added:
             type(added[0])._default_manager.bulk_create(added)
         return result
+
+    def get_or_add(self, item: ItemType) -> tuple[ItemType, bool]:
+        """As `add` for one item; the second value says whether it is new."""
+        (added,) = self.add(item)
+        return added, added is item
 
     def save(self, *items: ItemType, fields: Iterable[str]) -> None:
         """Give each item the next number, and write these of its fields.
