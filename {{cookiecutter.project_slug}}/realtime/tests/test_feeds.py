@@ -1,10 +1,12 @@
 """Feeds, by the example of a board and its cards: what no app's own tests show."""
 
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import pytest
 from channels.routing import URLRouter
+from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import path
@@ -15,6 +17,7 @@ from realtime.database import in_database
 from realtime.feeds.changes import changing
 from realtime.protocol import ErrorCode, Refusal
 from realtime.testing import Client, connect
+from realtime.tests import boards
 from realtime.tests.boards.consumers import BoardConsumer
 from realtime.tests.boards.models import Board, Card
 from realtime.topics import latest_revisions
@@ -132,6 +135,13 @@ def test_the_heartbeat_tells_a_feeds_latest_revision(plan: Board) -> None:
     add(plan, "one", "two")
     found = list(latest_revisions(["board:plan", "board:gone"]))
     assert found == [("board:plan", "board:plan", 2)]
+
+
+@pytest.mark.parametrize("name", ["models.py", "consumers.py"])
+def test_the_documented_feed_is_this_one(name: str) -> None:
+    documented = (settings.BASE_DIR / "docs" / "feeds.md").read_text(encoding="utf-8")
+    tested = (Path(boards.__file__).parent / name).read_text(encoding="utf-8")
+    assert f"```python\n{tested.replace('realtime.tests.boards', 'boards')}```" in documented
 
 
 async def test_the_welcome_has_the_latest_items_and_the_head(ada: User, plan: Board) -> None:
