@@ -8,9 +8,10 @@ from contextlib import suppress
 from itertools import islice
 from uuid import uuid4
 
+from prometheus_client import Counter
+
 from presence.stores.interface import Change, LeaseLost, Store, StoreUnavailable
 from presence.visits import Visit
-from realtime import stats
 
 logger = logging.getLogger(__name__)
 
@@ -18,7 +19,7 @@ BATCH_PLACES = 500  # of connections in rooms, changed by one call: some ten mil
 READ_VISITS = 500  # whose people are looked up by one query
 RETRY_SECONDS = 1
 
-beats = stats.Counter("presence_beats", "Renewals of this process's lease in the store.")
+beats = Counter("presence_beats", "Renewals of this process's lease in the store.")
 
 Visibilities = Callable[[Sequence[int]], Awaitable[dict[int, int]]]
 
@@ -139,7 +140,7 @@ class Lease:
         expected = sum(len(visit.rooms) for visit in self.visits.values())
         settled = not self._waiting
         held = await self._store.beat(self.process)
-        beats.value += 1
+        beats.inc()
         self._set_beat()
         if settled and held != expected:
             logger.warning("Presence: the store has %d of %d places here.", held, expected)

@@ -8,9 +8,10 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+from prometheus_client import Histogram
+
 from realtime.database import in_database
 from realtime.protocol import ErrorCode, Refusal
-from realtime.stats import Distribution
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -45,7 +46,7 @@ class Batcher(Generic[Item, Result]):
         key: Callable[[Item], Hashable] = lambda _: None,
         linger: bool = False,
         most_waiting: int = WAITING_ITEMS,
-        sizes: Distribution | None = None,
+        sizes: Histogram | None = None,
     ) -> None:
         self._work = work
         self._key = key

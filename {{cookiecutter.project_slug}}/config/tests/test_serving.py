@@ -1,7 +1,9 @@
 """The servers of this project, started as its owner starts them, and real sockets to them."""
 
 import json
+import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -51,11 +53,15 @@ def test_a_server_carries_messages_and_drains(
 
 @for_serve
 @pytest.mark.redis
-def test_several_processes_behind_one_port_carry_messages_and_drain(
+def test_several_processes_behind_one_port_are_replaced_carry_messages_and_drain(
     topic: str, ada: User, bob: User, tmp_path: Path
 ) -> None:
     with Server("serve", folder=tmp_path, WEB_CONCURRENCY="2") as server:
         server.wait_until(lambda: len(workers(server)) == 2)
+        killed = int(workers(server).pop())
+        os.kill(killed, signal.SIGKILL)
+        server.wait_until(lambda: len(workers(server) - {str(killed)}) == 2)
+        assert str(killed) not in workers(server)
         talk_until_it_stops(server, topic, ada, bob)
 
 
@@ -125,6 +131,6 @@ def close_code(client: ClientConnection) -> int | None:
 
 
 def workers(server: Server) -> set[str]:
-    """The processes whose numbers are in the metrics."""
-    _, numbers = server.get("/metrics")
-    return set(re.findall(r'worker="(\d+)"', numbers))
+    """The processes in the metrics."""
+    _, metrics = server.get("/metrics")
+    return set(re.findall(r'pid="(\d+)"', metrics))

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from operations.asgi import Operations
+from operations.endpoints import Operations
 from realtime.asgi import Message, Receive, Scope, Send
 
 

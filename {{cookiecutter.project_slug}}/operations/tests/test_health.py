@@ -5,7 +5,7 @@ import json
 import pytest
 from django.db.migrations.recorder import MigrationRecorder
 
-from operations import health
+from operations import endpoints
 from operations.tests.requests import get
 from realtime.delivery.engine import running_engine, this_engine
 
@@ -18,12 +18,12 @@ async def readiness() -> tuple[int, dict[str, object]]:
 @pytest.fixture
 def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
     """For what answers late or never: it would only make the test longer."""
-    monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
+    monkeypatch.setattr(endpoints, "CHECK_SECONDS", 0.5)
 
 
 @pytest.fixture(autouse=True)
 def _much_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "CHECK_SECONDS", 30.0)
+    monkeypatch.setattr(endpoints, "CHECK_SECONDS", 30.0)
 
 
 async def test_a_process_is_alive_whatever_host_it_is_asked_as() -> None:
@@ -76,7 +76,7 @@ async def test_a_database_that_fails_is_named_without_its_address(
     def fail() -> None:
         raise ConnectionError("postgres://site:secret@postgres/site")
 
-    monkeypatch.setattr(health, "_missing_migrations", fail)
+    monkeypatch.setattr(endpoints, "_missing_migrations", fail)
     status, parts = await readiness()
     assert status == 503
     assert parts["database"] == "ConnectionError"

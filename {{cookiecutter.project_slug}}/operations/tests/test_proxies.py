@@ -2,7 +2,7 @@
 
 import pytest
 
-from operations.asgi import Operations
+from operations.endpoints import Operations
 from operations.proxies import PRIVATE_NETWORKS, FromProxies
 from realtime.asgi import Message, Receive, Scope, Send
 
