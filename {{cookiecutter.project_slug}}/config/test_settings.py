@@ -1,13 +1,13 @@
-"""The settings under test: the project's own, with what a test machine lacks filled in."""
+"""The project's own settings, changed for tests."""
 
 import os
 import tempfile
 from pathlib import Path
 
-os.environ["DEBUG"] = "false"  # whatever .env says: what follows from it is tested as in production
+os.environ["DEBUG"] = "false"  # test the settings of production, whatever .env says
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
-# Whoever tests beside this process uses the same Redis.
+# Other test processes use the same Redis.
 os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}:"
 
 from config.settings import *  # noqa: F403
