@@ -1,4 +1,4 @@
-"""Requests to the site as one who runs it makes them."""
+"""Requests to /healthz, /readyz and /metrics."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What probes are told."""
+"""The answers to health checks."""
 
 import json
 
@@ -16,13 +16,13 @@ async def readiness() -> tuple[int, dict[str, object]]:
 
 
 @pytest.fixture
-def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what answers late or never: it would only make the test longer."""
+def _short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For checks that never answer."""
     monkeypatch.setattr(endpoints, "CHECK_SECONDS", 0.5)
 
 
 @pytest.fixture(autouse=True)
-def _much_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+def _long_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoints, "CHECK_SECONDS", 30.0)
 
 
@@ -49,7 +49,7 @@ async def test_a_stopping_process_is_not_ready() -> None:
     assert parts["process"] == "it is stopping"
 
 
-@pytest.mark.usefixtures("_little_patience")
+@pytest.mark.usefixtures("_short_timeout")
 @pytest.mark.django_db(transaction=True)
 async def test_a_process_without_its_layer_is_not_ready() -> None:
     await this_engine().hub.stop()

@@ -1,4 +1,4 @@
-"""What Prometheus is told, and who else is."""
+"""The metrics, and who may read them."""
 
 import re
 import subprocess
@@ -30,7 +30,7 @@ def samples(text: bytes) -> dict[str, float]:
     }
 
 
-async def test_metrics_say_what_was_counted_and_what_is_open() -> None:
+async def test_metrics_have_what_was_counted_and_what_is_open() -> None:
     _, before = await get("/metrics")
     engine_metrics.frames_sent.inc(1_000)
     engine_metrics.refusals.labels(ErrorCode.INVALID).inc(2)
@@ -48,7 +48,7 @@ async def test_metrics_say_what_was_counted_and_what_is_open() -> None:
     assert now["process_resident_memory_bytes"] > 0
 
 
-async def test_without_a_token_metrics_are_for_those_within() -> None:
+async def test_without_a_token_metrics_are_for_private_addresses() -> None:
     assert (await get("/metrics", client=("10.1.2.3", 1)))[0] == 200
     assert (await get("/metrics", client=("8.8.8.8", 1)))[0] == 403
     assert (await get("/metrics", client=None))[0] == 403
@@ -58,7 +58,7 @@ async def test_without_a_token_metrics_are_for_those_within() -> None:
     assert (await get("/metrics", client=("10.1.2.3", 1), headers=through_proxy))[0] == 403
 
 
-async def test_with_a_token_metrics_are_for_those_who_have_it(settings: Settings) -> None:
+async def test_with_a_token_metrics_are_for_requests_that_have_it(settings: Settings) -> None:
     settings.METRICS_TOKEN = "open-sesame"
     assert (await get("/metrics"))[0] == 403
     for given, status in ((b"Bearer open-sesame", 200), (b"Bearer other", 403), (b"\xff", 403)):
@@ -119,7 +119,7 @@ def test_of_a_dead_process_only_what_it_counted_remains() -> None:
     assert f"process_resident_memory_bytes/{dead}" not in now
 
 
-async def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
+async def test_the_dashboard_uses_metrics_that_exist() -> None:
     _, body = await get("/metrics")
     told = set(re.findall(r"^# TYPE (\w+)", body.decode(), re.MULTILINE))
 
