@@ -1,8 +1,8 @@
 // One message as an element.
 
 import { avatar } from "../js/avatar.js";
+import { clock, moment } from "../js/times.js";
 import { clone, part, show } from "./dom.js";
-import { clock, moment } from "./dates.js";
 import { renderText } from "./text.js";
 
 const DELETED = "This message was deleted.";

@@ -3,10 +3,10 @@
 import { avatar } from "../js/avatar.js";
 import { setBadge } from "../js/badge.js";
 import { icon } from "../js/icon.js";
+import { brief, moment } from "../js/times.js";
 import { socket } from "../realtime/connection.js";
-import { brief, moment } from "./dates.js";
 import { clone, part, show } from "./dom.js";
-import { Inbox } from "./inbox.js";
+import { RoomList } from "./room-list.js";
 
 const COUNTED = 99;
 const DELETED = "This message was deleted.";
@@ -17,7 +17,7 @@ class Sidebar {
   #list;
   #you;
   #current;
-  #inbox;
+  #rooms;
 
   constructor(element) {
     const { userId, username, current } = element.dataset;
@@ -25,19 +25,18 @@ class Sidebar {
     this.#list = part(element, "rooms");
     this.#you = { id: Number(userId), username };
     this.#current = current;
-    this.#inbox = new Inbox({ socket, you: this.#you });
-    this.#inbox.addEventListener("list", () => this.#show());
-    this.#inbox.addEventListener("room", () => this.#show());
+    this.#rooms = new RoomList({ socket, you: this.#you });
+    this.#rooms.addEventListener("change", () => this.#show());
     document.addEventListener("visibilitychange", () => this.#show());
   }
 
   #show() {
-    const items = this.#inbox.rooms.map((room) => this.#item(room));
+    const items = this.#rooms.all.map((room) => this.#item(room));
     // Moving an element takes the focus from it: only when the order is another.
     const moved = items.length !== this.#list.children.length || items.some((item, i) => item !== this.#list.children[i]);
     if (moved) this.#list.replaceChildren(...items);
     part(this.#element, "empty").hidden = items.length > 0;
-    setBadge("chat", this.#inbox.rooms.reduce((sum, room) => sum + this.#unread(room), 0));
+    setBadge("chat", this.#rooms.all.reduce((sum, room) => sum + this.#unread(room), 0));
   }
 
   /** @returns {HTMLElement} the room's line, up to date */

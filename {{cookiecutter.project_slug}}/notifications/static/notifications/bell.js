@@ -3,7 +3,7 @@
 import { setBadge } from "../js/badge.js";
 import { socket } from "../realtime/connection.js";
 import { showOnDesktop } from "./desktop.js";
-import { Inbox } from "./inbox.js";
+import { NotificationFeed } from "./feed.js";
 import { NotificationList } from "./list.js";
 import { lookedAt, tellWhereOneLooks } from "./looking.js";
 
@@ -15,23 +15,24 @@ const panel = document.getElementById("notifications");
 
 if (bell) {
   const topic = socket.topic("notifications");
-  const inbox = new Inbox(topic);
+  const feed = new NotificationFeed(topic);
   const lists = [panel.querySelector("[data-part=list]"), document.querySelector("[data-notifications]")];
-  for (const root of lists) if (root) new NotificationList(root, inbox);
+  for (const root of lists) if (root) new NotificationList(root, feed);
 
   const readAll = panel.querySelector("[data-part=read-all]");
-  readAll.addEventListener("click", () => inbox.readAll().catch(() => {}));
-  inbox.addEventListener("change", () => {
-    showCount(inbox.unread);
-    readAll.hidden = inbox.unread === 0;
+  readAll.addEventListener("click", () => feed.readAll().catch(() => {}));
+  feed.addEventListener("change", () => {
+    showCount(feed.unread);
+    readAll.hidden = feed.unread === 0;
   });
-  inbox.addEventListener("news", ({ detail }) => {
-    if (detail.target && detail.target === lookedAt()) inbox.read(detail.id).catch(() => {}); // It crossed `looking`.
+  feed.addEventListener("news", ({ detail }) => {
+    if (detail.target && detail.target === lookedAt()) feed.read(detail.id).catch(() => {}); // It crossed `looking`.
     else showOnDesktop(detail);
   });
-  setInterval(() => inbox.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
+  setInterval(() => feed.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
   tellWhereOneLooks(topic);
   showCount(Number(bell.dataset.unread));
+  feed.join();
 }
 
 function showCount(unread) {

@@ -1,4 +1,4 @@
-// A list of notifications in the page, drawn from an Inbox: in the bell's panel, and on the page of all of them.
+// A list of notifications in the page, drawn from its feed: in the bell's panel, and on the page of all of them.
 
 import { avatar } from "../js/avatar.js";
 import { icon } from "../js/icon.js";
@@ -9,32 +9,32 @@ const PAGE = 20;
 const NONE = "Nothing yet. When somebody needs you, it shows here.";
 
 export class NotificationList {
-  #inbox;
+  #feed;
   #root;
   #template = document.getElementById("notification-template").content;
   #list = document.createElement("ul");
   #more = document.createElement("p");
 
-  constructor(root, inbox) {
+  constructor(root, feed) {
     this.#root = root;
-    this.#inbox = inbox;
+    this.#feed = feed;
     this.#list.className = "notifications";
     this.#more.className = "notifications__more";
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button";
     button.textContent = "Older";
-    button.addEventListener("click", () => this.#try(inbox.loadMore(PAGE)));
+    button.addEventListener("click", () => this.#try(feed.loadOlder(PAGE)));
     this.#more.append(button);
     this.#list.addEventListener("click", (event) => this.#clicked(event));
-    inbox.addEventListener("change", () => this.#draw());
+    feed.addEventListener("change", () => this.#draw());
   }
 
   #draw() {
     const focused = this.#focus();
-    const rows = this.#inbox.rows;
+    const rows = this.#feed.items.reverse();
     this.#list.replaceChildren(...(rows.length ? rows.map((row) => this.#item(row)) : [this.#none()]));
-    this.#more.hidden = !this.#inbox.more;
+    this.#more.hidden = !this.#feed.more;
     if (this.#list.parentElement !== this.#root) this.#root.replaceChildren(this.#list, this.#more);
     focused?.();
   }
@@ -42,8 +42,9 @@ export class NotificationList {
   #item(row) {
     const item = this.#template.firstElementChild.cloneNode(true);
     const part = (name) => item.querySelector(`[data-part="${name}"]`);
+    const isRead = this.#feed.isRead(row);
     item.dataset.id = row.id;
-    item.classList.toggle("notification--unread", !row.read_at);
+    item.classList.toggle("notification--unread", !isRead);
     part("link").href = part("link").getAttribute("href").replace("0", row.id);
     part("mark").replaceChildren(row.actor ? avatar(row.actor, "small") : icon(row.icon));
     part("text").textContent = row.text;
@@ -51,8 +52,8 @@ export class NotificationList {
     part("time").dateTime = row.created_at;
     part("time").textContent = ago(new Date(row.created_at));
     part("count").textContent = row.count > 1 ? `· ${row.count} new` : "";
-    part("unread").hidden = Boolean(row.read_at);
-    part("read").hidden = Boolean(row.read_at);
+    part("unread").hidden = isRead;
+    part("read").hidden = isRead;
     return item;
   }
 
@@ -67,7 +68,7 @@ export class NotificationList {
     const button = target.closest("button[data-part]");
     if (!button) return;
     const id = Number(button.closest("[data-id]").dataset.id);
-    this.#try(button.dataset.part === "read" ? this.#inbox.read(id) : this.#inbox.delete(id));
+    this.#try(button.dataset.part === "read" ? this.#feed.read(id) : this.#feed.delete(id));
   }
 
   async #try(request) {
