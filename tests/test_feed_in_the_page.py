@@ -4,6 +4,7 @@ The socket is a stand-in; the test sends what a server would.
 """
 
 import json
+import random
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,6 +33,23 @@ class Wire {
   send(text) { this.sent.push(JSON.parse(text)); }
   close() {}
 }
+
+// What a view has drawn that follows the changes alone.
+window.drawn = () => {
+  const titles = new Map();
+  for (const { added, updated, removed } of window.changes) {
+    for (const { seq } of removed) if (!titles.delete(seq)) throw new Error(`${seq} was not there`);
+    for (const { seq, title } of added) {
+      if (titles.has(seq)) throw new Error(`${seq} was there`);
+      titles.set(seq, title);
+    }
+    for (const { seq, title } of updated) {
+      if (!titles.has(seq)) throw new Error(`${seq} was not there`);
+      titles.set(seq, title);
+    }
+  }
+  return Array.from(titles).sort(([a], [b]) => a - b).map(([, title]) => title);
+};
 
 window.begin = (wire, itemOf) => {
   const socket = new Socket("/ws/", { WebSocket: Wire, backoff: { next: () => 0, reset() {} } });
@@ -384,3 +402,141 @@ def test_a_feed_may_have_names_of_its_own(board: Board) -> None:
     board.hears({"type": "card.deleted", "rev": 4, "data": {"id": 80}})
 
     assert board.titles == ["one, moved"]
+
+
+class BoardServer:
+    """What the server's side of a feed does, over a network that loses, repeats and delays."""
+
+    PAGE = 3
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)
+        self.epoch = 0
+        self.rev = 0
+        self.cards: dict[int, Json] = {}
+        self.on_the_way: list[Json] = []
+
+    def change(self) -> None:
+        self.rev += 1
+        living = [card for card in self.cards.values() if not card["deleted_at"]]
+        kind = self.chance.choice(["created", "created", "updated", "deleted"])
+        if not living or kind == "created":
+            changed, kind = card(self.rev, f"made at {self.rev}"), "created"
+        else:
+            seq = self.chance.choice(living)["seq"]
+            changed = card(seq, f"as of {self.rev}", self.rev, deleted=kind == "deleted")
+        self.cards[changed["seq"]] = changed
+        self.on_the_way += [event(kind, changed)] * self.chance.choice([0, 1, 1, 1, 2])
+
+    def restore(self) -> None:
+        """Go back to a backup: an earlier state, in another epoch."""
+        self.epoch += 1
+        self.rev = self.rev // 2
+        self.cards = {
+            seq: card(seq, f"restored {self.epoch}") for seq in self.cards if seq <= self.rev
+        }
+        self.on_the_way.clear()
+
+    def delay_one(self) -> None:
+        """Let others overtake the next frame; those that a join brings stay in their order."""
+        if self.on_the_way and self.on_the_way[0]["type"].startswith(("card.", "ok")):
+            delayed = self.on_the_way.pop(0)
+            self.on_the_way.insert(self.chance.randint(0, len(self.on_the_way)), delayed)
+
+    def take(self, command: Json) -> None:
+        """Answer as of now; the answer is on its way for as long as it takes."""
+        data, reply = command["data"], {"id": command["id"]}
+        if command["type"] == "join":
+            frames = [{**reply, "type": "ok", "data": {}}, self.welcome()]
+            frames += self.changes(data) if "since" in data else []
+        elif command["type"] == "changes":
+            frames = self.changes(data)
+            frames[-1] |= reply
+        else:
+            frames = [{**reply, "type": "ok", "data": self.page(data["before"], data["limit"])}]
+        at = self.chance.randint(0, len(self.on_the_way))
+        self.on_the_way[at:at] = frames
+
+    def welcome(self) -> Json:
+        page = self.page(self.rev + 1, self.PAGE)
+        return welcome(self.rev, *page["items"], more=page["more"], epoch=str(self.epoch))
+
+    def page(self, before: int, limit: int) -> Json:
+        older = [card for card in self.living() if card["seq"] < before]
+        return {"items": older[-limit:], "more": len(older) > limit}
+
+    def changes(self, data: Json) -> list[Json]:
+        if data["epoch"] != str(self.epoch) or data["since"] > self.rev:
+            return [{**self.welcome(), "type": "reset"}]
+        missed = sorted(
+            (card for card in self.cards.values() if card["rev"] > data["since"]),
+            key=lambda card: card["rev"],
+        )
+        parts = [missed[i : i + self.PAGE] for i in range(0, len(missed), self.PAGE)] or [[]]
+        frames = []
+        for part in parts:
+            last = part is parts[-1]
+            told = {"epoch": str(self.epoch), "items": part, "more": not last}
+            rev = self.rev if last else part[-1]["rev"]
+            frames.append({"type": "changes", "rev": rev, "data": told})
+        return frames
+
+    def living(self) -> list[Json]:
+        living = (card for card in self.cards.values() if not card["deleted_at"])
+        return sorted(living, key=lambda card: card["seq"])
+
+    def heartbeat(self) -> Json:
+        return {"type": "heartbeat", "rev": self.rev}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_the_network_does_the_page_ends_up_right(page: Page, seed: int) -> None:
+    page.clock.install()
+    page.goto(f"{SITE}/")
+    page.wait_for_function("window.ready")
+    board, server = Board(page), BoardServer(seed)
+    chance = server.chance
+    for _ in range(8):
+        server.change()
+    server.on_the_way.clear()
+
+    def pass_on(count: int) -> None:
+        for command in board.does("wire.sent.splice(0)"):
+            server.take(command)
+        if chance.random() < 0.4:
+            server.delay_one()
+        passed, server.on_the_way = server.on_the_way[:count], server.on_the_way[count:]
+        board.hears(*passed)
+
+    board.does("begin({})")
+    for _ in range(150):
+        step = chance.random()
+        if step < 0.5:
+            server.change()
+        elif step < 0.56:
+            page.clock.run_for(chance.choice([50, 250, 1000]))
+        elif step < 0.7:
+            board.does("void feed.loadOlder(2).catch(() => {})")
+        elif step < 0.75:
+            board.hears(server.heartbeat())
+        elif step < 0.78:
+            server.on_the_way.clear()
+            board.does("wire.onclose({ code: 1006 })")
+            page.clock.run_for(10)
+        elif step < 0.79:
+            server.restore()
+            board.does("wire.onclose({ code: 1006 })")
+            page.clock.run_for(10)
+        elif step < 0.82:
+            board.does("feed.trim(4)")
+        pass_on(chance.choice([0, 0, 1, 1, 6]))
+    for _ in range(6):
+        pass_on(1000)
+        board.hears(server.heartbeat())
+        page.clock.run_for(11_000)
+
+    floor = board.does("feed.floor")
+    shown = [card["title"] for card in server.living() if card["seq"] >= floor]
+    assert board.titles == shown
+    assert board.does("drawn()") == shown
+    assert board.does("feed.more") is (len(server.living()) > len(shown))

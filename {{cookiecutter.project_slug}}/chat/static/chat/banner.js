@@ -1,6 +1,6 @@
 // The line that says when the connection is gone, what happens next, and what one can do.
 
-import { part, show } from "./dom.js";
+import { part, show } from "../js/dom.js";
 
 const GRACE_MS = 1_500; // A loss shorter than this is not shown.
 

@@ -1,7 +1,7 @@
 // The box that one writes in: new messages, answers to others, other words for one's own.
 
+import { part } from "../js/dom.js";
 import { forgetOthers, storage } from "../realtime/storage.js";
-import { part } from "./dom.js";
 import { attempt } from "./popups.js";
 
 const DRAFTS = "draft:";

@@ -1,6 +1,6 @@
 // Earlier messages: a page at a time, as the reader scrolls up to them or jumps to one.
 
-import { part } from "./dom.js";
+import { part } from "../js/dom.js";
 
 const PAGE_MESSAGES = 50;
 const AHEAD = "600px 0px 0px";

@@ -1,7 +1,7 @@
 // The people of the room: their names for the rest of the page, the list of them, and what one can do about each.
 
-import { avatar } from "../js/avatar.js";
-import { clone, part, show } from "./dom.js";
+import { clone, part, show } from "../js/dom.js";
+import { avatar } from "../js/pictures.js";
 import { moveWithArrows, openBeside } from "./popups.js";
 
 const ROLES = { owner: "Owner", moderator: "Moderator", member: "" };

@@ -1,8 +1,8 @@
 // One message as an element.
 
-import { avatar } from "../js/avatar.js";
+import { clone, part, show } from "../js/dom.js";
+import { avatar } from "../js/pictures.js";
 import { clock, moment } from "../js/times.js";
-import { clone, part, show } from "./dom.js";
 import { renderText } from "./text.js";
 
 const DELETED = "This message was deleted.";

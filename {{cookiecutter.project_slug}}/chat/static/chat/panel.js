@@ -1,7 +1,7 @@
 // The panel of people: beside the conversation where there is room for both, over it where there is not.
 
+import { part } from "../js/dom.js";
 import { storage } from "../realtime/storage.js";
-import { part } from "./dom.js";
 
 const BESIDE = matchMedia("(width >= 72rem)");
 const KEY = "people-panel";

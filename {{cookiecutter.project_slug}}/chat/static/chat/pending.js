@@ -1,8 +1,8 @@
 // The messages that are on their way, below those that are in the room.
 
-import { avatar } from "../js/avatar.js";
+import { clone, part } from "../js/dom.js";
+import { avatar } from "../js/pictures.js";
 import { Outbox } from "../realtime/outbox.js";
-import { clone, part } from "./dom.js";
 import { renderText } from "./text.js";
 
 export class Pending {
@@ -24,12 +24,17 @@ export class Pending {
     topic.addEventListener("welcome", () => this.#outbox.resume());
     topic.addEventListener("state", () => topic.state === "joined" || this.#outbox.pause());
     messages.addEventListener("change", ({ detail: { added, updated } }) => {
-      for (const { author, client_id } of [...added, ...updated]) if (author.id === you.id) this.#outbox.settle(client_id);
+      const own = [...added, ...updated].filter(({ author }) => author.id === you.id);
+      for (const { client_id } of own) this.#outbox.settle(client_id);
     });
     this.#show();
   }
 
-  /** Sends a message as soon as the ones before it are through. @param {{body: string, reply_to: number | null}} draft */
+  /**
+   * Sends a message after the ones before it.
+   *
+   * @param {{body: string, reply_to: number | null}} draft
+   */
   add(draft) {
     this.#outbox.add(draft);
   }

@@ -1,7 +1,7 @@
 // What opens over the page: menus beside a button, the question in <dialog id="confirm">, the toast of a failure.
 
+import { part } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
-import { part } from "./dom.js";
 
 const GAP_PX = 4;
 

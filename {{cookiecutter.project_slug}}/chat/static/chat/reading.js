@@ -1,6 +1,6 @@
 // How far the reader has read: told to the server, marked in the timeline, and counted while they are further up.
 
-import { part } from "./dom.js";
+import { part } from "../js/dom.js";
 
 const DELAY_MS = 400;
 

@@ -1,10 +1,10 @@
 // The page of a room. Its parts find their own elements, and listen to the room's topic and messages by themselves.
 
+import { pageData, part, show } from "../js/dom.js";
 import { socket } from "../realtime/connection.js";
 import { Feed } from "../realtime/feed.js";
 import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
-import { pageData, part, show } from "./dom.js";
 import { History } from "./history.js";
 import { Members } from "./members.js";
 import { Panel } from "./panel.js";

@@ -1,11 +1,10 @@
 // The list of rooms beside every page of chat: the latest first, with what was said and what is unread.
 
-import { avatar } from "../js/avatar.js";
 import { setBadge } from "../js/badge.js";
-import { icon } from "../js/icon.js";
+import { clone, part, show } from "../js/dom.js";
+import { avatar, icon } from "../js/pictures.js";
 import { brief, moment } from "../js/times.js";
 import { socket } from "../realtime/connection.js";
-import { clone, part, show } from "./dom.js";
 import { RoomList } from "./room-list.js";
 
 const COUNTED = 99;

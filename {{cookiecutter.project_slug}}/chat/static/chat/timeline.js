@@ -1,7 +1,7 @@
 // The messages of a room on the page, in their order.
 
+import { part } from "../js/dom.js";
 import { day, sameDay } from "../js/times.js";
-import { part } from "./dom.js";
 import { createMessage, showQuote, updateMessage } from "./message.js";
 
 const TOGETHER_MS = 5 * 60_000; // Messages of one person within this time share one heading.

@@ -1,7 +1,7 @@
 // What one can do with a message: a bar of buttons on the message that is pointed at, and the menus behind them.
 
+import { clone, part } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
-import { clone, part } from "./dom.js";
 import { ask, attempt, moveWithArrows, openBeside } from "./popups.js";
 
 const KEYS = { r: "reply", e: "edit", Delete: "delete" };

@@ -1,6 +1,6 @@
 // Who is typing: the reader tells the others, and sees who of them is.
 
-import { part } from "./dom.js";
+import { part } from "../js/dom.js";
 
 const TELL_EVERY_MS = 3_000;
 const SHOWN_MS = 5_000;

@@ -1,6 +1,7 @@
 // The bell in the header: its count, the list that opens from it, and what follows from both.
 
 import { setBadge } from "../js/badge.js";
+import { part } from "../js/dom.js";
 import { socket } from "../realtime/connection.js";
 import { showOnDesktop } from "./desktop.js";
 import { NotificationFeed } from "./feed.js";
@@ -16,10 +17,10 @@ const panel = document.getElementById("notifications");
 if (bell) {
   const topic = socket.topic("notifications");
   const feed = new NotificationFeed(topic);
-  const lists = [panel.querySelector("[data-part=list]"), document.querySelector("[data-notifications]")];
+  const lists = [part(panel, "list"), document.querySelector("[data-notifications]")];
   for (const root of lists) if (root) new NotificationList(root, feed);
 
-  const readAll = panel.querySelector("[data-part=read-all]");
+  const readAll = part(panel, "read-all");
   readAll.addEventListener("click", () => feed.readAll().catch(() => {}));
   feed.addEventListener("change", () => {
     showCount(feed.unread);
@@ -37,7 +38,7 @@ if (bell) {
 
 function showCount(unread) {
   bell.dataset.unread = unread;
-  bell.querySelector("[data-part=count]").textContent = unread > COUNTED ? `${COUNTED}+` : unread;
-  bell.querySelector("[data-part=label]").textContent = unread ? `Notifications, ${unread} unread` : "Notifications";
+  part(bell, "count").textContent = unread > COUNTED ? `${COUNTED}+` : unread;
+  part(bell, "label").textContent = unread ? `Notifications, ${unread} unread` : "Notifications";
   setBadge("notifications", unread);
 }

@@ -1,7 +1,7 @@
 // A list of notifications in the page, drawn from its feed: in the bell's panel, and on the page of all of them.
 
-import { avatar } from "../js/avatar.js";
-import { icon } from "../js/icon.js";
+import { clone, part } from "../js/dom.js";
+import { avatar, icon } from "../js/pictures.js";
 import { ago } from "../js/times.js";
 import { toast } from "../js/toasts.js";
 
@@ -11,7 +11,6 @@ const NONE = "Nothing yet. When somebody needs you, it shows here.";
 export class NotificationList {
   #feed;
   #root;
-  #template = document.getElementById("notification-template").content;
   #list = document.createElement("ul");
   #more = document.createElement("p");
 
@@ -40,20 +39,19 @@ export class NotificationList {
   }
 
   #item(row) {
-    const item = this.#template.firstElementChild.cloneNode(true);
-    const part = (name) => item.querySelector(`[data-part="${name}"]`);
+    const item = clone("notification");
     const isRead = this.#feed.isRead(row);
     item.dataset.id = row.id;
     item.classList.toggle("notification--unread", !isRead);
-    part("link").href = part("link").getAttribute("href").replace("0", row.id);
-    part("mark").replaceChildren(row.actor ? avatar(row.actor, "small") : icon(row.icon));
-    part("text").textContent = row.text;
-    part("excerpt").textContent = row.excerpt;
-    part("time").dateTime = row.created_at;
-    part("time").textContent = ago(new Date(row.created_at));
-    part("count").textContent = row.count > 1 ? `· ${row.count} new` : "";
-    part("unread").hidden = isRead;
-    part("read").hidden = isRead;
+    part(item, "link").href = part(item, "link").getAttribute("href").replace("0", row.id);
+    part(item, "mark").replaceChildren(row.actor ? avatar(row.actor, "small") : icon(row.icon));
+    part(item, "text").textContent = row.text;
+    part(item, "excerpt").textContent = row.excerpt;
+    part(item, "time").dateTime = row.created_at;
+    part(item, "time").textContent = ago(new Date(row.created_at));
+    part(item, "count").textContent = row.count > 1 ? `· ${row.count} new` : "";
+    part(item, "unread").hidden = isRead;
+    part(item, "read").hidden = isRead;
     return item;
   }
 
@@ -85,10 +83,10 @@ export class NotificationList {
     if (!active) return null;
     const at = Array.from(this.#list.children).indexOf(active.closest("li"));
     const { id } = active.closest("li").dataset;
-    const { part } = active.dataset;
+    const { part: name } = active.dataset;
     return () => {
       const item = this.#list.querySelector(`[data-id="${id}"]`) ?? this.#list.children[Math.min(at, this.#list.children.length - 1)];
-      (item.querySelector(`[data-part="${part}"]:not([hidden])`) ?? item.querySelector("a"))?.focus();
+      (item.querySelector(`[data-part="${name}"]:not([hidden])`) ?? item.querySelector("a"))?.focus();
     };
   }
 }

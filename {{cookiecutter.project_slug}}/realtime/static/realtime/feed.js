@@ -11,11 +11,11 @@ const PAGE_ITEMS = 50;
  *   board.join();
  *
  * Dispatches `change` after every frame and every page of older items. Its `detail` says what is different, for a view
- * that does not draw everything again: `added`, `updated` and `removed` are lists of items; `older` is true for a page of
- * older items; `started` is the `welcome` or `reset` frame with which the list began anew (`removed` then has all that
- * was there before), otherwise null.
+ * that does not draw everything again: `added`, `updated` and `removed` are lists of items; `older` is true for a page
+ * of older items; `started` is the `welcome` or `reset` frame with which the list began anew (`removed` then has all
+ * that was there before), otherwise null.
  *
- * A feed whose frames have a form of their own gives the names of its wire to the constructor, and overrides `itemOf`.
+ * Where frames have another form, the constructor takes their names and a subclass overrides `itemOf`.
  */
 export class Feed extends EventTarget {
   /** Whether the server has older items than those loaded. */

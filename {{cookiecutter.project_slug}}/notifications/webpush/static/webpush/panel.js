@@ -1,13 +1,14 @@
 // The switch on the settings page: whether this browser is told of things while it is closed.
 
+import { part } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
 import { current, isPossible, subscribe, unsubscribe } from "./subscription.js";
 
 const section = document.querySelector("[data-push-switch]");
 
 if (isPossible && section) {
-  const text = section.querySelector("[data-part=text]");
-  const toggle = section.querySelector("[data-part=toggle]");
+  const text = part(section, "text");
+  const toggle = part(section, "toggle");
   let subscription = await current();
 
   const show = () => {
