@@ -1,5 +1,5 @@
 // Short notes that something has happened: toast("Copied"), toast("Could not send", "error").
-// They leave after a while, unless they tell of an error or somebody is reading them.
+// They go after a while, except errors and those under the pointer or the focus.
 
 import { showIcon } from "./pictures.js";
 

@@ -1,4 +1,4 @@
-// The line that says when the connection is gone, what happens next, and what one can do.
+// The line that says that the connection is lost, what happens next, and what the reader can do.
 
 import { part, show } from "../js/dom.js";
 

@@ -1,4 +1,4 @@
-// The box that one writes in: new messages, answers to others, other words for one's own.
+// The box to write in: new messages, replies, and edits of the reader's own messages.
 
 import { part } from "../js/dom.js";
 import { forgetOthers, storage } from "../realtime/storage.js";
@@ -39,13 +39,13 @@ export class Composer extends EventTarget {
     this.#input.focus();
   }
 
-  /** Writes an answer to `message`. */
+  /** Starts a reply to `message`. */
   reply(message) {
     if (this.#mode.name === "edit") this.cancel();
     this.#enter({ name: "reply", message }, `Replying to ${message.author.name}`, message.body);
   }
 
-  /** Writes other words for `message`; the draft of a new one waits meanwhile. */
+  /** Starts to edit `message`; the draft of a new message is kept meanwhile. */
   edit(message) {
     this.#enter({ name: "edit", message }, "Editing your message", "");
     this.#write(message.body);
@@ -59,7 +59,7 @@ export class Composer extends EventTarget {
     this.focus();
   }
 
-  /** Lets nobody write here any more, and says why. */
+  /** Closes the box for good and shows why. */
   close(reason) {
     this.#form.inert = true;
     this.#input.placeholder = reason;
@@ -131,7 +131,7 @@ export class Composer extends EventTarget {
   }
 }
 
-/** What was typed and not sent, by person and room, kept until it is. */
+/** What this person has typed in this room and not sent, kept over reloads. */
 class Draft {
   #key;
 

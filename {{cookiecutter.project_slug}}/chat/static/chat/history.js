@@ -26,7 +26,7 @@ export class History {
       const quote = target.closest("[data-jump]");
       if (quote) this.jump(Number(quote.dataset.jump));
     });
-    topic.addEventListener("welcome", () => this.#watch()); // Goes on where a lost connection has interrupted.
+    topic.addEventListener("welcome", () => this.#watch()); // Continues after a lost connection.
     messages.addEventListener("change", ({ detail: { started, older, removed } }) => {
       if (started) this.load();
       else if (older || removed.length) this.#loaded();
@@ -41,7 +41,7 @@ export class History {
       await this.#messages.loadOlder(PAGE_MESSAGES);
       return true;
     } catch (error) {
-      this.#show(error.code === "lost" ? "loading" : "earlier"); // What was lost is loaded after the next welcome.
+      this.#show(error.code === "lost" ? "loading" : "earlier"); // After a loss the next welcome loads it.
       return false;
     }
   }
@@ -62,7 +62,7 @@ export class History {
     this.#watch();
   }
 
-  /** Observing afresh reports a start that is still in view. */
+  /** A new observation reports the start even if it is in view already. */
   #watch() {
     this.#observer.disconnect();
     if (this.#messages.more) this.#observer.observe(this.#start);

@@ -1,4 +1,4 @@
-// The people of the room: their names for the rest of the page, the list of them, and what one can do about each.
+// The people of the room: their names for the rest of the page, the list of them, and the menu of each.
 
 import { clone, part, show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
@@ -12,7 +12,7 @@ export class Members {
   #you;
   #list;
   #people = new Map(); // person id → person with role
-  #names = new Map(); // person id → name, of those too who have left
+  #names = new Map(); // person id → name, former members included
   #count = 0;
 
   /** @param {{page: HTMLElement, you: object, topic: EventTarget, messages: EventTarget}} room */
@@ -83,7 +83,7 @@ export class Members {
     for (const element of this.#page.querySelectorAll("[data-part=count]")) element.textContent = count;
   }
 
-  /** @param {HTMLElement | null} menu with the forms of those who may do something about a member */
+  /** @param {HTMLElement | null} menu of forms; null where the reader may use none of them */
   #offerMenu(menu) {
     if (!menu) return;
     moveWithArrows(menu);

@@ -1,4 +1,4 @@
-// What opens over the page: menus beside a button, the question in <dialog id="confirm">, the toast of a failure.
+// What opens over the page: menus beside a button, the dialog that asks first, the toast of a failed request.
 
 import { part } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
@@ -47,7 +47,7 @@ export function ask({ title, text, action }) {
   });
 }
 
-/** Waits for a request, and says so when it fails. */
+/** Waits for a request and shows a toast if it fails. */
 export async function attempt(request) {
   try {
     await request;

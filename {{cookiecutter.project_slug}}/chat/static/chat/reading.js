@@ -1,4 +1,4 @@
-// How far the reader has read: told to the server, marked in the timeline, and counted while they are further up.
+// How far the reader has read: reported to the server, marked in the timeline, counted while they are scrolled up.
 
 import { part } from "../js/dom.js";
 
@@ -11,7 +11,7 @@ export class Reading {
   #scroller;
   #sent;
   #timer = null;
-  #below = 0; // Messages of others that came in while the reader was further up.
+  #below = 0; // Messages of others that came in while the reader was scrolled up.
 
   /**
    * @param {{page: HTMLElement, you: object, topic: object, messages: object}} room
@@ -56,7 +56,7 @@ export class Reading {
     this.#button.querySelector("span").textContent = this.#below ? words : "Latest messages";
   }
 
-  /** Tells the server, in a moment, if the reader sees something new: at the end, in a page that can be seen. */
+  /** Reports to the server, in a moment, what the reader newly sees: at the end, in a visible page. */
   #check() {
     if (this.#timer === null && this.#isBehind()) this.#timer = setTimeout(() => this.#tell(), DELAY_MS);
   }

@@ -2,10 +2,10 @@
 
 const ROOM_PREFIX = "chat:";
 const REFRESH_MS = 300;
-const REPAIR_MS = 5_000; // At most: after a failure everybody has something to ask for, so not all at once.
+const REPAIR_MS = 5_000; // At most; random, so that clients do not all ask at once after a failure.
 
 /**
- * Dispatches `change` when the list or a room in it is another.
+ * Dispatches `change` when the list or a room in it has changed.
  *
  * A room is the summary from the welcome of the topic `chat`:
  * `{slug, name, kind, person, rev, unread, mentioned, last_message}`.
@@ -37,7 +37,7 @@ export class RoomList extends EventTarget {
     clearTimeout(this.#refreshes);
     clearTimeout(this.#repairs);
     this.#refreshes = this.#repairs = null;
-    // `known`: up to here the server has counted; `news`: what has come in since, by others.
+    // `known`: the server's count goes up to this `rev`; `news`: the messages of others since then.
     this.all = rooms.map((room) => ({ ...room, known: room.rev, news: [] }));
     this.#changed();
   }
@@ -70,7 +70,7 @@ export class RoomList extends EventTarget {
 
   #read(room, seq) {
     if (!room.unread) return;
-    if (seq < room.known) return this.#refreshSoon(); // Part of what the server has counted: it counts again.
+    if (seq < room.known) return this.#refreshSoon(); // Within the server's count: only the server can count again.
     room.news = room.news.filter((unread) => unread > seq);
     room.unread = room.news.length;
     room.mentioned &&= room.unread > 0;
@@ -82,7 +82,7 @@ export class RoomList extends EventTarget {
     this.#changed();
   }
 
-  /** Something up to `rev` has not arrived: it may only be late, so there is time. */
+  /** An event up to `rev` has not arrived; it may only be late. */
   #missed(room, rev) {
     if (rev <= room.rev) return;
     this.#repairs ??= setTimeout(() => this.#topic.rejoin(), Math.random() * REPAIR_MS);
@@ -97,7 +97,7 @@ export class RoomList extends EventTarget {
   }
 }
 
-/** The last message of a welcome has no `seq`; its author and time tell it. */
+/** The last message in a welcome has no `seq`; its author and time identify it. */
 function isSame(last, message) {
   return last?.created_at === message.created_at && last.author.id === message.author.id;
 }

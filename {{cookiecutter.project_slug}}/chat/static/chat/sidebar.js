@@ -31,8 +31,9 @@ class Sidebar {
 
   #show() {
     const items = this.#rooms.all.map((room) => this.#item(room));
-    // Moving an element takes the focus from it: only when the order is another.
-    const moved = items.length !== this.#list.children.length || items.some((item, i) => item !== this.#list.children[i]);
+    // Moving an element takes the focus from it, so only when the order has changed.
+    const { children } = this.#list;
+    const moved = items.length !== children.length || items.some((item, index) => item !== children[index]);
     if (moved) this.#list.replaceChildren(...items);
     part(this.#element, "empty").hidden = items.length > 0;
     setBadge("chat", this.#rooms.all.reduce((sum, room) => sum + this.#unread(room), 0));
@@ -71,7 +72,7 @@ class Sidebar {
     return kind === "direct" ? last.body : `${last.author.name}: ${last.body}`;
   }
 
-  /** The room that is being looked at is read as it comes in. */
+  /** In the room that the reader sees nothing is unread. */
   #unread({ slug, unread }) {
     return slug === this.#current && document.visibilityState === "visible" ? 0 : unread;
   }

@@ -7,7 +7,7 @@ import { createMessage, showQuote, updateMessage } from "./message.js";
 const TOGETHER_MS = 5 * 60_000; // Messages of one person within this time share one heading.
 const SHOWN_MESSAGES = 600;
 const KEPT_MESSAGES = 300;
-const SPOKEN_MESSAGES = 5; // More than this at once is a page or a catching up: a screen reader does not read it out.
+const SPOKEN_MESSAGES = 5; // More at once is a page or a catch-up, which a screen reader does not read out.
 const HUSH_MS = 500;
 
 export class Timeline {
@@ -41,7 +41,7 @@ export class Timeline {
     this.#scroller.keep(() => this.#arrange(() => true));
   }
 
-  /** The reader is back: what comes from now on is not marked. */
+  /** The reader is back: messages from now on are not marked. */
   endUnread() {
     if (this.#unread) this.#unread.upTo = Math.min(this.#unread.upTo, this.#messages.newest?.seq ?? 0);
   }
@@ -83,14 +83,14 @@ export class Timeline {
     return element;
   }
 
-  /** Shows a message's present words wherever it is quoted. */
+  /** Updates the quotes of a message. */
   #quote(message) {
     for (const quote of this.#list.querySelectorAll(`[data-jump="${message.seq}"]`)) {
       showQuote(quote.closest("[data-seq]"), message);
     }
   }
 
-  /** Gives the messages for which `isDue(message, previous)` what depends on the message before them. */
+  /** Shows what depends on the previous message, for the messages with `isDue(message, previous)`. */
   #arrange(isDue) {
     this.#messages.items.forEach((message, index, items) => {
       const previous = items[index - 1];

@@ -1,4 +1,4 @@
-// What one can do with a message: a bar of buttons on the message that is pointed at, and the menus behind them.
+// The actions on a message: a bar of buttons on the message under the pointer or the focus, and their menus.
 
 import { clone, part } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
@@ -76,7 +76,7 @@ export class Toolbar extends EventTarget {
     else if (this.#message) this.#react(this.#seq, button.dataset.emoji);
   }
 
-  /** A reaction that is there already is pressed. */
+  /** Toggles a reaction that somebody has given already. */
   #toggle(reaction) {
     if (reaction) this.#react(Number(reaction.closest("[data-seq]").dataset.seq), reaction.dataset.emoji);
   }
@@ -112,7 +112,7 @@ export class Toolbar extends EventTarget {
     if (!this.#message) return false;
     const own = this.#message.author.id === this.#you.id;
     if (action === "edit") return own;
-    if (action === "copy") return navigator.clipboard !== undefined; // Browsers lend it to secure pages only.
+    if (action === "copy") return navigator.clipboard !== undefined; // Browsers offer it to secure pages only.
     if (action === "delete") return own || this.#you.role === "owner" || this.#you.role === "moderator";
     return true;
   }

@@ -1,4 +1,4 @@
-// Who is typing: the reader tells the others, and sees who of them is.
+// Who is typing: reported of the reader, shown of the others.
 
 import { part } from "../js/dom.js";
 

@@ -1,4 +1,4 @@
-// The bell in the header: its count, the list that opens from it, and what follows from both.
+// The bell in the header: its count, and the list that opens from it.
 
 import { setBadge } from "../js/badge.js";
 import { part } from "../js/dom.js";

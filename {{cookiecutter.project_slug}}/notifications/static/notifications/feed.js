@@ -1,4 +1,4 @@
-// This person's notifications: a feed of their own, with the count of the unread.
+// This person's notifications: a feed, with the count of unread ones.
 
 import { Feed } from "../realtime/feed.js";
 
@@ -15,7 +15,7 @@ export class NotificationFeed extends Feed {
   }
 
   isRead(notification) {
-    return notification.read_at !== null || notification.rev < this.#readRev; // Reading all at once renumbers none.
+    return notification.read_at !== null || notification.rev < this.#readRev; // `read_all` gives none a new `rev`.
   }
 
   loadOlder(limit) {
@@ -49,7 +49,7 @@ export class NotificationFeed extends Feed {
   }
 }
 
-/** Whether something has happened again: other changes, such as reading, leave `seq` as it was. */
+/** Whether something new has happened; other changes, such as reading, keep the `seq`. */
 function isNews(notification, before) {
   const { seq, rev, read_at } = notification;
   return read_at === null && seq > (before?.seq ?? 0) && seq === rev;

@@ -1,4 +1,4 @@
-// A list of notifications in the page, drawn from its feed: in the bell's panel, and on the page of all of them.
+// A list of notifications, drawn from their feed: in the bell's panel, and on the page of all notifications.
 
 import { clone, part } from "../js/dom.js";
 import { avatar, icon } from "../js/pictures.js";
@@ -85,7 +85,8 @@ export class NotificationList {
     const { id } = active.closest("li").dataset;
     const { part: name } = active.dataset;
     return () => {
-      const item = this.#list.querySelector(`[data-id="${id}"]`) ?? this.#list.children[Math.min(at, this.#list.children.length - 1)];
+      const { children } = this.#list;
+      const item = this.#list.querySelector(`[data-id="${id}"]`) ?? children[Math.min(at, children.length - 1)];
       (item.querySelector(`[data-part="${name}"]:not([hidden])`) ?? item.querySelector("a"))?.focus();
     };
   }

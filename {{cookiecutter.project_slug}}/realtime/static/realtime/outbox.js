@@ -4,7 +4,7 @@ import { Backoff } from "./retry.js";
 import { forgetOthers, storage, watch } from "./storage.js";
 
 const PREFIX = "outbox:";
-/** Refusals that sending again would not change; the person decides. */
+/** Errors that sending again would repeat; the author decides what to do. */
 const PERMANENT = new Set(["invalid", "too_large", "forbidden", "not_found", "conflict", "unknown_type"]);
 const INTERNAL_ERRORS = 3;
 

@@ -1,4 +1,4 @@
-// The page's one WebSocket: opened, kept alive, opened again, and shared by every topic.
+// The page's one WebSocket, shared by every topic and opened again after each loss.
 
 import { afterClose, Backoff } from "./retry.js";
 import { Topic } from "./topic.js";
@@ -51,7 +51,7 @@ export class Socket extends EventTarget {
     return this.#topics.get(name);
   }
 
-  /** Connects now, unless there is a connection already or coming back is pointless. */
+  /** Connects now, unless there is a connection or the server has told the page to stop. */
   connect() {
     if (this.#connection || this.state.name === "stopped") return;
     clearTimeout(this.#retry);
@@ -64,7 +64,7 @@ export class Socket extends EventTarget {
     this.#listen(HANDSHAKE_MS);
   }
 
-  /** Gives up the connection there is, if any, and starts another. */
+  /** Drops the connection, if there is one, and opens another. */
   reconnect() {
     if (this.#connection) this.#lost(LOST);
     this.connect();
@@ -111,7 +111,7 @@ export class Socket extends EventTarget {
     this.#become({ name: "waiting", seconds });
   }
 
-  /** Lets go of the connection without waiting for the other side to agree. */
+  /** Drops the connection without waiting for the closing handshake. */
   #drop() {
     clearTimeout(this.#retry);
     clearTimeout(this.#silence);
@@ -136,7 +136,7 @@ export class Socket extends EventTarget {
   }
 }
 
-/** A request that was not done. `code` is one of the wire's error codes, or "lost" or "timeout". */
+/** A request that failed. `code` is one of the wire's error codes, or "lost" or "timeout". */
 export class RequestError extends Error {
   /** @param {{code: string, detail?: string, retry_after?: number | null}} refusal retry_after in seconds */
   constructor({ code, detail = "", retry_after = null }) {
@@ -165,7 +165,7 @@ class Requests {
     return { id, reply };
   }
 
-  /** Gives a reply to the request that waits for it. */
+  /** Resolves the request that a reply belongs to. */
   settle(frame) {
     const request = this.#waiting.get(frame.id);
     if (!request) return;
@@ -175,7 +175,7 @@ class Requests {
     else request.resolve(frame.data);
   }
 
-  /** Ends every wait: the connection that the replies would have come over is gone. */
+  /** Rejects every request: the connection that their replies would use is gone. */
   abandon() {
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);

@@ -39,7 +39,7 @@ export class Topic extends EventTarget {
     if (this.#socket.isOpen && this.state !== "joining" && this.state !== "joined") this.#enter();
   }
 
-  /** Joins once more although nothing was lost: for a topic whose welcome has changed. */
+  /** Joins again without a loss: for a topic whose welcome has changed. */
   async rejoin() {
     if (this.state === "joined") await this.#enter();
   }

@@ -24,7 +24,8 @@ if (isPossible && section) {
     toggle.disabled = true;
     try {
       subscription = subscription ? await unsubscribe(subscription) : await subscribe(section.dataset.key);
-      if (!subscription && Notification.permission === "denied") toast("Your browser does not let this site do that.", "error");
+      const denied = !subscription && Notification.permission === "denied";
+      if (denied) toast("Your browser does not let this site do that.", "error");
     } catch (error) {
       toast(`That did not work: ${error.message}`, "error");
     }
