@@ -46,7 +46,7 @@ export class Timeline {
     if (this.#unread) this.#unread.upTo = Math.min(this.#unread.upTo, this.#messages.newest?.seq ?? 0);
   }
 
-  #show({ added, updated, removed }) {
+  #show({ older, added, updated, removed }) {
     if (added.length + updated.length > SPOKEN_MESSAGES) this.#hush();
     this.#scroller.keep(() => {
       for (const { seq } of removed) this.#remove(seq);
@@ -55,7 +55,8 @@ export class Timeline {
       for (const message of [...added, ...updated]) this.#quote(message);
       const fresh = new Set(added);
       this.#arrange((message, previous) => !previous || fresh.has(message) || fresh.has(previous));
-      if (this.#scroller.atEnd && this.#elements.size > SHOWN_MESSAGES) this.#messages.trim(KEPT_MESSAGES);
+      const tooMany = this.#elements.size > SHOWN_MESSAGES;
+      if (tooMany && this.#scroller.atEnd && !older) this.#messages.trim(KEPT_MESSAGES);
     });
   }
 
