@@ -5,7 +5,7 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from notifications.queries import PAGE_NOTIFICATIONS
-from realtime.protocol import Revision, ShortText, Text
+from realtime.protocol import Revision, Text
 
 LONGEST_PAGE_NOTIFICATIONS = 100
 
@@ -27,18 +27,6 @@ class One(_Command):
 
 class All(_Command):
     pass
-
-
-class GetPreferences(_Command):
-    pass
-
-
-class SetPreference(_Command):
-    """Of a kind or of a target: one of the two."""
-
-    level: ShortText
-    kind: ShortText | None = None
-    target: Target | None = None
 
 
 class Look(_Command):

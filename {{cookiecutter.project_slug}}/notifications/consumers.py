@@ -9,17 +9,14 @@ from notifications.commands import (
     All,
     GetChanges,
     GetList,
-    GetPreferences,
     Look,
     One,
-    SetPreference,
 )
 from notifications.looking import LEASE_SECONDS, move_gaze
 from notifications.topics import TOPIC, group
-from notifications.wire import Listed, Page, Preferences, changes, page
+from notifications.wire import Listed, Page, changes, page
 from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
-from realtime.protocol import ErrorCode, Refusal
 
 
 class NotificationConsumer(Consumer):
@@ -58,20 +55,6 @@ class NotificationConsumer(Consumer):
     @command("delete")
     async def delete(self, data: One) -> dict[str, int]:
         return {"unread": await in_database(actions.delete, self.user, data.id)}
-
-    @command("preferences")
-    async def get_preferences(self, data: GetPreferences) -> Preferences:
-        return await in_database(queries.preferences_of, self.user)
-
-    @command("preference.set")
-    async def set_preference(self, data: SetPreference) -> None:
-        match data:
-            case SetPreference(kind=str(kind), target=None):
-                await in_database(actions.set_preference, self.user, kind, data.level)
-            case SetPreference(kind=None, target=str(target)):
-                await in_database(actions.set_target_preference, self.user, target, data.level)
-            case _:
-                raise Refusal(ErrorCode.INVALID, "Name either a kind or a target.")
 
     @command("looking")
     async def look(self, data: Look) -> dict[str, int]:

@@ -173,18 +173,6 @@ async def test_whoever_says_that_they_look_is_not_told_until_they_look_away(ada:
     assert await in_database(call) == 1, "a closed connection looks at nothing"
 
 
-async def test_preferences_are_listed_and_chosen(ada: User) -> None:
-    async with connect("/ws/notifications/", ada) as client:
-        await client.send("preference.set", {"kind": "test.call", "level": "quiet"})
-        await client.send("preference.set", {"target": "test:hall", "level": "nothing"})
-
-        chosen = (await client.send("preferences"))["data"]
-
-    assert {"kind": "test.call", "title": "Calls", "level": "quiet"} in chosen["kinds"]
-    assert {"target": "test:hall", "name": "Hall", "level": "nothing"} in chosen["targets"]
-    assert chosen["digest"] is True
-
-
 @pytest.mark.parametrize(
     ("type", "data", "code"),
     [
@@ -199,13 +187,6 @@ async def test_preferences_are_listed_and_chosen(ada: User) -> None:
         ("looking", {}, "invalid"),
         ("looking", {"target": "a b\n"}, "invalid"),
         ("looking", {"target": "x" * 101}, "invalid"),
-        ("preference.set", {"level": "quiet"}, "invalid"),
-        ("preference.set", {"kind": "test.call", "target": "test:hall", "level": "x"}, "invalid"),
-        ("preference.set", {"kind": "test.call", "level": "loudest"}, "invalid"),
-        ("preference.set", {"kind": "test.knock", "level": "quiet"}, "not_found"),
-        ("preference.set", {"target": "test:bob", "level": "nothing"}, "not_found"),
-        ("preference.set", {"target": "test:nowhere", "level": "nothing"}, "not_found"),
-        ("preference.set", {"target": "elsewhere", "level": "nothing"}, "not_found"),
         ("shout", {}, "unknown_type"),
     ],
 )
@@ -215,20 +196,6 @@ async def test_bad_input_is_refused(ada: User, type: str, data: object, code: st
 
         assert (refusal["type"], refusal["data"]["code"]) == ("error", code)
         assert (await client.send("list"))["type"] == "ok"
-
-
-async def test_what_is_out_of_reach_is_refused_in_the_words_for_what_does_not_exist(
-    ada: User, bob: User
-) -> None:
-    async with connect("/ws/notifications/", ada) as client:
-        details = {
-            (await client.send("preference.set", {"target": target, "level": "nothing"}))["data"][
-                "detail"
-            ].replace(target, "it")
-            for target in ("test:bob", "test:none")
-        }
-
-    assert len(details) == 1
 
 
 async def test_nothing_is_published_of_what_is_rolled_back(ada: User) -> None:

@@ -1,5 +1,6 @@
 """Telling people: who is told, and what is written."""
 
+from collections.abc import Callable
 from uuid import uuid4
 
 import pytest
@@ -17,6 +18,7 @@ from notifications.models import Inbox, Notification
 from notifications.queries import of
 from notifications.tests.conftest import assert_numbers_hold
 from notifications.wire import notification_data, text_of
+from realtime.protocol import Refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -226,6 +228,38 @@ def test_a_kind_at_the_level_quiet_makes_quiet_rows(ada: User) -> None:
     notify([ada], "test.rumour", rumour="it rains")
 
     assert of(ada.pk).get().quiet
+
+
+@pytest.mark.parametrize(
+    ("choose", "name", "level", "code"),
+    [
+        (actions.set_preference, "test.call", "loudest", "invalid"),
+        (actions.set_preference, "test.knock", "quiet", "not_found"),
+        (actions.set_target_preference, "test:hall", "quiet", "invalid"),
+        (actions.set_target_preference, "test:bob", "nothing", "not_found"),
+        (actions.set_target_preference, "test:nowhere", "nothing", "not_found"),
+        (actions.set_target_preference, "elsewhere", "nothing", "not_found"),
+    ],
+)
+def test_a_choice_that_there_is_not_is_refused(
+    ada: User, bob: User, choose: Callable[[User, str, str], None], name: str, level: str, code: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        choose(ada, name, level)
+
+    assert refused.value.code == code
+
+
+def test_a_target_out_of_reach_is_refused_in_the_words_for_one_that_does_not_exist(
+    ada: User, bob: User
+) -> None:
+    details = set()
+    for target in ("test:bob", "test:none"):
+        with pytest.raises(Refusal) as refused:
+            actions.set_target_preference(ada, target, "nothing")
+        details.add(refused.value.detail.replace(target, "it"))
+
+    assert len(details) == 1
 
 
 # Looking
