@@ -6,15 +6,12 @@ from dataclasses import replace
 from django.urls import reverse
 
 from accounts.models import User
-from chat.inbox import named_for, rooms_of
 from chat.models import Invitation, Membership, Message, Room
 from chat.queries import in_rooms
-from chat.topics import room_slug, room_topic
 from notifications.actions import Notice, notify, notify_all, retract
 from notifications.kinds import Kind, register
 from notifications.models import Notification
 from notifications.queries import who_wants_everything
-from notifications.targets import Target, targets
 
 EXCERPT_CHARACTERS = 140
 
@@ -37,18 +34,6 @@ def register_kinds() -> None:
 
 def _about_a_message(name: str, title: str, text: str) -> Kind:
     return Kind(name, title, text, link=_room_link, excerpt="{excerpt}", icon="message")
-
-
-@targets("chat")
-def rooms_followed(user: User, keys: Collection[str] | None) -> list[Target]:
-    """The rooms that the user is in."""
-    if keys is None:
-        return [Target(room_topic(room.slug), room.name) for room in rooms_of(user)]
-    memberships = Membership.objects.filter(user=user, room__slug__in=map(room_slug, keys))
-    return [
-        Target(membership.room.topic, named_for(user, membership.room).name)
-        for membership in memberships.select_related("room")
-    ]
 
 
 def posted(messages: Sequence[tuple[Message, list[User]]]) -> None:

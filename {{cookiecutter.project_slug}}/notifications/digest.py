@@ -15,13 +15,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from notifications.actions.recipients import in_chunks
-from notifications.kinds import kind_of
-from notifications.levels import Level
-from notifications.models import Inbox, Notification
-from notifications.models.notification import UNREAD
-from notifications.queries import Levels
-from notifications.wire import text_of
+from notifications.kinds import Level, kind_of
+from notifications.models import UNREAD, Inbox, Notification
+from notifications.queries import Levels, in_chunks
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +113,7 @@ def _send(user: User, email: str, rows: list[Notification]) -> None:
         {
             "user": user,
             "site_name": settings.SITE_NAME,
-            "texts": [text_of(row) for row in rows[:SHOWN]],
+            "texts": [row.text for row in rows[:SHOWN]],
             "more": len(rows[SHOWN:]),
             "count": len(rows),
             "list_url": absolute(reverse("notifications:list")),

@@ -33,9 +33,9 @@ def index(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 def follow(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Go where a notification leads; it is read by that. Harmless to do by accident, or twice."""
-    link = queries.link(request.user.pk, pk)
     actions.mark_read(request.user, pk)
-    return redirect(link or "notifications:list")
+    notification = queries.of(request.user.pk).filter(pk=pk).first()
+    return redirect((notification and notification.link) or "notifications:list")
 
 
 @require_POST

@@ -8,6 +8,7 @@ from django.db import transaction
 from accounts.models import User
 from notifications import actions
 from notifications.actions import notify
+from notifications.consumers import NotificationConsumer
 from notifications.models import Inbox
 from realtime.database import in_database
 from realtime.testing import connect
@@ -108,7 +109,7 @@ async def test_resuming_brings_what_changed_and_no_more(ada: User) -> None:
 async def test_a_long_absence_comes_in_several_frames(
     ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("notifications.queries.changes_since.__defaults__", (2,))
+    monkeypatch.setattr(NotificationConsumer, "page_items", 2)
     for _ in range(5):
         await tell(ada)
     inbox = await head(ada)

@@ -15,7 +15,7 @@ from accounts.models import User
 from notifications import actions
 from notifications.actions import notify
 from notifications.digest import SHOWN, Sent, send_digests
-from notifications.levels import Level
+from notifications.kinds import Level
 from notifications.models import Inbox, Notification
 from notifications.queries import of
 

@@ -11,13 +11,11 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from notifications import actions
 from notifications.actions import Notice, notify, notify_all
-from notifications.kinds import Kind, UnknownKind, register
-from notifications.levels import Level, TargetLevel
+from notifications.kinds import Kind, Level, TargetLevel, UnknownKind, register
 from notifications.looking import move_gaze
 from notifications.models import Inbox, Notification
 from notifications.queries import of
 from notifications.tests.conftest import assert_numbers_hold
-from notifications.wire import notification_data, text_of
 from realtime.protocol import Refusal
 
 pytestmark = pytest.mark.django_db
@@ -36,7 +34,7 @@ def test_each_recipient_gets_a_row_with_the_next_number_of_their_own(ada: User, 
 def test_the_text_is_made_of_the_data_and_the_actor(ada: User, bob: User) -> None:
     notify([ada], "test.call", actor=bob, target="test:hall", room="hall")
 
-    data = notification_data(of(ada.pk).get())
+    data = of(ada.pk).get().as_data()
 
     assert data.text == "bob called from hall"
     assert data.link == "/rooms/hall/"
@@ -95,7 +93,7 @@ def test_recipients_may_be_a_queryset_of_any_length(people: list[User]) -> None:
 def test_data_may_have_dates_and_uuids(ada: User) -> None:
     notify([ada], "test.rumour", rumour="it rains", at=ada.date_joined, id=uuid4())
 
-    assert text_of(of(ada.pk).get()) == "They say it rains"
+    assert of(ada.pk).get().text == "They say it rains"
 
 
 def test_a_rollback_leaves_nothing_behind(ada: User) -> None:
@@ -141,7 +139,7 @@ def test_the_text_of_a_deleted_actor_is_of_someone(ada: User, bob: User) -> None
     notify([ada], "test.call", actor=bob, room="hall")
     bob.delete()
 
-    assert text_of(of(ada.pk).get()) == "Someone called from hall"
+    assert of(ada.pk).get().text == "Someone called from hall"
 
 
 def test_a_deleted_recipient_takes_everything_along(ada: User) -> None:

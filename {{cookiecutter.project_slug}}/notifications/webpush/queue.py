@@ -10,8 +10,7 @@ from django.db import transaction
 from django.db.models import Count, F
 from django.utils import timezone
 
-from notifications.models import Notification
-from notifications.models.notification import UNREAD
+from notifications.models import UNREAD, Notification
 from notifications.webpush import worker
 from notifications.webpush.endpoints import Answer, BadEndpoint, Unreachable, post
 from notifications.webpush.keys import is_configured

@@ -11,8 +11,8 @@ from django.db.models import Q, QuerySet
 from accounts.models import User
 from notifications import outlets
 from notifications.actions import notify
-from notifications.actions.recipients import in_chunks
-from notifications.announcement import ANNOUNCEMENT, TEXT_CHARACTERS, validate_link
+from notifications.kinds import ANNOUNCEMENT, TEXT_CHARACTERS, validate_link
+from notifications.queries import in_chunks
 
 BAR_COLUMNS = 40
 
