@@ -114,8 +114,8 @@ def known() -> list[Kind]:
 
 def kind_of(notification: "Notification") -> Kind:
     """The row's kind; a stand-in where the app that raised it is gone."""
-    gone = Kind(notification.kind, title=notification.kind, text="Something happened")
-    return _kinds.get(notification.kind, gone)
+    name = notification.kind
+    return _kinds.get(name) or Kind(name, title=name, text="Something happened")
 
 
 def word(wording: Wording, notification: "Notification") -> str:

@@ -8,7 +8,6 @@ from django.db import transaction
 from accounts.models import User
 from notifications import actions
 from notifications.actions import notify
-from notifications.consumers import NotificationConsumer
 from notifications.models import Inbox
 from realtime.database import in_database
 from realtime.testing import connect
@@ -106,40 +105,26 @@ async def test_resuming_brings_what_changed_and_no_more(ada: User) -> None:
     assert (changes["data"]["unread"], changes["data"]["read_rev"]) == (0, 5)
 
 
-async def test_a_long_absence_comes_in_several_frames(
-    ada: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(NotificationConsumer, "page_items", 2)
-    for _ in range(5):
-        await tell(ada)
-    inbox = await head(ada)
-
-    async with connect("/ws/notifications/", ada, since=0, epoch=str(inbox.epoch)) as client:
-        await client.expect("welcome")
-        frames = [await client.receive() for _ in range(3)]
-
-    assert [frame["rev"] for frame in frames] == [2, 4, 5]
-    assert [frame["data"]["more"] for frame in frames] == [True, True, False]
-    revs = [row["rev"] for frame in frames for row in frame["data"]["notifications"]]
-    assert revs == [1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize(
-    ("since", "epoch"), [("1", "another"), ("9", None), ("x", None), ("-1", None), ("0", None)]
-)
-async def test_a_place_that_is_none_starts_over(ada: User, since: str, epoch: str | None) -> None:
+async def test_a_reset_is_what_the_welcome_was(ada: User) -> None:
     await tell(ada)
-    await in_database(Inbox.objects.filter(user=ada).update, pruned_rev=1)
-    epoch = epoch or str((await head(ada)).epoch)
 
-    async with connect("/ws/notifications/", ada, since=since, epoch=epoch) as client:
-        await client.expect("welcome")
+    async with connect("/ws/notifications/", ada, since=1, epoch="another") as client:
+        welcome = await client.expect("welcome")
         reset = await client.receive()
 
-        asked = await client.send("changes", {"since": 9, "epoch": epoch})
+    assert (reset["type"], reset["rev"], reset["data"]) == ("reset", 1, welcome["data"])
 
-    assert (reset["type"], reset["rev"]) == (asked["type"], asked["rev"]) == ("reset", 1)
-    assert len(reset["data"]["notifications"]) == 1
+
+async def test_reading_a_target_tells_the_count_after_each(ada: User) -> None:
+    for rumour in ("it rains", "it snows"):
+        await in_database(partial(notify, [ada], "test.rumour", target="test:hall", rumour=rumour))
+    async with connect("/ws/notifications/", ada) as client:
+        await client.expect("welcome")
+        await in_database(actions.mark_target_read, ada, "test:hall")
+        events = [await client.receive() for _ in range(2)]
+
+    assert [event["rev"] for event in events] == [3, 4]
+    assert [event["data"]["unread"] for event in events] == [1, 0]
 
 
 async def test_the_list_has_pages(ada: User) -> None:

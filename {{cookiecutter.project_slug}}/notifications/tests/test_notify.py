@@ -41,6 +41,13 @@ def test_the_text_is_made_of_the_data_and_the_actor(ada: User, bob: User) -> Non
     assert data.actor == bob.as_person()
 
 
+def test_without_a_link_of_its_kind_it_leads_to_its_target(ada: User) -> None:
+    for target in ("test:hall", "", "elsewhere:hall"):
+        notify([ada], "test.rumour", target=target, rumour="it rains")
+
+    assert [row.link for row in of(ada.pk)] == ["", "", "/halls/hall/"]
+
+
 def test_an_unknown_kind_is_an_error_that_names_the_known_ones(ada: User) -> None:
     with pytest.raises(UnknownKind, match=r"test\.knock.*test\.call"):
         notify([ada], "test.knock")
@@ -182,6 +189,21 @@ def test_several_notices_are_told_in_their_order(ada: User, bob: User) -> None:
     assert (of(ada.pk).get().kind, of(ada.pk).get().count) == ("test.reply", 2)
     assert of(bob.pk).get().count == 1
     assert_numbers_hold(ada)
+
+
+def test_what_is_told_last_is_first_on_the_list_whether_it_is_new_or_folded(ada: User) -> None:
+    notify([ada], "test.call", target="test:hall", room="hall")
+
+    notify_all(
+        [
+            Notice([ada], "test.call", target="test:hall", data={"room": "hall"}),
+            Notice([ada], "test.rumour", data={"rumour": "it rains"}),
+            Notice([ada], "test.call", target="test:yard", data={"room": "yard"}),
+        ]
+    )
+
+    rows = of(ada.pk).values_list("target", "count", "seq")
+    assert list(rows) == [("test:yard", 1, 4), ("", 1, 3), ("test:hall", 2, 2)]
 
 
 def test_many_notices_cost_the_queries_of_one(people: list[User]) -> None:

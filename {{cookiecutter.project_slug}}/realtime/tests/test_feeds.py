@@ -215,8 +215,8 @@ async def test_who_comes_back_is_sent_what_changed_in_the_order_of_the_changes(
     assert (second["rev"], second["data"]["more"]) == (5, False)
 
 
-@pytest.mark.parametrize("since", [0, 3])
-async def test_a_place_that_is_pruned_or_ahead_is_reset(ada: User, plan: Board, since: int) -> None:
+@pytest.mark.parametrize("since", ["0", "3", "-1", "x", "9" * 40])
+async def test_a_place_that_is_pruned_or_ahead_is_reset(ada: User, plan: Board, since: str) -> None:
     await in_database(add, plan, "one", "two")
     await in_database(Board.objects.update, pruned_rev=1)
     async with at_plan(ada, since=since, epoch=str(plan.epoch)) as client:
