@@ -14,7 +14,7 @@ from realtime.feeds.reading import latest
 from realtime.topics import registered
 
 CHUNK_PEOPLE = 500
-"""Whoever reaches many people does so for no more of them in one transaction."""
+"""One transaction changes the notifications of no more people."""
 
 Recipients = QuerySet[User] | Iterable[User | int]
 
@@ -90,6 +90,7 @@ def in_chunks(recipients: Recipients) -> Iterator[list[int]]:
 
 
 def recipients_of(rows: QuerySet[Notification]) -> list[int]:
+    """The ids of those who have some of these rows, each once."""
     return list(rows.order_by().values_list("recipient", flat=True).distinct())
 
 

@@ -1,4 +1,4 @@
-"""What becomes of notifications: they are read, deleted, and some day dropped."""
+"""Reading and deleting notifications, and pruning old ones."""
 
 from collections.abc import Sequence
 from datetime import datetime

@@ -39,7 +39,7 @@ class Changes(Generic[FeedType]):
     """The changes of one transaction to feeds that it has locked.
 
     Each method takes items of these feeds. An item that is changed must have been read under the
-    lock, as `get` does. Model signals such as `post_save` are not sent.
+    lock, as `get` and `select` do. Model signals such as `post_save` are not sent.
     """
 
     def __init__(self, feeds: Iterable[FeedType]) -> None:
