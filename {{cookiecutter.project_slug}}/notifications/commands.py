@@ -5,11 +5,9 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from notifications.queries import PAGE_NOTIFICATIONS
-from realtime.protocol import Revision, ShortText, Text
+from realtime.protocol import Revision, Text, TopicName
 
 LONGEST_PAGE_NOTIFICATIONS = 100
-
-Target = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[-\w:.@]+\Z")]
 
 
 class _Command(Struct, forbid_unknown_fields=True):
@@ -25,24 +23,15 @@ class One(_Command):
     id: Revision
 
 
+class Read(_Command):
+    """One notification, or all of a target: one of the two."""
+
+    id: Revision | None = None
+    target: TopicName | None = None
+
+
 class All(_Command):
     pass
-
-
-class GetPreferences(_Command):
-    pass
-
-
-class SetPreference(_Command):
-    """Of a kind or of a target: one of the two."""
-
-    level: ShortText
-    kind: ShortText | None = None
-    target: Target | None = None
-
-
-class Look(_Command):
-    target: Target | None
 
 
 class GetChanges(_Command):

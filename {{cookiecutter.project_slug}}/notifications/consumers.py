@@ -1,7 +1,5 @@
 """Notifications' socket: frames in, actions called, answers out."""
 
-from uuid import uuid4
-
 from accounts.models import User
 from notifications import actions, queries
 from notifications.actions.locking import inbox_of
@@ -9,14 +7,11 @@ from notifications.commands import (
     All,
     GetChanges,
     GetList,
-    GetPreferences,
-    Look,
     One,
-    SetPreference,
+    Read,
 )
-from notifications.looking import LEASE_SECONDS, move_gaze
 from notifications.topics import TOPIC, group
-from notifications.wire import Listed, Page, Preferences, changes, page
+from notifications.wire import Listed, Page, changes, page
 from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
 from realtime.protocol import ErrorCode, Refusal
@@ -26,11 +21,9 @@ class NotificationConsumer(Consumer):
     """One person's notifications, on one of their connections."""
 
     user: User
-    looking: str | None = None
 
     async def join(self) -> None:
         self.topic = TOPIC
-        self.connection = uuid4().hex
         # Subscribed first: what is published from here on is heard, what was before is in the rows.
         await self.subscribe(group(self.user_id))
         welcome, head = await in_database(self._page)
@@ -39,17 +32,18 @@ class NotificationConsumer(Consumer):
             place = _number(self.query["since"])
             self.send(*await self._catch_up(place, self.query.get("epoch", "")))
 
-    async def leave(self) -> None:
-        if self.looking is not None:
-            await in_database(move_gaze, self.user_id, self.connection, self.looking, None)
-
     @command("list")
     async def get_list(self, data: GetList) -> Listed:
         return await in_database(queries.listed, self.user_id, data.before, data.limit)
 
     @command("read")
-    async def mark_read(self, data: One) -> dict[str, int]:
-        return {"unread": await in_database(actions.mark_read, self.user, data.id)}
+    async def mark_read(self, data: Read) -> dict[str, int]:
+        match data:
+            case Read(id=int(pk), target=None):
+                return {"unread": await in_database(actions.mark_read, self.user, pk)}
+            case Read(id=None, target=str(target)):
+                return {"unread": await in_database(actions.mark_target_read, self.user, target)}
+        raise Refusal(ErrorCode.INVALID, "Name either an id or a target.")
 
     @command("read_all")
     async def mark_all_read(self, data: All) -> dict[str, int]:
@@ -58,29 +52,6 @@ class NotificationConsumer(Consumer):
     @command("delete")
     async def delete(self, data: One) -> dict[str, int]:
         return {"unread": await in_database(actions.delete, self.user, data.id)}
-
-    @command("preferences")
-    async def get_preferences(self, data: GetPreferences) -> Preferences:
-        return await in_database(queries.preferences_of, self.user)
-
-    @command("preference.set")
-    async def set_preference(self, data: SetPreference) -> None:
-        match data:
-            case SetPreference(kind=str(kind), target=None):
-                await in_database(actions.set_preference, self.user, kind, data.level)
-            case SetPreference(kind=None, target=str(target)):
-                await in_database(actions.set_target_preference, self.user, target, data.level)
-            case _:
-                raise Refusal(ErrorCode.INVALID, "Name either a kind or a target.")
-
-    @command("looking")
-    async def look(self, data: Look) -> dict[str, int]:
-        """Look at a target, or at none: what was told of it is read, and no more is told."""
-        before, self.looking = self.looking, data.target
-        await in_database(move_gaze, self.user_id, self.connection, before, data.target)
-        if data.target not in (None, before):
-            await in_database(actions.mark_target_read, self.user, data.target)
-        return {"lease": LEASE_SECONDS}
 
     @command("changes")
     async def get_changes(self, data: GetChanges) -> Reply:

@@ -13,7 +13,7 @@ class Notice:
 
     Args:
         recipients: users or their ids, or a queryset of users. Those who do not exist, are
-            deactivated, prefer not to hear of it, are looking at the target or are the actor are
+            deactivated, prefer not to hear of it, view the target or are the actor are
             left out.
         kind: registered with `notifications.kinds`.
         actor: who did it.

@@ -1,6 +1,6 @@
 """Telling people: rows first, then the push, when they are committed."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from accounts.models import User
 from notifications import kinds
@@ -8,8 +8,9 @@ from notifications.actions.locking import locked
 from notifications.actions.notice import Notice
 from notifications.actions.recipients import Recipients, in_chunks
 from notifications.actions.telling import Telling, blank_row
-from notifications.looking import who_looks
 from notifications.models.notification import TARGET_CHARACTERS
+from presence.stores import View
+from presence.viewing import viewers
 
 
 def notify(
@@ -21,7 +22,8 @@ def notify(
 ) -> int:
     """Tell people that something has happened; see `Notice`. Returns how many are told.
 
-    Outside a transaction every few hundred people are committed by themselves; in one, all with it.
+    Outside a transaction every few hundred people are committed by themselves; in one, all with it,
+    and those who view the target are told too (see `notify_all`).
 
     Raises:
         UnknownKind: nobody has registered the kind.
@@ -30,11 +32,16 @@ def notify(
     """
     notice = Notice(recipients, kind, actor, target, data)
     _check(notice)
-    return sum(_tell(chunk, [(notice, chunk)]) for chunk in in_chunks(recipients))
+    return sum(_tell(chunk, [(notice, chunk)], None) for chunk in in_chunks(recipients))
 
 
-def notify_all(notices: Sequence[Notice]) -> int:
+def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = None) -> int:
     """Tell of several things at once; returns how many notifications came of it.
+
+    Args:
+        viewing: the people, each with the target, who view one of the targets now: what
+            `presence.viewing.viewers` returned before the caller's transaction began. Without it
+            this asks by itself; inside a transaction, nobody is then taken to view anything.
 
     Two transactions that each told of one thing after another could wait for each other's people
     for ever; so whoever tells of more than one thing in a transaction does it by one call of this.
@@ -47,7 +54,11 @@ def notify_all(notices: Sequence[Notice]) -> int:
     ]
     everyone = set[int]().union(*(ids for _, ids in wanted_by))
     return sum(
-        _tell(chunk, [(notice, [pk for pk in chunk if pk in ids]) for notice, ids in wanted_by])
+        _tell(
+            chunk,
+            [(notice, [pk for pk in chunk if pk in ids]) for notice, ids in wanted_by],
+            viewing,
+        )
         for chunk in in_chunks(everyone)
     )
 
@@ -61,15 +72,18 @@ def _check(notice: Notice) -> None:
         kinds.word(wording, sample)
 
 
-def _tell(user_ids: list[int], notices: list[tuple[Notice, list[int]]]) -> int:
-    busy = who_looks(
-        {(pk, notice.target) for notice, ids in notices if notice.target for pk in ids}
-    )
+def _tell(
+    user_ids: list[int],
+    notices: list[tuple[Notice, list[int]]],
+    viewing: Collection[View] | None,
+) -> int:
+    if viewing is None:
+        viewing = viewers({notice.target for notice, _ in notices if notice.target})
     with locked(user_ids) as inboxes:
         telling = Telling(inboxes, [notice for notice, _ in notices])
         for notice, ids in notices:
             actor = notice.actor.pk if notice.actor else None
             for pk in ids:
-                if pk in inboxes and pk != actor and (pk, notice.target) not in busy:
+                if pk in inboxes and pk != actor and (pk, notice.target) not in viewing:
                     telling.tell(pk, notice)
         return telling.save()

@@ -1,14 +1,10 @@
 """Kinds and people to test with."""
 
-from collections.abc import Iterator
-from uuid import uuid4
-
 import pytest
 from django.db.models import F
-from pytest_django import Settings
 
 from accounts.models import User
-from notifications import kinds, looking
+from notifications import kinds
 from notifications.kinds import Kind
 from notifications.levels import Level
 from notifications.models import Inbox, Notification
@@ -39,16 +35,6 @@ def known_targets(monkeypatch: pytest.MonkeyPatch) -> None:
         return [target for target in reachable if keys is None or target.key in keys]
 
     monkeypatch.setitem(_prefixes, "test", followed)
-
-
-@pytest.fixture(autouse=True)
-def nobody_looks(settings: Settings) -> Iterator[None]:
-    """Every test begins with nobody looking at anything: ids of people come again, and what a
-    test leaves in Redis stays for a while."""
-    settings.REDIS_PREFIX += f"{uuid4().hex}:"
-    looking.store.cache_clear()
-    yield
-    looking.store.cache_clear()
 
 
 @pytest.fixture

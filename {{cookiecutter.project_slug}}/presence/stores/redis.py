@@ -1,4 +1,4 @@
-"""Presence in Redis, for any number of processes: each step is a Lua script, on Redis's clock."""
+"""Presence in Redis, for any number of processes: each method is a Lua script, on Redis's clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -11,26 +11,29 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from presence.stores.interface import (
+from presence.stores import (
     Announcement,
-    Appear,
     Change,
     Join,
     LeaseLost,
     Leave,
     Roster,
+    SetAway,
+    SetViewing,
+    SetVisibility,
     State,
     StoreUnavailable,
     Swept,
     Timing,
-    Turn,
 )
 from realtime.redis import async_pool
 
+KEY_PREFIX = "presence:"
 LUA = Path(__file__).parent / "lua"
 CONNECTIONS = 8  # of one process; further calls wait for one of them
 ANSWER_SECONDS = 5
 ANNOUNCEMENTS = 100  # taken by one call
+VIEW = "="  # begins a topic where a room's name could stand (see common.lua)
 
 Argument = str | int
 
@@ -43,26 +46,25 @@ class RedisStore:
         prefix: begins every key, so that the server can be shared.
     """
 
-    def __init__(self, url: str, timing: Timing, prefix: str = "presence:") -> None:
+    def __init__(self, url: str, timing: Timing, prefix: str = KEY_PREFIX) -> None:
         self.timing = timing
         self._client = Redis(
             connection_pool=async_pool(
                 url,
                 connections=CONNECTIONS,
                 wait=ANSWER_SECONDS,
-                # The client's own time-out is an asyncio.wait_for, which before Python 3.12 may
-                # swallow the cancellation of the task that waits; `_run` has a sound one.
+                # The client's own timeout is asyncio.wait_for, which before Python 3.12 may
+                # swallow a cancellation; `_run` has a timeout that does not.
                 socket_timeout=None,
                 socket_connect_timeout=ANSWER_SECONDS,
                 retry=Retry(NoBackoff(), 1),  # an idle connection may have died unnoticed
                 decode_responses=True,
             )
         )
-        common = (LUA / "common.lua").read_text()
         self._scripts = {
-            path.stem: self._client.register_script(common + path.read_text())
+            path.stem: self._client.register_script(script(path.stem))
             for path in LUA.glob("*.lua")
-            if path.stem != "common"
+            if path.stem not in ("common", "viewers")
         }
         self._common_arguments = (prefix, _ms(timing.grace_seconds), _ms(timing.window_seconds))
 
@@ -77,17 +79,17 @@ class RedisStore:
 
     async def apply(self, process: str, changes: Sequence[Change]) -> bool:
         arguments = [argument for change in changes for argument in _arguments(change)]
-        stirred: int = await self._run("apply", process, *arguments)
-        if stirred < 0:
+        wake: int = await self._run("apply", process, *arguments)
+        if wake < 0:
             raise LeaseLost
-        return bool(stirred)
+        return bool(wake)
 
     async def release(self, process: str) -> None:
         await self._run("release", process)
 
     async def sweep(self, limit: int) -> Swept:
-        more, stirred, quiet = await self._run("sweep", limit)
-        return Swept(bool(more), bool(stirred), bool(quiet))
+        more, wake, quiet = await self._run("sweep", limit)
+        return Swept(bool(more), bool(wake), bool(quiet))
 
     async def announce(self, limit: int) -> list[Announcement]:
         now, *announcements = await self._run("announce", limit, ANNOUNCEMENTS)
@@ -102,8 +104,8 @@ class RedisStore:
             for room, version, size, people in announcements
         ]
 
-    async def rosters(self, rooms: Sequence[str], *, after: int = 0, limit: int) -> list[Roster]:
-        pages = await self._run("rosters", after, limit, *rooms)
+    async def rosters(self, rooms: Sequence[str], *, limit: int) -> list[Roster]:
+        pages = await self._run("rosters", limit, *rooms)
         return [
             Roster(
                 room,
@@ -138,16 +140,24 @@ async def _unavailable() -> AsyncIterator[None]:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
 
+def script(name: str) -> str:
+    """The text of a script, with what all of them share."""
+    return (LUA / "common.lua").read_text() + (LUA / f"{name}.lua").read_text()
+
+
 def _arguments(change: Change) -> Iterable[Argument]:
     match change:
         case Join(connection, user, rooms, away, visibility):
             return ("join", user, connection, int(away), visibility, len(rooms), *rooms)
         case Leave(connection, user, rooms):
             return ("leave", user, connection, 0, 0, len(rooms), *rooms)
-        case Turn(connection, user, rooms, away):
-            return ("turn", user, connection, int(away), 0, len(rooms), *rooms)
-        case Appear(user, rooms, visibility):
-            return ("appear", user, "", 0, visibility, len(rooms), *rooms)
+        case SetAway(connection, user, rooms, away):
+            return ("set_away", user, connection, int(away), 0, len(rooms), *rooms)
+        case SetVisibility(user, rooms, visibility):
+            return ("set_visibility", user, "", 0, visibility, len(rooms), *rooms)
+        case SetViewing(connection, user, topic, viewing):
+            verb = "view" if viewing else "leave"
+            return (verb, user, connection, 0, 0, 1, VIEW + topic)
 
 
 def _pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:  # Any: as Redis answers
