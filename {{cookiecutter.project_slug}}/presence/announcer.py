@@ -5,12 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
-from presence.actions import record_last_seen
-from presence.frames import Changed, changed, room_topic
-from presence.queries import people_by_id
-from presence.stores import Announcement, State, Store, StoreUnavailable, Swept
-from realtime.database import in_database
-from realtime.delivery.publishing import publish
+from presence.stores import Announcement, Store, StoreUnavailable, Swept
 
 logger = logging.getLogger(__name__)
 
@@ -78,29 +73,3 @@ class Announcer:
         if self._woken.is_set():
             self._woken.clear()
             await asyncio.sleep(self._store.timing.window_seconds + MARGIN_SECONDS)
-
-
-async def publish_announcements(announcements: Sequence[Announcement]) -> None:
-    """Save when people were last seen, and publish each announcement to its room."""
-    here = {
-        user
-        for announcement in announcements
-        for user, state in announcement.people.items()
-        if state != State.OFFLINE
-    }
-    people = await in_database(people_by_id, here) if here else {}
-    events = [changed(announcement, people) for announcement in announcements]
-    await _save_last_seen(events)
-    for announcement, event in zip(announcements, events, strict=True):
-        topic = room_topic(announcement.room)
-        publish(topic, "presence.changed", event, rev=announcement.version)
-
-
-async def _save_last_seen(events: Sequence[Changed]) -> None:
-    seen = {left.id: left.last_seen for event in events for left in event.left}
-    if not seen:
-        return
-    try:
-        await in_database(record_last_seen, seen)
-    except Exception:  # the event is published all the same
-        logger.exception("Presence: when %d people were last seen is not saved", len(seen))

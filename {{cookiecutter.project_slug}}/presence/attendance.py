@@ -4,13 +4,8 @@ import asyncio
 from collections.abc import Collection
 from contextlib import suppress
 
-import msgspec
-from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
-
-from presence.announcer import Announce, Announcer, publish_announcements
+from presence.announcer import Announce, Announcer
 from presence.lease import Lease, Visibilities, Visit
-from presence.queries import visibilities_by_id
 from presence.stores import (
     Change,
     Leave,
@@ -18,15 +13,11 @@ from presence.stores import (
     SetViewing,
     SetVisibility,
     Store,
-    Timing,
 )
-from presence.stores.memory import MemoryStore
-from presence.stores.redis import KEY_PREFIX, RedisStore
-from realtime.database import in_database
 
 
 class Attendance:
-    """Counts connections. Belongs to one event loop; see `this_attendance`.
+    """Counts connections. Belongs to one event loop; see `presence.running`.
 
     Its task starts with the first connection and ends some time after the last one, when no grace
     is running and nothing waits to be announced. Methods raise `StoreUnavailable` when the store
@@ -140,52 +131,3 @@ class Attendance:
             untouched = self.loop.time() > self._touched_at + linger
             if untouched and self._announcer.quiet and not self._lease.visits:
                 return
-
-
-_attendance: Attendance | None = None
-
-
-def this_attendance() -> Attendance:
-    """The running event loop's attendance, made on first use."""
-    global _attendance
-    if (
-        _attendance is None
-        or _attendance.ended
-        or _attendance.loop is not asyncio.get_running_loop()
-    ):
-        _attendance = Attendance(open_store(), publish_announcements, _read_visibilities)
-    return _attendance
-
-
-def running_attendance() -> Attendance | None:
-    """The process's attendance, from any thread; None if presence was never joined here."""
-    if _attendance is not None and not _attendance.ended and _attendance.loop.is_running():
-        return _attendance
-    return None
-
-
-async def stop_attendance() -> None:
-    """End the running event loop's attendance, if there is one."""
-    global _attendance
-    if _attendance is not None and _attendance.loop is asyncio.get_running_loop():
-        attendance, _attendance = _attendance, None
-        await attendance.stop()
-
-
-def open_store() -> Store:
-    """The store that the settings ask for.
-
-    Raises:
-        ImproperlyConfigured: `settings.PRESENCE` has an unknown key or a value of a wrong type.
-    """
-    try:
-        timing = msgspec.convert(getattr(settings, "PRESENCE", {}), Timing)
-    except msgspec.ValidationError as error:
-        raise ImproperlyConfigured(f"PRESENCE: {error}") from None
-    if settings.REDIS_URL:
-        return RedisStore(settings.REDIS_URL, timing, settings.REDIS_PREFIX + KEY_PREFIX)
-    return MemoryStore(timing)
-
-
-async def _read_visibilities(user_ids: Collection[int]) -> dict[int, int]:
-    return await in_database(visibilities_by_id, user_ids)

@@ -6,7 +6,6 @@ from contextlib import suppress
 import msgspec
 
 from presence import actions
-from presence.attendance import this_attendance
 from presence.frames import (
     HERE,
     GetPeople,
@@ -33,6 +32,7 @@ from presence.queries import (
     read_people,
     rooms_of,
 )
+from presence.running import this_attendance
 from presence.stores import StoreUnavailable
 from realtime.consumers import Consumer, command
 from realtime.database import in_database

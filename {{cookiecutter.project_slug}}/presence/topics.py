@@ -4,8 +4,8 @@ import asyncio
 import logging
 from collections.abc import Collection, Mapping
 
-from presence.attendance import running_attendance
 from presence.frames import ROOM_PREFIX
+from presence.running import running_attendance
 from presence.stores import StoreUnavailable
 from realtime.topics import Topic
 

@@ -8,8 +8,8 @@ import pytest_asyncio
 from accounts.models import User
 from chat import actions
 from chat.models import Room
-from presence.attendance import stop_attendance
 from presence.queries import rooms_of
+from presence.running import stop_attendance
 from realtime.database import in_database
 from realtime.testing import Client, Json, connect
 

@@ -1,15 +1,21 @@
 """Presence in Redis, for any number of processes: each method is a Lua script, on Redis's clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
+from redis.retry import Retry as SyncRetry
 
 from presence.stores import (
     Announcement,
@@ -25,13 +31,18 @@ from presence.stores import (
     StoreUnavailable,
     Swept,
     Timing,
+    View,
 )
-from realtime.redis import async_pool
+from realtime.redis import Pool, async_pool
+
+logger = logging.getLogger(__name__)
 
 KEY_PREFIX = "presence:"
 LUA = Path(__file__).parent / "lua"
 CONNECTIONS = 8  # of one process; further calls wait for one of them
 ANSWER_SECONDS = 5
+VIEWERS_SECONDS = 0.1  # longer, and whoever writes a message would be held up
+RETRY_SECONDS = 1
 ANNOUNCEMENTS = 100  # taken by one call
 VIEW = "="  # begins a topic where a room's name could stand (see common.lua)
 
@@ -130,6 +141,58 @@ class RedisStore:
     async def _run(self, script: str, *arguments: Argument) -> Any:  # Any: each script's own answer
         async with _unavailable(), asyncio.timeout(ANSWER_SECONDS):
             return await self._scripts[script](args=[*self._common_arguments, *arguments])
+
+
+class RedisViewers:
+    """Reads from Redis who views topics.
+
+    After an error nobody is kept waiting: until a thread has found Redis to answer again, nobody
+    views anything.
+    """
+
+    def __init__(self, url: str, prefix: str = KEY_PREFIX) -> None:
+        # Try a second time where an idle connection has died, not where Redis is silent.
+        retry = SyncRetry(NoBackoff(), 1, supported_errors=(NotConnected,))
+        timeouts = {
+            "socket_timeout": VIEWERS_SECONDS,
+            "socket_connect_timeout": VIEWERS_SECONDS,
+        }
+        self._client = SyncRedis(
+            connection_pool=Pool.from_url(url, retry=retry, decode_responses=True, **timeouts)
+        )
+        self._script = self._client.register_script(script("viewers"))
+        self._common_arguments = (prefix, 0, 0)  # no grace, no window: it changes nothing
+        self._away = threading.Event()
+
+    def read(self, topics: Collection[str]) -> set[View]:
+        """As `presence.viewing.viewers`."""
+        if self._away.is_set():
+            return set()
+        try:
+            answers = self._script(args=[*self._common_arguments, *topics])
+        except RedisError as error:
+            logger.warning("Presence: who views what could not be read: %s", error)
+            self._wait_for_redis()
+            return set()
+        return {
+            (int(user), topic)
+            for topic, users in zip(topics, answers, strict=True)
+            for user in users.split()
+        }
+
+    def _wait_for_redis(self) -> None:
+        if not self._away.is_set():
+            self._away.set()
+            threading.Thread(target=self._ping, name="presence-viewing", daemon=True).start()
+
+    def _ping(self) -> None:
+        while self._away.is_set():
+            time.sleep(RETRY_SECONDS)
+            try:
+                self._client.ping()
+            except RedisError:
+                continue
+            self._away.clear()
 
 
 @asynccontextmanager

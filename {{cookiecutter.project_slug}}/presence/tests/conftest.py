@@ -7,7 +7,7 @@ import pytest_asyncio
 from pytest_django import Settings
 
 from presence import viewing
-from presence.attendance import stop_attendance
+from presence.running import stop_attendance
 from presence.tests.places import Places
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import EACH_STORE

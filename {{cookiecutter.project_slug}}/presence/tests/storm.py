@@ -16,11 +16,10 @@ from itertools import cycle
 from redis import Redis
 
 from presence.stores import Announcement, State, Timing
-from presence.stores.redis import RedisStore
+from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.follower import Follower
 from presence.tests.model import LATE_SECONDS, Model, Stay, view_of
 from presence.tests.processes import Gone, WorkerProcess
-from presence.viewing import RedisViewers
 
 TIMING = Timing(
     lease_seconds=3, beat_seconds=0.3, grace_seconds=0.5, window_seconds=0.05, sweep_seconds=0.1
@@ -225,7 +224,7 @@ class Storm:
         self._stays[worker], self._leaving[worker] = {}, {}
 
     async def _any_but_the_last(self) -> WorkerProcess:
-        """A running worker of at least two, since another one has to remove the dead one's people."""
+        """A running worker of two at least: another one has to remove its people."""
         while len(self._running()) < 2:
             await asyncio.sleep(0.05)
         return self._random.choice(self._running())

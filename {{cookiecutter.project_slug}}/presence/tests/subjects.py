@@ -24,9 +24,8 @@ from presence.stores import (
     View,
 )
 from presence.stores.memory import MemoryStore
-from presence.stores.redis import RedisStore
+from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer
-from presence.viewing import RedisViewers
 
 TIMING = Timing(
     lease_seconds=0.6, beat_seconds=0.1, grace_seconds=0.4, window_seconds=0.02, sweep_seconds=0.02

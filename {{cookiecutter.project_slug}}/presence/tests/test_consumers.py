@@ -8,9 +8,9 @@ from django.db import transaction
 
 from accounts.models import User
 from presence.actions import choose_visibility, room_left, rooms_changed
-from presence.attendance import this_attendance
 from presence.lease import Visit
 from presence.models import Presence
+from presence.running import this_attendance
 from presence.stores import View
 from presence.tests.places import Places, Watcher, connect_presence
 from presence.topics import RosterTopic

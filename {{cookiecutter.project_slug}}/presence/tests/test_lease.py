@@ -9,9 +9,8 @@ import pytest_asyncio
 
 from presence.lease import Lease, Visit
 from presence.stores import Leave, State, StoreUnavailable, Timing
-from presence.stores.redis import RedisStore
+from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer
-from presence.viewing import RedisViewers
 
 pytestmark = pytest.mark.redis
 

@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from pytest_django import Settings
 
-from presence.attendance import open_store
+from presence.running import open_store
 from presence.stores import Join, LeaseLost, SetViewing, State, StoreUnavailable
 from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer

@@ -5,12 +5,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from presence import viewing
 from presence.stores import SetViewing
-from presence.stores.redis import RedisStore
+from presence.stores import redis as redis_store
+from presence.stores.redis import VIEWERS_SECONDS, RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import TIMING
-from presence.viewing import ANSWER_SECONDS, RedisViewers
 
 pytestmark = pytest.mark.redis
 
@@ -21,7 +20,7 @@ TOPIC = "chat:general"
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
-    monkeypatch.setattr(viewing, "RETRY_SECONDS", 0.05)
+    monkeypatch.setattr(redis_store, "RETRY_SECONDS", 0.05)
     server = RedisServer()
     server.start()
     yield server
@@ -55,14 +54,14 @@ def test_a_silent_redis_is_waited_for_once(server: RedisServer) -> None:
 
     server.freeze()
 
-    assert seconds_to_read(viewers) < ANSWER_SECONDS + SLACK_SECONDS
+    assert seconds_to_read(viewers) < VIEWERS_SECONDS + SLACK_SECONDS
     assert sum(seconds_to_read(viewers) for _ in range(10)) < SLACK_SECONDS
 
 
 def test_a_silent_redis_is_waited_for_once_by_a_new_connection(server: RedisServer) -> None:
     server.freeze()
 
-    assert seconds_to_read(RedisViewers(server.url)) < ANSWER_SECONDS + SLACK_SECONDS
+    assert seconds_to_read(RedisViewers(server.url)) < VIEWERS_SECONDS + SLACK_SECONDS
 
 
 async def test_views_are_read_again_when_redis_answers_again(server: RedisServer) -> None:

@@ -14,7 +14,7 @@ export const people = new People(socket);
 // When the connection is lost, the next start tells it again.
 const tell = () => people.tell(activity.state, activity.viewing).catch(() => {});
 
-people.addEventListener("start", tell);
+people.addEventListener("start", () => (activity.state === "away" || activity.viewing) && tell());
 people.addEventListener("visibility", () => {
   for (const box of document.querySelectorAll("[data-presence-hidden]")) box.checked = people.hidden;
 });
