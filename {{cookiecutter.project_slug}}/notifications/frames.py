@@ -6,12 +6,10 @@ from typing import Annotated
 from msgspec import Meta, Struct
 
 from accounts.models import Person
-from realtime.protocol import Revision
+from realtime.protocol import Revision, TopicName
 
 PAGE_NOTIFICATIONS = 20
 LONGEST_PAGE_NOTIFICATIONS = 100
-
-Target = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[-\w:.@]+\Z")]
 
 
 # What clients send
@@ -30,8 +28,11 @@ class All(Struct, forbid_unknown_fields=True):
     pass
 
 
-class Look(Struct, forbid_unknown_fields=True):
-    target: Target | None
+class Read(Struct, forbid_unknown_fields=True):
+    """One notification, or all of a target: one of the two."""
+
+    id: Revision | None = None
+    target: TopicName | None = None
 
 
 # What they are sent

@@ -12,9 +12,9 @@ from chat.room_topic import RoomTopic
 from chat.tests.conftest import Say
 from notifications.actions import set_target_preference
 from notifications.kinds import TargetLevel
-from notifications.looking import move_gaze
 from notifications.models import Notification
 from notifications.queries import of, preferences_of
+from presence import viewing
 
 pytestmark = pytest.mark.django_db
 
@@ -107,14 +107,27 @@ def test_whoever_left_gets_nothing_whatever_they_wanted(
     assert told(bob) == []
 
 
-def test_whoever_looks_at_the_room_is_told_nothing(
-    public: Room, ada: User, bob: User, say: Say
+@pytest.mark.django_db(transaction=True)
+def test_whoever_views_the_room_is_told_nothing(
+    public: Room, ada: User, bob: User, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    move_gaze(bob.pk, "laptop", None, public.topic)
-    say(public, ada, "Look, @bob!")
-    move_gaze(bob.pk, "laptop", public.topic, None)
+    viewed = {public.topic}
+    monkeypatch.setattr(
+        viewing, "read_viewers", lambda topics: {(bob.pk, topic) for topic in viewed & set(topics)}
+    )
 
+    plain = say(public, ada)
+    say(public, ada, "Look, @bob!")
+    say(public, ada, "Indeed", reply_to=say(public, bob).seq)
+    actions.edit_message(public, ada, seq=plain.seq, body="Look again, @bob!")
+    set_target_preference(bob, public.topic, TargetLevel.EVERYTHING)
+    plain = say(public, ada)
     assert told(bob) == []
+
+    viewed.clear()
+    actions.edit_message(public, ada, seq=plain.seq, body="Look, @bob!")
+    say(public, ada, "And again, @bob!")
+    assert of(bob.pk).get().count == 2
 
 
 def test_a_retry_is_not_told_again(public: Room, ada: User, bob: User, say: Say) -> None:

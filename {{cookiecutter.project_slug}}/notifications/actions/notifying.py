@@ -1,6 +1,6 @@
 """Telling people, and taking it back: rows first, then the push, when they are committed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from django.utils import timezone
@@ -10,9 +10,10 @@ from notifications import kinds, outlets
 from notifications.actions.reading import delete_all
 from notifications.frames import Told
 from notifications.kinds import Level
-from notifications.looking import who_looks
 from notifications.models import TARGET_CHARACTERS, UNREAD, Inbox, Notification
 from notifications.queries import Levels, Recipients, in_chunks, recipients_of
+from presence.stores import View
+from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish_many
 from realtime.feeds.changes import Changes
 
@@ -25,8 +26,7 @@ class Notice:
 
     Args:
         recipients: users or their ids, or a queryset of users. Those who do not exist, are
-            deactivated, prefer not to hear of it, are looking at the target or are the actor are
-            left out.
+            deactivated, prefer not to hear of it, view the target or are the actor are left out.
         kind: registered with `notifications.kinds`.
         actor: who did it.
         target: where it happened, such as `chat:general`.
@@ -54,7 +54,8 @@ def notify(
 ) -> int:
     """Tell people that something has happened; see `Notice`. Returns how many are told.
 
-    Outside a transaction every few hundred people are committed by themselves; in one, all with it.
+    Outside a transaction every few hundred people are committed by themselves; in one, all with it,
+    and those who view the target are told too (see `notify_all`).
 
     Raises:
         UnknownKind: nobody has registered the kind.
@@ -63,11 +64,16 @@ def notify(
     """
     notice = Notice(recipients, kind, actor, target, data)
     _check(notice)
-    return sum(_tell(chunk, [(notice, chunk)]) for chunk in in_chunks(recipients))
+    return sum(_tell(chunk, [(notice, chunk)], None) for chunk in in_chunks(recipients))
 
 
-def notify_all(notices: Sequence[Notice]) -> int:
+def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = None) -> int:
     """Tell of several things at once; returns how many notifications came of it.
+
+    Args:
+        viewing: the people, each with the target, who view one of the targets now: what
+            `presence.viewing.viewers` returned before the caller's transaction began. Without it
+            this asks by itself; inside a transaction, nobody is then taken to view anything.
 
     Two transactions that each told of one thing after another could wait for each other's people
     for ever; so whoever tells of more than one thing in a transaction does it by one call of this.
@@ -80,7 +86,11 @@ def notify_all(notices: Sequence[Notice]) -> int:
     ]
     everyone = set[int]().union(*(ids for _, ids in wanted_by))
     return sum(
-        _tell(chunk, [(notice, [pk for pk in chunk if pk in ids]) for notice, ids in wanted_by])
+        _tell(
+            chunk,
+            [(notice, [pk for pk in chunk if pk in ids]) for notice, ids in wanted_by],
+            viewing,
+        )
         for chunk in in_chunks(everyone)
     )
 
@@ -120,16 +130,19 @@ def _check(notice: Notice) -> None:
         kinds.word(wording, sample)
 
 
-def _tell(user_ids: list[int], notices: list[tuple[Notice, list[int]]]) -> int:
-    busy = who_looks(
-        {(pk, notice.target) for notice, ids in notices if notice.target for pk in ids}
-    )
+def _tell(
+    user_ids: list[int],
+    notices: list[tuple[Notice, list[int]]],
+    viewing: Collection[View] | None,
+) -> int:
+    if viewing is None:
+        viewing = viewers({notice.target for notice, _ in notices if notice.target})
     with Inbox.changing_of(user_ids) as changes:
         writer = NotificationWriter(changes, [notice for notice, _ in notices])
         for notice, ids in notices:
             actor = notice.actor.pk if notice.actor else None
             for pk in ids:
-                if pk in changes.feeds and pk != actor and (pk, notice.target) not in busy:
+                if pk in changes.feeds and pk != actor and (pk, notice.target) not in viewing:
                     writer.tell(pk, notice)
         return writer.save()
 

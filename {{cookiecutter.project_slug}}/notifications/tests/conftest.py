@@ -1,14 +1,12 @@
 """Kinds and people to test with."""
 
-from collections.abc import Collection, Iterator, Mapping
-from uuid import uuid4
+from collections.abc import Collection, Mapping
 
 import pytest
 from django.db.models import F
-from pytest_django import Settings
 
 from accounts.models import User
-from notifications import kinds, looking
+from notifications import kinds
 from notifications.kinds import Kind, Level
 from notifications.models import UNREAD, Inbox, Notification
 from realtime import topics
@@ -44,16 +42,6 @@ def known_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 def known_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Targets `test:...`: everyone can follow `test:hall`, and `test:` with their own name."""
     monkeypatch.setitem(topics._topics, "test", HallTopic())
-
-
-@pytest.fixture(autouse=True)
-def nobody_looks(settings: Settings) -> Iterator[None]:
-    """Every test begins with nobody looking at anything: ids of people come again, and what a
-    test leaves in Redis stays for a while."""
-    settings.REDIS_PREFIX += f"{uuid4().hex}:"
-    looking.store.cache_clear()
-    yield
-    looking.store.cache_clear()
 
 
 @pytest.fixture

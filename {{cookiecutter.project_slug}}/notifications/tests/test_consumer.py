@@ -140,23 +140,18 @@ async def test_the_list_has_pages(ada: User) -> None:
     assert (first["more"], second["more"]) == (True, False)
 
 
-async def test_whoever_says_that_they_look_is_not_told_until_they_look_away(ada: User) -> None:
-    call = partial(notify, [ada], "test.call", target="test:hall", room="hall")
-    await in_database(call)
+async def test_a_target_is_read_at_once(ada: User) -> None:
+    for target in ("test:hall", "test:yard"):
+        await in_database(partial(notify, [ada], "test.call", target=target, room="hall"))
     async with connect("/ws/notifications/", ada) as client:
         await client.expect("welcome")
 
-        await client.send("looking", {"target": "test:hall"})
+        reply = await client.send("read", {"target": "test:hall"})
 
         read = await client.expect("notification.updated")
-        assert read["data"]["unread"] == 0
-        assert await in_database(call) == 0
-
-        await client.send("looking", {"target": None})
-        assert await in_database(call) == 1
-
-        await client.send("looking", {"target": "test:hall"})
-    assert await in_database(call) == 1, "a closed connection looks at nothing"
+        assert read["data"]["notification"]["target"] == "test:hall"
+        assert read["data"]["notification"]["read_at"] is not None
+        assert reply["data"] == {"unread": 1}
 
 
 @pytest.mark.parametrize(
@@ -170,9 +165,10 @@ async def test_whoever_says_that_they_look_is_not_told_until_they_look_away(ada:
         ("delete", {}, "invalid"),
         ("list", {"limit": 10_000}, "invalid"),
         ("list", {"limit": 0}, "invalid"),
-        ("looking", {}, "invalid"),
-        ("looking", {"target": "a b\n"}, "invalid"),
-        ("looking", {"target": "x" * 101}, "invalid"),
+        ("read", {}, "invalid"),
+        ("read", {"id": 1, "target": "test:hall"}, "invalid"),
+        ("read", {"target": "a b\n"}, "invalid"),
+        ("read", {"target": "x" * 101}, "invalid"),
         ("shout", {}, "unknown_type"),
     ],
 )

@@ -1,6 +1,6 @@
 """Telling people: who is told, and what is written."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from uuid import uuid4
 
 import pytest
@@ -12,10 +12,11 @@ from accounts.models import User
 from notifications import actions
 from notifications.actions import Notice, notify, notify_all
 from notifications.kinds import Kind, Level, TargetLevel, UnknownKind, register
-from notifications.looking import move_gaze
 from notifications.models import Inbox, Notification
 from notifications.queries import of
 from notifications.tests.conftest import assert_numbers_hold
+from presence import viewing
+from presence.stores import View
 from realtime.protocol import Refusal
 
 pytestmark = pytest.mark.django_db
@@ -282,23 +283,31 @@ def test_a_target_out_of_reach_is_refused_in_the_words_for_one_that_does_not_exi
     assert len(details) == 1
 
 
-# Looking
+# Viewing
 
 
-def test_whoever_looks_at_the_target_is_not_told(ada: User, bob: User) -> None:
-    move_gaze(ada.pk, "laptop", None, "test:hall")
+def test_whoever_views_the_target_is_not_told(ada: User, bob: User) -> None:
+    viewing = {(ada.pk, "test:hall")}
+    hall = Notice([ada, bob], "test.call", target="test:hall", data={"room": "hall"})
+    yard = Notice([ada], "test.call", target="test:yard", data={"room": "yard"})
 
-    assert notify([ada, bob], "test.call", target="test:hall", room="hall") == 1
-    assert notify([ada], "test.call", target="test:yard", room="yard") == 1
+    assert notify_all([hall], viewing) == 1
+    assert notify_all([yard], viewing) == 1
 
 
-def test_looking_away_on_one_device_leaves_the_other_looking(ada: User) -> None:
-    move_gaze(ada.pk, "laptop", None, "test:hall")
-    move_gaze(ada.pk, "phone", None, "test:hall")
-    move_gaze(ada.pk, "laptop", "test:hall", "test:yard")
+@pytest.mark.django_db(transaction=True)
+def test_who_views_the_target_is_asked_before_the_transaction_and_never_in_one(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def read_viewers(topics: Collection[str]) -> set[View]:
+        asked.append(connection.in_atomic_block)
+        return {(ada.pk, topic) for topic in topics}
+
+    monkeypatch.setattr(viewing, "read_viewers", read_viewers)
 
     assert notify([ada], "test.call", target="test:hall", room="hall") == 0
-
-    move_gaze(ada.pk, "phone", "test:hall", None)
-
-    assert notify([ada], "test.call", target="test:hall", room="hall") == 1
+    with transaction.atomic():
+        assert notify([ada], "test.call", target="test:hall", room="hall") == 1
+    assert asked == [False]

@@ -101,7 +101,7 @@ def test_what_is_not_ones_own_is_not_found(ada: User, bob: User, action: object)
     assert Inbox.objects.get(user=bob).unread == 1
 
 
-def test_looking_at_a_target_reads_what_was_told_of_it(ada: User) -> None:
+def test_a_target_is_read_at_once(ada: User) -> None:
     notify([ada], "test.call", target="test:hall", room="hall")
     notify([ada], "test.rumour", target="test:hall", rumour="it rains")
     notify([ada], "test.call", target="test:yard", room="yard")

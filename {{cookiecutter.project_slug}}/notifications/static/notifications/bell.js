@@ -1,11 +1,11 @@
 // The bell in the header: its count, the list that opens from it, and what follows from both.
 
 import { setBadge } from "../js/badge.js";
+import { activity } from "../presence/presence.js";
 import { socket } from "../realtime/connection.js";
 import { showOnDesktop } from "./desktop.js";
 import { Inbox } from "./inbox.js";
 import { NotificationList } from "./list.js";
-import { lookedAt, tellWhereOneLooks } from "./looking.js";
 
 const COUNTED = 99;
 const REDRAW_MS = 60_000; // "5 minutes ago" goes on
@@ -26,12 +26,19 @@ if (bell) {
     readAll.hidden = inbox.unread === 0;
   });
   inbox.addEventListener("news", ({ detail }) => {
-    if (detail.target && detail.target === lookedAt()) inbox.read(detail.id).catch(() => {}); // It crossed `looking`.
+    const isViewed = detail.target && detail.target === activity.viewing;
+    if (isViewed) inbox.read(detail.id).catch(() => {}); // It was sent before the server knew of the view.
     else showOnDesktop(detail);
   });
   setInterval(() => inbox.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
-  tellWhereOneLooks(topic);
+  topic.addEventListener("state", () => readWhatIsViewed(inbox));
+  activity.addEventListener("change", () => readWhatIsViewed(inbox));
   showCount(Number(bell.dataset.unread));
+}
+
+/** What happened in the topic that the page shows needs no notification any more. */
+function readWhatIsViewed(inbox) {
+  if (activity.viewing) inbox.readTarget(activity.viewing).catch(() => {}); // Lost: the next join reads it.
 }
 
 function showCount(unread) {

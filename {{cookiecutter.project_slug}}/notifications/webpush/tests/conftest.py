@@ -6,12 +6,12 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from notifications.tests.conftest import known_kinds, known_targets, nobody_looks
+from notifications.tests.conftest import known_kinds, known_targets
 from notifications.webpush import actions, keys, worker
 from notifications.webpush.tests.service import Browser, PushService, push_service
 from realtime.testing import session_key_of
 
-__all__ = ["known_kinds", "known_targets", "nobody_looks"]
+__all__ = ["known_kinds", "known_targets"]
 
 
 @pytest.fixture(autouse=True)
