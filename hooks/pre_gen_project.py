@@ -36,7 +36,7 @@ DEPENDENCIES = set(
     aiohappyeyeballs aiohttp aiosignal allauth asgiref ast_serialize async_timeout attr attrs
     autobahn automat cbor2 certifi cffi channels channels_redis charset_normalizer click colorama
     constantly cryptography csp cssbeautifier daphne django django_allauth django_csp django_environ
-    django_stubs django_stubs_ext djlint editorconfig environ execnet frozenlist grimp h11 http_ece
+    django_stubs django_stubs_ext django_tasks djlint editorconfig environ execnet frozenlist grimp h11 http_ece
     httptools hyperlink hypothesis idna import_linter importlinter incremental iniconfig
     jsbeautifier json5 jwt librt markdown_it markdown_it_py mdurl msgpack msgspec multidict mypy
     mypy_django_plugin mypy_extensions mypyc openssl packaging pathspec pip pkg_resources pluggy

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from django.db.models import F
 from django.utils import timezone
 
-from notifications import announcements, kinds, outlets
+from notifications import announcements, kinds
 from notifications.actions.locking import next_rev
 from notifications.actions.notice import Notice
 from notifications.levels import Level
 from notifications.models import Inbox, Notification
 from notifications.models.notification import UNREAD
 from notifications.queries import Levels
+from notifications.signals import notified
 
 FOLDED = ["seq", "rev", "kind", "actor", "data", "count", "quiet", "created_at", "mailed_at"]
 
@@ -71,7 +72,8 @@ class Telling:
         for each in self._told:
             each.row.quiet = not each.is_loud  # as of what is told now
         announcements.told([(each.row, each.is_new) for each in self._told], self._inboxes)
-        outlets.deliver([each.row for each in self._told if each.is_loud])
+        if loud := [each.row for each in self._told if each.is_loud]:
+            notified.send(Notification, notifications=loud)
         return self._times
 
     def _row_for(self, inbox: Inbox, notice: Notice) -> Told:
