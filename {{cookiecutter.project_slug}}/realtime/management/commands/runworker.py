@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
@@ -52,7 +53,8 @@ class Command(WorkerCommand):
         if tasks:
             tasks.start()
         try:
-            super().handle(*args, **options)
+            with suppress(KeyboardInterrupt):  # before there is a loop that takes it
+                super().handle(*args, **options)
         finally:
             if tasks:
                 tasks.stop()
