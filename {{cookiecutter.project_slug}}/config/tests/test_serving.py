@@ -19,8 +19,8 @@ from accounts.models import User
 from chat import actions
 from config.tests.servers import Server
 from operations import smoke
-from realtime.protocol import PROTOCOL
 from realtime.models import TaskRow
+from realtime.protocol import PROTOCOL
 from realtime.testing import session_key_of
 from realtime.tests import jobs
 
