@@ -9,7 +9,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.requests import AuthenticatedRequest
 from notifications import actions, queries
 from notifications.forms import PreferencesForm
-from notifications.panels import panels
 
 
 @require_safe
@@ -67,7 +66,7 @@ def settings(request: AuthenticatedRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Your choices are saved.")
         return redirect("notifications:settings")
-    return render(request, "notifications/settings.html", {"form": form, "panels": panels()})
+    return render(request, "notifications/settings.html", {"form": form})
 
 
 def _is_number(text: str) -> bool:

@@ -10,6 +10,9 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         from realtime import checks
         from realtime.admission import revocation
+        from realtime.delivery.engine import engine_started
+        from realtime.tasks.worker import start_in_web
 
         checks.register()
         revocation.connect_signals()
+        engine_started.connect(start_in_web)

@@ -19,8 +19,10 @@ from accounts.models import User
 from chat import actions
 from config.tests.servers import Server
 from operations import smoke
+from realtime.models import TaskRow
 from realtime.protocol import PROTOCOL
 from realtime.testing import session_key_of
+from realtime.tests import jobs
 
 ANSWER_SECONDS = 20
 
@@ -57,6 +59,13 @@ def test_several_processes_behind_one_port_carry_messages_and_drain(
     with Server("serve", folder=tmp_path, WEB_CONCURRENCY="2") as server:
         server.wait_until(lambda: len(workers(server)) == 2)
         talk_until_it_stops(server, topic, ada, bob)
+
+
+def test_a_server_runs_tasks(tmp_path: Path) -> None:
+    jobs.write.enqueue(str(tmp_path / "written"), "hello")
+    with Server("runserver", "--noreload", folder=tmp_path) as server:
+        server.wait_until(lambda: TaskRow.objects.get().status == "SUCCESSFUL")
+    assert (tmp_path / "written").read_text() == "hello begun\nhello done\n"
 
 
 def test_the_development_server_passes_the_check_of_a_deployed_site(

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field
 from django.utils import timezone
 
 from accounts.models import User
-from notifications import kinds, outlets
+from notifications import kinds
 from notifications.actions.reading import delete_all
 from notifications.frames import Told
 from notifications.kinds import Level
 from notifications.models import TARGET_CHARACTERS, UNREAD, Inbox, Notification
 from notifications.queries import Levels, Recipients, in_chunks, recipients_of
+from notifications.signals import notified
 from presence.stores import View
 from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish_many
@@ -194,7 +195,8 @@ class NotificationWriter:
         for each in self._pending:
             each.row.quiet = not each.is_loud  # as of what is told now
         publish_many(Inbox.topics.name, map(self._event, self._pending))
-        outlets.deliver([each.row for each in self._pending if each.is_loud])
+        if loud := [each.row for each in self._pending if each.is_loud]:
+            notified.send(Notification, notifications=loud)
         return self._told
 
     def _pending_row(self, user_id: int, notice: Notice) -> PendingRow:
