@@ -75,9 +75,14 @@ class Changes(Generic[FeedType]):
         return found[0]
 
     def select(self, items: QuerySet[ItemType]) -> list[ItemType]:
-        """Read items of these feeds that are to be changed."""
+        """Read items of these feeds that are to be changed; each gets the feed that is here."""
         model: Any = items.model  # Any: the manager's class does not say which model it is of
         found: list[ItemType] = list(model.with_related(items))
+        feed_model = model._meta.get_field(model.feed_field).related_model
+        for item in found:
+            feed = self.feeds[_feed_id(item)]
+            if isinstance(feed, feed_model):
+                setattr(item, model.feed_field, feed)
         self._know(model, found)
         return found
 

@@ -101,6 +101,12 @@ def test_what_is_read_under_the_lock_is_written_without_another_look(plan: Board
     assert len(queries) == 6
 
 
+def test_an_item_that_is_read_under_the_lock_has_the_feed_that_is_locked(plan: Board) -> None:
+    add(plan, "one")
+    with plan.changing() as changes:
+        assert changes.get(Card, seq=1).board is changes.feed
+
+
 def test_of_two_copies_the_one_that_was_read_before_a_change_is_a_conflict(plan: Board) -> None:
     add(plan, "one")
     with plan.changing() as changes:
