@@ -150,6 +150,7 @@ def test_up_ends_ready(stack: Stack, say: Say) -> None:
         "proxy": "healthy",
         "redis": "healthy",
         "web": "healthy",
+        "worker": "",
     }
     assert services["migrate"]["ExitCode"] == 0
     assert len(stack.containers()) == 3

@@ -7,10 +7,9 @@ class ChatConfig(AppConfig):
     name = "chat"
 
     def ready(self) -> None:
-        from chat import notices, presence
+        from chat import notices
         from chat.room_topic import RoomTopic
         from realtime.topics import register
 
         notices.register_kinds()
-        presence.register_rooms()
         register(RoomTopic())

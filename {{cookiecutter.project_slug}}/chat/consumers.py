@@ -69,7 +69,7 @@ class ChatConsumer(Consumer):
     @command("message.send")
     async def send_message(self, data: SendMessage) -> MessageData:
         return await sends.submit(
-            actions.Draft(self.room.pk, self.user.pk, data.client_id, data.body, data.reply_to)
+            actions.Draft(self.room, self.user.pk, data.client_id, data.body, data.reply_to)
         )
 
     @command("message.edit")

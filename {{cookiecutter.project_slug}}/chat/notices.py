@@ -1,20 +1,20 @@
 """What chat has people told of: a mention, a reply, a direct message, an invitation."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 from django.urls import reverse
 
 from accounts.models import User
-from chat.inbox import named_for, rooms_of
 from chat.models import Invitation, Membership, Message, Room
 from chat.queries import in_rooms
-from chat.topics import room_slug, room_topic
 from notifications.actions import Notice, notify, notify_all, retract
 from notifications.kinds import Kind, register
 from notifications.models import Notification
 from notifications.queries import who_wants_everything
-from notifications.targets import Target, targets
+from presence.stores import View
+from presence.viewing import viewers
 
 EXCERPT_CHARACTERS = 140
 
@@ -39,26 +39,33 @@ def _about_a_message(name: str, title: str, text: str) -> Kind:
     return Kind(name, title, text, link=_room_link, excerpt="{excerpt}", icon="message")
 
 
-@targets("chat")
-def rooms_followed(user: User, keys: Collection[str] | None) -> list[Target]:
-    """The rooms that the user is in."""
-    if keys is None:
-        return [Target(room_topic(room.slug), room.name) for room in rooms_of(user)]
-    memberships = Membership.objects.filter(user=user, room__slug__in=map(room_slug, keys))
-    return [
-        Target(membership.room.topic, named_for(user, membership.room).name)
-        for membership in memberships.select_related("room")
-    ]
+class Attention(NamedTuple):
+    """Who is told of messages in some rooms whatever they say, and who views the rooms now."""
+
+    wanting: Mapping[str, Collection[int]]
+    viewing: Collection[View]
 
 
-def posted(messages: Sequence[tuple[Message, list[User]]]) -> None:
+def attention(topics: Collection[str], addressed: Collection[str]) -> Attention:
+    """Read it before the rooms are locked, since it may ask Redis.
+
+    Args:
+        topics: of the rooms.
+        addressed: those of them in which a message is meant for somebody in particular.
+    """
+    wanting = who_wants_everything(topics)
+    heard = {topic for topic, people in wanting.items() if people}
+    return Attention(wanting, viewers(heard.union(addressed)))
+
+
+def posted(messages: Sequence[tuple[Message, list[User]]], attention: Attention) -> None:
     """Tell those whom new messages, each with the members that it names, are meant for.
 
     One call for all messages of a transaction, see `notify_all`.
     """
     rooms = {message.room_id: message.room for message, _ in messages}
     answered = _authors_answered([message for message, _ in messages])
-    attentive = _who_wants_all(rooms.values())
+    attentive = _who_wants_all(rooms.values(), attention.wanting)
     direct = _members(pk for pk, room in rooms.items() if room.is_direct)
     notices: list[Notice] = []
     for message, named in messages:
@@ -69,10 +76,10 @@ def posted(messages: Sequence[tuple[Message, list[User]]]) -> None:
             REPLY, message, answered.get((message.room_id, message.reply_to), ())
         )
         notices += others.tell(MESSAGE, message, attentive.get(message.room_id, ()))
-    notify_all(notices)
+    notify_all(notices, attention.viewing)
 
 
-def edited(message: Message, newly_named: Collection[int]) -> None:
+def edited(message: Message, newly_named: Collection[int], viewing: Collection[View]) -> None:
     """Tell those whom other words of a message name for the first time.
 
     Whoever was told of the message already, as its answer or as a mention that was taken out and
@@ -86,7 +93,8 @@ def edited(message: Message, newly_named: Collection[int]) -> None:
         deleted_at=None,
         data__seq=message.seq,
     ).values_list("recipient", flat=True)
-    notify_all(_OnceEach(message.author_id).tell(MENTION, message, set(newly_named) - set(told)))
+    notices = _OnceEach(message.author_id).tell(MENTION, message, set(newly_named) - set(told))
+    notify_all(notices, viewing)
 
 
 def taken_back(room: Room, message: Message) -> None:
@@ -149,11 +157,11 @@ def _authors_answered(messages: list[Message]) -> dict[tuple[int, int | None], s
     return {(room_id, seq): {author} & present[room_id] for room_id, seq, author in authors}
 
 
-def _who_wants_all(rooms: Iterable[Room]) -> dict[int, set[int]]:
+def _who_wants_all(
+    rooms: Iterable[Room], wanting: Mapping[str, Collection[int]]
+) -> dict[int, set[int]]:
     """By room: the members who are told of everything in it."""
-    topics = {room.topic: room.pk for room in rooms}
-    wanting = who_wants_everything(topics)
-    return _present({topics[topic]: users for topic, users in wanting.items() if users})
+    return _present({room.pk: set(people) for room in rooms if (people := wanting[room.topic])})
 
 
 def _members(direct_rooms: Iterable[int]) -> dict[int, set[int]]:

@@ -4,8 +4,8 @@ from django.urls import URLPattern, path
 
 from chat.consumers import ChatConsumer, InboxConsumer
 from notifications.consumers import NotificationConsumer
-from notifications.workers import DigestConsumer
-from presence.consumers import PresenceConsumer, RosterConsumer
+from presence.consumers import PresenceConsumer
+from realtime.tasks.worker import TaskConsumer
 from realtime.transports.multiplex import Multiplexer
 
 # ASGI applications and consumers such as an AsyncHttpConsumer, before Django's views and without
@@ -19,8 +19,7 @@ websocket_urlpatterns = [
     path("ws/chat/<slug:slug>/", ChatConsumer.as_asgi()),
     path("ws/notifications/", NotificationConsumer.as_asgi()),
     path("ws/presence/", PresenceConsumer.as_asgi()),
-    path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
 ]
 
-# What `manage.py runworker notifications.digest` listens for.
-channel_consumers = {"notifications.digest": DigestConsumer.as_asgi()}
+# What `manage.py runworker tasks` listens for.
+channel_consumers = {"tasks": TaskConsumer.as_asgi()}

@@ -154,6 +154,13 @@ else:
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
 REALTIME = env.json("REALTIME", default={})
 
+# Background work -------------------------------------------------------------
+# https://docs.djangoproject.com/en/6.0/topics/tasks/
+
+TASKS = {"default": {"BACKEND": "realtime.tasks.backend.DatabaseBackend"}}
+# Whether the processes that serve run tasks too; else `manage.py runworker tasks` does.
+TASKS_IN_WEB = env.bool("TASKS_IN_WEB", default=True)
+
 # People ----------------------------------------------------------------------
 # https://docs.allauth.org/en/latest/account/configuration.html
 
@@ -290,6 +297,8 @@ LOGGING = {
         "django": {"handlers": ["mail_admins"]},  # not its own console handler
         "django.channels.server": {"level": "CRITICAL"},  # a second line for every request
         "channels_redis": {"level": "CRITICAL"},  # the hub logs the same in one line
+        "django.tasks": {"level": "CRITICAL"},  # realtime.tasks logs each failure, once
+        "django_tasks": {"level": "CRITICAL"},
         "uvicorn.error": {"level": "WARNING"},  # three lines a socket otherwise
         "daphne.server": {"level": "WARNING"},
         "daphne.http_protocol": {"level": "WARNING"},

@@ -9,8 +9,8 @@ from django.shortcuts import render
 
 from accounts.models import User
 from notifications.actions import notify
-from notifications.announcement import ANNOUNCEMENT
 from notifications.forms import AnnouncementForm
+from notifications.kinds import ANNOUNCEMENT
 
 PERMISSION = "notifications.add_notification"
 

@@ -1,8 +1,5 @@
 """The e-mail about what stayed unread: at most one a day, and about nothing twice."""
 
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from allauth.account.models import EmailAddress
@@ -15,83 +12,77 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from notifications.actions.recipients import in_chunks
-from notifications.kinds import kind_of
-from notifications.levels import Level
-from notifications.models import Inbox, Notification
-from notifications.models.notification import UNREAD
-from notifications.queries import Levels
-from notifications.wire import text_of
-
-logger = logging.getLogger(__name__)
+from notifications.kinds import Level, kind_of
+from notifications.models import UNREAD, Inbox, Notification
+from notifications.queries import Levels, in_chunks
+from realtime.tasks import enqueue_many, task, unfinished
 
 WAIT = timedelta(days=1)
 PAUSE = timedelta(hours=20)  # between two e-mails: a daily cron job is not always on the second
 SHOWN = 10  # in one e-mail; the rest is a number
 
 
-@dataclass
-class Sent:
-    """What one run did."""
+def enqueue_digests() -> int:
+    """Enqueue an e-mail to everyone who wants one about what they have not read for `WAIT`.
 
-    people: int = 0
-    failed: int = 0
-
-
-def send_digests(now: datetime | None = None) -> Sent:
-    """E-mail everyone who wants it what they have not read for `WAIT`.
-
-    Each row is claimed, in a transaction, before its e-mail goes out: run twice, or by two at once,
-    it sends once. A row whose e-mail could not be handed over is given back for the next run; one
-    whose process died in between has been claimed, and is not sent again.
+    Returns to how many. Those for whom one waits, to be tried again, get no second one.
     """
-    now = now or timezone.now()
-    sent = Sent()
-    for user, email in _people(now):
-        rows = _claim(user, now)
-        if not rows:
-            continue
-        try:
-            _send(user, email, rows)
-            sent.people += 1
-        except Exception as error:  # each mail backend fails in its own way; the others go out
-            logger.error("The digest of user %s could not be sent: %s", user.pk, error)
-            _give_back(user, rows)
-            sent.failed += 1
-    return sent
-
-
-def _people(now: datetime) -> Iterator[tuple[User, str]]:
-    """Those with something due and a confirmed address, who want an e-mail."""
+    now = timezone.now()
     recipients = _due(now).order_by().values_list("recipient", flat=True).distinct()
+    count = 0
     for chunk in in_chunks(list(recipients)):
-        addresses = EmailAddress.objects.filter(
-            user__in=_ready(now).filter(user__in=chunk).values("user"),
-            user__is_active=True,
-            primary=True,
-            verified=True,
-        )
-        for address in addresses.select_related("user").order_by("user"):
-            yield address.user, address.email
+        waiting = unfinished(send_digest).filter(args__0__in=chunk)
+        busy = {args[0] for args in waiting.values_list("args", flat=True)}
+        ready = _ready(now).filter(user__in=set(chunk) - busy).values("user")
+        people = list(_addresses().filter(user__in=ready).values_list("user", flat=True))
+        enqueue_many(send_digest, [(pk,) for pk in people])
+        count += len(people)
+    return count
 
 
-def _claim(user: User, now: datetime) -> list[Notification]:
+@task
+def send_digest(user_id: int) -> None:
+    """E-mail somebody what they have not read for `WAIT`.
+
+    Each row is claimed, in a transaction, before the e-mail goes out: run twice, or by two at once,
+    it sends once. Rows whose e-mail could not be handed over are given back for the next attempt;
+    those whose process died in between have been claimed, and are not sent again.
+    """
+    address = _addresses().filter(user=user_id).select_related("user").first()
+    rows = _claim(user_id, timezone.now()) if address else []
+    if address is None or not rows:
+        return
+    try:
+        _send(address.user, address.email, rows)
+    except Exception:
+        _give_back(user_id, rows)
+        raise
+
+
+def _addresses() -> QuerySet[EmailAddress]:
+    found: QuerySet[EmailAddress] = EmailAddress.objects.filter(
+        user__is_active=True, primary=True, verified=True
+    )
+    return found
+
+
+def _claim(user_id: int, now: datetime) -> list[Notification]:
     """Mark what is due as e-mailed; return what of it the person still wants, the latest first."""
     with transaction.atomic():
-        inbox = _ready(now).select_for_update(no_key=True).filter(user=user).first()
-        if inbox is None:  # another run was faster
+        inbox = _ready(now).select_for_update(no_key=True).filter(user=user_id).first()
+        if inbox is None:  # another attempt was faster
             return []
-        due = list(_due(now).filter(recipient=user).select_related("actor").order_by("-seq"))
+        due = list(_due(now).filter(recipient=user_id).select_related("actor").order_by("-seq"))
         Notification.objects.filter(pk__in=[row.pk for row in due]).update(mailed_at=now)
         rows = [row for row in due if _is_wanted(row)]
         if rows:
-            Inbox.objects.filter(user=user).update(mailed_at=now)
+            Inbox.objects.filter(user=user_id).update(mailed_at=now)
     return rows
 
 
-def _give_back(user: User, rows: list[Notification]) -> None:
+def _give_back(user_id: int, rows: list[Notification]) -> None:
     Notification.objects.filter(pk__in=[row.pk for row in rows]).update(mailed_at=None)
-    Inbox.objects.filter(user=user).update(mailed_at=None)
+    Inbox.objects.filter(user=user_id).update(mailed_at=None)
 
 
 def _ready(now: datetime) -> QuerySet[Inbox]:
@@ -117,7 +108,7 @@ def _send(user: User, email: str, rows: list[Notification]) -> None:
         {
             "user": user,
             "site_name": settings.SITE_NAME,
-            "texts": [text_of(row) for row in rows[:SHOWN]],
+            "texts": [row.text for row in rows[:SHOWN]],
             "more": len(rows[SHOWN:]),
             "count": len(rows),
             "list_url": absolute(reverse("notifications:list")),

@@ -8,8 +8,7 @@ from django.forms.widgets import RadioSelect
 
 from accounts.models import User
 from notifications import actions
-from notifications.announcement import TEXT_CHARACTERS, validate_link
-from notifications.levels import Level, TargetLevel
+from notifications.kinds import TEXT_CHARACTERS, Level, TargetLevel, validate_link
 from notifications.queries import preferences_of
 
 KIND = "kind "
@@ -31,9 +30,9 @@ class PreferencesForm(forms.Form):
         self.user = user
         chosen = preferences_of(user)
         for kind in chosen.kinds:
-            self._add(f"{KIND}{kind.kind}", kind.title, kind.level, Level.choices)
+            self._add(f"{KIND}{kind.key}", kind.title, kind.level, Level.choices)
         for target in chosen.targets:
-            self._add(f"{TARGET}{target.target}", target.name, target.level, TargetLevel.choices)
+            self._add(f"{TARGET}{target.key}", target.title, target.level, TargetLevel.choices)
         self.fields[DIGEST] = forms.BooleanField(
             label="Email me about what I have not read for a day",
             help_text="At most once a day, to your confirmed address.",

@@ -1,23 +1,17 @@
-"""The kinds of notifications there are: each is registered by the app that raises it.
+"""The kinds of notifications: each is registered by the app that raises it.
 
-    register(
-        Kind(
-            name="chat.mention",
-            title="Mentions",
-            text="{actor} mentioned you in {room}",
-            link="/rooms/{slug}/",
-        )
-    )
+    register(Kind("shop.sold", "Sales", "{actor} bought {item}", link="/sales/"))
 
-belongs in the `ready` of that app. Texts and links are made when they are shown, out of the row's
-`data`, so they may change their words at any time.
+belongs in the `ready` of that app. Texts and links are made when they are shown, from the row's
+`data`, so their words may change at any time.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from notifications.levels import Level
+from django.core.exceptions import ValidationError
+from django.db.models import TextChoices
 
 if TYPE_CHECKING:
     from notifications.models import Notification
@@ -25,7 +19,28 @@ if TYPE_CHECKING:
 Wording = str | Callable[["Notification"], str]
 """A format string over the row's data, `actor` and `count`, or a function of the row."""
 
-NOBODY = "Someone"
+TEXT_CHARACTERS = 300
+ANNOUNCEMENT = "announcement"
+"""The kind of what the site's own people tell everyone, or some (`manage.py notify`)."""
+
+
+class Level(TextChoices):
+    """How much a person wants to hear of one kind, wherever it comes from."""
+
+    EVERYTHING = "everything", "Always"
+    """Listed, and brought to them: shown on the desktop, pushed, e-mailed when it stays unread."""
+    QUIET = "quiet", "Quietly"
+    """Listed and counted, no more."""
+    NOTHING = "nothing", "Never"
+
+
+class TargetLevel(TextChoices):
+    """How much a person wants to hear of one target, such as a room, whatever the kind."""
+
+    EVERYTHING = "everything", "Everything"
+    MENTIONS = "mentions", "Mentions"
+    """Only what is meant for this person. So it is where they have set nothing."""
+    NOTHING = "nothing", "Nothing"
 
 
 class UnknownKind(LookupError):
@@ -47,7 +62,8 @@ class Kind:
         name: `app.what_happened`; it is stored with each row.
         title: what the settings page calls it, in the plural.
         text: one line of plain text that says what happened.
-        link: where it leads: a path on this site, or https; may be empty.
+        link: where it leads: a path on this site, or https. Where it is empty, a notification
+            leads to the page of its target, if that has one.
         excerpt: a second line, such as the beginning of a message; may be empty.
         default: the level of those who have not chosen one.
         personal: whether it is meant for its recipient, and not merely happened where they listen.
@@ -98,8 +114,8 @@ def known() -> list[Kind]:
 
 def kind_of(notification: "Notification") -> Kind:
     """The row's kind; a stand-in where the app that raised it is gone."""
-    gone = Kind(notification.kind, title=notification.kind, text="Something happened")
-    return _kinds.get(notification.kind, gone)
+    name = notification.kind
+    return _kinds.get(name) or Kind(name, title=name, text="Something happened")
 
 
 def word(wording: Wording, notification: "Notification") -> str:
@@ -110,5 +126,31 @@ def word(wording: Wording, notification: "Notification") -> str:
     """
     if callable(wording):
         return wording(notification)
-    actor = notification.actor.name if notification.actor else NOBODY
+    actor = notification.actor.name if notification.actor else "Someone"
     return wording.format_map({**notification.data, "actor": actor, "count": notification.count})
+
+
+def line(wording: Wording, notification: "Notification") -> str:
+    """`wording` filled in, on one line; empty where the row's data is older than its wording."""
+    try:
+        return " ".join(word(wording, notification).split())
+    except (KeyError, AttributeError, IndexError, ValueError):
+        return ""
+
+
+def is_link(text: str) -> bool:
+    """Whether `text` is a path on this site or the address of a page.
+
+    Browsers read `//host` and `/\\host` as addresses of other sites, so these are no paths.
+    """
+    if "\\" in text or text.startswith("//"):
+        return False
+    return text.startswith(("/", "https://", "http://"))
+
+
+def validate_link(link: str) -> None:
+    if not is_link(link):
+        raise ValidationError("Give a path of this site, such as /people/, or an https:// address.")
+
+
+register(Kind(ANNOUNCEMENT, "Announcements", "{text}", link="{link}", groups=False, icon="info"))

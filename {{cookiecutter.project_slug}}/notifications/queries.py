@@ -1,57 +1,38 @@
 """Reading notifications: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Iterator
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
 from accounts.models import User
 from notifications import kinds
-from notifications.levels import Level, TargetLevel
+from notifications.frames import PAGE_NOTIFICATIONS, Listed
+from notifications.kinds import Level, TargetLevel
 from notifications.models import Inbox, KindPreference, Notification, TargetPreference
-from notifications.targets import followed_by
-from notifications.topics import TOPIC
-from notifications.wire import (
-    KindChoice,
-    Listed,
-    NotificationData,
-    Preferences,
-    TargetChoice,
-    link_of,
-    notification_data,
-)
-from realtime.topics import Topic
+from realtime.feeds.reading import latest
+from realtime.topics import registered
 
-PAGE_NOTIFICATIONS = 20
-CHANGES_NOTIFICATIONS = 200
+CHUNK_PEOPLE = 500
+"""One transaction changes the notifications of no more people."""
+
+Recipients = QuerySet[User] | Iterable[User | int]
 
 
 def of(user_id: int) -> QuerySet[Notification]:
     """A person's notifications, the latest first, deleted ones left out."""
     rows = Notification.objects.filter(recipient=user_id, deleted_at=None)
-    return rows.select_related("actor").order_by("-seq")
+    return rows.select_related("actor")
 
 
 def listed(user_id: int, before: int | None = None, limit: int = PAGE_NOTIFICATIONS) -> Listed:
     """The `limit` latest notifications, or the latest before the `seq` `before`."""
-    rows = of(user_id) if before is None else of(user_id).filter(seq__lt=before)
-    return Listed(*_first(rows, limit))
-
-
-def changes_since(user_id: int, since: int, limit: int = CHANGES_NOTIFICATIONS) -> Listed:
-    """The notifications that changed after the revision `since`, in the order of their changes."""
-    rows = Notification.objects.filter(recipient=user_id, rev__gt=since)
-    return Listed(*_first(rows.select_related("actor").order_by("rev"), limit))
-
-
-def link(user_id: int, notification_id: int) -> str:
-    """Where one of a person's notifications leads; empty for nowhere."""
-    notification = of(user_id).filter(pk=notification_id).first()
-    return link_of(notification) if notification else ""
+    rows, more = latest(of(user_id), limit, before)
+    return Listed([row.as_data() for row in rows], more)
 
 
 def unread_count(user_id: int) -> int:
-    inbox = Inbox.objects.filter(user=user_id).only("unread").first()
-    return inbox.unread if inbox else 0
+    return Inbox.objects.filter(user=user_id).values_list("unread", flat=True).first() or 0
 
 
 class Levels:
@@ -91,36 +72,60 @@ def who_wants_everything(targets: Collection[str]) -> dict[str, set[int]]:
     return people
 
 
+def in_chunks(recipients: Recipients) -> Iterator[list[int]]:
+    """The ids of `recipients`, ascending, each once, by `CHUNK_PEOPLE`.
+
+    A queryset is read a portion at a time, so that only one is in memory; it must not be sliced.
+    """
+    if isinstance(recipients, QuerySet):
+        people = recipients.order_by("pk").values_list("pk", flat=True)
+        last = 0
+        while chunk := list(dict.fromkeys(people.filter(pk__gt=last)[:CHUNK_PEOPLE])):
+            yield chunk
+            last = chunk[-1]
+    else:
+        ids = sorted({each if isinstance(each, int) else each.pk for each in recipients})
+        for start in range(0, len(ids), CHUNK_PEOPLE):
+            yield ids[start : start + CHUNK_PEOPLE]
+
+
+def recipients_of(rows: QuerySet[Notification]) -> list[int]:
+    """The ids of those who have some of these rows, each once."""
+    return list(rows.order_by().values_list("recipient", flat=True).distinct())
+
+
+class Choice(NamedTuple):
+    """A person's level for a kind or a target."""
+
+    key: str
+    title: str
+    level: str
+
+
+class Preferences(NamedTuple):
+    kinds: list[Choice]
+    targets: list[Choice]
+    digest: bool
+
+
 def preferences_of(user: User) -> Preferences:
     """What the user has chosen, or not, for everything that can be chosen."""
     of_kinds = dict(KindPreference.objects.filter(user=user).values_list("kind", "level"))
     of_targets = dict(TargetPreference.objects.filter(user=user).values_list("target", "level"))
     inbox = Inbox.objects.filter(user=user).only("digest").first()
+    targets = {
+        topic.group(key): name
+        for topic in registered()
+        for key, name in topic.names_for(user.pk).items()
+    }
     return Preferences(
         kinds=[
-            KindChoice(kind.name, kind.title, of_kinds.get(kind.name, kind.default.value))
+            Choice(kind.name, kind.title, of_kinds.get(kind.name, kind.default.value))
             for kind in kinds.known()
         ],
         targets=[
-            TargetChoice(
-                target.key, target.name, of_targets.get(target.key, TargetLevel.MENTIONS.value)
-            )
-            for target in followed_by(user)
+            Choice(target, name, of_targets.get(target, TargetLevel.MENTIONS.value))
+            for target, name in targets.items()
         ],
         digest=inbox is None or inbox.digest,
     )
-
-
-class InboxTopic(Topic):
-    """Each person's notifications."""
-
-    prefix = name = TOPIC
-
-    def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
-        inboxes = Inbox.objects.filter(user__in=map(int, keys))
-        return {str(pk): last_rev for pk, last_rev in inboxes.values_list("pk", "last_rev")}
-
-
-def _first(rows: QuerySet[Notification], limit: int) -> tuple[list[NotificationData], bool]:
-    found = list(rows[: limit + 1])
-    return [notification_data(row) for row in found[:limit]], len(found) > limit

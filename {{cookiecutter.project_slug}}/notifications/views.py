@@ -9,7 +9,6 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.requests import AuthenticatedRequest
 from notifications import actions, queries
 from notifications.forms import PreferencesForm
-from notifications.panels import panels
 
 
 @require_safe
@@ -33,9 +32,9 @@ def index(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 def follow(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Go where a notification leads; it is read by that. Harmless to do by accident, or twice."""
-    link = queries.link(request.user.pk, pk)
     actions.mark_read(request.user, pk)
-    return redirect(link or "notifications:list")
+    notification = queries.of(request.user.pk).filter(pk=pk).first()
+    return redirect((notification and notification.link) or "notifications:list")
 
 
 @require_POST
@@ -67,7 +66,7 @@ def settings(request: AuthenticatedRequest) -> HttpResponse:
         form.save()
         messages.success(request, "Your choices are saved.")
         return redirect("notifications:settings")
-    return render(request, "notifications/settings.html", {"form": form, "panels": panels()})
+    return render(request, "notifications/settings.html", {"form": form})
 
 
 def _is_number(text: str) -> bool:

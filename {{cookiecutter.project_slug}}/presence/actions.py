@@ -1,4 +1,4 @@
-"""The verbs of presence: the only code that writes, and what other apps call."""
+"""What changes presence in the database, and what other apps tell presence."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -6,8 +6,8 @@ from datetime import datetime
 from django.db import transaction
 
 from accounts.models import User
+from presence.frames import HERE, own_group, room_topic
 from presence.models import Presence
-from presence.topics import HERE, own_group, room_topic
 from realtime.delivery.publishing import dismiss, publish
 from realtime.protocol import CloseCode
 
@@ -26,7 +26,7 @@ def choose_visibility(user_id: int, *, hidden: bool) -> int:
 
 @transaction.atomic
 def record_last_seen(seen: Mapping[int, datetime]) -> None:
-    """Keep when people were last seen; those who were deleted meanwhile are passed over."""
+    """Save when people were last seen. Users who have been deleted are skipped."""
     existing = User.objects.filter(pk__in=seen).values_list("pk", flat=True)
     Presence.objects.bulk_create(
         [Presence(user_id=user_id, last_seen=seen[user_id]) for user_id in sorted(existing)],
@@ -37,10 +37,10 @@ def record_last_seen(seen: Mapping[int, datetime]) -> None:
 
 
 def rooms_changed(user_id: int) -> None:
-    """A person may be in other rooms than before: their connections are told on commit, and ask."""
+    """A person may have joined or left rooms: on commit, their connections read them anew."""
     publish(HERE, "rooms.changed", {}, group=own_group(user_id))
 
 
 def room_left(user_id: int, room: str) -> None:
-    """A person is in `room` no longer: nobody sees them there, nor do they see it, on commit."""
+    """A person has left `room`: on commit, they no longer hear it and are no longer shown in it."""
     dismiss(room_topic(room), user_id, CloseCode.FORBIDDEN, "You are not in this room any more.")

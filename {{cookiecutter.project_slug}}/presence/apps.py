@@ -5,4 +5,7 @@ class PresenceConfig(AppConfig):
     name = "presence"
 
     def ready(self) -> None:
-        from presence import heads  # noqa: F401 (registers itself)
+        from presence.topics import RosterTopic
+        from realtime.topics import register
+
+        register(RosterTopic())

@@ -1,79 +1,101 @@
-"""One process's connections, and the task that keeps and announces them."""
+"""The connections of this process, and the task that keeps them in the store."""
 
 import asyncio
 from collections.abc import Collection
 from contextlib import suppress
 
-from presence.announcer import Announcer, Tell
-from presence.lease import Lease, Visibilities
-from presence.stores.interface import Appear, Change, Leave, Store, Turn
-from presence.visits import Visit
+from presence.announcer import Announce, Announcer
+from presence.lease import Lease, Visibilities, Visit
+from presence.stores import (
+    Change,
+    Leave,
+    SetAway,
+    SetViewing,
+    SetVisibility,
+    Store,
+)
 
 
 class Attendance:
-    """Registers connections. Belongs to one event loop; see `presence.process`.
+    """Counts connections. Belongs to one event loop; see `presence.running`.
 
-    Its task begins with the first connection and ends some time after the last one, when nobody is
-    about to leave and nothing waits to be announced. What the methods wait for, they raise
-    `StoreUnavailable` for; the visit counts all the same as soon as the store answers.
+    Its task starts with the first connection and ends some time after the last one, when no grace
+    is running and nothing waits to be announced. Methods raise `StoreUnavailable` when the store
+    does not answer; the change is then made as soon as it does.
 
     Args:
-        tell: publishes announcements.
+        announce: publishes announcements.
         visibilities: reads how often people changed whether they appear.
     """
 
-    def __init__(self, store: Store, tell: Tell, visibilities: Visibilities) -> None:
+    def __init__(self, store: Store, announce: Announce, visibilities: Visibilities) -> None:
         self.loop = asyncio.get_running_loop()
         self.store = store
         self.ended = False
-        self._announcer = Announcer(store, tell)
-        self._lease = Lease(store, visibilities, self._announcer.stir)
+        self._announcer = Announcer(store, announce)
+        self._lease = Lease(store, visibilities, self._announcer.wake)
         self._touched_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
     async def join(self, visit: Visit) -> None:
-        """The visit's connection is in its rooms."""
+        """The visit's connection is in its rooms, and views its topic."""
         self._lease.visits[visit.connection] = visit
         if self._task is None:
             self._task = self.loop.create_task(self._run())
-        await self._submit(visit.as_join())
+        await self._submit(*visit.changes())
 
     def leave(self, visit: Visit) -> asyncio.Future[None]:
-        """The visit's connection is gone, whether or not one waits for the store to know.
+        """The visit's connection is closed. Does nothing if it never joined.
 
-        Harmless where it never joined.
+        The change is submitted whether or not the future is awaited.
         """
         if self._lease.visits.pop(visit.connection, None):
-            return self._submit(Leave(visit.connection, visit.user, tuple(visit.rooms)))
+            return self._submit(
+                Leave(visit.connection, visit.user, tuple(visit.rooms)),
+                *self._set_viewing(visit, None),
+            )
         done = self.loop.create_future()
         done.set_result(None)
         return done
 
-    async def turn(self, visit: Visit, *, away: bool) -> None:
-        """The visit turns away, or back."""
+    async def set_state(self, visit: Visit, *, away: bool, viewing: str | None) -> None:
+        """The visit is away or not, and views another topic."""
         visit.away = away
-        await self._submit(Turn(visit.connection, visit.user, tuple(visit.rooms), away))
+        await self._submit(
+            SetAway(visit.connection, visit.user, tuple(visit.rooms), away),
+            *self._set_viewing(visit, viewing),
+        )
 
     async def enter(self, visit: Visit, rooms: Collection[str]) -> None:
         """The visit counts in these rooms too."""
         visit.rooms.update(rooms)
-        await self._submit(visit.as_join(rooms))
+        await self._submit(visit.join(rooms))
 
     def withdraw(self, visit: Visit, rooms: Collection[str]) -> asyncio.Future[None]:
-        """The visit counts in these rooms no longer; see `leave`."""
+        """The visit no longer counts in these rooms; see `leave`."""
         visit.rooms.difference_update(rooms)
         return self._submit(Leave(visit.connection, visit.user, tuple(rooms)))
 
-    async def appear(self, user: int, rooms: Collection[str], visibility: int) -> None:
-        """A person changed whether they appear: make it so in `rooms`, on all their connections."""
+    async def set_visibility(self, user: int, rooms: Collection[str], visibility: int) -> None:
+        """A person appears offline in `rooms` or no longer does, on all their connections."""
         for visit in self._lease.visits.values():
             if visit.user == user:
                 visit.visibility = max(visit.visibility, visibility)
-        await self._submit(Appear(user, tuple(rooms), visibility))
+        await self._submit(SetVisibility(user, tuple(rooms), visibility))
 
-    def _submit(self, change: Change) -> asyncio.Future[None]:
+    @staticmethod
+    def _set_viewing(visit: Visit, topic: str | None) -> list[Change]:
+        """Let the visit view another topic; the changes that say so to the store."""
+        before, visit.viewing = visit.viewing, topic
+        return [
+            SetViewing(visit.connection, visit.user, each, viewing)
+            for each, viewing in ((before, False), (topic, True))
+            if each is not None and before != topic
+        ]
+
+    def _submit(self, *changes: Change) -> asyncio.Future[None]:
         self._touched_at = self.loop.time()
-        return self._lease.submit(change)
+        return self._lease.submit(*changes)
 
     async def stop(self) -> None:
         """End the task now; visits that are left end with the process's lease."""

@@ -1,45 +1,57 @@
-"""Presence's sockets: a connection that counts, and a room's roster."""
+"""Presence's socket: a connection that is counted, and hears who else is here."""
 
 import asyncio
 from contextlib import suppress
 
+import msgspec
+
 from presence import actions
-from presence.arrivals import Arrival, read_arrival
-from presence.commands import (
-    GetChanges,
+from presence.frames import (
+    HERE,
     GetPeople,
-    GetRoomRoster,
     GetRooms,
     GetRoster,
-    InRoom,
+    Hide,
+    RoomHere,
+    RosterPage,
+    SeenPerson,
     SetState,
-    SetVisibility,
+    Welcome,
+    You,
+    own_group,
+    room_here,
+    room_of,
+    room_topic,
+    roster_page,
 )
-from presence.process import this_attendance
-from presence.queries import last_seen_by_id
-from presence.rooms import registered
-from presence.rosters import check_may_follow, read_page
-from presence.stores.interface import State, StoreUnavailable
-from presence.topics import HERE, own_group, room_of, room_topic
-from presence.visits import Visit
-from presence.wire import RoomHere, RosterPage, SeenPerson, Welcome, You, room_here
-from realtime.consumers import Consumer, Reply, command
+from presence.lease import Visit
+from presence.queries import (
+    JoinRequest,
+    last_seen_by_id,
+    read_join_request,
+    read_people,
+    rooms_of,
+)
+from presence.running import this_attendance
+from presence.stores import StoreUnavailable
+from realtime.consumers import Consumer, command
 from realtime.database import in_database
-from realtime.protocol import CloseCode
+from realtime.protocol import CloseCode, ErrorCode, Refusal
 
-WELCOME_IDS = 2_000  # in a welcome, shared out over its rooms
+WELCOME_IDS = 2_000  # in a welcome, divided among its rooms
 
 
 class PresenceConsumer(Consumer):
-    """One connection that counts: while it lasts, its person is here in all their rooms.
+    """One connection: while it lasts, its person is here in all their rooms.
 
-    It hears who else is there: of each room as the topic `presence:<room>`.
+    It hears the events of each room as the topic `presence:<room>`.
     """
 
     async def join(self) -> None:
         self.topic = HERE
         self.attendance = this_attendance()
-        self.visit = Visit(self.user_id, away=self.query.get("state") == State.AWAY)
+        self.visit = Visit(self.user_id)
+        self.visit.away, self.visit.viewing = self._state_on_join()
         await self.subscribe(own_group(self.user_id))
         self.visit.rooms, self.visit.visibility = await self._hear_rooms()
         await self.attendance.join(self.visit)
@@ -47,7 +59,7 @@ class PresenceConsumer(Consumer):
         self.welcome(Welcome(you, await self._who_is_here()))
 
     async def leave(self) -> None:
-        with suppress(StoreUnavailable):  # the lease takes care of it
+        with suppress(StoreUnavailable):  # the visit then ends with the lease
             await self.attendance.leave(self.visit)
 
     def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
@@ -60,13 +72,14 @@ class PresenceConsumer(Consumer):
 
     @command("state")
     async def set_state(self, data: SetState) -> None:
-        await self.attendance.turn(self.visit, away=data.state == "away")
+        away, viewing = _away_and_viewing(data)
+        await self.attendance.set_state(self.visit, away=away, viewing=viewing)
 
     @command("visibility")
-    async def set_visibility(self, data: SetVisibility) -> None:
+    async def set_visibility(self, data: Hide) -> None:
         visibility = await in_database(actions.choose_visibility, self.user_id, hidden=data.hidden)
-        rooms = (await read_arrival(self.user_id)).rooms
-        await self.attendance.appear(self.user_id, self.visit.rooms | rooms, visibility)
+        rooms = (await read_join_request(self.user_id)).rooms
+        await self.attendance.set_visibility(self.user_id, self.visit.rooms | rooms, visibility)
 
     @command("rooms")
     async def get_rooms(self, data: GetRooms) -> dict[str, list[RoomHere]]:
@@ -76,41 +89,41 @@ class PresenceConsumer(Consumer):
         await self.attendance.enter(self.visit, rooms - self.visit.rooms)
         return {"rooms": await self._who_is_here()}
 
-    @command("follow")
-    async def follow(self, data: InRoom) -> RosterPage:
-        """Hear of a room and see who is there, on a socket that has no topic for the room."""
-        await check_may_follow(self.user_id, data.room)
-        await self.subscribe(room_topic(data.room))
-        return await read_page(self.user_id, data.room)
-
-    @command("unfollow")
-    async def unfollow(self, data: InRoom) -> None:
-        self.unsubscribe(room_topic(data.room))
-
     @command("roster")
-    async def get_roster(self, data: GetRoomRoster) -> RosterPage:
-        return await read_page(self.user_id, data.room, data.after, data.limit)
+    async def get_roster(self, data: GetRoster) -> RosterPage:
+        """The people of one of the rooms, asked when an event is missing."""
+        if data.room not in self.visit.rooms:
+            raise Refusal(ErrorCode.FORBIDDEN, "You are not in this room.")
+        (roster,) = await self.attendance.store.rosters([data.room], limit=data.limit)
+        return roster_page(roster, await read_people(roster.people.keys()))
 
     @command("people")
     async def get_people(self, data: GetPeople) -> dict[str, list[SeenPerson]]:
-        """How certain people are; nothing of those who share no room with this one."""
-        known = sorted(
-            await in_database(registered().who_shares_a_room, self.user_id, set(data.ids))
-        )
+        """The state of certain people, without those who share no room with this one."""
+        rooms = await in_database(rooms_of, set(data.ids))
+        known = sorted(user for user in rooms if not self.visit.rooms.isdisjoint(rooms[user]))
         states = await self.attendance.store.states(list(self.visit.rooms), known)
         seen = await in_database(last_seen_by_id, known)
         return {"people": [SeenPerson(user, states[user], seen.get(user)) for user in known]}
 
-    async def _hear_rooms(self) -> Arrival:
+    def _state_on_join(self) -> tuple[bool, str | None]:
+        """From the data of the join; what is not valid there is ignored."""
+        asked = {name: self.query[name] for name in ("state", "viewing") if name in self.query}
+        try:
+            return _away_and_viewing(msgspec.convert({"state": "online", **asked}, SetState))
+        except msgspec.ValidationError:
+            return False, None
+
+    async def _hear_rooms(self) -> JoinRequest:
         """Subscribe to the person's rooms, and to no others."""
-        rooms, _ = await read_arrival(self.user_id)
+        rooms, _ = await read_join_request(self.user_id)
         async with asyncio.TaskGroup() as tasks:
             for room in rooms:
                 tasks.create_task(self.subscribe(room_topic(room)))
-        now = await read_arrival(self.user_id)  # a removal before the subscription was not heard
+        now = await read_join_request(self.user_id)  # a removal before the subscription was missed
         for room in (rooms | self.visit.rooms) - now.rooms:
             self.unsubscribe(room_topic(room))
-        return Arrival(rooms & now.rooms, now.visibility)
+        return JoinRequest(rooms & now.rooms, now.visibility)
 
     async def _who_is_here(self) -> list[RoomHere]:
         rooms = sorted(self.visit.rooms)
@@ -120,25 +133,7 @@ class PresenceConsumer(Consumer):
         ]
 
 
-class RosterConsumer(Consumer):
-    """Who is in one room, and how they are: the topic `presence:<room>`. It counts for nobody."""
-
-    async def join(self) -> None:
-        self.room = self.kwargs["slug"]
-        self.topic = room_topic(self.room)
-        await check_may_follow(self.user_id, self.room)
-        await self.subscribe(self.topic)
-        page = await read_page(self.user_id, self.room)
-        self.welcome(page, rev=page.rev)
-        if "since" in self.query and self.query["since"] != str(page.rev):
-            self.send("reset", {}, rev=page.rev)  # what was missed is in the welcome
-
-    @command("roster")
-    async def get_roster(self, data: GetRoster) -> RosterPage:
-        return await read_page(self.user_id, self.room, data.after, data.limit)
-
-    @command("changes")
-    async def get_changes(self, data: GetChanges) -> Reply:
-        """Rosters have no history: whoever missed something is given the first page again."""
-        page = await read_page(self.user_id, self.room)
-        return Reply("reset", page, page.rev)
+def _away_and_viewing(data: SetState) -> tuple[bool, str | None]:
+    """Only an online connection views something."""
+    away = data.state == "away"
+    return away, None if away else data.viewing

@@ -1,4 +1,4 @@
-"""This process's lease in the store, and the visits that count under it."""
+"""This process's lease in the store, and the visits under it."""
 
 import asyncio
 import logging
@@ -10,12 +10,11 @@ from uuid import uuid4
 
 from prometheus_client import Counter
 
-from presence.stores.interface import Change, LeaseLost, Store, StoreUnavailable
-from presence.visits import Visit
+from presence.stores import Change, Join, LeaseLost, SetViewing, Store, StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
-BATCH_PLACES = 500  # of connections in rooms, changed by one call: some ten milliseconds of Redis
+BATCH_ENTRIES = 500  # changed by one call, in some ten milliseconds of Redis
 READ_VISITS = 500  # whose people are looked up by one query
 RETRY_SECONDS = 1
 
@@ -24,43 +23,83 @@ beats = Counter("presence_beats", "Renewals of this process's lease in the store
 Visibilities = Callable[[Sequence[int]], Awaitable[dict[int, int]]]
 
 
-class Lease:
-    """The one writer of this process: changes reach the store in order, those that wait together.
+class Visit:
+    """A person's connection, the rooms that it counts in and the topic that it views."""
 
-    `visits` is what should be so; the store is made to agree. Whenever it may not (an answer that
-    never came, a lease that ran out while the process was frozen, a Redis that lost its data), the
-    lease is given up for a new one and every visit joins again. What the store still counts under
-    the old one ends with it, and as the same people are there again by then, nobody notices.
+    __slots__ = ("away", "connection", "rooms", "user", "viewing", "visibility")
+
+    def __init__(
+        self,
+        user: int,
+        rooms: Iterable[str] = (),
+        *,
+        away: bool = False,
+        viewing: str | None = None,
+        visibility: int = 0,
+    ) -> None:
+        self.connection = uuid4().hex[:16]
+        self.user = user
+        self.rooms = set(rooms)
+        self.away = away
+        self.viewing = viewing
+        self.visibility = visibility
+
+    @property
+    def entries(self) -> int:
+        """How many entries the store has of it (see `Store.beat`)."""
+        return len(self.rooms) + (self.viewing is not None)
+
+    def join(self, rooms: Iterable[str]) -> Join:
+        """The change that puts the visit into `rooms`."""
+        return Join(self.connection, self.user, tuple(rooms), self.away, self.visibility)
+
+    def changes(self) -> list[Change]:
+        """The changes that bring all of the visit into a store that does not have it."""
+        changes: list[Change] = [self.join(self.rooms)]
+        if self.viewing is not None:
+            changes.append(SetViewing(self.connection, self.user, self.viewing, viewing=True))
+        return changes
+
+
+class Lease:
+    """The one writer of this process: sends changes to the store in order, in batches.
+
+    `visits` is the desired state, and the store is made to agree. When it may not (no answer, a
+    lease that expired while the process was frozen, a Redis that lost its data), the lease is
+    replaced by a new one and every visit joins again. The old lease's entries end with it; as the
+    same people are in the rooms under the new one by then, no change is announced.
 
     Args:
         visibilities: reads how often each of some people changed whether they appear; those who
             never did may be left out.
-        on_stir: called when the store has something new to announce.
+        on_wake: called when the store has something new to announce.
     """
 
     def __init__(
-        self, store: Store, visibilities: Visibilities, on_stir: Callable[[], None]
+        self, store: Store, visibilities: Visibilities, on_wake: Callable[[], None]
     ) -> None:
         self.visits: dict[str, Visit] = {}
         self.process = ""
         self._store = store
         self._visibilities = visibilities
-        self._on_stir = on_stir
+        self._on_wake = on_wake
         self._held = False
         self._ended = False
         self._beat_at = 0.0
-        self._waiting: deque[tuple[Change, asyncio.Future[None]]] = deque()
+        self._waiting: deque[tuple[Change, asyncio.Future[None] | None]] = deque()
         self._work = asyncio.Event()
 
-    def submit(self, change: Change) -> asyncio.Future[None]:
-        """Queue a change; the future is done when the store has made it.
+    def submit(self, *changes: Change) -> asyncio.Future[None]:
+        """Queue changes; the future is done when the store has made all of them.
 
-        Where the store does not answer the future fails with `StoreUnavailable`, and what `visits`
-        says is put right later.
+        Where the store does not answer the future fails with `StoreUnavailable`, and the store is
+        made to agree with `visits` later.
         """
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         done.add_done_callback(_retrieve)
-        self._waiting.append((change, done))
+        *first, last = changes
+        self._waiting.extend((change, None) for change in first)
+        self._waiting.append((last, done))
         self._work.set()
         if self._ended:
             self._fail(StoreUnavailable("this process ends"))
@@ -72,19 +111,19 @@ class Lease:
             try:
                 await self._keep()
             except LeaseLost:
-                logger.info("Presence: the lease ran out, so everyone here joins again.")
+                logger.info("Presence: the lease has expired; every connection joins again.")
             except StoreUnavailable as error:
                 logger.warning("Presence: the store does not answer: %s", error.cause)
                 self._fail(error)
                 await asyncio.sleep(RETRY_SECONDS)
-            except Exception as error:  # the database, most likely: what follows is a new start
+            except Exception as error:  # most likely of the database; begin anew
                 logger.exception("Presence: the lease could not be kept")
                 self._fail(error)
                 await asyncio.sleep(RETRY_SECONDS)
             self._held = False
 
     async def end(self) -> None:
-        """Give the lease up; visits that are left end with it, and nobody is left waiting."""
+        """Release the lease, which ends its visits, and fail what waits."""
         self._ended = True
         self._fail(StoreUnavailable("this process ends"))
         if self._held:
@@ -115,7 +154,7 @@ class Lease:
             here = [self.visits[name] for name in chunk if name in self.visits]
             for visit in here:
                 visit.visibility = max(visit.visibility, visibilities.get(visit.user, 0))
-            for batch in batches(visit.as_join() for visit in here):
+            for batch in batches(change for visit in here for change in visit.changes()):
                 await self._apply(batch)
             if asyncio.get_running_loop().time() >= self._beat_at:
                 await self._store.beat(self.process)
@@ -129,21 +168,23 @@ class Lease:
         if not self._waiting:
             self._work.clear()
         for _, done in made:
-            if not done.done():
+            if done and not done.done():
                 done.set_result(None)
 
     async def _apply(self, changes: Sequence[Change]) -> None:
         if await self._store.apply(self.process, changes):
-            self._on_stir()
+            self._on_wake()
 
     async def _beat(self) -> None:
-        expected = sum(len(visit.rooms) for visit in self.visits.values())
+        expected = sum(visit.entries for visit in self.visits.values())
         settled = not self._waiting
         held = await self._store.beat(self.process)
         beats.inc()
         self._set_beat()
         if settled and held != expected:
-            logger.warning("Presence: the store has %d of %d places here.", held, expected)
+            logger.warning(
+                "Presence: the store has %d of %d entries of this process.", held, expected
+            )
             raise LeaseLost
 
     def _set_beat(self) -> None:
@@ -153,25 +194,25 @@ class Lease:
         waiting, self._waiting = self._waiting, deque()
         self._work.clear()
         for _, done in waiting:
-            if not done.done():
+            if done and not done.done():
                 done.set_exception(error)
 
 
 def batches(changes: Iterable[Change]) -> Iterator[list[Change]]:
-    """`changes` in parts of about `BATCH_PLACES` places each."""
+    """`changes` in parts of about `BATCH_ENTRIES` entries each."""
     batch: list[Change] = []
-    places = 0
+    entries = 0
     for change in changes:
         batch.append(change)
-        places += 1 + len(change.rooms)
-        if places >= BATCH_PLACES:
+        entries += 1 if isinstance(change, SetViewing) else 1 + len(change.rooms)
+        if entries >= BATCH_ENTRIES:
             yield batch
-            batch, places = [], 0
+            batch, entries = [], 0
     if batch:
         yield batch
 
 
 def _retrieve(done: asyncio.Future[None]) -> None:
-    """Keep a failure that nobody waits for from being reported as never retrieved."""
+    """Keep asyncio from reporting a failure that nobody awaited."""
     if not done.cancelled():
         done.exception()

@@ -1,17 +1,17 @@
-"""What is kept of a person's presence when they are gone."""
+"""What the database keeps of a person's presence."""
 
 from django.conf import settings
 from django.db import models
 
 
 class Presence(models.Model):
-    """When a person was last seen, and whether they choose to be seen at all."""
+    """When a person was last seen, and whether they appear offline."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="presence"
     )
     last_seen = models.DateTimeField(null=True, blank=True)
-    # Counted, not switched: processes hear of changes in any order, and the highest is the newest.
+    # A count, not a flag: processes learn of changes in any order, and the highest is the newest.
     visibility = models.PositiveIntegerField(
         default=0, help_text="How often the choice was changed; an odd count appears offline."
     )

@@ -1,14 +1,51 @@
-"""What presence reads from the database."""
+"""What presence reads from the database and from the topics that show presence.
 
-from collections.abc import Collection
+Reads that a crowd makes at once, as after a restart, are done in the queries of one.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from accounts.models import Person, User
 from presence.models import Presence
+from realtime.batching import Batcher
+from realtime.topics import registered
+
+ROOMS_JOINED = 100  # by one connection
+MOST_WAITING = 20_000  # connections; more are refused for a moment
+
+
+class JoinRequest(NamedTuple):
+    """What a connection needs to know of its person to be counted."""
+
+    rooms: set[str]
+    visibility: int
+
+
+async def read_join_request(user_id: int) -> JoinRequest:
+    """A person's rooms and visibility; the read begins after this call."""
+    return await _join_requests.submit(user_id)
+
+
+async def read_people(user_ids: Collection[int]) -> dict[int, Person]:
+    """As `people_by_id`; may contain other people too."""
+    return await _people.submit(user_ids)
+
+
+def rooms_of(user_ids: Collection[int]) -> dict[int, list[str]]:
+    """The rooms of each person: the keys of topics that show presence, latest joined first."""
+    rooms: dict[int, list[str]] = defaultdict(list)
+    for topic in registered():
+        if topic.shows_presence:
+            for user_id, keys in topic.keys_of(user_ids).items():
+                rooms[user_id] += keys
+    return rooms
 
 
 def people_by_id(user_ids: Collection[int]) -> dict[int, Person]:
-    """Those of the users who exist, as frames show them."""
+    """The users who exist, as frames show them."""
     return {user.pk: user.as_person() for user in User.objects.filter(pk__in=user_ids)}
 
 
@@ -19,9 +56,26 @@ def last_seen_by_id(user_ids: Collection[int]) -> dict[int, datetime]:
 
 
 def visibilities_by_id(user_ids: Collection[int]) -> dict[int, int]:
-    """How often people changed whether they appear (see `Presence.visibility`).
-
-    Those who never did are left out.
-    """
+    """Each person's `Presence.visibility`, without those who never changed it."""
     changed = Presence.objects.filter(pk__in=user_ids, visibility__gt=0)
     return dict(changed.values_list("pk", "visibility"))
+
+
+def _read_join_requests(user_ids: Sequence[int]) -> list[JoinRequest | Exception]:
+    rooms = rooms_of(set(user_ids))
+    visibilities = visibilities_by_id(set(user_ids))
+    return [
+        JoinRequest(set(rooms.get(user_id, [])[:ROOMS_JOINED]), visibilities.get(user_id, 0))
+        for user_id in user_ids
+    ]
+
+
+def _read_people(wanted: Sequence[Collection[int]]) -> list[dict[int, Person] | Exception]:
+    people = people_by_id({user_id for user_ids in wanted for user_id in user_ids})
+    return [people] * len(wanted)
+
+
+_join_requests: Batcher[int, JoinRequest] = Batcher(_read_join_requests, most_waiting=MOST_WAITING)
+_people: Batcher[Collection[int], dict[int, Person]] = Batcher(
+    _read_people, most_waiting=MOST_WAITING
+)

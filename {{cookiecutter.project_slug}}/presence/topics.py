@@ -1,19 +1,34 @@
-"""The names of presence's topics and groups."""
+"""The rosters of rooms as topics."""
 
-HERE = "presence"
-"""The topic of the people who share a room with whoever joins it."""
+import asyncio
+import logging
+from collections.abc import Collection, Mapping
 
-_ROOM_PREFIX = "presence:"
+from presence.frames import ROOM_PREFIX
+from presence.running import running_attendance
+from presence.stores import StoreUnavailable
+from realtime.topics import Topic
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 1
 
 
-def room_topic(room: str) -> str:
-    return _ROOM_PREFIX + room
+class RosterTopic(Topic):
+    """The topic `presence:general` is who is in the room `general`."""
 
+    prefix = ROOM_PREFIX
 
-def room_of(topic: str) -> str:
-    return topic.removeprefix(_ROOM_PREFIX)
-
-
-def own_group(user_id: int) -> str:
-    """Who hears what `HERE` tells one person alone."""
-    return f"presence-of:{user_id}"
+    def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
+        """Called in a thread, while the store belongs to the event loop."""
+        attendance = running_attendance()
+        if attendance is None:
+            return {}
+        reading = attendance.store.versions(list(keys))
+        versions = asyncio.run_coroutine_threadsafe(reading, attendance.loop)
+        try:
+            return versions.result(ANSWER_SECONDS)
+        except (StoreUnavailable, TimeoutError):
+            versions.cancel()
+            logger.warning("Presence: the versions of rosters could not be read")
+            return {}

@@ -10,5 +10,8 @@ class RealtimeConfig(AppConfig):
     def ready(self) -> None:
         from realtime import checks  # noqa: F401 (registers the checks)
         from realtime.admission import revocation
+        from realtime.delivery.engine import engine_started
+        from realtime.tasks.worker import start_in_web
 
         revocation.connect_signals()
+        engine_started.connect(start_in_web)

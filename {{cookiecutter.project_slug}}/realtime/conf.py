@@ -44,6 +44,10 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     """How long a ticket can be redeemed."""
     database_threads: int = 4
     """Threads, and so database connections, that serve a process's sockets."""
+    task_threads: int = 8
+    """Tasks that a process runs at once; each has a database connection while it runs."""
+    task_lease_seconds: float = 60
+    """After so long the task of a killed worker runs again. A live worker renews its leases."""
     drain_seconds: float = 5
     """The time over which a stopping process spreads the closing of its sockets."""
 

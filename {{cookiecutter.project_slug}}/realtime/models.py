@@ -2,6 +2,10 @@
 
 from django.db import models
 
+from realtime.tasks.models import TaskRow
+
+__all__ = ["TaskRow", "Ticket"]
+
 
 class Ticket(models.Model):
     """Permission to open one socket. Stored as a digest, so that a leaked table opens none."""

@@ -70,6 +70,7 @@ class Closing(Exception):
 ShortText = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[^\x00]*\Z")]
 Text = Annotated[str, Meta(pattern=r"\A[^\x00]*\Z")]
 Slug = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"\A[-a-zA-Z0-9_]+\Z")]
+TopicName = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A[-\w:.@]+\Z")]
 # Integers that JavaScript and every database keep exactly.
 Revision = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 

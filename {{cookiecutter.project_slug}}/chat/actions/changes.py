@@ -11,6 +11,7 @@ from chat.models import Mention, Message, Reaction, Room
 from chat.queries import membership_of
 from chat.validation import clean_body, clean_emoji
 from chat.wire import MessageData, message_data
+from presence.viewing import viewers
 from realtime.protocol import ErrorCode, Refusal
 
 EMOJI_PER_MESSAGE = 20
@@ -24,6 +25,7 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
             `conflict` (it is deleted).
     """
     body = clean_body(body)
+    viewing = viewers([room.topic]) if mentioned_usernames(body) else set()
     with locked(room) as room:
         membership_of(user, room)
         message = _message(room, seq)
@@ -39,7 +41,7 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         named_before = set(message.mentions.values_list("user", flat=True))
         message.mentions.all().delete()
         Mention.objects.bulk_create(Mention(message=message, user=user) for user in users)
-        notices.edited(message, [user.pk for user in users if user.pk not in named_before])
+        notices.edited(message, [user.pk for user in users if user.pk not in named_before], viewing)
         return _updated(room, message)
 
 

@@ -34,12 +34,22 @@ class Draft:
         created_at: when it was written, for messages from elsewhere; now by default.
     """
 
-    room_id: int
+    room: Room
     author_id: int
     client_id: str
     body: str
     reply_to: int | None = None
     created_at: datetime | None = None
+
+    @property
+    def room_id(self) -> int:
+        return self.room.pk
+
+    @property
+    def may_notify(self) -> bool:
+        """Whether its words or its place are meant for somebody in particular."""
+        is_for_somebody = self.room.is_direct or self.reply_to is not None
+        return is_for_somebody or bool(mentioned_usernames(self.body))
 
     @property
     def key(self) -> Key:
@@ -61,7 +71,7 @@ def post_message(
         Refusal: `invalid`, `too_large`, `forbidden` (not a member), `not_found` (the room, or the
             message that it answers).
     """
-    (result,) = post_messages([Draft(room.pk, author.pk, client_id, body, reply_to, created_at)])
+    (result,) = post_messages([Draft(room, author.pk, client_id, body, reply_to, created_at)])
     if isinstance(result, Refusal):
         raise result
     return result
@@ -90,8 +100,12 @@ def _clean(draft: Draft) -> Draft | Refusal:
 def _post(drafts: list[Draft]) -> list[MessageData | Refusal]:
     if not drafts:
         return []
+    attention = notices.attention(
+        {draft.room.topic for draft in drafts},
+        {draft.room.topic for draft in drafts if draft.may_notify},
+    )
     with locked_rooms({draft.room_id for draft in drafts}) as rooms:
-        batch = _Batch(rooms, drafts)
+        batch = _Batch(rooms, drafts, attention)
         results = [batch.add(draft) for draft in drafts]
         batch.save()
     return results
@@ -100,8 +114,11 @@ def _post(drafts: list[Draft]) -> list[MessageData | Refusal]:
 class _Batch:
     """What a transaction posts. Asks the database once for all of its drafts, not for each."""
 
-    def __init__(self, rooms: dict[int, Room], drafts: list[Draft]) -> None:
+    def __init__(
+        self, rooms: dict[int, Room], drafts: list[Draft], attention: notices.Attention
+    ) -> None:
         self.rooms = rooms
+        self.attention = attention
         self.now = timezone.now()
         self.authors = _authors(drafts)
         self.there = _messages_there(drafts)
@@ -148,8 +165,9 @@ class _Batch:
             Mention(message=message, user=user) for message, named in self.new for user in named
         )
         announcements.messages_posted(self.posted)
-        # What was written long ago, elsewhere, is news to nobody.
-        notices.posted([new for new in self.new if new[0].created_at == self.now])
+        # No notifications for imported messages.
+        now = [new for new in self.new if new[0].created_at == self.now]
+        notices.posted(now, self.attention)
 
 
 def named_members(said: Iterable[tuple[int, str]]) -> dict[tuple[int, str], User]:

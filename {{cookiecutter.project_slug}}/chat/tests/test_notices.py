@@ -8,30 +8,28 @@ from django.utils import timezone
 from accounts.models import User
 from chat import actions, notices
 from chat.models import Room
+from chat.room_topic import RoomTopic
 from chat.tests.conftest import Say
 from notifications.actions import set_target_preference
-from notifications.levels import TargetLevel
-from notifications.looking import move_gaze
+from notifications.kinds import TargetLevel
 from notifications.models import Notification
 from notifications.queries import of, preferences_of
-from notifications.targets import target_for
-from notifications.wire import link_of, text_of
-from realtime.protocol import ErrorCode, Refusal
+from presence import viewing
 
 pytestmark = pytest.mark.django_db
 
 
 def told(user: User) -> list[str]:
     """What the user was told, the latest first."""
-    return [text_of(notification) for notification in of(user.pk)]
+    return [notification.text for notification in of(user.pk)]
 
 
 def test_a_mention_is_told_with_what_was_said(public: Room, ada: User, bob: User, say: Say) -> None:
     say(public, ada, "Have you seen this, @bob?")
 
     notification = of(bob.pk).get()
-    assert text_of(notification) == "ada mentioned you in General"
-    assert link_of(notification) == public.get_absolute_url()
+    assert notification.text == "ada mentioned you in General"
+    assert notification.link == public.get_absolute_url()
     assert notification.target == public.topic
     assert notification.data["excerpt"] == "Have you seen this, @bob?"
 
@@ -109,14 +107,27 @@ def test_whoever_left_gets_nothing_whatever_they_wanted(
     assert told(bob) == []
 
 
-def test_whoever_looks_at_the_room_is_told_nothing(
-    public: Room, ada: User, bob: User, say: Say
+@pytest.mark.django_db(transaction=True)
+def test_whoever_views_the_room_is_told_nothing(
+    public: Room, ada: User, bob: User, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    move_gaze(bob.pk, "laptop", None, public.topic)
-    say(public, ada, "Look, @bob!")
-    move_gaze(bob.pk, "laptop", public.topic, None)
+    viewed = {public.topic}
+    monkeypatch.setattr(
+        viewing, "read_viewers", lambda topics: {(bob.pk, topic) for topic in viewed & set(topics)}
+    )
 
+    plain = say(public, ada)
+    say(public, ada, "Look, @bob!")
+    say(public, ada, "Indeed", reply_to=say(public, bob).seq)
+    actions.edit_message(public, ada, seq=plain.seq, body="Look again, @bob!")
+    set_target_preference(bob, public.topic, TargetLevel.EVERYTHING)
+    plain = say(public, ada)
     assert told(bob) == []
+
+    viewed.clear()
+    actions.edit_message(public, ada, seq=plain.seq, body="Look, @bob!")
+    say(public, ada, "And again, @bob!")
+    assert of(bob.pk).get().count == 2
 
 
 def test_a_retry_is_not_told_again(public: Room, ada: User, bob: User, say: Say) -> None:
@@ -132,7 +143,7 @@ def test_whom_an_edit_names_is_told_once(public: Room, ada: User, bob: User, say
         actions.edit_message(public, ada, seq=message.seq, body=body)
 
     notification = of(bob.pk).get()
-    assert text_of(notification) == "ada mentioned you in General"
+    assert notification.text == "ada mentioned you in General"
     assert notification.data["excerpt"] == "@bob, have you seen this?"
     assert notification.count == 1
 
@@ -224,12 +235,11 @@ def test_a_deleted_room_is_told_of_no_more(public: Room, ada: User, bob: User, s
 def test_rooms_can_be_followed_by_their_members_only(private: Room, ada: User, eve: User) -> None:
     direct = actions.start_direct(ada, eve)
 
-    assert target_for(ada, private.topic).name == "Engineering"
-    assert target_for(eve, direct.topic).name == "ada"
-    with pytest.raises(Refusal) as refused:
-        target_for(eve, private.topic)
-    assert refused.value.code == ErrorCode.NOT_FOUND
-    assert [room.target for room in preferences_of(eve).targets] == [direct.topic]
+    rooms = RoomTopic()
+    slugs = [private.slug, direct.slug]
+    assert rooms.names_for(ada.pk, slugs)[private.slug] == "Engineering"
+    assert rooms.names_for(eve.pk, slugs) == {direct.slug: "ada"}
+    assert [room.key for room in preferences_of(eve).targets] == [direct.topic]
 
 
 def test_a_long_message_is_told_in_short(public: Room, ada: User, bob: User, say: Say) -> None:

@@ -8,8 +8,8 @@ import pytest_asyncio
 from accounts.models import User
 from chat import actions
 from chat.models import Room
-from presence.process import stop_attendance
-from presence.rooms import registered
+from presence.queries import rooms_of
+from presence.running import stop_attendance
 from realtime.database import in_database
 from realtime.testing import Client, Json, connect
 
@@ -34,19 +34,13 @@ async def changed_rooms(client: Client) -> list[str]:
     return rooms_in(await client.send("rooms"))
 
 
-def test_presence_is_told_of_memberships(
+def test_the_rooms_of_presence_are_the_rooms_of_chat(
     ada: User, bob: User, eve: User, public: Room, private: Room
 ) -> None:
-    rooms = registered()
-
-    assert rooms.rooms_of([ada.pk, bob.pk, eve.pk]) == {
+    assert rooms_of([ada.pk, bob.pk, eve.pk]) == {
         ada.pk: ["engineering", "general"],
         bob.pk: ["engineering", "general"],
     }
-    assert rooms.members_among("general", [ada.pk, eve.pk]) == {ada.pk}
-    assert (rooms.exists("general"), rooms.exists("nowhere")) == (True, False)
-    assert rooms.who_shares_a_room(ada.pk, [ada.pk, bob.pk, eve.pk]) == {ada.pk, bob.pk}
-    assert rooms.who_shares_a_room(eve.pk, [ada.pk, bob.pk]) == set()
 
 
 async def test_whoever_enters_a_room_is_there_at_once(ada: User, eve: User, public: Room) -> None:
@@ -83,20 +77,17 @@ async def test_whoever_leaves_a_room_is_there_no_longer(ada: User, bob: User, pu
 
 
 async def test_a_deleted_room_has_nobody(ada: User, bob: User, public: Room) -> None:
-    async with (
-        connect(HERE, bob) as client,
-        connect("/ws/presence/general/", ada) as watching,
-    ):
+    async with connect(HERE, bob) as client:
         await client.expect("welcome")
-        await watching.expect("welcome")
         await in_database(actions.delete_room, public)
-        assert await watching.closed() == 4403
         assert await changed_rooms(client) == []
 
 
-@pytest.mark.parametrize(("room", "code"), [("engineering", 4403), ("nowhere", 4404)])
-async def test_a_room_that_one_is_not_in_is_closed(
-    eve: User, private: Room, room: str, code: int
+@pytest.mark.parametrize("room", ["engineering", "nowhere"])
+async def test_the_roster_of_a_room_that_one_is_not_in_is_refused(
+    eve: User, private: Room, room: str
 ) -> None:
-    async with connect(f"/ws/presence/{room}/", eve) as client:
-        assert await client.closed() == code
+    async with connect(HERE, eve) as client:
+        refused = await client.send("roster", {"room": room})
+
+    assert refused["data"]["code"] == "forbidden"

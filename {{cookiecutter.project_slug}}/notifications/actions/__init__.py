@@ -5,12 +5,15 @@ not allowed. Call them from views, consumers (through `in_database`), the admin,
 and threads alike, in a transaction or not.
 """
 
-from notifications.actions.notice import Notice
-from notifications.actions.notifying import notify, notify_all
+from notifications.actions.notifying import Notice, notify, notify_all, retract
 from notifications.actions.preferences import set_digest, set_preference, set_target_preference
-from notifications.actions.pruning import prune
-from notifications.actions.reading import delete, mark_all_read, mark_read, mark_target_read
-from notifications.actions.retracting import retract
+from notifications.actions.reading import (
+    delete,
+    mark_all_read,
+    mark_read,
+    mark_target_read,
+    prune,
+)
 
 __all__ = [
     "Notice",

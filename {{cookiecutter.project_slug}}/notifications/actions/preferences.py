@@ -4,11 +4,10 @@ from django.db import transaction
 
 from accounts.models import User
 from notifications import kinds
-from notifications.actions.locking import inbox_of
-from notifications.levels import Level, TargetLevel
+from notifications.kinds import Level, TargetLevel
 from notifications.models import Inbox, KindPreference, TargetPreference
-from notifications.targets import target_for
 from realtime.protocol import ErrorCode, Refusal
+from realtime.topics import topic_of
 
 
 def set_preference(user: User, kind: str, level: str) -> None:
@@ -32,19 +31,21 @@ def set_target_preference(user: User, target: str, level: str) -> None:
         Refusal: `invalid` (no such level), `not_found` (no such target in the user's reach).
     """
     _check(level, TargetLevel.values)
-    key = target_for(user, target).key
+    topic = topic_of(target)
+    if topic is None or not topic.names_for(user.pk, [topic.key(target)]):
+        raise Refusal(ErrorCode.NOT_FOUND, f"There is no {target} that you can follow.")
     with transaction.atomic():
         if level == TargetLevel.MENTIONS:  # as where nothing is chosen
-            TargetPreference.objects.filter(user=user, target=key).delete()
+            TargetPreference.objects.filter(user=user, target=target).delete()
         else:
             TargetPreference.objects.update_or_create(
-                user=user, target=key, defaults={"level": level}
+                user=user, target=target, defaults={"level": level}
             )
 
 
 def set_digest(user: User, wanted: bool) -> None:
     """Choose whether to be e-mailed about what stays unread."""
-    inbox_of(user.pk)
+    Inbox.get_or_make([user.pk])
     Inbox.objects.filter(user=user).update(digest=wanted)
 
 

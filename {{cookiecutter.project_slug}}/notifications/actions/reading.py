@@ -1,13 +1,17 @@
-"""What people do with what they were told."""
+"""Reading and deleting notifications, and pruning old ones."""
 
+from collections.abc import Sequence
+from datetime import datetime
+
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-from notifications import announcements
-from notifications.actions.locking import locked_one, next_rev
-from notifications.models import Inbox, Notification
-from notifications.models.notification import UNREAD
-from realtime.protocol import ErrorCode, Refusal
+from notifications.frames import Deleted, Told, Unread
+from notifications.models import UNREAD, Inbox, Notification
+from notifications.queries import in_chunks, recipients_of, unread_count
+from realtime.delivery.publishing import Event, publish, publish_many
+from realtime.feeds.changes import Changes, changing
 
 
 def mark_read(user: User, notification_id: int) -> int:
@@ -16,34 +20,33 @@ def mark_read(user: User, notification_id: int) -> int:
     Raises:
         Refusal: `not_found`, the user has no such notification.
     """
-    with locked_one(user.pk) as inbox:
-        notification = _own(inbox, notification_id)
+    with Inbox(user=user).changing() as changes:
+        notification = changes.get(Notification, pk=notification_id, deleted_at=None)
         if notification.read_at is None:
-            _read(inbox, notification)
-    return inbox.unread
+            _read(changes, [notification])
+    return changes.feed.unread
 
 
 def mark_target_read(user: User, target: str) -> int:
     """Mark as read what was told of a target. Returns how many are unread altogether."""
-    unread = Notification.objects.filter(UNREAD, recipient=user, target=target)
+    unread = Notification.objects.filter(UNREAD, recipient=user, target=target).order_by("seq")
     if not unread.exists():
-        return Inbox.objects.filter(user=user).values_list("unread", flat=True).first() or 0
-    with locked_one(user.pk) as inbox:
-        for notification in unread.select_related("actor").order_by("seq"):
-            _read(inbox, notification)
-    return inbox.unread
+        return unread_count(user.pk)
+    with Inbox(user=user).changing() as changes:
+        _read(changes, changes.select(unread))
+    return changes.feed.unread
 
 
 def mark_all_read(user: User) -> int:
     """Mark everything as read, however much it is, by one change. Returns 0: what is unread."""
-    with locked_one(user.pk) as inbox:
-        if inbox.unread:
+    with changing(Inbox.objects.filter(user=user, unread__gt=0)) as changes:
+        for inbox in changes.feeds.values():
             unread = Notification.objects.filter(UNREAD, recipient=user)
             unread.update(read_at=timezone.now())
             inbox.unread = 0
-            inbox.read_rev = next_rev(inbox)
-            announcements.all_read(inbox)
-    return inbox.unread
+            inbox.read_rev = rev = changes.mark(inbox)
+            publish(inbox.topic, "unread", Unread(0, rev), rev, group=inbox.group)
+    return 0
 
 
 def delete(user: User, notification_id: int) -> int:
@@ -52,34 +55,42 @@ def delete(user: User, notification_id: int) -> int:
     Raises:
         Refusal: `not_found`, the user has no such notification.
     """
-    with locked_one(user.pk) as inbox:
-        remove(inbox, _own(inbox, notification_id))
-    return inbox.unread
+    with Inbox(user=user).changing() as changes:
+        delete_all(changes, [changes.get(Notification, pk=notification_id, deleted_at=None)])
+    return changes.feed.unread
 
 
-def remove(inbox: Inbox, notification: Notification) -> None:
-    """Delete a notification of an inbox that is locked."""
-    inbox.unread -= notification.read_at is None
-    notification.rev = next_rev(inbox)
-    notification.deleted_at = timezone.now()
-    notification.data = {}
-    notification.save(update_fields=["rev", "deleted_at", "data"])
-    announcements.deleted(notification, inbox)
+def prune(before: datetime) -> int:
+    """Drop notifications that were read or deleted before a moment; returns how many.
+
+    A client that last heard of anything before then starts over when it resumes.
+    """
+    old = Notification.objects.filter(Q(read_at__lt=before) | Q(deleted_at__lt=before))
+    dropped = 0
+    for chunk in in_chunks(recipients_of(old)):
+        with Inbox.changing_of(chunk) as changes:
+            dropped += changes.prune(old)
+    return dropped
 
 
-def _own(inbox: Inbox, notification_id: int) -> Notification:
-    rows = Notification.objects.filter(
-        pk=notification_id, recipient=inbox.pk, deleted_at=None
-    ).select_related("actor")
-    notification = rows.first()
-    if notification is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "You have no such notification.")
-    return notification
+def _read(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:
+    inbox = changes.feed
+    for notification in notifications:
+        notification.read_at = timezone.now()
+    changes.save(*notifications, fields=["read_at"])
+    for notification in notifications:
+        inbox.unread -= 1
+        told = Told(notification.as_data(), inbox.unread)
+        publish(inbox.topic, "notification.updated", told, notification.rev, group=inbox.group)
 
 
-def _read(inbox: Inbox, notification: Notification) -> None:
-    inbox.unread -= 1
-    notification.rev = next_rev(inbox)
-    notification.read_at = timezone.now()
-    notification.save(update_fields=["rev", "read_at"])
-    announcements.updated(notification, inbox)
+def delete_all(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:
+    """Delete notifications of inboxes that are locked."""
+    changes.delete(*notifications)
+    events = []
+    for notification in notifications:
+        inbox = changes.feeds[notification.recipient_id]
+        inbox.unread -= notification.read_at is None
+        deleted = Deleted(notification.pk, inbox.unread)
+        events.append(Event(inbox.group, "notification.deleted", deleted, notification.rev))
+    publish_many(Inbox.topics.name, events)

@@ -1,19 +1,16 @@
 """Kinds and people to test with."""
 
-from collections.abc import Iterator
-from uuid import uuid4
+from collections.abc import Collection, Mapping
 
 import pytest
 from django.db.models import F
-from pytest_django import Settings
 
 from accounts.models import User
-from notifications import kinds, looking
-from notifications.kinds import Kind
-from notifications.levels import Level
-from notifications.models import Inbox, Notification
-from notifications.models.notification import UNREAD
-from notifications.targets import Target, _prefixes
+from notifications import kinds
+from notifications.kinds import Kind, Level
+from notifications.models import UNREAD, Inbox, Notification
+from realtime import topics
+from realtime.topics import Topic
 
 KINDS = [
     Kind("test.call", "Calls", "{actor} called from {room}", link="/rooms/{room}/"),
@@ -21,6 +18,17 @@ KINDS = [
     Kind("test.noise", "Noises", "Something stirred", personal=False, groups=False),
     Kind("test.rumour", "Rumours", "They say {rumour}", default=Level.QUIET, groups=False),
 ]
+
+
+class HallTopic(Topic):
+    prefix = "test"
+
+    def names_for(self, user_id: int, keys: Collection[str] | None = None) -> Mapping[str, str]:
+        names = {"hall": "Hall", User.objects.get(pk=user_id).username: "Own"}
+        return {key: name for key, name in names.items() if keys is None or key in keys}
+
+    def link(self, key: str) -> str:
+        return f"/halls/{key}/"
 
 
 @pytest.fixture(autouse=True)
@@ -33,22 +41,7 @@ def known_kinds(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def known_targets(monkeypatch: pytest.MonkeyPatch) -> None:
     """Targets `test:...`: everyone can follow `test:hall`, and `test:` with their own name."""
-
-    def followed(user: User, keys: list[str] | None) -> list[Target]:
-        reachable = [Target("test:hall", "Hall"), Target(f"test:{user.username}", "Own")]
-        return [target for target in reachable if keys is None or target.key in keys]
-
-    monkeypatch.setitem(_prefixes, "test", followed)
-
-
-@pytest.fixture(autouse=True)
-def nobody_looks(settings: Settings) -> Iterator[None]:
-    """Every test begins with nobody looking at anything: ids of people come again, and what a
-    test leaves in Redis stays for a while."""
-    settings.REDIS_PREFIX += f"{uuid4().hex}:"
-    looking.store.cache_clear()
-    yield
-    looking.store.cache_clear()
+    monkeypatch.setitem(topics._topics, "test", HallTopic())
 
 
 @pytest.fixture

@@ -16,7 +16,6 @@ from notifications import actions
 from notifications.actions import notify
 from notifications.models import Notification
 from notifications.queries import of
-from notifications.wire import link_of, text_of
 
 pytestmark = pytest.mark.django_db
 
@@ -40,8 +39,8 @@ def test_everyone_is_told(ada: User, bob: User) -> None:
     assert announce("The site is down on Sunday.", "--everyone", "--link", "/people/") == (
         "Told 2 of 2 people.\n"
     )
-    assert text_of(of(bob.pk).get()) == "The site is down on Sunday."
-    assert link_of(of(bob.pk).get()) == "/people/"
+    assert of(bob.pk).get().text == "The site is down on Sunday."
+    assert of(bob.pk).get().link == "/people/"
 
 
 def test_groups_and_people_are_told_once_each(people: list[User]) -> None:
@@ -118,7 +117,7 @@ def test_an_announcement_goes_to_those_who_were_selected(ada: User, bob: User) -
     assert not Notification.objects.exists()
 
     browser.post(reverse(PEOPLE), chosen | {"announce": "Send", "text": "Hello", "link": ""})
-    assert [text_of(row) for row in of(ada.pk)] == ["Hello"]
+    assert [row.text for row in of(ada.pk)] == ["Hello"]
     assert not of(bob.pk).exists()
 
 

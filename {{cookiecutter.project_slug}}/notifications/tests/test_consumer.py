@@ -105,40 +105,26 @@ async def test_resuming_brings_what_changed_and_no_more(ada: User) -> None:
     assert (changes["data"]["unread"], changes["data"]["read_rev"]) == (0, 5)
 
 
-async def test_a_long_absence_comes_in_several_frames(
-    ada: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("notifications.queries.changes_since.__defaults__", (2,))
-    for _ in range(5):
-        await tell(ada)
-    inbox = await head(ada)
-
-    async with connect("/ws/notifications/", ada, since=0, epoch=str(inbox.epoch)) as client:
-        await client.expect("welcome")
-        frames = [await client.receive() for _ in range(3)]
-
-    assert [frame["rev"] for frame in frames] == [2, 4, 5]
-    assert [frame["data"]["more"] for frame in frames] == [True, True, False]
-    revs = [row["rev"] for frame in frames for row in frame["data"]["notifications"]]
-    assert revs == [1, 2, 3, 4, 5]
-
-
-@pytest.mark.parametrize(
-    ("since", "epoch"), [("1", "another"), ("9", None), ("x", None), ("-1", None), ("0", None)]
-)
-async def test_a_place_that_is_none_starts_over(ada: User, since: str, epoch: str | None) -> None:
+async def test_a_reset_is_what_the_welcome_was(ada: User) -> None:
     await tell(ada)
-    await in_database(Inbox.objects.filter(user=ada).update, pruned_rev=1)
-    epoch = epoch or str((await head(ada)).epoch)
 
-    async with connect("/ws/notifications/", ada, since=since, epoch=epoch) as client:
-        await client.expect("welcome")
+    async with connect("/ws/notifications/", ada, since=1, epoch="another") as client:
+        welcome = await client.expect("welcome")
         reset = await client.receive()
 
-        asked = await client.send("changes", {"since": 9, "epoch": epoch})
+    assert (reset["type"], reset["rev"], reset["data"]) == ("reset", 1, welcome["data"])
 
-    assert (reset["type"], reset["rev"]) == (asked["type"], asked["rev"]) == ("reset", 1)
-    assert len(reset["data"]["notifications"]) == 1
+
+async def test_reading_a_target_tells_the_count_after_each(ada: User) -> None:
+    for rumour in ("it rains", "it snows"):
+        await in_database(partial(notify, [ada], "test.rumour", target="test:hall", rumour=rumour))
+    async with connect("/ws/notifications/", ada) as client:
+        await client.expect("welcome")
+        await in_database(actions.mark_target_read, ada, "test:hall")
+        events = [await client.receive() for _ in range(2)]
+
+    assert [event["rev"] for event in events] == [3, 4]
+    assert [event["data"]["unread"] for event in events] == [1, 0]
 
 
 async def test_the_list_has_pages(ada: User) -> None:
@@ -154,35 +140,18 @@ async def test_the_list_has_pages(ada: User) -> None:
     assert (first["more"], second["more"]) == (True, False)
 
 
-async def test_whoever_says_that_they_look_is_not_told_until_they_look_away(ada: User) -> None:
-    call = partial(notify, [ada], "test.call", target="test:hall", room="hall")
-    await in_database(call)
+async def test_a_target_is_read_at_once(ada: User) -> None:
+    for target in ("test:hall", "test:yard"):
+        await in_database(partial(notify, [ada], "test.call", target=target, room="hall"))
     async with connect("/ws/notifications/", ada) as client:
         await client.expect("welcome")
 
-        await client.send("looking", {"target": "test:hall"})
+        reply = await client.send("read", {"target": "test:hall"})
 
         read = await client.expect("notification.updated")
-        assert read["data"]["unread"] == 0
-        assert await in_database(call) == 0
-
-        await client.send("looking", {"target": None})
-        assert await in_database(call) == 1
-
-        await client.send("looking", {"target": "test:hall"})
-    assert await in_database(call) == 1, "a closed connection looks at nothing"
-
-
-async def test_preferences_are_listed_and_chosen(ada: User) -> None:
-    async with connect("/ws/notifications/", ada) as client:
-        await client.send("preference.set", {"kind": "test.call", "level": "quiet"})
-        await client.send("preference.set", {"target": "test:hall", "level": "nothing"})
-
-        chosen = (await client.send("preferences"))["data"]
-
-    assert {"kind": "test.call", "title": "Calls", "level": "quiet"} in chosen["kinds"]
-    assert {"target": "test:hall", "name": "Hall", "level": "nothing"} in chosen["targets"]
-    assert chosen["digest"] is True
+        assert read["data"]["notification"]["target"] == "test:hall"
+        assert read["data"]["notification"]["read_at"] is not None
+        assert reply["data"] == {"unread": 1}
 
 
 @pytest.mark.parametrize(
@@ -196,16 +165,10 @@ async def test_preferences_are_listed_and_chosen(ada: User) -> None:
         ("delete", {}, "invalid"),
         ("list", {"limit": 10_000}, "invalid"),
         ("list", {"limit": 0}, "invalid"),
-        ("looking", {}, "invalid"),
-        ("looking", {"target": "a b\n"}, "invalid"),
-        ("looking", {"target": "x" * 101}, "invalid"),
-        ("preference.set", {"level": "quiet"}, "invalid"),
-        ("preference.set", {"kind": "test.call", "target": "test:hall", "level": "x"}, "invalid"),
-        ("preference.set", {"kind": "test.call", "level": "loudest"}, "invalid"),
-        ("preference.set", {"kind": "test.knock", "level": "quiet"}, "not_found"),
-        ("preference.set", {"target": "test:bob", "level": "nothing"}, "not_found"),
-        ("preference.set", {"target": "test:nowhere", "level": "nothing"}, "not_found"),
-        ("preference.set", {"target": "elsewhere", "level": "nothing"}, "not_found"),
+        ("read", {}, "invalid"),
+        ("read", {"id": 1, "target": "test:hall"}, "invalid"),
+        ("read", {"target": "a b\n"}, "invalid"),
+        ("read", {"target": "x" * 101}, "invalid"),
         ("shout", {}, "unknown_type"),
     ],
 )
@@ -215,20 +178,6 @@ async def test_bad_input_is_refused(ada: User, type: str, data: object, code: st
 
         assert (refusal["type"], refusal["data"]["code"]) == ("error", code)
         assert (await client.send("list"))["type"] == "ok"
-
-
-async def test_what_is_out_of_reach_is_refused_in_the_words_for_what_does_not_exist(
-    ada: User, bob: User
-) -> None:
-    async with connect("/ws/notifications/", ada) as client:
-        details = {
-            (await client.send("preference.set", {"target": target, "level": "nothing"}))["data"][
-                "detail"
-            ].replace(target, "it")
-            for target in ("test:bob", "test:none")
-        }
-
-    assert len(details) == 1
 
 
 async def test_nothing_is_published_of_what_is_rolled_back(ada: User) -> None:

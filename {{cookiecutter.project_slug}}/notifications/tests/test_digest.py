@@ -1,23 +1,27 @@
 """The e-mail about what stayed unread."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from io import StringIO
+from threading import Barrier, Thread
 
 import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.core.mail import EmailMessage
 from django.core.mail.backends.locmem import EmailBackend
-from django.core.management import CommandError, call_command
-from django.utils import timezone
+from django.core.management import call_command
+from django.db import connections
+from django.db.models import F
 
 from accounts.models import User
-from notifications import actions
+from notifications import actions, digest
 from notifications.actions import notify
-from notifications.digest import SHOWN, Sent, send_digests
-from notifications.levels import Level
+from notifications.digest import SHOWN, enqueue_digests, send_digest
+from notifications.kinds import Level
 from notifications.models import Inbox, Notification
 from notifications.queries import of
+from realtime.models import TaskRow
+from realtime.tasks import run_due, unfinished
 
 pytestmark = pytest.mark.django_db
 
@@ -28,19 +32,31 @@ def ada(ada: User) -> User:
     return ada
 
 
-@pytest.fixture
-def tomorrow() -> datetime:
-    return timezone.now() + timedelta(days=1, minutes=1)
-
-
 def call(user: User) -> None:
     notify([user], "test.call", room="<hall>")
 
 
-def test_what_is_unread_for_a_day_is_e_mailed(ada: User, tomorrow: datetime) -> None:
-    call(ada)
+def pass_time(hours: float = 24.1) -> None:
+    """Move what has been into the past."""
+    passed = timedelta(hours=hours)
+    Notification.objects.update(created_at=F("created_at") - passed)
+    Inbox.objects.exclude(mailed_at=None).update(mailed_at=F("mailed_at") - passed)
+    TaskRow.objects.update(due_at=F("due_at") - passed)
 
-    assert send_digests(tomorrow) == Sent(people=1)
+
+def emails() -> int:
+    """How many e-mails a run sends."""
+    before = len(mail.outbox)
+    enqueue_digests()
+    run_due()
+    return len(mail.outbox) - before
+
+
+def test_what_is_unread_for_a_day_is_e_mailed(ada: User) -> None:
+    call(ada)
+    pass_time()
+
+    assert emails() == 1
 
     (message,) = mail.outbox
     assert message.to == ["ada@example.com"]
@@ -52,107 +68,153 @@ def test_what_is_unread_for_a_day_is_e_mailed(ada: User, tomorrow: datetime) -> 
 def test_what_is_younger_waits(ada: User) -> None:
     call(ada)
 
-    assert send_digests() == Sent()
+    assert emails() == 0
 
 
-def test_nothing_is_sent_twice(ada: User, tomorrow: datetime) -> None:
+def test_nothing_is_sent_twice(ada: User) -> None:
     call(ada)
+    pass_time()
 
-    send_digests(tomorrow)
-    send_digests(tomorrow)
-    send_digests(tomorrow + timedelta(days=9))
-
-    assert len(mail.outbox) == 1
+    assert [emails(), emails()] == [1, 0]
+    pass_time(9 * 24)
+    assert emails() == 0
 
 
-def test_there_is_one_e_mail_a_day_at_most(ada: User, tomorrow: datetime) -> None:
+def test_a_run_before_the_last_was_worked_off_enqueues_nothing_twice(ada: User) -> None:
     call(ada)
-    send_digests(tomorrow)
+    pass_time()
+
+    assert [enqueue_digests(), enqueue_digests()] == [1, 0]
+
+
+def test_there_is_one_e_mail_a_day_at_most(ada: User) -> None:
     call(ada)
+    pass_time()
+    assert emails() == 1
+    call(ada)
+    Notification.objects.filter(mailed_at=None).update(created_at=F("created_at") - digest.WAIT)
 
-    assert send_digests(tomorrow + timedelta(hours=1)) == Sent()
-    assert send_digests(tomorrow + timedelta(days=1)) == Sent(people=1)
+    pass_time(1)
+    assert emails() == 0
+    pass_time()
+    assert emails() == 1
 
 
-def test_what_is_read_or_deleted_is_left_out(ada: User, tomorrow: datetime) -> None:
+def test_what_is_read_or_deleted_is_left_out(ada: User) -> None:
     for _ in range(2):
         call(ada)
     one, two = of(ada.pk)
     actions.mark_read(ada, one.pk)
     actions.delete(ada, two.pk)
+    pass_time()
 
-    assert send_digests(tomorrow) == Sent()
+    assert emails() == 0
 
 
-def test_what_is_quiet_or_turned_off_meanwhile_is_left_out(ada: User, tomorrow: datetime) -> None:
+def test_what_is_quiet_or_turned_off_meanwhile_is_left_out(ada: User) -> None:
     notify([ada], "test.rumour", rumour="it rains")
     call(ada)
     actions.set_preference(ada, "test.call", Level.QUIET)
+    pass_time()
 
-    assert send_digests(tomorrow) == Sent()
+    assert emails() == 0
 
 
-def test_whoever_wants_no_e_mail_gets_none(ada: User, tomorrow: datetime) -> None:
+def test_whoever_wants_no_e_mail_gets_none(ada: User) -> None:
     call(ada)
     actions.set_digest(ada, False)
+    pass_time()
 
-    assert send_digests(tomorrow) == Sent()
+    assert emails() == 0
 
 
-def test_an_address_that_nobody_confirmed_gets_none(bob: User, tomorrow: datetime) -> None:
+def test_an_address_that_nobody_confirmed_gets_none(bob: User) -> None:
     EmailAddress.objects.create(user=bob, email=bob.email, primary=True, verified=False)
     call(bob)
+    pass_time()
 
-    assert send_digests(tomorrow) == Sent()
+    assert emails() == 0
 
 
-def test_whoever_is_deactivated_gets_none(ada: User, tomorrow: datetime) -> None:
+def test_whoever_is_deactivated_gets_none(ada: User) -> None:
     call(ada)
     User.objects.filter(pk=ada.pk).update(is_active=False)
+    pass_time()
 
-    assert send_digests(tomorrow) == Sent()
+    assert emails() == 0
 
 
-def test_of_very_many_only_some_are_named(ada: User, tomorrow: datetime) -> None:
+def test_of_very_many_only_some_are_named(ada: User) -> None:
     for _ in range(SHOWN + 3):
         call(ada)
-
-    send_digests(tomorrow)
+    pass_time()
+    emails()
 
     assert mail.outbox[0].body.count("called from") == SHOWN
     assert "and 3 more" in mail.outbox[0].body
 
 
-def test_what_could_not_be_sent_is_sent_by_the_next_run(
-    ada: User, bob: User, tomorrow: datetime, monkeypatch: pytest.MonkeyPatch
+def test_what_could_not_be_sent_is_tried_again(
+    ada: User, bob: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     EmailAddress.objects.create(user=bob, email=bob.email, primary=True, verified=True)
     call(ada)
     call(bob)
+    pass_time()
+    tried = []
 
     def refuse(backend: EmailBackend, messages: list[EmailMessage]) -> int:
+        tried.extend(messages[0].to)
         if messages[0].to == [ada.email]:
             raise OSError("the mail server is away")
         return 1
 
     with monkeypatch.context() as patched:
         patched.setattr(EmailBackend, "send_messages", refuse)
-        assert send_digests(tomorrow) == Sent(people=1, failed=1)
+        emails()
+        assert sorted(tried) == [ada.email, bob.email]
+        assert enqueue_digests() == 0  # hers waits to be tried again
+    pass_time(1)
+    run_due()
 
-    assert send_digests(tomorrow) == Sent(people=1)
-    assert mail.outbox[0].to == [ada.email]
+    assert [message.to for message in mail.outbox] == [[ada.email]]
 
 
-def test_the_command_says_what_it_did(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.django_db(transaction=True)
+def test_two_who_send_at_the_same_moment_send_once(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
     call(ada)
-    Notification.objects.update(created_at=timezone.now() - timedelta(days=2))
+    pass_time()
+    both_are_there, claim = Barrier(2, timeout=20), digest._claim
+
+    def claim_together(*args: object) -> list[Notification]:
+        both_are_there.wait()
+        return claim(*args)  # type: ignore[arg-type]  # what `send_digest` gives it
+
+    monkeypatch.setattr(digest, "_claim", claim_together)
+
+    def work() -> None:
+        try:
+            send_digest.call(ada.pk)
+        finally:
+            connections.close_all()
+
+    threads = [Thread(target=work) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(mail.outbox) == 1
+
+
+def test_the_command_enqueues_what_is_due(ada: User) -> None:
+    call(ada)
+    pass_time()
     said = StringIO()
 
     call_command("send_digest", stdout=said)
-    assert said.getvalue() == "Wrote to 1 people.\n"
 
-    Inbox.objects.update(mailed_at=None)
-    Notification.objects.update(mailed_at=None)
-    monkeypatch.setattr(EmailBackend, "send_messages", lambda *_: 1 / 0)
-    with pytest.raises(CommandError, match="1 could not be sent"):
-        call_command("send_digest", stdout=said)
+    assert said.getvalue() == "Enqueued 1 e-mails.\n"
+    assert unfinished(send_digest).get().args == [ada.pk]

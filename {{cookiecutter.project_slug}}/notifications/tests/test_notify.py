@@ -1,5 +1,6 @@
 """Telling people: who is told, and what is written."""
 
+from collections.abc import Callable, Collection
 from uuid import uuid4
 
 import pytest
@@ -10,13 +11,13 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from notifications import actions
 from notifications.actions import Notice, notify, notify_all
-from notifications.kinds import Kind, UnknownKind, register
-from notifications.levels import Level, TargetLevel
-from notifications.looking import move_gaze
+from notifications.kinds import Kind, Level, TargetLevel, UnknownKind, register
 from notifications.models import Inbox, Notification
 from notifications.queries import of
 from notifications.tests.conftest import assert_numbers_hold
-from notifications.wire import notification_data, text_of
+from presence import viewing
+from presence.stores import View
+from realtime.protocol import Refusal
 
 pytestmark = pytest.mark.django_db
 
@@ -34,11 +35,18 @@ def test_each_recipient_gets_a_row_with_the_next_number_of_their_own(ada: User, 
 def test_the_text_is_made_of_the_data_and_the_actor(ada: User, bob: User) -> None:
     notify([ada], "test.call", actor=bob, target="test:hall", room="hall")
 
-    data = notification_data(of(ada.pk).get())
+    data = of(ada.pk).get().as_data()
 
     assert data.text == "bob called from hall"
     assert data.link == "/rooms/hall/"
     assert data.actor == bob.as_person()
+
+
+def test_without_a_link_of_its_kind_it_leads_to_its_target(ada: User) -> None:
+    for target in ("test:hall", "", "elsewhere:hall"):
+        notify([ada], "test.rumour", target=target, rumour="it rains")
+
+    assert [row.link for row in of(ada.pk)] == ["", "", "/halls/hall/"]
 
 
 def test_an_unknown_kind_is_an_error_that_names_the_known_ones(ada: User) -> None:
@@ -93,7 +101,7 @@ def test_recipients_may_be_a_queryset_of_any_length(people: list[User]) -> None:
 def test_data_may_have_dates_and_uuids(ada: User) -> None:
     notify([ada], "test.rumour", rumour="it rains", at=ada.date_joined, id=uuid4())
 
-    assert text_of(of(ada.pk).get()) == "They say it rains"
+    assert of(ada.pk).get().text == "They say it rains"
 
 
 def test_a_rollback_leaves_nothing_behind(ada: User) -> None:
@@ -139,7 +147,7 @@ def test_the_text_of_a_deleted_actor_is_of_someone(ada: User, bob: User) -> None
     notify([ada], "test.call", actor=bob, room="hall")
     bob.delete()
 
-    assert text_of(of(ada.pk).get()) == "Someone called from hall"
+    assert of(ada.pk).get().text == "Someone called from hall"
 
 
 def test_a_deleted_recipient_takes_everything_along(ada: User) -> None:
@@ -182,6 +190,21 @@ def test_several_notices_are_told_in_their_order(ada: User, bob: User) -> None:
     assert (of(ada.pk).get().kind, of(ada.pk).get().count) == ("test.reply", 2)
     assert of(bob.pk).get().count == 1
     assert_numbers_hold(ada)
+
+
+def test_what_is_told_last_is_first_on_the_list_whether_it_is_new_or_folded(ada: User) -> None:
+    notify([ada], "test.call", target="test:hall", room="hall")
+
+    notify_all(
+        [
+            Notice([ada], "test.call", target="test:hall", data={"room": "hall"}),
+            Notice([ada], "test.rumour", data={"rumour": "it rains"}),
+            Notice([ada], "test.call", target="test:yard", data={"room": "yard"}),
+        ]
+    )
+
+    rows = of(ada.pk).values_list("target", "count", "seq")
+    assert list(rows) == [("test:yard", 1, 4), ("", 1, 3), ("test:hall", 2, 2)]
 
 
 def test_many_notices_cost_the_queries_of_one(people: list[User]) -> None:
@@ -228,23 +251,63 @@ def test_a_kind_at_the_level_quiet_makes_quiet_rows(ada: User) -> None:
     assert of(ada.pk).get().quiet
 
 
-# Looking
+@pytest.mark.parametrize(
+    ("choose", "name", "level", "code"),
+    [
+        (actions.set_preference, "test.call", "loudest", "invalid"),
+        (actions.set_preference, "test.knock", "quiet", "not_found"),
+        (actions.set_target_preference, "test:hall", "quiet", "invalid"),
+        (actions.set_target_preference, "test:bob", "nothing", "not_found"),
+        (actions.set_target_preference, "test:nowhere", "nothing", "not_found"),
+        (actions.set_target_preference, "elsewhere", "nothing", "not_found"),
+    ],
+)
+def test_a_choice_that_there_is_not_is_refused(
+    ada: User, bob: User, choose: Callable[[User, str, str], None], name: str, level: str, code: str
+) -> None:
+    with pytest.raises(Refusal) as refused:
+        choose(ada, name, level)
+
+    assert refused.value.code == code
 
 
-def test_whoever_looks_at_the_target_is_not_told(ada: User, bob: User) -> None:
-    move_gaze(ada.pk, "laptop", None, "test:hall")
+def test_a_target_out_of_reach_is_refused_in_the_words_for_one_that_does_not_exist(
+    ada: User, bob: User
+) -> None:
+    details = set()
+    for target in ("test:bob", "test:none"):
+        with pytest.raises(Refusal) as refused:
+            actions.set_target_preference(ada, target, "nothing")
+        details.add(refused.value.detail.replace(target, "it"))
 
-    assert notify([ada, bob], "test.call", target="test:hall", room="hall") == 1
-    assert notify([ada], "test.call", target="test:yard", room="yard") == 1
+    assert len(details) == 1
 
 
-def test_looking_away_on_one_device_leaves_the_other_looking(ada: User) -> None:
-    move_gaze(ada.pk, "laptop", None, "test:hall")
-    move_gaze(ada.pk, "phone", None, "test:hall")
-    move_gaze(ada.pk, "laptop", "test:hall", "test:yard")
+# Viewing
+
+
+def test_whoever_views_the_target_is_not_told(ada: User, bob: User) -> None:
+    viewing = {(ada.pk, "test:hall")}
+    hall = Notice([ada, bob], "test.call", target="test:hall", data={"room": "hall"})
+    yard = Notice([ada], "test.call", target="test:yard", data={"room": "yard"})
+
+    assert notify_all([hall], viewing) == 1
+    assert notify_all([yard], viewing) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_who_views_the_target_is_asked_before_the_transaction_and_never_in_one(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def read_viewers(topics: Collection[str]) -> set[View]:
+        asked.append(connection.in_atomic_block)
+        return {(ada.pk, topic) for topic in topics}
+
+    monkeypatch.setattr(viewing, "read_viewers", read_viewers)
 
     assert notify([ada], "test.call", target="test:hall", room="hall") == 0
-
-    move_gaze(ada.pk, "phone", "test:hall", None)
-
-    assert notify([ada], "test.call", target="test:hall", room="hall") == 1
+    with transaction.atomic():
+        assert notify([ada], "test.call", target="test:hall", room="hall") == 1
+    assert asked == [False]

@@ -3,6 +3,8 @@
 from datetime import timedelta
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
@@ -58,6 +60,16 @@ def test_marking_all_as_read_with_nothing_unread_changes_nothing(ada: User) -> N
     assert Inbox.objects.get(user=ada).last_rev == 2
 
 
+def test_someone_who_was_never_told_anything_has_nothing_to_read(ada: User) -> None:
+    assert actions.mark_all_read(ada) == 0
+    assert actions.mark_target_read(ada, "test:hall") == 0
+    with pytest.raises(Refusal) as refused:
+        actions.mark_read(ada, 1)
+
+    assert refused.value.code == ErrorCode.NOT_FOUND
+    assert not Inbox.objects.exists()
+
+
 def test_a_deleted_one_keeps_an_empty_row(ada: User) -> None:
     latest, _ = rumours(ada, 2)
 
@@ -89,7 +101,7 @@ def test_what_is_not_ones_own_is_not_found(ada: User, bob: User, action: object)
     assert Inbox.objects.get(user=bob).unread == 1
 
 
-def test_looking_at_a_target_reads_what_was_told_of_it(ada: User) -> None:
+def test_a_target_is_read_at_once(ada: User) -> None:
     notify([ada], "test.call", target="test:hall", room="hall")
     notify([ada], "test.rumour", target="test:hall", rumour="it rains")
     notify([ada], "test.call", target="test:yard", room="yard")
@@ -109,6 +121,20 @@ def test_retracting_deletes_what_matches(ada: User, bob: User) -> None:
 
     assert (of(ada.pk).count(), of(bob.pk).count()) == (0, 1)
     assert_numbers_hold(ada)
+
+
+def test_retracting_costs_as_much_for_many_as_for_a_few(people: list[User]) -> None:
+    costs = []
+    for some in (people[:2], people):
+        for rumour in ("it rains", "it snows"):
+            notify(some, "test.rumour", target="test:hall", rumour=rumour)
+        with CaptureQueriesContext(connection) as queries:
+            assert actions.retract("test:hall") == 2 * len(some)
+        costs.append(len(queries))
+
+    assert costs[0] == costs[1]
+    for person in people:
+        assert_numbers_hold(person)
 
 
 def test_pruning_drops_what_was_read_long_ago_and_nothing_else(ada: User) -> None:

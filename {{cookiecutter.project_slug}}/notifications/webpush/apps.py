@@ -1,6 +1,7 @@
 """Web push as a Django app."""
 
 from django.apps import AppConfig
+from django.core import checks
 
 
 class WebPushConfig(AppConfig):
@@ -9,9 +10,8 @@ class WebPushConfig(AppConfig):
     verbose_name = "Web push"
 
     def ready(self) -> None:
-        from notifications import outlets, panels
-        from notifications.webpush import checks, queue
+        from notifications.signals import notified
+        from notifications.webpush import keys, tasks
 
-        outlets.register(queue.enqueue, flush=queue.send_due)
-        panels.register("webpush/_panel.html", script="webpush/keep.js")
-        checks.register()
+        notified.connect(tasks.enqueue)
+        checks.register(keys.check_secret)

@@ -11,7 +11,6 @@ from pywebpush import WebPusher
 from notifications.models import Notification
 from notifications.webpush.keys import vapid
 from notifications.webpush.models import Subscription
-from notifications.wire import notification_data
 
 KEEP_SECONDS = 86_400  # by the push service, for a browser that is off
 SIGNED_SECONDS = 12 * 3_600
@@ -27,7 +26,7 @@ class Message(msgspec.Struct):
 
 
 def message_of(notification: Notification) -> bytes:
-    data = notification_data(notification)
+    data = notification.as_data()
     return msgspec.json.encode(
         Message(
             title=data.text,

@@ -1,4 +1,4 @@
-"""Browsers that want to be pushed to, and what is on its way to them."""
+"""Browsers that want to be pushed to."""
 
 from hashlib import sha256
 
@@ -30,25 +30,3 @@ class Subscription(models.Model):
     @staticmethod
     def digest_of(endpoint: str) -> str:
         return sha256(endpoint.encode()).hexdigest()
-
-
-class Delivery(models.Model):
-    """A notification on its way to a browser, until it has arrived or is given up."""
-
-    subscription = models.ForeignKey(
-        Subscription, on_delete=models.CASCADE, related_name="deliveries", db_index=False
-    )
-    notification = models.BigIntegerField()  # by its id: it may be gone by the time it is sent
-    attempts = models.PositiveSmallIntegerField(default=0)
-    due_at = models.DateTimeField(default=timezone.now, db_index=True)
-
-    class Meta:
-        verbose_name_plural = "deliveries"
-        constraints = [
-            models.UniqueConstraint(
-                fields=["subscription", "notification"], name="one_delivery_per_notification"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"notification {self.notification} to {self.subscription}"

@@ -1,38 +1,44 @@
-"""Presence in this process's own memory: for development, tests and sites of one process."""
+"""Presence in the process's own memory: for development, tests and sites of one process."""
 
 import heapq
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
 
-from presence.stores.interface import (
+from presence.stores import (
     Announcement,
-    Appear,
     Change,
     Join,
     LeaseLost,
     Leave,
     Roster,
+    SetAway,
+    SetViewing,
+    SetVisibility,
     State,
     Swept,
     Timing,
-    Turn,
+    View,
 )
 
 Entry = tuple[str, int, str]  # room, user, connection
 
 
 class _Lease:
-    """One process: its lease's end and its connections, each with whether it is away."""
+    """One process: when its lease expires, and its connections."""
 
     def __init__(self, until: float) -> None:
         self.until = until
-        self.entries: dict[Entry, bool] = {}
+        self.entries: dict[Entry, bool] = {}  # to whether the connection is away
+        self.views: dict[str, set[tuple[int, str]]] = {}  # topic to user and connection
+
+    def __len__(self) -> int:
+        return len(self.entries) + sum(map(len, self.views.values()))
 
 
 class _Room:
-    """One room: its people's connections, and what shows of them."""
+    """One room: its people's connections, and the state that each person shows."""
 
     def __init__(self, version: int) -> None:
         self.version = version
@@ -49,7 +55,7 @@ class _Room:
 
 
 class MemoryStore:
-    """A `Store` that lives and dies with its process.
+    """A `Store` for one process; it is lost with the process.
 
     Args:
         clock: seconds since 1970; a test gives one that it sets itself.
@@ -63,7 +69,7 @@ class MemoryStore:
         self._leaving: dict[tuple[str, int], float] = {}
         self._announce_at: dict[str, float] = {}
         self._visibility: dict[int, int] = {}
-        self._stirred = False
+        self._wake = False
 
     async def open(self, process: str) -> None:
         self._leases[process] = _Lease(self._clock() + self.timing.lease_seconds)
@@ -71,14 +77,14 @@ class MemoryStore:
     async def beat(self, process: str) -> int:
         lease = self._lease(process)
         lease.until = self._clock() + self.timing.lease_seconds
-        return len(lease.entries)
+        return len(lease)
 
     async def apply(self, process: str, changes: Sequence[Change]) -> bool:
         lease = self._lease(process)
-        self._stirred = False
+        self._wake = False
         for change in changes:
             self._apply(lease, change)
-        return self._stirred
+        return self._wake
 
     async def release(self, process: str) -> None:
         lease = self._leases.get(process)
@@ -90,7 +96,7 @@ class MemoryStore:
             del self._leases[process]
 
     async def sweep(self, limit: int) -> Swept:
-        now, self._stirred = self._clock(), False
+        now, self._wake = self._clock(), False
         silent = {p: lease for p, lease in self._leases.items() if lease.until <= now}
         for process, lease in silent.items():
             for entry in list(islice(lease.entries, limit)):
@@ -103,7 +109,7 @@ class MemoryStore:
             self._settle(room, user, patient=False)
             limit -= 1
         quiet = not self._leaving and not self._announce_at
-        return Swept(more=limit <= 0, stirred=self._stirred, quiet=quiet)
+        return Swept(more=limit <= 0, wake=self._wake, quiet=quiet)
 
     async def announce(self, limit: int) -> list[Announcement]:
         now = self._clock()
@@ -119,8 +125,8 @@ class MemoryStore:
                 announcements.append(Announcement(name, room.version, now, size, people))
         return announcements
 
-    async def rosters(self, rooms: Sequence[str], *, after: int = 0, limit: int) -> list[Roster]:
-        return [self._roster(name, self._rooms[name], after, limit) for name in rooms]
+    async def rosters(self, rooms: Sequence[str], *, limit: int) -> list[Roster]:
+        return [self._roster(name, self._rooms[name], limit) for name in rooms]
 
     async def states(self, rooms: Sequence[str], users: Sequence[int]) -> dict[int, State]:
         states = dict.fromkeys(users, State.OFFLINE)
@@ -133,6 +139,17 @@ class MemoryStore:
     async def versions(self, rooms: Sequence[str]) -> dict[str, int]:
         return {name: self._rooms[name].version for name in rooms}
 
+    def viewers(self, topics: Collection[str]) -> set[View]:
+        """As `presence.viewing.viewers`; from any thread."""
+        now = self._clock()
+        return {
+            (user, topic)
+            for lease in tuple(self._leases.values())  # copied in one step, against other threads
+            if lease.until > now
+            for topic in topics
+            for user, _ in tuple(lease.views.get(topic, ()))
+        }
+
     async def close(self) -> None:
         pass
 
@@ -143,19 +160,33 @@ class MemoryStore:
         return lease
 
     def _apply(self, lease: _Lease, change: Change) -> None:
-        if isinstance(change, Join | Appear) and change.visibility:
-            known = self._visibility.get(change.user, 0)
-            self._visibility[change.user] = max(known, change.visibility)
+        match change:
+            case SetViewing():
+                self._set_viewing(lease, change)
+                return
+            case Join() | SetVisibility() if change.visibility:
+                known = self._visibility.get(change.user, 0)
+                self._visibility[change.user] = max(known, change.visibility)
         for room in change.rooms:
             match change:
                 case Join(connection, user):
                     self._join(lease, (room, user, connection), change.away)
                 case Leave(connection, user):
                     self._drop(lease, (room, user, connection))
-                case Turn(connection, user):
-                    self._turn(lease, (room, user, connection), change.away)
-                case Appear(user):
+                case SetAway(connection, user):
+                    self._set_away(lease, (room, user, connection), change.away)
+                case SetVisibility(user):
                     self._settle(room, user, patient=False)
+
+    @staticmethod
+    def _set_viewing(lease: _Lease, change: SetViewing) -> None:
+        view = change.user, change.connection
+        if change.viewing:
+            lease.views.setdefault(change.topic, set()).add(view)
+        elif views := lease.views.get(change.topic):
+            views.discard(view)
+            if not views:
+                del lease.views[change.topic]
 
     def _join(self, lease: _Lease, entry: Entry, away: bool) -> None:
         if entry in lease.entries:
@@ -166,7 +197,7 @@ class MemoryStore:
         self._rooms[room].away[user] += away
         self._settle(room, user, patient=True)
 
-    def _turn(self, lease: _Lease, entry: Entry, away: bool) -> None:
+    def _set_away(self, lease: _Lease, entry: Entry, away: bool) -> None:
         if lease.entries.get(entry, away) == away:
             return
         lease.entries[entry] = away
@@ -187,7 +218,7 @@ class MemoryStore:
         self._settle(name, user, patient=True)
 
     def _settle(self, name: str, user: int, *, patient: bool) -> None:
-        """Make what shows agree with the connections (see `settle` in common.lua)."""
+        """Make the state that shows agree with the connections (see `settle` in common.lua)."""
         room = self._rooms[name]
         shows = room.shows.get(user, State.OFFLINE)
         target = room.target(user)
@@ -206,11 +237,11 @@ class MemoryStore:
         room.changed.add(user)
         if name not in self._announce_at:
             self._announce_at[name] = self._clock() + self.timing.window_seconds
-            self._stirred = True
+            self._wake = True
 
     @staticmethod
-    def _roster(name: str, room: _Room, after: int, limit: int) -> Roster:
-        users = heapq.nsmallest(limit + 1, (user for user in room.shows if user > after))
+    def _roster(name: str, room: _Room, limit: int) -> Roster:
+        users = heapq.nsmallest(limit + 1, room.shows)
         people = {user: room.shows[user] for user in users[:limit]}
         return Roster(name, room.version, len(room.shows), people, len(users) > limit)
 

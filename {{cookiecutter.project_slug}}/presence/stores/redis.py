@@ -1,36 +1,50 @@
-"""Presence in Redis, for any number of processes: each step is a Lua script, on Redis's clock."""
+"""Presence in Redis, for any number of processes: each method is a Lua script, on Redis's clock."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Sequence
+import logging
+import threading
+import time
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import RedisError
+from redis.retry import Retry as SyncRetry
 
-from presence.stores.interface import (
+from presence.stores import (
     Announcement,
-    Appear,
     Change,
     Join,
     LeaseLost,
     Leave,
     Roster,
+    SetAway,
+    SetViewing,
+    SetVisibility,
     State,
     StoreUnavailable,
     Swept,
     Timing,
-    Turn,
+    View,
 )
-from realtime.redis import async_pool
+from realtime.redis import Pool, async_pool
 
+logger = logging.getLogger(__name__)
+
+KEY_PREFIX = "presence:"
 LUA = Path(__file__).parent / "lua"
 CONNECTIONS = 8  # of one process; further calls wait for one of them
 ANSWER_SECONDS = 5
+VIEWERS_SECONDS = 0.1  # longer, and whoever writes a message would be held up
+RETRY_SECONDS = 1
 ANNOUNCEMENTS = 100  # taken by one call
+VIEW = "="  # begins a topic where a room's name could stand (see common.lua)
 
 Argument = str | int
 
@@ -43,26 +57,25 @@ class RedisStore:
         prefix: begins every key, so that the server can be shared.
     """
 
-    def __init__(self, url: str, timing: Timing, prefix: str = "presence:") -> None:
+    def __init__(self, url: str, timing: Timing, prefix: str = KEY_PREFIX) -> None:
         self.timing = timing
         self._client = Redis(
             connection_pool=async_pool(
                 url,
                 connections=CONNECTIONS,
                 wait=ANSWER_SECONDS,
-                # The client's own time-out is an asyncio.wait_for, which before Python 3.12 may
-                # swallow the cancellation of the task that waits; `_run` has a sound one.
+                # The client's own timeout is asyncio.wait_for, which before Python 3.12 may
+                # swallow a cancellation; `_run` has a timeout that does not.
                 socket_timeout=None,
                 socket_connect_timeout=ANSWER_SECONDS,
                 retry=Retry(NoBackoff(), 1),  # an idle connection may have died unnoticed
                 decode_responses=True,
             )
         )
-        common = (LUA / "common.lua").read_text()
         self._scripts = {
-            path.stem: self._client.register_script(common + path.read_text())
+            path.stem: self._client.register_script(script(path.stem))
             for path in LUA.glob("*.lua")
-            if path.stem != "common"
+            if path.stem not in ("common", "viewers")
         }
         self._common_arguments = (prefix, _ms(timing.grace_seconds), _ms(timing.window_seconds))
 
@@ -77,17 +90,17 @@ class RedisStore:
 
     async def apply(self, process: str, changes: Sequence[Change]) -> bool:
         arguments = [argument for change in changes for argument in _arguments(change)]
-        stirred: int = await self._run("apply", process, *arguments)
-        if stirred < 0:
+        wake: int = await self._run("apply", process, *arguments)
+        if wake < 0:
             raise LeaseLost
-        return bool(stirred)
+        return bool(wake)
 
     async def release(self, process: str) -> None:
         await self._run("release", process)
 
     async def sweep(self, limit: int) -> Swept:
-        more, stirred, quiet = await self._run("sweep", limit)
-        return Swept(bool(more), bool(stirred), bool(quiet))
+        more, wake, quiet = await self._run("sweep", limit)
+        return Swept(bool(more), bool(wake), bool(quiet))
 
     async def announce(self, limit: int) -> list[Announcement]:
         now, *announcements = await self._run("announce", limit, ANNOUNCEMENTS)
@@ -102,8 +115,8 @@ class RedisStore:
             for room, version, size, people in announcements
         ]
 
-    async def rosters(self, rooms: Sequence[str], *, after: int = 0, limit: int) -> list[Roster]:
-        pages = await self._run("rosters", after, limit, *rooms)
+    async def rosters(self, rooms: Sequence[str], *, limit: int) -> list[Roster]:
+        pages = await self._run("rosters", limit, *rooms)
         return [
             Roster(
                 room,
@@ -130,6 +143,58 @@ class RedisStore:
             return await self._scripts[script](args=[*self._common_arguments, *arguments])
 
 
+class RedisViewers:
+    """Reads from Redis who views topics.
+
+    After an error nobody is kept waiting: until a thread has found Redis to answer again, nobody
+    views anything.
+    """
+
+    def __init__(self, url: str, prefix: str = KEY_PREFIX) -> None:
+        # Try a second time where an idle connection has died, not where Redis is silent.
+        retry = SyncRetry(NoBackoff(), 1, supported_errors=(NotConnected,))
+        timeouts = {
+            "socket_timeout": VIEWERS_SECONDS,
+            "socket_connect_timeout": VIEWERS_SECONDS,
+        }
+        self._client = SyncRedis(
+            connection_pool=Pool.from_url(url, retry=retry, decode_responses=True, **timeouts)
+        )
+        self._script = self._client.register_script(script("viewers"))
+        self._common_arguments = (prefix, 0, 0)  # no grace, no window: it changes nothing
+        self._away = threading.Event()
+
+    def read(self, topics: Collection[str]) -> set[View]:
+        """As `presence.viewing.viewers`."""
+        if self._away.is_set():
+            return set()
+        try:
+            answers = self._script(args=[*self._common_arguments, *topics])
+        except RedisError as error:
+            logger.warning("Presence: who views what could not be read: %s", error)
+            self._wait_for_redis()
+            return set()
+        return {
+            (int(user), topic)
+            for topic, users in zip(topics, answers, strict=True)
+            for user in users.split()
+        }
+
+    def _wait_for_redis(self) -> None:
+        if not self._away.is_set():
+            self._away.set()
+            threading.Thread(target=self._ping, name="presence-viewing", daemon=True).start()
+
+    def _ping(self) -> None:
+        while self._away.is_set():
+            time.sleep(RETRY_SECONDS)
+            try:
+                self._client.ping()
+            except RedisError:
+                continue
+            self._away.clear()
+
+
 @asynccontextmanager
 async def _unavailable() -> AsyncIterator[None]:
     try:
@@ -138,16 +203,24 @@ async def _unavailable() -> AsyncIterator[None]:
         raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
 
+def script(name: str) -> str:
+    """The text of a script, with what all of them share."""
+    return (LUA / "common.lua").read_text() + (LUA / f"{name}.lua").read_text()
+
+
 def _arguments(change: Change) -> Iterable[Argument]:
     match change:
         case Join(connection, user, rooms, away, visibility):
             return ("join", user, connection, int(away), visibility, len(rooms), *rooms)
         case Leave(connection, user, rooms):
             return ("leave", user, connection, 0, 0, len(rooms), *rooms)
-        case Turn(connection, user, rooms, away):
-            return ("turn", user, connection, int(away), 0, len(rooms), *rooms)
-        case Appear(user, rooms, visibility):
-            return ("appear", user, "", 0, visibility, len(rooms), *rooms)
+        case SetAway(connection, user, rooms, away):
+            return ("set_away", user, connection, int(away), 0, len(rooms), *rooms)
+        case SetVisibility(user, rooms, visibility):
+            return ("set_visibility", user, "", 0, visibility, len(rooms), *rooms)
+        case SetViewing(connection, user, topic, viewing):
+            verb = "view" if viewing else "leave"
+            return (verb, user, connection, 0, 0, 1, VIEW + topic)
 
 
 def _pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:  # Any: as Redis answers

@@ -6,11 +6,12 @@ import pytest
 import pytest_asyncio
 from pytest_django import Settings
 
-from presence import rooms
-from presence.process import stop_attendance
+from presence import viewing
+from presence.running import stop_attendance
 from presence.tests.places import Places
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import EACH_STORE
+from realtime import topics
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +33,7 @@ def redis_server(running_redis: RedisServer) -> RedisServer:
 def places(monkeypatch: pytest.MonkeyPatch) -> Places:
     """Rooms for presence to know of; the test fills them."""
     places = Places()
-    monkeypatch.setattr(rooms, "_rooms", places)
+    monkeypatch.setitem(topics._topics, places.prefix, places)
     return places
 
 
@@ -44,5 +45,6 @@ async def either_store(request: pytest.FixtureRequest, settings: Settings) -> As
     if request.param == "redis":
         server: RedisServer = request.getfixturevalue("redis_server")
         settings.REDIS_URL = server.url
+    viewing._redis_viewers.cache_clear()
     yield
     await stop_attendance()

@@ -1,6 +1,6 @@
 """A client of one room, as the wire asks clients to be."""
 
-from presence.stores.interface import Announcement, Roster, State
+from presence.stores import Announcement, Roster, State
 
 PATIENCE_SECONDS = 1.0
 

@@ -1,9 +1,9 @@
-"""Who must be here, and who must not be, by what was done to connections and processes."""
+"""Who must be here, and who must not be, after what was done to connections and processes."""
 
 from collections import defaultdict
 from dataclasses import dataclass
 
-from presence.stores.interface import State, Timing
+from presence.stores import State, Timing
 
 FOREVER = float("inf")
 LATE_SECONDS = 1.5  # how late a busy machine may be with what is due
@@ -11,11 +11,15 @@ LATE_SECONDS = 1.5  # how late a busy machine may be with what is due
 
 @dataclass
 class Stay:
-    """A connection in some rooms. Times are the machine's, which Redis shares."""
+    """A connection in some rooms. Times are the machine's, which Redis shares.
+
+    A connection's view of a topic is a stay too, without a grace, in a room that no person has.
+    """
 
     user: int
     rooms: list[str]
     away: bool
+    grace: float
     asked: float
     """From when it may count."""
     counts: float = FOREVER
@@ -26,33 +30,44 @@ class Stay:
     """Until when it may count."""
 
 
+def view_of(topic: str) -> str:
+    """The room that stands for viewing a topic."""
+    return f"view of {topic}"
+
+
 class Model:
     def __init__(self, timing: Timing) -> None:
         self._timing = timing
         self._stays: dict[tuple[str, int], list[Stay]] = defaultdict(list)
 
     def asked(self, user: int, rooms: list[str], away: bool, at: float) -> Stay:
-        stay = Stay(user, rooms, away, at)
-        for room in rooms:
-            self._stays[room, user].append(stay)
+        """The connection asks to be in the rooms."""
+        return self._add(Stay(user, rooms, away, self._timing.grace_seconds, at))
+
+    def asked_to_view(self, user: int, topic: str, at: float) -> Stay:
+        """The connection asks to view the topic."""
+        return self._add(Stay(user, [view_of(topic)], away=False, grace=0, asked=at))
+
+    def _add(self, stay: Stay) -> Stay:
+        for room in stay.rooms:
+            self._stays[room, stay.user].append(stay)
         return stay
 
     def left(self, stay: Stay, at: float) -> None:
         """The connection asks to leave: the grace begins when that is made."""
-        grace = self._timing.grace_seconds
-        stay.ends, stay.gone = at + grace, at + grace + LATE_SECONDS
+        stay.ends, stay.gone = at + stay.grace, at + stay.grace + LATE_SECONDS
 
     def fell_silent(self, stay: Stay, at: float) -> None:
         """The connection's process was killed or frozen: its lease lasts since its last beat."""
         timing = self._timing
         last_beat = at - timing.beat_seconds - LATE_SECONDS
-        stay.ends = min(stay.ends, last_beat + timing.lease_seconds + timing.grace_seconds)
-        stay.gone = at + timing.lease_seconds + timing.grace_seconds + LATE_SECONDS
+        stay.ends = min(stay.ends, last_beat + timing.lease_seconds + stay.grace)
+        stay.gone = at + timing.lease_seconds + stay.grace + LATE_SECONDS
 
     def begins_again(self, stay: Stay, at: float) -> Stay:
         """What is known of the connection may be lost; it must be made good within a lease."""
         stay.ends, stay.gone = min(stay.ends, at), at
-        again = self.asked(stay.user, stay.rooms, stay.away, at)
+        again = self._add(Stay(stay.user, stay.rooms, stay.away, stay.grace, at))
         again.counts = at + self._timing.lease_seconds
         return again
 

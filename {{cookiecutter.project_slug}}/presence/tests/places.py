@@ -1,6 +1,6 @@
-"""Rooms for tests, and presence's own sockets over them."""
+"""Rooms for tests, and presence's socket over them."""
 
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -9,14 +9,18 @@ from channels.testing import WebsocketCommunicator
 from django.urls import path
 
 from accounts.models import User
-from presence.consumers import PresenceConsumer, RosterConsumer
+from presence.consumers import PresenceConsumer
 from realtime.admission.middleware import AdmissionMiddleware
 from realtime.testing import Client, Json, connect
+from realtime.topics import Topic
 from realtime.transports.multiplex import Multiplexer
 
 
-class Places:
-    """Rooms and who is in them, as presence is told of them."""
+class Places(Topic):
+    """Topics that show presence, and the people of each."""
+
+    prefix = "place"
+    shows_presence = True
 
     def __init__(self) -> None:
         self.members: dict[str, set[int]] = {}
@@ -24,22 +28,11 @@ class Places:
     def put(self, room: str, *user_ids: int) -> None:
         self.members.setdefault(room, set()).update(user_ids)
 
-    def rooms_of(self, user_ids: Collection[int]) -> dict[int, list[str]]:
+    def keys_of(self, user_ids: Collection[int]) -> Mapping[int, Sequence[str]]:
         return {
             user_id: sorted(room for room, members in self.members.items() if user_id in members)
             for user_id in user_ids
         }
-
-    def members_among(self, room: str, user_ids: Collection[int]) -> set[int]:
-        return self.members.get(room, set()) & set(user_ids)
-
-    def exists(self, room: str) -> bool:
-        return room in self.members
-
-    def who_shares_a_room(self, user_id: int, others: Collection[int]) -> set[int]:
-        around: set[int] = set()
-        rooms = self.rooms_of([user_id])[user_id]
-        return around.union(*(self.members[room] for room in rooms)) & set(others)
 
 
 application = AdmissionMiddleware(
@@ -47,7 +40,6 @@ application = AdmissionMiddleware(
         [
             path("ws/", Multiplexer.as_asgi()),
             path("ws/presence/", PresenceConsumer.as_asgi()),
-            path("ws/presence/<slug:slug>/", RosterConsumer.as_asgi()),
         ]
     )
 )
@@ -72,6 +64,6 @@ async def connect_presence(
     user: User,
     **query: Any,  # Any: as `connect` takes it
 ) -> AsyncIterator[Watcher]:
-    """A client of `path` of presence's own sockets, signed in as `user`."""
+    """A client of `path`, signed in as `user`."""
     async with connect(path, user, application=application, **query) as client:
         yield Watcher(client.communicator)

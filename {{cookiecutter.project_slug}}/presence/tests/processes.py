@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 
-from presence.stores.interface import Announcement, Timing
+from presence.stores import Announcement, Timing
 from presence.tests.worker import Json
 
 PROJECT = Path(__file__).parents[2]
@@ -51,11 +51,13 @@ class WorkerProcess:
         self.running = not self._reading.done()
         assert self.running, "A worker did not start."
 
-    async def join(self, tab: str, user: int, rooms: list[str], away: bool) -> None:
-        await self._make(verb="join", tab=tab, user=user, rooms=rooms, away=away)
+    async def join(
+        self, tab: str, user: int, rooms: list[str], away: bool, viewing: str | None
+    ) -> None:
+        await self._make(verb="join", tab=tab, user=user, rooms=rooms, away=away, viewing=viewing)
 
-    async def turn(self, tab: str, away: bool) -> None:
-        await self._make(verb="turn", tab=tab, away=away)
+    async def set_state(self, tab: str, away: bool, viewing: str | None) -> None:
+        await self._make(verb="set_state", tab=tab, away=away, viewing=viewing)
 
     async def leave(self, tab: str) -> None:
         await self._make(verb="leave", tab=tab)

@@ -1,6 +1,7 @@
 """A Redis server that a test starts for itself, and may stop and start again."""
 
 import shutil
+import signal
 import socket
 import subprocess
 import time
@@ -33,6 +34,15 @@ class RedisServer:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+    def freeze(self) -> None:
+        """Let it keep its connections, and answer nobody."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
 
     def flush(self) -> None:
         with Redis.from_url(self.url) as client:

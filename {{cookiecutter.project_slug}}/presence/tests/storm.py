@@ -1,5 +1,5 @@
-"""People who come and go over processes that are killed, frozen, robbed of their store, and on
-clocks hours apart.
+"""People who come and go, and view topics, over processes that are killed, frozen, robbed of their
+store, and on clocks hours apart.
 
 `python -m presence.tests.storm redis://... 24` prints the report of a storm of 24 kills as JSON.
 """
@@ -9,22 +9,23 @@ import json
 import random
 import sys
 import time
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
 
 from redis import Redis
 
-from presence.stores.interface import Announcement, Roster, State, Timing
-from presence.stores.redis import RedisStore
+from presence.stores import Announcement, State, Timing
+from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.follower import Follower
-from presence.tests.model import LATE_SECONDS, Model, Stay
+from presence.tests.model import LATE_SECONDS, Model, Stay, view_of
 from presence.tests.processes import Gone, WorkerProcess
 
 TIMING = Timing(
     lease_seconds=3, beat_seconds=0.3, grace_seconds=0.5, window_seconds=0.05, sweep_seconds=0.1
 )
 ROOMS = ["hall", "den", "attic", "porch"]
+TOPICS = ["chat:hall", "chat:den"]
 PEOPLE = range(1, 31)
 KEEPER = 99
 TABS = 40
@@ -44,14 +45,16 @@ class Report:
     announcements: int = 0
     edges: int = 0
     samples: int = 0
+    viewed: int = 0
+    """Samples in which somebody viewed something."""
     gaps: int = 0
     """Left by announcements that died with their process, and by flushes; clients ask at each."""
     wrong: list[str] = field(default_factory=list)
     """Announced: who left while they had to be here, or is here while they had to be gone."""
     ghosts: list[str] = field(default_factory=list)
-    """In a roster while they had to be gone."""
+    """In a roster, or viewing, while they had to be gone."""
     missing: list[str] = field(default_factory=list)
-    """In no roster while they had to be here."""
+    """In no roster, or not viewing, while they had to be here."""
 
 
 class Storm:
@@ -60,6 +63,7 @@ class Storm:
         self._url = url
         self._model = Model(TIMING)
         self._store = RedisStore(url, TIMING)
+        self._viewers = RedisViewers(url)
         self._followers = {room: Follower() for room in ROOMS}
         self._stays: dict[WorkerProcess, dict[str, Stay]] = {}
         self._leaving: dict[WorkerProcess, dict[str, Stay]] = {}
@@ -87,7 +91,7 @@ class Storm:
     # People
 
     async def _use_tab(self, name: str) -> None:
-        """A tab: it joins some worker, turns away and back, is closed or reloaded."""
+        """A tab: it joins some worker, is away and back, views topics, is closed or reloaded."""
         await asyncio.sleep(self._random.random())
         visits = 0
         while self._busy:
@@ -103,24 +107,54 @@ class Storm:
 
     async def _visit(self, worker: WorkerProcess, tab: str, user: int, rooms: list[str]) -> None:
         away = self._random.random() < 0.3
+        viewing = self._pick_viewing(away)
         stay = self._model.asked(user, rooms, away, time.time())
         self._stays[worker][tab] = stay
-        await self._make(worker.join(tab, user, rooms, away))
-        if self._stays[worker].get(tab) is stay:
-            stay.counts = time.time()
+        view = self._begin_view(worker, tab, user, viewing)
+        await self._make(worker.join(tab, user, rooms, away, viewing))
+        self._count(worker, tab, stay)
+        self._count(worker, view_of(tab), view)
         for _ in range(self._random.randint(0, 3)):
             await asyncio.sleep(self._random.random() * 0.5)
             await worker.thawed()
             away = not away
             self._stay(worker, tab).away = away
-            await self._make(worker.turn(tab, away))
+            viewing = self._pick_viewing(away)
+            self._leave(worker, view_of(tab))
+            view = self._begin_view(worker, tab, user, viewing)
+            await self._make(worker.set_state(tab, away, viewing))
+            self._leaving[worker].pop(view_of(tab), None)
+            self._count(worker, view_of(tab), view)
         if self._busy or self._random.random() < 0.5:  # in the end some stay
             await worker.thawed()
-            stay = self._stay(worker, tab)
-            self._leaving[worker][tab] = self._stays[worker].pop(tab)
-            self._model.left(stay, time.time())
+            self._stay(worker, tab)
+            self._leave(worker, tab)
+            self._leave(worker, view_of(tab))
             await self._make(worker.leave(tab))
-            del self._leaving[worker][tab]
+            self._leaving[worker].pop(tab, None)
+            self._leaving[worker].pop(view_of(tab), None)
+
+    def _pick_viewing(self, away: bool) -> str | None:
+        return None if away else self._random.choice([None, *TOPICS])
+
+    def _begin_view(
+        self, worker: WorkerProcess, tab: str, user: int, topic: str | None
+    ) -> Stay | None:
+        if topic is None:
+            return None
+        view = self._model.asked_to_view(user, topic, time.time())
+        self._stays[worker][view_of(tab)] = view
+        return view
+
+    def _count(self, worker: WorkerProcess, name: str, stay: Stay | None) -> None:
+        """The store has made it so, unless the worker has begun again meanwhile."""
+        if stay is not None and self._stays[worker].get(name) is stay:
+            stay.counts = time.time()
+
+    def _leave(self, worker: WorkerProcess, name: str) -> None:
+        if (stay := self._stays[worker].pop(name, None)) is not None:
+            self._leaving[worker][name] = stay
+            self._model.left(stay, time.time())
 
     def _stay(self, worker: WorkerProcess, tab: str) -> Stay:
         try:
@@ -180,16 +214,17 @@ class Storm:
             self._stays[worker][tab] = self._model.begins_again(stay, now)
         for stay in self._leaving[worker].values():
             stay.ends = min(stay.ends, now)
-            stay.gone = max(stay.gone, now + TIMING.grace_seconds + LATE_SECONDS)
+            stay.gone = max(stay.gone, now + stay.grace + LATE_SECONDS)
 
     async def _start_worker(self) -> None:
         worker = WorkerProcess(self._url, TIMING, self._hear, next(self._ahead))
         await worker.start()
-        await worker.join("keeper", KEEPER, [], away=False)  # who comes first sets it to work
+        # The first connection starts the worker's task.
+        await worker.join("keeper", KEEPER, [], away=False, viewing=None)
         self._stays[worker], self._leaving[worker] = {}, {}
 
     async def _any_but_the_last(self) -> WorkerProcess:
-        """A running worker; one of two at least, for somebody has to take leave of the dead."""
+        """A running worker of two at least: another one has to remove its people."""
         while len(self._running()) < 2:
             await asyncio.sleep(0.05)
         return self._random.choice(self._running())
@@ -217,17 +252,27 @@ class Storm:
             rosters = await self._store.rosters(ROOMS, limit=len(PEOPLE))
             end = time.time()
             for roster in rosters:
-                self._judge(roster, start, end)
+                self._judge(roster.room, roster.people, start, end)
                 self.report.gaps += self._followers[roster.room].look(roster, end)
+            start = time.time()
+            views = await asyncio.to_thread(self._views)
+            end = time.time()
+            self.report.viewed += any(views.values())
+            for topic, viewers in views.items():
+                self._judge(view_of(topic), viewers, start, end)
 
-    def _judge(self, roster: Roster, start: float, end: float) -> None:
+    def _views(self) -> dict[str, set[int]]:
+        views = self._viewers.read(TOPICS)
+        return {topic: {user for user, seen in views if seen == topic} for topic in TOPICS}
+
+    def _judge(self, room: str, here: Collection[int], start: float, end: float) -> None:
         self.report.samples += 1
         for user in PEOPLE:
-            if user in roster.people:
-                if self._model.must_be_gone(roster.room, user, start, end):
-                    self.report.ghosts.append(f"{roster.room}: {user} at {end}")
-            elif self._model.must_be_here(roster.room, user, start, end):
-                self.report.missing.append(f"{roster.room}: {user} at {end}")
+            if user in here:
+                if self._model.must_be_gone(room, user, start, end):
+                    self.report.ghosts.append(f"{room}: {user} at {end}")
+            elif self._model.must_be_here(room, user, start, end):
+                self.report.missing.append(f"{room}: {user} at {end}")
 
     async def _settle(self) -> None:
         """Wait until rosters and followers are as the model says; tell where they are not."""
@@ -240,8 +285,14 @@ class Storm:
 
     async def _differences(self) -> list[str]:
         rosters = await self._store.rosters(ROOMS, limit=len(PEOPLE))
+        views = await asyncio.to_thread(self._views)
         now = time.time()
         return [
+            f"in the end, {topic} is viewed by {viewers} instead of {expected}"
+            for topic, viewers in views.items()
+            for expected in [set(self._model.here_now(view_of(topic), now))]
+            if viewers != expected
+        ] + [
             f"in the end, {roster.room} is {what} instead of {expected}"
             for roster in rosters
             for expected in [self._model.here_now(roster.room, now)]

@@ -2,26 +2,29 @@
 
 import asyncio
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from contextlib import suppress
 
 import pytest
 
-from presence.stores.interface import (
+from presence.stores import (
     Announcement,
-    Appear,
     Change,
     Join,
     LeaseLost,
     Leave,
     Roster,
+    SetAway,
+    SetViewing,
+    SetVisibility,
     State,
     Store,
     Timing,
-    Turn,
+    View,
 )
 from presence.stores.memory import MemoryStore
-from presence.stores.redis import RedisStore
+from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer
 
 TIMING = Timing(
@@ -34,7 +37,7 @@ EACH_STORE = [
 ]
 
 
-class Subject:
+class Subject(ABC):
     """A store under test, the processes that hold leases in it, and what it announced."""
 
     def __init__(self, store: Store) -> None:
@@ -74,14 +77,24 @@ class Subject:
     async def leave(self, user: int, connection: str, *, at: str = "one") -> None:
         await self.apply(at, Leave(connection, user, ["hall"]))
 
-    async def turn(self, user: int, connection: str, *, away: bool, at: str = "one") -> None:
-        await self.apply(at, Turn(connection, user, ["hall"], away))
+    async def set_away(self, user: int, connection: str, away: bool, *, at: str = "one") -> None:
+        await self.apply(at, SetAway(connection, user, ["hall"], away))
 
-    async def appear(self, user: int, visibility: int) -> None:
-        await self.apply("one", Appear(user, ["hall"], visibility))
+    async def set_visibility(self, user: int, visibility: int) -> None:
+        await self.apply("one", SetVisibility(user, ["hall"], visibility))
 
-    async def roster(self, after: int = 0, limit: int = 100) -> Roster:
-        (roster,) = await self.store.rosters(["hall"], after=after, limit=limit)
+    async def view(self, user: int, connection: str, topic: str, *, at: str = "one") -> None:
+        await self.apply(at, SetViewing(connection, user, topic, viewing=True))
+
+    async def view_no_more(self, user: int, connection: str, topic: str) -> None:
+        await self.apply("one", SetViewing(connection, user, topic, viewing=False))
+
+    @abstractmethod
+    def viewers(self, *topics: str) -> set[View]:
+        """Who views one of `topics` now."""
+
+    async def roster(self, limit: int = 100) -> Roster:
+        (roster,) = await self.store.rosters(["hall"], limit=limit)
         return roster
 
     async def people(self) -> dict[int, State]:
@@ -122,7 +135,11 @@ class MemorySubject(Subject):
 
     def __init__(self) -> None:
         self._now = 1_700_000_000.0
-        super().__init__(MemoryStore(TIMING, clock=self.now))
+        self._memory = MemoryStore(TIMING, clock=self.now)
+        super().__init__(self._memory)
+
+    def viewers(self, *topics: str) -> set[View]:
+        return self._memory.viewers(topics)
 
     def now(self) -> float:
         return self._now
@@ -136,3 +153,7 @@ class RedisSubject(Subject):
 
     def __init__(self, server: RedisServer) -> None:
         super().__init__(RedisStore(server.url, TIMING))
+        self._viewers = RedisViewers(server.url)
+
+    def viewers(self, *topics: str) -> set[View]:
+        return self._viewers.read(topics)

@@ -7,9 +7,9 @@ import pytest
 import pytest_asyncio
 
 from presence.attendance import Attendance
-from presence.stores.interface import Announcement, State, StoreUnavailable, Timing
+from presence.lease import Visit
+from presence.stores import Announcement, State, StoreUnavailable, Timing
 from presence.stores.memory import MemoryStore
-from presence.visits import Visit
 
 TIMING = Timing(grace_seconds=0.05, window_seconds=0.01, sweep_seconds=0.01)
 PATIENCE_SECONDS = 10
@@ -63,6 +63,21 @@ async def test_a_visit_counts_in_the_rooms_that_it_enters_until_it_is_withdrawn(
             hall, den = await attendance.store.rosters(["hall", "den"], limit=10)
 
     assert den.size == 1
+
+
+async def test_a_visit_views_one_topic_at_a_time_until_it_leaves(attendance: Attendance) -> None:
+    visit = Visit(7, viewing="chat:hall")
+    store = attendance.store
+    assert isinstance(store, MemoryStore)
+    topics = ["chat:hall", "chat:den"]
+
+    await attendance.join(visit)
+    assert store.viewers(topics) == {(7, "chat:hall")}
+    await attendance.set_state(visit, away=False, viewing="chat:den")
+    assert store.viewers(topics) == {(7, "chat:den")}
+    await attendance.leave(visit)
+
+    assert store.viewers(topics) == set()
 
 
 async def test_leaving_without_having_joined_is_harmless(attendance: Attendance) -> None:

@@ -4,14 +4,17 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.db import transaction
 
 from accounts.models import User
 from presence.actions import choose_visibility, room_left, rooms_changed
-from presence.heads import RosterTopic
+from presence.lease import Visit
 from presence.models import Presence
-from presence.process import this_attendance
+from presence.running import this_attendance
+from presence.stores import View
 from presence.tests.places import Places, Watcher, connect_presence
-from presence.visits import Visit
+from presence.topics import RosterTopic
+from presence.viewing import viewers
 from realtime.database import in_database
 from realtime.testing import Json
 
@@ -132,8 +135,7 @@ async def test_a_person_is_away_when_all_their_tabs_are(ada: User, bob: User) ->
 async def test_whoever_appears_offline_is_in_no_frame(ada: User, bob: User) -> None:
     await in_database(choose_visibility, bob.pk, hidden=True)
     async with connect_presence("/ws/", ada) as one:
-        for topic in ("presence", "presence:hall"):
-            await one.send("join", {}, topic)
+        await one.send("join", {}, "presence")
         async with (
             connect_presence("/ws/presence/", bob) as two,
             connect_presence("/ws/presence/", bob, state="away"),
@@ -141,7 +143,7 @@ async def test_whoever_appears_offline_is_in_no_frame(ada: User, bob: User) -> N
             assert (await two.expect("welcome"))["data"]["you"] == {"hidden": True}
             await two.send("state", {"state": "away"})
             await two.send("state", {"state": "online"})
-            await one.send("roster", {}, "presence:hall")
+            await one.send("roster", {"room": "hall"}, "presence")
         await one.send("state", {"state": "away"}, "presence")
         while not (await changed(one))["data"]["away"]:
             pass
@@ -187,7 +189,7 @@ async def test_nobody_learns_of_people_with_whom_they_share_no_room(
         assert frames_naming(stranger, one.seen + two.seen) == []
 
 
-async def test_a_roster_comes_in_pages(ada: User, places: Places) -> None:
+async def test_a_roster_has_the_first_people_of_a_room(ada: User, places: Places) -> None:
     people = await User.objects.abulk_create(
         [User(username=f"guest-{number}") for number in range(5)]
     )
@@ -195,108 +197,45 @@ async def test_a_roster_comes_in_pages(ada: User, places: Places) -> None:
     for person in people:
         await this_attendance().join(Visit(person.pk, ["hall"], away=person.pk % 2 == 0))
 
-    async with connect_presence("/ws/presence/hall/", ada) as client:
-        welcome = await client.expect("welcome")
-        pages = [(await client.send("roster", {"limit": 2}))["data"]]
-        while (after := pages[-1]["after"]) is not None:
-            pages.append((await client.send("roster", {"limit": 2, "after": after}))["data"])
+    async with connect_presence("/ws/presence/", ada, state="away") as client:
+        await client.expect("welcome")
+        whole = (await client.send("roster", {"room": "hall"}))["data"]
+        part = (await client.send("roster", {"room": "hall", "limit": 2}))["data"]
 
-    listed = [person for page in pages for person in page["people"]]
-    assert [len(page["people"]) for page in pages] == [2, 2, 1]
-    assert listed == welcome["data"]["people"]
-    assert welcome["rev"] == welcome["data"]["rev"]
-    assert welcome["data"]["size"] == 5
-    assert listed == [
-        {**person.as_person(), "state": "away" if person.pk % 2 == 0 else "online"}
-        for person in people
+    assert (whole["room"], whole["size"], whole["after"]) == ("hall", 6, None)
+    assert whole["people"] == [
+        {**ada.as_person(), "state": "away"},
+        *(
+            {**person.as_person(), "state": "away" if person.pk % 2 == 0 else "online"}
+            for person in people
+        ),
     ]
+    assert part["people"] == whole["people"][:2]
+    assert (part["size"], part["after"]) == (6, whole["people"][1]["id"])
 
 
 async def test_a_client_with_a_gap_is_given_the_roster_again(ada: User, bob: User) -> None:
     async with (
+        connect_presence("/ws/presence/", ada) as one,
         connect_presence("/ws/presence/", bob),
-        connect_presence("/ws/presence/hall/", ada) as client,
     ):
-        rev = (await changed(client))["rev"]
-        reply = await client.send("changes", {"since": 1})
+        while bob.pk not in ids((event := await changed(one))["data"]["joined"]):
+            pass
+        reply = await one.send("roster", {"room": "hall"})
 
-    assert (reply["type"], reply["rev"]) == ("reset", rev)
-    assert ids(reply["data"]["people"]) == [bob.pk]
-
-
-async def test_a_client_that_comes_back_resumes_at_the_welcome(ada: User) -> None:
-    async with connect_presence("/ws/presence/hall/", ada) as client:
-        rev = (await client.expect("welcome"))["rev"]
-    async with connect_presence("/ws/presence/hall/", ada, since=rev) as client:
-        await client.send("roster")
-        assert [frame["type"] for frame in client.seen] == ["welcome", "ok"]
-    async with connect_presence("/ws/presence/hall/", ada, since=rev - 1) as client:
-        reset = await client.expect("reset")
-
-    assert (reset["rev"], reset["data"]) == (rev, {})
+    assert reply["data"]["rev"] == event["rev"]
+    assert ids(reply["data"]["people"]) == [ada.pk, bob.pk]
 
 
-async def test_watching_a_roster_makes_nobody_present(ada: User, bob: User) -> None:
-    async with (
-        connect_presence("/ws/presence/hall/", ada) as watching,
-        connect_presence("/ws/presence/", bob) as two,
-    ):
-        await watching.expect("welcome")
-        (room,) = (await two.expect("welcome"))["data"]["rooms"]
-
-    assert room["online"] == [bob.pk]
-
-
-async def test_each_event_comes_once_over_a_shared_socket(ada: User, bob: User) -> None:
-    async with connect_presence("/ws/", ada) as one:
-        for topic in ("presence", "presence:hall"):
-            await one.send("join", {}, topic)
-        async with connect_presence("/ws/presence/", bob):
-            while bob.pk not in ids((await changed(one))["data"]["joined"]):
-                pass
-        await until_left(one, bob)
-        revs = [frame["rev"] for frame in one.seen if frame["type"] == "presence.changed"]
-
-    assert revs == sorted(set(revs))
-
-
-@pytest.mark.parametrize(("room", "code"), [("cellar", 4403), ("nowhere", 4404)])
-async def test_a_room_out_of_reach_cannot_be_watched(
-    ada: User, places: Places, room: str, code: int
-) -> None:
-    places.put("cellar", 10**9)
-
-    async with connect_presence(f"/ws/presence/{room}/", ada) as client:
-        assert await client.closed() == code
-
-
-@pytest.mark.parametrize("command", ["follow", "roster"])
-@pytest.mark.parametrize(("room", "code"), [("cellar", "forbidden"), ("nowhere", "not_found")])
-async def test_a_room_out_of_reach_cannot_be_asked_about(
-    ada: User, places: Places, command: str, room: str, code: str
+@pytest.mark.parametrize("room", ["cellar", "nowhere"])
+async def test_a_room_that_a_person_is_not_in_cannot_be_asked_about(
+    ada: User, places: Places, room: str
 ) -> None:
     places.put("cellar", 10**9)
 
     async with connect_presence("/ws/presence/", ada) as client:
-        reply = await client.send(command, {"room": room})
-        assert (reply["type"], reply["data"]["code"]) == ("error", code)
-
-
-async def test_a_room_is_followed_and_unfollowed_on_presences_own_socket(
-    ada: User, bob: User, places: Places
-) -> None:
-    async with connect_presence("/ws/presence/", ada) as one:
-        await one.expect("welcome")
-        places.put("attic", ada.pk, bob.pk)
-        page = (await one.send("follow", {"room": "attic"}))["data"]
-        assert (page["room"], page["people"]) == ("attic", [])
-        await one.send("unfollow", {"room": "hall"})
-        async with connect_presence("/ws/presence/", bob):
-            event = await one.expect("presence.changed")
-            while event["topic"] != "presence:attic":
-                event = await one.expect("presence.changed")
-        assert event["data"]["joined"] == [bob.as_person()]
-        assert [frame["topic"] for frame in frames_naming(bob, one.seen)] == ["presence:attic"]
+        reply = await client.send("roster", {"room": room})
+        assert (reply["type"], reply["data"]["code"]) == ("error", "forbidden")
 
 
 async def test_whoever_is_removed_from_a_room_neither_sees_nor_is_seen(
@@ -305,13 +244,11 @@ async def test_whoever_is_removed_from_a_room_neither_sees_nor_is_seen(
     async with (
         connect_presence("/ws/presence/", ada) as one,
         connect_presence("/ws/presence/", bob) as two,
-        connect_presence("/ws/presence/hall/", bob) as watching,
     ):
         await two.expect("welcome")
         places.members["hall"].remove(bob.pk)
         await sync_to_async(room_left)(bob.pk, "hall")
 
-        assert await watching.closed() == 4403
         await two.expect("rooms.changed")
         await until_left(one, bob)
         heard = len(two.seen)
@@ -358,16 +295,70 @@ async def test_a_thousand_arrivals_are_few_frames(ada: User, places: Places) -> 
 async def test_whoever_was_deleted_meanwhile_is_passed_over(ada: User, bob: User) -> None:
     ghost = Visit(10**9, ["hall"])
     await this_attendance().join(ghost)
-    async with connect_presence("/ws/presence/hall/", ada) as client:
-        assert (await client.expect("welcome"))["data"]["people"] == []
+    async with connect_presence("/ws/presence/", ada) as client:
+        await client.expect("welcome")
+        roster = await client.send("roster", {"room": "hall"})
+        assert roster["data"]["people"] == [{**ada.as_person(), "state": "online"}]
         await this_attendance().join(Visit(bob.pk, ["hall"]))
-        while (await changed(client))["data"]["joined"] != [bob.as_person()]:
+        while bob.pk not in ids((await changed(client))["data"]["joined"]):
             pass
         this_attendance().leave(ghost)
         while not (await changed(client))["data"]["left"]:
             pass
 
     assert not await Presence.objects.filter(pk=ghost.user).aexists()
+
+
+async def test_a_connection_views_the_topic_that_it_names_while_it_is_online(ada: User) -> None:
+    async def viewed() -> set[View]:
+        return await in_database(viewers, ["chat:hall", "chat:den"])
+
+    async with connect_presence("/ws/presence/", ada, viewing="chat:hall") as client:
+        await client.expect("welcome")
+        assert await viewed() == {(ada.pk, "chat:hall")}
+        await client.send("state", {"state": "online", "viewing": "chat:den"})
+        assert await viewed() == {(ada.pk, "chat:den")}
+        await client.send("state", {"state": "away", "viewing": "chat:den"})
+        assert await viewed() == set()
+        await client.send("state", {"state": "online", "viewing": "chat:den"})
+        assert await viewed() == {(ada.pk, "chat:den")}
+        await client.send("state", {"state": "online", "viewing": None})
+        assert await viewed() == set()
+        await client.send("state", {"state": "online", "viewing": "chat:hall"})
+        await client.send("state", {"state": "online"})
+        assert await viewed() == set()
+
+
+async def test_a_closed_connection_views_nothing(ada: User) -> None:
+    async with (
+        connect_presence("/ws/presence/", ada) as one,
+        connect_presence("/ws/presence/", ada, viewing="chat:hall") as two,
+    ):
+        await one.expect("welcome")
+        await two.expect("welcome")
+        await two.communicator.disconnect()
+
+        assert await in_database(viewers, ["chat:hall"]) == set()
+
+
+@pytest.mark.parametrize("query", [{"state": "away", "viewing": "chat:hall"}, {"viewing": "a b"}])
+async def test_a_join_that_is_away_or_names_no_topic_views_nothing(
+    ada: User, query: dict[str, str]
+) -> None:
+    async with connect_presence("/ws/presence/", ada, **query) as client:
+        await client.expect("welcome")
+        assert await in_database(viewers, ["chat:hall", "a b"]) == set()
+
+
+async def test_inside_a_transaction_nobody_views_anything(ada: User) -> None:
+    @transaction.atomic
+    def viewers_inside() -> set[View]:
+        return viewers(["chat:hall"])
+
+    async with connect_presence("/ws/presence/", ada, viewing="chat:hall") as client:
+        await client.expect("welcome")
+        assert await in_database(viewers, ["chat:hall"]) == {(ada.pk, "chat:hall")}
+        assert await in_database(viewers_inside) == set()
 
 
 async def test_the_heartbeat_knows_the_rosters_versions(ada: User) -> None:
@@ -389,13 +380,13 @@ async def test_the_heartbeat_knows_the_rosters_versions(ada: User) -> None:
         ("visibility", {"hidden": True, "user": 1}),
         ("roster", {"room": "hall", "limit": 10**9}),
         ("roster", {"room": "hall", "limit": 0}),
-        ("roster", {"room": "hall", "after": -1}),
-        ("roster", {"room": "hall", "after": 2**60}),
-        ("roster", {"room": "hall", "after": "1)"}),
         ("roster", {"room": "hall|1"}),
         ("roster", {}),
-        ("follow", {"room": "x" * 65}),
-        ("follow", {"room": ["hall"]}),
+        ("roster", {"room": "x" * 65}),
+        ("roster", {"room": ["hall"]}),
+        ("state", {"state": "online", "viewing": "a b\n"}),
+        ("state", {"state": "online", "viewing": "x" * 101}),
+        ("state", {"state": "online", "viewing": 7}),
         ("people", {"ids": list(range(1, 102))}),
         ("people", {"ids": ["1"]}),
         ("people", {"ids": [-1]}),

@@ -7,11 +7,10 @@ from contextlib import suppress
 import pytest
 import pytest_asyncio
 
-from presence.lease import Lease
-from presence.stores.interface import Leave, State, StoreUnavailable, Timing
-from presence.stores.redis import RedisStore
+from presence.lease import Lease, Visit
+from presence.stores import Leave, State, StoreUnavailable, Timing
+from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer
-from presence.visits import Visit
 
 pytestmark = pytest.mark.redis
 
@@ -40,7 +39,7 @@ class Process:
 
     async def join(self, visit: Visit) -> None:
         self.lease.visits[visit.connection] = visit
-        await self.lease.submit(visit.as_join())
+        await self.lease.submit(*visit.changes())
 
     async def leave(self, visit: Visit) -> None:
         del self.lease.visits[visit.connection]
@@ -149,6 +148,29 @@ async def test_what_the_store_lost_under_a_good_lease_is_noticed(
     server.delete(f"presence:p:{process.lease.process}", "presence:r:hall", "presence:on:hall")
 
     await process.shows({7: State.ONLINE})
+
+
+async def test_views_are_made_again_after_a_flush(process: Process, server: RedisServer) -> None:
+    await process.join(Visit(7, viewing="chat:general"))
+    viewers = RedisViewers(server.url)
+    assert viewers.read(["chat:general"]) == {(7, "chat:general")}
+
+    server.flush()
+
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while viewers.read(["chat:general"]) != {(7, "chat:general")}:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_view_that_the_store_lost_under_a_good_lease_is_noticed(
+    process: Process, server: RedisServer
+) -> None:
+    await process.join(Visit(7, viewing="chat:general"))
+    before = process.lease.process
+
+    server.delete(f"presence:p:{before}", f"presence:w:{before}=chat:general")
+
+    await process.takes_another_name(before)
 
 
 async def test_joining_again_asks_anew_who_appears_offline(

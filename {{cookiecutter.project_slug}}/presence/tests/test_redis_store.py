@@ -6,8 +6,8 @@ import pytest
 import pytest_asyncio
 from pytest_django import Settings
 
-from presence.stores import open_store
-from presence.stores.interface import Join, LeaseLost, State, StoreUnavailable
+from presence.running import open_store
+from presence.stores import Join, LeaseLost, SetViewing, State, StoreUnavailable
 from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import TIMING
@@ -102,7 +102,8 @@ async def test_nothing_is_left_of_a_room_that_emptied(
     store: RedisStore, redis_server: RedisServer
 ) -> None:
     await store.open("one")
-    await store.apply("one", [Join("tab", 7, ["hall"], away=True)])
+    view = SetViewing("tab", 7, "chat:general", viewing=True)
+    await store.apply("one", [Join("tab", 7, ["hall"], away=True), view])
     await store.release("one")
 
     while not (await store.sweep(limit=10)).quiet:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 import pytest_asyncio
 
-from presence.stores.interface import Announcement, Appear, Join, LeaseLost, State
+from presence.stores import Announcement, Join, LeaseLost, SetVisibility, State
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import EACH_STORE, TIMING, MemorySubject, RedisSubject, Subject
 
@@ -91,13 +91,13 @@ async def test_a_person_is_away_when_all_their_connections_are(subject: Subject)
     await subject.join(7, "phone", at="two")
     await subject.settled()
 
-    await subject.turn(7, "tab", away=True)
-    await subject.turn(7, "tab", away=True)
+    await subject.set_away(7, "tab", True)
+    await subject.set_away(7, "tab", True)
     assert await subject.people() == {7: ONLINE}
-    await subject.turn(7, "phone", away=True, at="two")
+    await subject.set_away(7, "phone", True, at="two")
     assert await subject.people() == {7: AWAY}
     await subject.settled()
-    await subject.turn(7, "tab", away=False)
+    await subject.set_away(7, "tab", False)
 
     assert await subject.settled() == [(7, ONLINE), (7, AWAY), (7, ONLINE)]
 
@@ -134,11 +134,11 @@ async def test_who_hides_vanishes_at_once_and_stays_hidden(subject: Subject) -> 
     await subject.join(7, "tab")
     await subject.settled()
 
-    await subject.appear(7, visibility=1)
+    await subject.set_visibility(7, visibility=1)
 
     assert await subject.people() == {}
     await subject.join(7, "phone", at="two")
-    await subject.turn(7, "tab", away=True)
+    await subject.set_away(7, "tab", True)
     await subject.leave(7, "tab")
     assert await subject.settled() == [(7, ONLINE), (7, OFFLINE)]
 
@@ -154,7 +154,7 @@ async def test_who_joins_hidden_is_never_announced(subject: Subject) -> None:
 async def test_who_shows_again_is_announced(subject: Subject) -> None:
     await subject.join(7, "tab", visibility=1)
 
-    await subject.appear(7, visibility=2)
+    await subject.set_visibility(7, visibility=2)
 
     assert await subject.settled() == [(7, ONLINE)]
 
@@ -162,7 +162,7 @@ async def test_who_shows_again_is_announced(subject: Subject) -> None:
 async def test_an_older_visibility_that_arrives_late_does_not_count(subject: Subject) -> None:
     await subject.join(7, "tab", visibility=3)
 
-    await subject.appear(7, visibility=2)
+    await subject.set_visibility(7, visibility=2)
     await subject.join(7, "phone", at="two", visibility=0)
 
     assert await subject.people() == {}
@@ -267,6 +267,15 @@ async def test_a_beat_tells_how_much_is_under_the_lease(subject: Subject) -> Non
     assert await subject.store.beat("two") == 0
 
 
+async def test_a_beat_counts_views(subject: Subject) -> None:
+    await subject.join(7, "tab")
+    await subject.view(7, "tab", "chat:general")
+    assert await subject.store.beat("one") == 2
+
+    await subject.view_no_more(7, "tab", "chat:general")
+    assert await subject.store.beat("one") == 1
+
+
 async def test_a_sweep_keeps_to_its_limit(subject: Subject) -> None:
     await subject.apply("two", *(Join("tab", user, ["hall"]) for user in range(1, 26)))
     await subject.store.release("two")
@@ -280,13 +289,13 @@ async def test_a_sweep_keeps_to_its_limit(subject: Subject) -> None:
 
 async def test_arrivals_are_announced_together(subject: Subject) -> None:
     before, began_at = (await subject.roster()).version, subject.now()
-    stirred = await subject.apply("one", *(Join("tab", user, ["hall"]) for user in range(1, 11)))
-    stirred_again = await subject.apply("one", Join("tab", 11, ["hall"]))
+    wake = await subject.apply("one", *(Join("tab", user, ["hall"]) for user in range(1, 11)))
+    wake_again = await subject.apply("one", Join("tab", 11, ["hall"]))
     subject.heard += await subject.store.announce(limit=100)  # too early, unless that took long
 
     await subject.until(lambda: len(subject.edges) == 11)
 
-    assert (stirred, stirred_again) == (True, False)
+    assert (wake, wake_again) == (True, False)
     (heard,) = subject.heard
     assert heard.version == before + 1
     assert heard.at >= began_at + TIMING.window_seconds - CLOCK_SECONDS
@@ -310,20 +319,19 @@ async def test_whoever_comes_and_goes_within_a_window_is_announced_as_they_are_t
     subject: Subject,
 ) -> None:
     await subject.join(7, "tab")
-    await subject.appear(7, visibility=1)
+    await subject.set_visibility(7, visibility=1)
 
     assert await subject.settled() == [(7, OFFLINE)]
 
 
-async def test_rosters_come_in_pages_by_ascending_id(subject: Subject) -> None:
+async def test_a_roster_keeps_to_its_limit(subject: Subject) -> None:
     users = [1, 2, 3, 10, 20, 100]
     await subject.apply("one", *(Join("tab", user, ["hall"]) for user in reversed(users)))
 
-    first = await subject.roster(limit=4)
-    second = await subject.roster(after=10, limit=4)
+    some, everybody = await subject.roster(limit=4), await subject.roster(limit=6)
 
-    assert (list(first.people), first.more, first.size) == ([1, 2, 3, 10], True, 6)
-    assert (list(second.people), second.more, second.size) == ([20, 100], False, 6)
+    assert (list(some.people), some.more, some.size) == ([1, 2, 3, 10], True, 6)
+    assert (list(everybody.people), everybody.more, everybody.size) == (users, False, 6)
 
 
 async def test_rosters_of_several_rooms_are_read_at_once(subject: Subject) -> None:
@@ -365,5 +373,71 @@ async def test_a_quiet_store_says_so(subject: Subject) -> None:
     await subject.join(7, "tab")
     assert not (await subject.store.sweep(limit=10)).quiet
     await subject.settled()
-    await subject.apply("one", Appear(7, ["hall"], 1))
+    await subject.apply("one", SetVisibility(7, ["hall"], 1))
     assert not (await subject.store.sweep(limit=10)).quiet
+
+
+# Viewing
+
+
+async def test_a_person_views_what_one_of_their_connections_views(subject: Subject) -> None:
+    await subject.view(7, "tab", "chat:general")
+    await subject.view(7, "phone", "chat:general", at="two")
+    await subject.view(8, "tab", "chat:random")
+
+    assert subject.viewers("chat:general") == {(7, "chat:general")}
+    assert subject.viewers("chat:random", "chat:general", "chat:quiet") == {
+        (7, "chat:general"),
+        (8, "chat:random"),
+    }
+
+
+async def test_a_person_views_a_topic_until_their_last_connection_stops(subject: Subject) -> None:
+    await subject.view(7, "tab", "chat:general")
+    await subject.view(7, "window", "chat:general")
+
+    await subject.view_no_more(7, "tab", "chat:general")
+    assert subject.viewers("chat:general") == {(7, "chat:general")}
+    await subject.view_no_more(7, "window", "chat:general")
+    assert subject.viewers("chat:general") == set()
+
+
+async def test_doubled_views_are_harmless(subject: Subject) -> None:
+    await subject.view(7, "tab", "chat:general")
+    await subject.view(7, "tab", "chat:general")
+    await subject.view(7, "window", "chat:general")
+    await subject.view_no_more(7, "tab", "chat:general")
+    await subject.view_no_more(7, "tab", "chat:general")
+    assert subject.viewers("chat:general") == {(7, "chat:general")}
+
+    await subject.view_no_more(7, "window", "chat:general")
+    assert subject.viewers("chat:general") == set()
+
+
+async def test_viewing_is_not_announced(subject: Subject) -> None:
+    await subject.view(7, "tab", "hall")
+
+    assert await subject.settled() == []
+    assert await subject.people() == {}
+
+
+async def test_views_end_with_the_lease_and_not_when_that_is_swept(subject: Subject) -> None:
+    await subject.view(7, "tab", "chat:general", at="two")
+    await subject.view(8, "tab", "chat:general")
+    subject.silence("two")
+    expired_at = subject.now() + TIMING.lease_seconds + SLACK_SECONDS
+
+    while subject.now() <= expired_at:
+        await subject.tick()
+        await subject.store.beat("one")
+
+    assert subject.viewers("chat:general") == {(8, "chat:general")}
+
+
+async def test_views_end_when_their_process_is_released(subject: Subject) -> None:
+    await subject.join(7, "tab", at="two")
+    await subject.view(7, "tab", "chat:general", at="two")
+
+    await subject.store.release("two")
+
+    assert subject.viewers("chat:general") == set()

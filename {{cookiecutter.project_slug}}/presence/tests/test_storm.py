@@ -20,3 +20,4 @@ async def test_rosters_stay_right_over_kills_a_freeze_a_flush_and_clocks_apart(
     assert (report.kills, report.freezes, report.flushes) == (3, 1, 1)
     assert report.operations > 100
     assert report.edges > 100
+    assert report.viewed > 10

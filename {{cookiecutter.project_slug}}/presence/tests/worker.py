@@ -15,9 +15,9 @@ from typing import Any
 import msgspec
 
 from presence.attendance import Attendance
-from presence.stores.interface import Announcement, StoreUnavailable, Timing
+from presence.lease import Visit
+from presence.stores import Announcement, StoreUnavailable, Timing
 from presence.stores.redis import RedisStore
-from presence.visits import Visit
 
 Json = dict[str, Any]  # Any: JSON
 
@@ -45,10 +45,17 @@ class Worker:
         tab = change["tab"]
         match change["verb"]:
             case "join":
-                self.visits[tab] = Visit(change["user"], change["rooms"], away=change["away"])
+                self.visits[tab] = Visit(
+                    change["user"],
+                    change["rooms"],
+                    away=change["away"],
+                    viewing=change["viewing"],
+                )
                 await self.attendance.join(self.visits[tab])
-            case "turn":
-                await self.attendance.turn(self.visits[tab], away=change["away"])
+            case "set_state":
+                await self.attendance.set_state(
+                    self.visits[tab], away=change["away"], viewing=change["viewing"]
+                )
             case "leave":
                 await self.attendance.leave(self.visits.pop(tab))
 

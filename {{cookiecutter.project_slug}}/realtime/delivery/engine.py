@@ -8,6 +8,8 @@ from functools import partial
 from threading import get_ident
 from typing import ParamSpec
 
+from django.dispatch import Signal
+
 from realtime import metrics
 from realtime.conf import limits
 from realtime.database import in_database
@@ -24,6 +26,9 @@ P = ParamSpec("P")
 TICK_SECONDS = 1.0
 LATER_SECONDS = 1.0
 UNFINISHED_SECONDS = 5.0  # how long a drain waits for commands that are under way
+
+engine_started = Signal()
+"""Sent in a process that serves, once its engine runs."""
 
 
 class Engine:
@@ -203,6 +208,7 @@ def this_engine() -> Engine:
     if _engine is None or _engine.hub.loop is not asyncio.get_running_loop():
         _engine = Engine()
         _engine.start()
+        engine_started.send(Engine)
     return _engine
 
 

@@ -4,6 +4,7 @@ import asyncio
 import atexit
 import os
 import time
+from collections.abc import Awaitable, Callable
 from functools import cache
 from threading import Thread
 
@@ -32,8 +33,8 @@ class Sender:
         self._thread.start()
         atexit.register(self._stop)
 
-    def send(self, group: str, message: LayerMessage) -> None:
-        """Send `message` to every process that listens to `group`; return once it is sent.
+    def run(self, sending: Callable[[], Awaitable[None]]) -> None:
+        """Await `sending()`, which sends something; return once it is sent.
 
         Raises:
             TimeoutError: the layer did not answer in `LAYER_SECONDS`.
@@ -42,12 +43,12 @@ class Sender:
         """
         if time.monotonic() < self._away_until:
             raise LayerAway("it did not answer a moment ago")
-        sending = asyncio.run_coroutine_threadsafe(_send(group, message), self._loop)
+        sent = asyncio.run_coroutine_threadsafe(_twice(sending), self._loop)
         try:
-            sending.result(LAYER_SECONDS)
+            sent.result(LAYER_SECONDS)
         except TimeoutError:
             self._away_until = time.monotonic() + RETRY_SECONDS
-            sending.cancel()
+            sent.cancel()
             raise TimeoutError(f"no answer in {LAYER_SECONDS:.0f} seconds") from None
 
     def _run(self) -> None:
@@ -62,8 +63,19 @@ class Sender:
 
 
 def send_alone(group: str, message: LayerMessage) -> None:
-    """Send through this process's `Sender`, which starts with the first call."""
-    _sender(os.getpid()).send(group, message)
+    """Send to every process that listens to `group`, by this process's `Sender`.
+
+    Raises:
+        Exception: as `Sender.run`.
+    """
+    layer = get_channel_layer()
+    _sender(os.getpid()).run(lambda: layer.group_send(layer_group(group), stamped(message)))
+
+
+def send_to_channel(channel: str, message: LayerMessage) -> None:
+    """The same to whoever receives from a channel, such as `manage.py runworker`."""
+    layer = get_channel_layer()
+    _sender(os.getpid()).run(lambda: layer.send(channel, message))
 
 
 @cache
@@ -71,9 +83,8 @@ def _sender(pid: int) -> Sender:  # a forked process does not inherit threads
     return Sender()
 
 
-async def _send(group: str, message: LayerMessage) -> None:
-    layer = get_channel_layer()
+async def _twice(sending: Callable[[], Awaitable[None]]) -> None:
     try:
-        await layer.group_send(layer_group(group), stamped(message))
+        await sending()
     except Exception:  # the connection that was kept may have broken since; a new one may work
-        await layer.group_send(layer_group(group), stamped(message))
+        await sending()

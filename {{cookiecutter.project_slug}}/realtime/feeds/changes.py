@@ -13,7 +13,7 @@ waits for another service while the lock is held; what is published leaves after
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import reduce
@@ -21,7 +21,7 @@ from operator import or_
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db import transaction
-from django.db.models import F, Model, Q, QuerySet
+from django.db.models import F, Max, Model, Q, QuerySet
 from django.utils import timezone
 
 from realtime.protocol import ErrorCode, Refusal
@@ -39,13 +39,15 @@ class Changes(Generic[FeedType]):
     """The changes of one transaction to feeds that it has locked.
 
     Each method takes items of these feeds. An item that is changed must have been read under the
-    lock, as `get` does. Model signals such as `post_save` are not sent.
+    lock, as `get` and `select` do. Model signals such as `post_save` are not sent.
     """
 
-    def __init__(self, feeds: Mapping[int, FeedType]) -> None:
-        self.feeds = feeds
+    def __init__(self, feeds: Iterable[FeedType]) -> None:
+        self.feeds: dict[int, FeedType] = {}
         """The feeds as they are under the lock, by their ids; those that are gone are not here."""
-        self._before = {pk: _counts(feed) for pk, feed in feeds.items()}
+        self._before: dict[int, dict[str, int]] = {}
+        self._revs: dict[tuple[type[Model], int], int] = {}  # of items, as far as they are known
+        self._keep(feeds)
 
     @property
     def feed(self) -> FeedType:
@@ -53,18 +55,36 @@ class Changes(Generic[FeedType]):
         (feed,) = self.feeds.values()
         return feed
 
+    def create(self, feeds: Sequence[FeedType]) -> None:
+        """Make new feeds, which others see after the commit, and take them in."""
+        if feeds:
+            type(feeds[0])._default_manager.bulk_create(feeds)
+            self._keep(feeds)
+
     def get(self, model: type[ItemType], **lookup: Any) -> ItemType:  # Any: of each field's type
         """An item of the only feed; it may be deleted.
 
         Raises:
             Refusal: `not_found`.
         """
-        items = model.with_related(model._default_manager.all())
-        item = items.filter(**{model.feed_field: self.feed.pk}, **lookup).first()
-        if item is None:
+        items = model._default_manager.filter(**{model.feed_field: self.feed.pk}, **lookup)
+        found = self.select(items[:1])
+        if not found:
             name = model._meta.verbose_name
             raise Refusal(ErrorCode.NOT_FOUND, f"There is no such {name}.")
-        return item
+        return found[0]
+
+    def select(self, items: QuerySet[ItemType]) -> list[ItemType]:
+        """Read items of these feeds that are to be changed; each gets the feed that is here."""
+        model: Any = items.model  # Any: the manager's class does not say which model it is of
+        found: list[ItemType] = list(model.with_related(items))
+        feed_model = model._meta.get_field(model.feed_field).related_model
+        for item in found:
+            feed = self.feeds[_feed_id(item)]
+            if isinstance(feed, feed_model):
+                setattr(item, model.feed_field, feed)
+        self._know(model, found)
+        return found
 
     def add(self, *items: ItemType) -> list[ItemType]:
         """Number new items and save them.
@@ -84,7 +104,9 @@ class Changes(Generic[FeedType]):
                 added.append(item)
             result.append(known[identity])
         if added:
-            type(added[0])._default_manager.bulk_create(added)
+            model = type(added[0])
+            model._default_manager.bulk_create(added)
+            self._know(model, added)
         return result
 
     def get_or_add(self, item: ItemType) -> tuple[ItemType, bool]:
@@ -101,7 +123,7 @@ class Changes(Generic[FeedType]):
         self._write(items, ["rev", *fields])
 
     def move(self, *items: ItemType, fields: Iterable[str]) -> None:
-        """As `save`, and put each item at the end of its feed."""
+        """As `save`, and put each item at the end of its feed; new ones are added there."""
         self._write(items, ["seq", "rev", *fields])
 
     def delete(self, *items: ItemType) -> None:
@@ -118,26 +140,52 @@ class Changes(Generic[FeedType]):
         feed.last_rev += 1
         return feed.last_rev
 
+    def prune(self, items: QuerySet[ItemType]) -> int:
+        """Drop items of these feeds for good; returns how many.
+
+        Whoever resumes from before the latest change of one of them starts over.
+        """
+        model: Any = items.model  # Any: as in `select`
+        old = items.filter(**{f"{model.feed_field}__in": list(self.feeds)}).order_by()
+        for pk, rev in old.values_list(model.feed_field).annotate(Max("rev")):
+            self.feeds[pk].pruned_rev = max(self.feeds[pk].pruned_rev, rev)
+        return old.delete()[0]
+
     def next_rev(self, item: "FeedItem") -> int:
         return self.mark(self.feeds[_feed_id(item)])
+
+    def _keep(self, feeds: Iterable[FeedType]) -> None:
+        for feed in feeds:
+            self.feeds[feed.pk] = feed
+            self._before[feed.pk] = _counts(feed)
 
     def _write(self, items: Sequence[ItemType], fields: list[str]) -> None:
         if not items:
             return
-        rows = type(items[0])._default_manager
-        current = dict(rows.filter(pk__in=[item.pk for item in items]).values_list("pk", "rev"))
+        model = type(items[0])
+        self._refuse_stale(model, [item for item in items if item.pk is not None])
         for item in items:
-            if current.get(item.pk) != item.rev:
-                raise Refusal(ErrorCode.CONFLICT, "This was changed meanwhile. Look at it again.")
             item.rev = self.next_rev(item)
             if "seq" in fields:
                 item.seq = item.rev
-        if len(items) == 1:
+        if len(items) == 1 and items[0].pk is not None:
             items[0].save(update_fields=fields)
-        else:  # one query; the rows are there, so each conflicts with itself and is written over
-            rows.bulk_create(
+        else:  # one query; a row that is there conflicts with itself and is written over
+            model._default_manager.bulk_create(
                 items, update_conflicts=True, unique_fields=["id"], update_fields=fields
             )
+        self._know(model, items)
+
+    def _know(self, model: type[ItemType], items: Iterable[ItemType]) -> None:
+        self._revs.update({(model, item.pk): item.rev for item in items})
+
+    def _refuse_stale(self, model: type[ItemType], items: Sequence[ItemType]) -> None:
+        unknown = [item.pk for item in items if (model, item.pk) not in self._revs]
+        if unknown:
+            rows = model._default_manager.filter(pk__in=unknown).values_list("pk", "rev")
+            self._revs.update({(model, pk): rev for pk, rev in rows})
+        if any(self._revs.get((model, item.pk)) != item.rev for item in items):
+            raise Refusal(ErrorCode.CONFLICT, "This was changed meanwhile. Look at it again.")
 
     def save_feeds(self) -> None:
         """Write what the feeds count, in one query for all that changed by as much."""
@@ -153,15 +201,17 @@ class Changes(Generic[FeedType]):
 
 
 @contextmanager
-def changing(feeds: QuerySet[FeedType]) -> Iterator[Changes[FeedType]]:
+def changing(feeds: QuerySet[FeedType], *, savepoint: bool = True) -> Iterator[Changes[FeedType]]:
     """A transaction that holds the locks of `feeds`; `Changes.feeds` has those that there are.
+
+    Args:
+        savepoint: as of `transaction.atomic`.
 
     Raises:
         RuntimeError: the code that calls this holds one of them already.
     """
-    with transaction.atomic():
-        rows = feeds.select_for_update(no_key=True).order_by("pk")
-        changes = Changes({feed.pk: feed for feed in rows})
+    with transaction.atomic(savepoint=savepoint):
+        changes = Changes(feeds.select_for_update(no_key=True).order_by("pk"))
         taken = {(feeds.model, pk) for pk in changes.feeds}
         if taken & _held.get():
             raise RuntimeError("A feed cannot be changed within a change of its own.")
@@ -184,7 +234,7 @@ def changing_one(feed: FeedType) -> Iterator[Changes[FeedType]]:
 
 
 def _counts(feed: "Feed") -> dict[str, int]:
-    return {name: getattr(feed, name) for name in ("last_rev", *feed.counts)}
+    return {name: getattr(feed, name) for name in ("last_rev", "pruned_rev", *feed.counts)}
 
 
 def _feed_id(item: "FeedItem") -> int:

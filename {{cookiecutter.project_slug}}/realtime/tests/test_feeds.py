@@ -93,6 +93,60 @@ def test_an_item_that_was_changed_meanwhile_is_a_conflict(plan: Board) -> None:
     assert Card.objects.get().title == "one"
 
 
+def test_what_is_read_under_the_lock_is_written_without_another_look(plan: Board) -> None:
+    add(plan, "one", "two")
+    with CaptureQueriesContext(connection) as queries, plan.changing() as changes:
+        changes.save(*changes.select(Card.objects.filter(board=plan)), fields=["title"])
+    # BEGIN, the lock, the items read and written, the number, COMMIT.
+    assert len(queries) == 6
+
+
+def test_an_item_that_is_read_under_the_lock_has_the_feed_that_is_locked(plan: Board) -> None:
+    add(plan, "one")
+    with plan.changing() as changes:
+        assert changes.get(Card, seq=1).board is changes.feed
+
+
+def test_of_two_copies_the_one_that_was_read_before_a_change_is_a_conflict(plan: Board) -> None:
+    add(plan, "one")
+    with plan.changing() as changes:
+        first, second = changes.get(Card, seq=1), changes.get(Card, seq=1)
+        changes.save(first, fields=[])
+        with pytest.raises(Refusal) as refused:
+            changes.save(second, fields=[])
+    assert refused.value.code == ErrorCode.CONFLICT
+
+
+def test_moving_adds_what_is_new_in_the_order_given(plan: Board) -> None:
+    add(plan, "one", "two")
+    with plan.changing() as changes:
+        new = Card(board=plan, client_id="new", title="new")
+        changes.move(changes.get(Card, seq=2), new, changes.get(Card, seq=1), fields=["title"])
+        assert new.pk
+    rows = Card.objects.order_by("seq").values_list("seq", "rev", "title")
+    assert list(rows) == [(3, 3, "two"), (4, 4, "new"), (5, 5, "one")]
+
+
+def test_a_feed_that_is_made_meanwhile_changes_with_the_others(plan: Board) -> None:
+    with changing(Board.objects.all()) as changes:
+        changes.create([Board(slug="new")])
+        new = Board.objects.get(slug="new")
+        changes.add(Card(board=new, title="one"), Card(board=plan, title="one"))
+    assert set(Board.objects.values_list("slug", "last_rev")) == {("plan", 1), ("new", 1)}
+
+
+def test_pruned_items_are_gone_and_their_latest_change_is_noted(plan: Board) -> None:
+    add(plan, "one", "two", "three")
+    other = Board.objects.create(slug="other")
+    add(other, "one")
+    with plan.changing() as changes:
+        changes.save(changes.get(Card, seq=1), fields=[])
+        assert changes.prune(Card.objects.filter(title__in=["one", "two"])) == 2
+    rows = Card.objects.values_list("board__slug", "title")
+    assert set(rows) == {("plan", "three"), ("other", "one")}
+    assert dict(Board.objects.values_list("slug", "pruned_rev")) == {"plan": 4, "other": 0}
+
+
 def test_a_deleted_item_is_emptied_and_keeps_its_place(plan: Board) -> None:
     add(plan, "one", "two")
     with plan.changing() as changes:
@@ -167,8 +221,8 @@ async def test_who_comes_back_is_sent_what_changed_in_the_order_of_the_changes(
     assert (second["rev"], second["data"]["more"]) == (5, False)
 
 
-@pytest.mark.parametrize("since", [0, 3])
-async def test_a_place_that_is_pruned_or_ahead_is_reset(ada: User, plan: Board, since: int) -> None:
+@pytest.mark.parametrize("since", ["0", "3", "-1", "x", "9" * 40])
+async def test_a_place_that_is_pruned_or_ahead_is_reset(ada: User, plan: Board, since: str) -> None:
     await in_database(add, plan, "one", "two")
     await in_database(Board.objects.update, pruned_rev=1)
     async with at_plan(ada, since=since, epoch=str(plan.epoch)) as client:

@@ -9,10 +9,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
-from notifications import outlets
 from notifications.actions import notify
-from notifications.actions.recipients import in_chunks
-from notifications.announcement import ANNOUNCEMENT, TEXT_CHARACTERS, validate_link
+from notifications.kinds import ANNOUNCEMENT, TEXT_CHARACTERS, validate_link
+from notifications.queries import in_chunks
 
 BAR_COLUMNS = 40
 
@@ -48,7 +47,6 @@ class Command(BaseCommand):
             told += notify(chunk, ANNOUNCEMENT, text=text, link=link)
             reached += len(chunk)
             self._show(reached, total)
-        outlets.flush()
         self.stdout.write(f"Told {told:,} of {total:,} people.")
 
     def _check(self, text: str, link: str) -> None:

@@ -2,11 +2,11 @@
 
 import { setBadge } from "../js/badge.js";
 import { part } from "../js/dom.js";
+import { activity } from "../presence/presence.js";
 import { socket } from "../realtime/connection.js";
 import { showOnDesktop } from "./desktop.js";
 import { NotificationFeed } from "./feed.js";
 import { NotificationList } from "./list.js";
-import { lookedAt, tellWhereOneLooks } from "./looking.js";
 
 const COUNTED = 99;
 const REDRAW_MS = 60_000; // "5 minutes ago" goes on
@@ -27,13 +27,20 @@ if (bell) {
     readAll.hidden = feed.unread === 0;
   });
   feed.addEventListener("news", ({ detail }) => {
-    if (detail.target && detail.target === lookedAt()) feed.read(detail.id).catch(() => {}); // It crossed `looking`.
+    const isViewed = detail.target && detail.target === activity.viewing;
+    if (isViewed) feed.read(detail.id).catch(() => {}); // It was sent before the server knew of the view.
     else showOnDesktop(detail);
   });
   setInterval(() => feed.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
-  tellWhereOneLooks(topic);
+  topic.addEventListener("state", () => readWhatIsViewed(feed));
+  activity.addEventListener("change", () => readWhatIsViewed(feed));
   showCount(Number(bell.dataset.unread));
   feed.join();
+}
+
+/** What happened in the topic that the page shows needs no notification any more. */
+function readWhatIsViewed(feed) {
+  if (activity.viewing) feed.readTarget(activity.viewing).catch(() => {}); // Lost: the next join reads it.
 }
 
 function showCount(unread) {

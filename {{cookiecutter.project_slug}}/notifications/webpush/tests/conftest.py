@@ -6,21 +6,20 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from notifications.tests.conftest import known_kinds, known_targets, nobody_looks
-from notifications.webpush import actions, keys, worker
+from notifications.tests.conftest import known_kinds, known_targets
+from notifications.webpush import actions, keys
 from notifications.webpush.tests.service import Browser, PushService, push_service
 from realtime.testing import session_key_of
 
-__all__ = ["known_kinds", "known_targets", "nobody_looks"]
+__all__ = ["known_kinds", "known_targets"]
 
 
 @pytest.fixture(autouse=True)
-def configured(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """With a key; whatever is due is sent when a test says so."""
+def configured(settings: Settings) -> Iterator[None]:
+    """With a key."""
     settings.WEB_PUSH_SECRET = "a secret for tests"
     settings.WEB_PUSH_ALLOW_PRIVATE = True
     settings.OWNER_EMAIL = "owner@example.com"
-    monkeypatch.setattr(worker, "wake", lambda work: None)
     forget_keys()
     yield
     forget_keys()

@@ -1,9 +1,6 @@
 """Pushing to browsers: what arrives, what is tried again, what is given up."""
 
-from datetime import timedelta
-
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 from py_vapid import Vapid02
 from pytest_django import Settings
@@ -12,12 +9,14 @@ from accounts.models import User
 from notifications import actions
 from notifications.actions import notify
 from notifications.queries import of
-from notifications.webpush import queue
+from notifications.webpush import tasks
 from notifications.webpush.keys import public_key
-from notifications.webpush.models import Delivery, Subscription
-from notifications.webpush.queue import ATTEMPTS, send_due
+from notifications.webpush.models import Subscription
+from notifications.webpush.tasks import push
 from notifications.webpush.tests.conftest import forget_keys, subscribed
 from notifications.webpush.tests.service import Browser, PushService
+from realtime.models import TaskRow
+from realtime.tasks import run_due, unfinished
 
 pytestmark = pytest.mark.django_db
 
@@ -27,14 +26,18 @@ def call(user: User) -> None:
 
 
 def due_now() -> None:
-    Delivery.objects.update(due_at=timezone.now())
+    TaskRow.objects.update(due_at=timezone.now())
+
+
+def seconds_until_due() -> int:
+    return round((unfinished(push).get().due_at - timezone.now()).total_seconds())
 
 
 def test_a_browser_is_sent_what_happened_and_can_read_it(
     ada: User, service: PushService, browser: Browser
 ) -> None:
     call(ada)
-    send_due()
+    run_due()
 
     ((path, _, body),) = service.taken
     notification = of(ada.pk).get()
@@ -45,14 +48,14 @@ def test_a_browser_is_sent_what_happened_and_can_read_it(
         "url": f"/notifications/{notification.pk}/",
         "tag": f"notification-{notification.pk}",
     }
-    assert not Delivery.objects.exists()
+    assert not unfinished(push).exists()
 
 
 def test_the_request_is_signed_by_the_key_that_browsers_subscribe_with(
     ada: User, service: PushService, browser: Browser
 ) -> None:
     call(ada)
-    send_due()
+    run_due()
 
     ((_, headers, _),) = service.taken
     assert headers["Content-Encoding"] == "aes128gcm"
@@ -75,13 +78,13 @@ def test_without_a_key_nothing_is_queued(ada: User, browser: Browser, settings: 
     settings.WEB_PUSH_SECRET = ""
     call(ada)
 
-    assert not Delivery.objects.exists()
+    assert not unfinished(push).exists()
 
 
 def test_what_is_quiet_is_not_pushed(ada: User, browser: Browser) -> None:
     notify([ada], "test.rumour", rumour="it rains")
 
-    assert not Delivery.objects.exists()
+    assert not unfinished(push).exists()
 
 
 def test_what_was_read_meanwhile_is_not_pushed(
@@ -89,10 +92,10 @@ def test_what_was_read_meanwhile_is_not_pushed(
 ) -> None:
     call(ada)
     actions.mark_all_read(ada)
-    send_due()
+    run_due()
 
     assert service.taken == []
-    assert not Delivery.objects.exists()
+    assert not unfinished(push).exists()
 
 
 def test_what_folds_into_one_is_pushed_as_one(
@@ -100,7 +103,7 @@ def test_what_folds_into_one_is_pushed_as_one(
 ) -> None:
     call(ada)
     call(ada)
-    send_due()
+    run_due()
 
     assert len(service.taken) == 1
 
@@ -109,7 +112,7 @@ def test_every_browser_of_a_person_gets_it(ada: User, bob: User, service: PushSe
     browsers = [subscribed(ada, service.browser(name)) for name in ("laptop", "phone")]
     subscribed(bob, service.browser("other"))
     call(ada)
-    send_due()
+    run_due()
 
     bodies = {path: body for path, _, body in service.taken}
     assert len(bodies) == 2
@@ -123,7 +126,7 @@ def test_a_subscription_that_is_gone_is_dropped(
 ) -> None:
     service.statuses = [status]
     call(ada)
-    send_due()
+    run_due()
 
     assert not Subscription.objects.exists()
 
@@ -135,26 +138,26 @@ def test_a_failure_is_tried_again_later(
     service.statuses = [status]
     call(ada)
 
-    wait = send_due()
-    assert wait is not None
-    assert 25 < wait <= 30
+    run_due()
+    assert seconds_until_due() == 30
     assert len(service.taken) == 1
 
     due_now()
-    assert send_due() is None
+    run_due()
     assert len(service.taken) == 2
+    assert not unfinished(push).exists()
 
 
-def test_the_pause_grows_and_ends(ada: User, service: PushService, browser: Browser) -> None:
-    service.statuses = [500] * ATTEMPTS
+def test_it_is_given_up_after_six_attempts(
+    ada: User, service: PushService, browser: Browser
+) -> None:
+    service.statuses = [500] * 6
     call(ada)
-    waits = []
-    while (wait := send_due()) is not None:
-        waits.append(round(wait))
+    while unfinished(push).exists():
         due_now()
+        run_due()
 
-    assert waits == [30, 120, 480, 1920, 3600]
-    assert len(service.taken) == ATTEMPTS
+    assert len(service.taken) == 6
     assert Subscription.objects.exists()
 
 
@@ -163,10 +166,9 @@ def test_a_service_that_asks_for_time_is_given_it(
 ) -> None:
     service.statuses, service.headers = [429], {"Retry-After": "300"}
     call(ada)
-    wait = send_due()
+    run_due()
 
-    assert wait is not None
-    assert 290 < wait <= 300
+    assert seconds_until_due() == 300
 
 
 @pytest.mark.parametrize("status", [400, 413])
@@ -175,8 +177,9 @@ def test_what_is_refused_for_good_is_not_tried_again(
 ) -> None:
     service.statuses = [status]
     call(ada)
+    run_due()
 
-    assert send_due() is None
+    assert not unfinished(push).exists()
     assert Subscription.objects.exists()
 
 
@@ -185,32 +188,32 @@ def test_a_service_that_is_away_is_tried_again(
 ) -> None:
     Subscription.objects.update(endpoint="http://127.0.0.1:9/push")
     call(ada)
+    run_due()
 
-    assert send_due() is not None
-    assert Delivery.objects.get().attempts == 1
+    assert seconds_until_due() == 30
 
 
-def test_a_delivery_whose_process_died_is_taken_up_again(
+def test_what_waits_to_be_tried_again_is_replaced_by_news_of_the_same(
     ada: User, service: PushService, browser: Browser
 ) -> None:
+    service.statuses = [503]
     call(ada)
-    Delivery.objects.update(attempts=1, due_at=timezone.now() + timedelta(minutes=2))
-    send_due()
-    assert service.taken == []
+    run_due()
+    call(ada)
+    run_due()
 
-    due_now()
-    call_command("send_pushes")
-    assert len(service.taken) == 1
+    assert len(service.taken) == 2
+    assert not unfinished(push).exists()
 
 
 def test_what_waits_for_one_browser_is_bounded(
     ada: User, browser: Browser, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue, "WAITING_PER_BROWSER", 3)
+    monkeypatch.setattr(tasks, "WAITING_PER_BROWSER", 3)
     for _ in range(5):
         notify([ada], "announcement", text="Hello", link="")
 
-    assert Delivery.objects.count() == 3
+    assert unfinished(push).count() == 3
 
 
 def test_a_browser_in_which_one_signed_out_is_told_nothing(
@@ -219,7 +222,7 @@ def test_a_browser_in_which_one_signed_out_is_told_nothing(
     call(ada)
     ada.set_password("another")
     ada.save()
-    send_due()
+    run_due()
 
     assert service.taken == []
     assert not Subscription.objects.exists()
@@ -228,9 +231,10 @@ def test_a_browser_in_which_one_signed_out_is_told_nothing(
 def test_somebody_else_who_signs_in_takes_the_browser_over(
     ada: User, bob: User, service: PushService, browser: Browser
 ) -> None:
+    call(ada)
     subscribed(bob, browser)
     call(ada)
-    send_due()
+    run_due()
 
     assert service.taken == []
     assert Subscription.objects.get().user == bob

@@ -51,9 +51,9 @@ export class People extends EventTarget {
     return this.#rooms.get(slug)?.size;
   }
 
-  /** Says whether somebody sits before this tab. */
-  async tell(state) {
-    if (this.#topic.state === "joined") await this.#topic.request("state", { state });
+  /** Says whether somebody sits before this tab, and which topic it shows them. */
+  async tell(state, viewing) {
+    if (this.#topic.state === "joined") await this.#topic.request("state", { state, viewing });
   }
 
   /** Lets the reader appear offline, or as they are. */

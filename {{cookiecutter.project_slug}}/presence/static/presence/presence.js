@@ -7,13 +7,14 @@ import { Activity } from "./activity.js";
 import { Dots } from "./dots.js";
 import { People } from "./people.js";
 
-const activity = new Activity();
+export const activity = new Activity();
 
 export const people = new People(socket);
 
-const tell = () => people.tell(activity.state).catch(() => {}); // Lost: the next start tells it again.
+// When the connection is lost, the next start tells it again.
+const tell = () => people.tell(activity.state, activity.viewing).catch(() => {});
 
-people.addEventListener("start", () => activity.state === "online" || tell());
+people.addEventListener("start", () => (activity.state === "away" || activity.viewing) && tell());
 people.addEventListener("visibility", () => {
   for (const box of document.querySelectorAll("[data-presence-hidden]")) box.checked = people.hidden;
 });

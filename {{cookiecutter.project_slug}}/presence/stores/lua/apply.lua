@@ -1,6 +1,6 @@
--- Make changes in order; answer whether there is something to announce, or -1: the lease has run out.
+-- Make changes in order; answer whether there is something to announce, or -1: the lease has expired.
 -- ARGV: 4 process; then for each change: verb, user, connection, away, visibility, how many rooms,
--- the rooms.
+-- the rooms (for a view: one topic, after "=").
 
 local PROCESS = ARGV[4]
 if not holds_lease(PROCESS) then return -1 end
@@ -25,7 +25,7 @@ function verbs.leave(room, user, entry)
   if call('SREM', key('p:', PROCESS), entry) == 1 then drop(PROCESS, entry, room, user) end
 end
 
-function verbs.turn(room, user, entry, away)
+function verbs.set_away(room, user, entry, away)
   if call('SISMEMBER', key('p:', PROCESS), entry) == 0 then return end
   if call(away == '1' and 'SADD' or 'SREM', key('pa:', PROCESS), entry) == 1 then
     count('ra:', room, user, away == '1' and 1 or -1)
@@ -33,8 +33,12 @@ function verbs.turn(room, user, entry, away)
   end
 end
 
-function verbs.appear(room, user)
+function verbs.set_visibility(room, user)
   settle(room, user, false)
+end
+
+function verbs.view(topic, user, entry)
+  if call('SADD', key('p:', PROCESS), entry) == 1 then count('w:', PROCESS .. topic, user, 1) end
 end
 
 local at = 5
@@ -48,4 +52,4 @@ while ARGV[at] do
   end
   at = at + 6 + rooms
 end
-return stirred
+return wake

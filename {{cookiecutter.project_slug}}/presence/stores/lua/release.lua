@@ -1,4 +1,4 @@
--- End a lease; the next sweep takes leave of what is under it. ARGV: 4 process.
+-- End a lease; the next sweep removes its entries. ARGV: 4 process.
 if call('EXISTS', key('p:', ARGV[4])) == 1 then
   call('ZADD', key('procs', ''), 'XX', 0, ARGV[4])
 else

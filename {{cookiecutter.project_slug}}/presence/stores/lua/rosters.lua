@@ -1,21 +1,16 @@
--- Read a page of each room's people. ARGV: 4 after which user, 5 how many, then the rooms.
+-- Read the first people of each room. ARGV: 4 how many, then the rooms.
 -- Answers for each room {version, size, more, {user, away, ...}}.
 
-local limit = tonumber(ARGV[5])
+local limit = tonumber(ARGV[4])
 local rosters = {}
 
-for index = 6, table.getn(ARGV) do
-  local room, people, more = ARGV[index], {}, 0
-  local users = call('ZRANGE', key('on:', room), '(' .. ARGV[4], '+inf', 'BYSCORE', 'LIMIT', 0, limit + 1)
-  for place, user in ipairs(users) do
-    if place > limit then
-      more = 1
-    else
-      table.insert(people, user)
-      table.insert(people, call('SISMEMBER', key('away:', room), user))
-    end
+for index = 5, table.getn(ARGV) do
+  local room, people = ARGV[index], {}
+  for _, user in ipairs(limit > 0 and call('ZRANGE', key('on:', room), 0, limit - 1) or {}) do
+    table.insert(people, user)
+    table.insert(people, call('SISMEMBER', key('away:', room), user))
   end
-  local current = string.format('%.0f', version(room))
-  table.insert(rosters, { current, call('ZCARD', key('on:', room)), more, people })
+  local size = call('ZCARD', key('on:', room))
+  table.insert(rosters, { string.format('%.0f', version(room)), size, size > limit and 1 or 0, people })
 end
 return rosters

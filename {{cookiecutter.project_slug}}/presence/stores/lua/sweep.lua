@@ -1,5 +1,5 @@
--- Take leave of silent processes and of people whose grace is over.
--- ARGV: 4 the most that one call deals with. Answers: more, stirred, quiet.
+-- Remove the entries of expired leases, and people whose grace is over.
+-- ARGV: 4 the most that one call deals with. Answers: more, wake, quiet.
 
 local left = tonumber(ARGV[4])
 
@@ -26,4 +26,4 @@ if left > 0 then
 end
 
 local quiet = call('EXISTS', key('leaving', ''), key('changed', '')) == 0
-return { left <= 0 and 1 or 0, stirred, quiet and 1 or 0 }
+return { left <= 0 and 1 or 0, wake, quiet and 1 or 0 }

@@ -1,19 +1,46 @@
-"""Channels' worker, which refuses to wait where no message can reach it."""
+"""Channels' worker, which also runs tasks, and which no failure of the channel layer ends."""
 
+import asyncio
+import logging
 import signal
 import warnings
+from contextlib import suppress
 from typing import Any
 
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from channels.management.commands.runworker import Command as WorkerCommand
+from channels.worker import Worker as ChannelWorker
 from django.core.management.base import CommandError
+
+from realtime.delivery.hub import RETRY_SECONDS
+from realtime.tasks.waking import CHANNEL
+from realtime.tasks.worker import Worker
+
+logger = logging.getLogger(__name__)
+
+
+class LastingWorker(ChannelWorker):
+    """Listens again when the channel layer failed."""
+
+    async def listener(self, channel: str) -> None:
+        while True:
+            try:
+                await super().listener(channel)
+            except Exception as error:
+                logger.warning("No message comes from the channel %s: %s", channel, error)
+                await asyncio.sleep(RETRY_SECONDS)
 
 
 class Command(WorkerCommand):
-    help = "Listen on channels and run their consumers, until SIGTERM or SIGINT."
+    help = (
+        "Listen on channels and run their consumers, until SIGTERM or SIGINT. "
+        f"With the channel {CHANNEL!r}, run tasks."
+    )
+    worker_class = LastingWorker
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
-        if isinstance(get_channel_layer(options["layer"]), InMemoryChannelLayer):
+        in_memory = isinstance(get_channel_layer(options["layer"]), InMemoryChannelLayer)
+        if in_memory and options["channels"] != [CHANNEL]:  # tasks are found without a message
             raise CommandError(
                 "A worker hears nothing over the in-memory channel layer, which reaches only the "
                 "process that it is in. Set REDIS_URL, for this command and for the site."
@@ -22,4 +49,12 @@ class Command(WorkerCommand):
         warnings.filterwarnings("ignore", "async_to_sync was passed a non-async-marked callable")
         # Ends like SIGINT: what a consumer's thread is at is finished first.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        super().handle(*args, **options)
+        tasks = Worker() if CHANNEL in options["channels"] else None
+        if tasks:
+            tasks.start()
+        try:
+            with suppress(KeyboardInterrupt):  # before there is a loop that takes it
+                super().handle(*args, **options)
+        finally:
+            if tasks:
+                tasks.stop()

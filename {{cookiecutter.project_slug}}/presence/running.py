@@ -1,0 +1,95 @@
+"""The attendance of the running process: where it is kept, what it reads, how it announces."""
+
+import asyncio
+import logging
+from collections.abc import Collection, Sequence
+
+import msgspec
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+
+from presence.actions import record_last_seen
+from presence.attendance import Attendance
+from presence.frames import Changed, changed, room_topic
+from presence.queries import people_by_id, visibilities_by_id
+from presence.stores import Announcement, State, Store, Timing
+from presence.stores.memory import MemoryStore
+from presence.stores.redis import KEY_PREFIX, RedisStore
+from realtime.database import in_database
+from realtime.delivery.publishing import publish
+
+logger = logging.getLogger(__name__)
+
+_attendance: Attendance | None = None
+
+
+def this_attendance() -> Attendance:
+    """The running event loop's attendance, made on first use."""
+    global _attendance
+    if (
+        _attendance is None
+        or _attendance.ended
+        or _attendance.loop is not asyncio.get_running_loop()
+    ):
+        _attendance = Attendance(open_store(), publish_announcements, _read_visibilities)
+    return _attendance
+
+
+def running_attendance() -> Attendance | None:
+    """The process's attendance, from any thread; None if presence was never joined here."""
+    if _attendance is not None and not _attendance.ended and _attendance.loop.is_running():
+        return _attendance
+    return None
+
+
+async def stop_attendance() -> None:
+    """End the running event loop's attendance, if there is one."""
+    global _attendance
+    if _attendance is not None and _attendance.loop is asyncio.get_running_loop():
+        attendance, _attendance = _attendance, None
+        await attendance.stop()
+
+
+def open_store() -> Store:
+    """The store that the settings ask for.
+
+    Raises:
+        ImproperlyConfigured: `settings.PRESENCE` has an unknown key or a value of a wrong type.
+    """
+    try:
+        timing = msgspec.convert(getattr(settings, "PRESENCE", {}), Timing)
+    except msgspec.ValidationError as error:
+        raise ImproperlyConfigured(f"PRESENCE: {error}") from None
+    if settings.REDIS_URL:
+        return RedisStore(settings.REDIS_URL, timing, settings.REDIS_PREFIX + KEY_PREFIX)
+    return MemoryStore(timing)
+
+
+async def _read_visibilities(user_ids: Collection[int]) -> dict[int, int]:
+    return await in_database(visibilities_by_id, user_ids)
+
+
+async def publish_announcements(announcements: Sequence[Announcement]) -> None:
+    """Save when people were last seen, and publish each announcement to its room."""
+    here = {
+        user
+        for announcement in announcements
+        for user, state in announcement.people.items()
+        if state != State.OFFLINE
+    }
+    people = await in_database(people_by_id, here) if here else {}
+    events = [changed(announcement, people) for announcement in announcements]
+    await _save_last_seen(events)
+    for announcement, event in zip(announcements, events, strict=True):
+        topic = room_topic(announcement.room)
+        publish(topic, "presence.changed", event, rev=announcement.version)
+
+
+async def _save_last_seen(events: Sequence[Changed]) -> None:
+    seen = {left.id: left.last_seen for event in events for left in event.left}
+    if not seen:
+        return
+    try:
+        await in_database(record_last_seen, seen)
+    except Exception:  # the event is published all the same
+        logger.exception("Presence: when %d people were last seen is not saved", len(seen))

@@ -1,0 +1,156 @@
+"""Claiming tasks, running them, and writing down how they went."""
+
+import logging
+from datetime import timedelta
+from traceback import format_exception
+from typing import Any
+
+from django.db import transaction
+from django.db.models import F, QuerySet
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+
+from realtime.conf import limits
+from realtime.tasks.api import (
+    Task,
+    TaskContext,
+    TaskResult,
+    TaskResultStatus,
+    task_finished,
+    task_started,
+)
+from realtime.tasks.backend import task_at
+from realtime.tasks.models import UNFINISHED, TaskRow
+from realtime.tasks.waking import wake
+
+logger = logging.getLogger(__name__)
+
+ATTEMPTS = 6
+FIRST_RETRY = timedelta(seconds=30)  # then four times as long each time: 2 hours in all
+LONGEST_RETRY = timedelta(hours=1)
+KEPT = timedelta(days=1)  # what succeeded; what failed stays until somebody has looked at it
+
+
+class RetryLater(Exception):
+    """Raised by a task to be tried again, after `seconds` at least: what a Retry-After says."""
+
+    def __init__(self, reason: str, seconds: float = 0) -> None:
+        super().__init__(reason)
+        self.pause = timedelta(seconds=seconds)
+
+
+class WorkerLost(Exception):
+    """Every attempt ended with its worker: killed, or out of memory."""
+
+
+def claim(count: int) -> list[TaskRow]:
+    """Take up to `count` due tasks, by priority and age, which nobody else takes for a lease."""
+    now = timezone.now()
+    due = TaskRow.objects.filter(UNFINISHED, due_at__lte=now)
+    due = due.order_by("-priority", "due_at", "pk")
+    if not due.exists():  # asked first: on SQLite any transaction takes the one write lock
+        return []
+    with transaction.atomic():
+        found = due.select_for_update(skip_locked=True)[:count]
+        ids = list(found.values_list("pk", flat=True))
+        claimed = TaskRow.objects.filter(pk__in=ids)
+        claimed.update(
+            status=TaskResultStatus.RUNNING,
+            due_at=lease_end(),
+            attempts=F("attempts") + 1,
+            started_at=Coalesce("started_at", Now()),
+            last_attempted_at=now,
+        )
+        return sorted(claimed, key=lambda row: ids.index(row.pk))
+
+
+def renew(row: TaskRow) -> None:
+    """Extend the lease of a task that runs here."""
+    _held(row).update(due_at=lease_end())
+
+
+def perform(row: TaskRow) -> None:
+    """Run a claimed task, and write down how it went."""
+    try:
+        if row.attempts > ATTEMPTS:
+            raise WorkerLost(f"Its worker died during each of {ATTEMPTS} attempts.")
+        task = task_at(row.path)
+        result = row.result(task)
+        task_started.send(type(task.get_backend()), task_result=result)
+        value = _call(task, result)
+        _end(row, TaskResultStatus.SUCCESSFUL, return_value=value, exception="", traceback="")
+    except (Exception, SystemExit) as error:
+        _fail(row, error)
+
+
+def run_due() -> int:
+    """Run all due tasks now and here, for tests and commands; returns how many. Renews no lease."""
+    done = 0
+    while rows := claim(1):
+        perform(rows[0])
+        done += 1
+    return done
+
+
+def retry(rows: QuerySet[TaskRow]) -> int:
+    """Have failed tasks run again, with as many attempts as at first; returns how many."""
+    failed = rows.filter(status=TaskResultStatus.FAILED)
+    fresh = {"status": TaskResultStatus.READY, "attempts": 0, "finished_at": None}
+    count = failed.update(due_at=timezone.now(), **fresh)
+    transaction.on_commit(wake)
+    return count
+
+
+def drop_finished() -> None:
+    """Drop what succeeded some time ago."""
+    old = TaskRow.objects.filter(finished_at__lt=timezone.now() - KEPT)
+    old.filter(status=TaskResultStatus.SUCCESSFUL).delete()
+
+
+def lease_end() -> Any:
+    return timezone.now() + timedelta(seconds=limits().task_lease_seconds)
+
+
+# Any: what a task takes and returns
+def _call(task: "Task[..., Any]", result: "TaskResult[..., Any]") -> Any:
+    context = [TaskContext(task_result=result)] if task.takes_context else []
+    return task.call(*context, *result.args, **result.kwargs)
+
+
+def _fail(row: TaskRow, error: BaseException) -> None:
+    what = type(error)
+    details = {
+        "exception": f"{what.__module__}.{what.__qualname__}",
+        "traceback": "".join(format_exception(error)).replace("\x00", ""),
+    }
+    if row.attempts >= ATTEMPTS:
+        logger.error("Task %s (%s) failed for good.", row.pk, row.path, exc_info=error)
+        _end(row, TaskResultStatus.FAILED, **details)
+        return
+    pause = FIRST_RETRY * 4 ** (row.attempts - 1)
+    if isinstance(error, RetryLater):
+        pause = max(pause, error.pause)
+    pause = min(pause, LONGEST_RETRY)
+    logger.warning(
+        "Task %s (%s) failed, attempt %s of %s; the next is in %.0f seconds: %s: %s",
+        *(row.pk, row.path, row.attempts, ATTEMPTS, pause.total_seconds(), what.__name__, error),
+    )
+    _held(row).update(status=TaskResultStatus.READY, due_at=timezone.now() + pause, **details)
+
+
+def _end(row: TaskRow, status: TaskResultStatus, **values: Any) -> None:
+    """Write the end of a task, unless its lease was lost and somebody else runs it."""
+    if not _held(row).update(status=status, finished_at=timezone.now(), **values):
+        logger.warning("Task %s (%s) ran longer than its lease held.", row.pk, row.path)
+        return
+    try:
+        task = task_at(row.path)
+    except LookupError:
+        return
+    row.refresh_from_db()
+    task_finished.send_robust(type(task.get_backend()), task_result=row.result(task))
+
+
+def _held(row: TaskRow) -> QuerySet[TaskRow]:
+    """The row as long as this attempt is its latest."""
+    return TaskRow.objects.filter(pk=row.pk, attempts=row.attempts, status=TaskResultStatus.RUNNING)

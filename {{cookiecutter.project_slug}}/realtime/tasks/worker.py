@@ -1,0 +1,123 @@
+"""The worker: a thread that claims tasks and runs each in a thread of its own.
+
+It runs in the web process by default (TASKS_IN_WEB), and by `manage.py runworker tasks` in one of
+its own. Any number of them share the table.
+"""
+
+import atexit
+import logging
+from functools import cache
+from threading import Event, Thread, current_thread
+from time import monotonic
+from typing import Any
+
+from channels.consumer import AsyncConsumer
+from django.conf import settings
+from django.db import close_old_connections, connections
+
+from realtime.conf import limits
+from realtime.tasks.models import TaskRow
+from realtime.tasks.running import claim, drop_finished, perform, renew
+from realtime.tasks.waking import here, wake_here
+
+logger = logging.getLogger(__name__)
+
+POLL_SECONDS = 10.0  # how often it looks for what nobody woke it for: retries, lost leases
+STOP_SECONDS = 10.0
+TIDY_SECONDS = 3_600.0
+
+
+class Worker:
+    """Runs tasks from `start` until `stop`."""
+
+    def __init__(self) -> None:
+        self._woken = Event()
+        self._stopping = False
+        self._running: dict[Thread, TaskRow] = {}
+        self._more = False  # whether there may be more to claim when one of them ends
+        self._thread = Thread(target=self._run, name="tasks", daemon=True)
+        self._renew_at = 0.0
+        self._tidy_at = 0.0
+
+    def start(self) -> None:
+        here.add(self._woken)
+        self._woken.set()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Claim nothing more, and let what runs finish within `STOP_SECONDS`.
+
+        What is cut off then runs again when its lease is over.
+        """
+        self._stopping = True
+        self._woken.set()
+        here.discard(self._woken)
+        deadline = monotonic() + STOP_SECONDS
+        for thread in [self._thread, *self._running]:
+            thread.join(max(0.0, deadline - monotonic()))
+
+    def _run(self) -> None:
+        third = limits().task_lease_seconds / 3
+        while not self._stopping:
+            self._woken.wait(min(POLL_SECONDS, third))
+            self._woken.clear()
+            try:
+                close_old_connections()
+                if monotonic() >= self._renew_at:
+                    self._renew_at = monotonic() + third
+                    self._renew()
+                self._claim()
+                self._tidy()
+            except Exception as error:  # the database is away; the next poll tries again
+                logger.warning("Tasks wait: %s %s", type(error).__name__, error)
+        connections.close_all()
+
+    def _claim(self) -> None:
+        free = limits().task_threads - len(self._running)
+        rows = claim(free) if free > 0 and not self._stopping else []
+        self._more = len(rows) >= free
+        for row in rows:
+            thread = Thread(target=self._perform, args=[row], name=f"task-{row.pk}", daemon=True)
+            self._running[thread] = row
+            thread.start()
+
+    def _perform(self, row: TaskRow) -> None:
+        try:
+            perform(row)
+        except Exception as error:
+            logger.warning("How task %s went could not be saved, so it runs again: %s", row, error)
+        finally:
+            connections.close_all()
+            del self._running[current_thread()]
+            if self._more:
+                self._woken.set()
+
+    def _renew(self) -> None:
+        for row in list(self._running.values()):
+            renew(row)
+
+    def _tidy(self) -> None:
+        if monotonic() >= self._tidy_at:
+            self._tidy_at = monotonic() + TIDY_SECONDS
+            drop_finished()
+
+
+class TaskConsumer(AsyncConsumer):
+    """Hears on the channel `tasks` that another process has enqueued something."""
+
+    async def tasks_wake(self, message: dict[str, Any]) -> None:  # Any: what a layer carries
+        wake_here()
+
+
+def start_in_web(**kwargs: Any) -> None:  # Any: a signal sends what it likes
+    """Run tasks in this process, which serves, from its first engine on."""
+    if settings.TASKS_IN_WEB:
+        _web_worker()
+
+
+@cache
+def _web_worker() -> Worker:
+    worker = Worker()
+    worker.start()
+    atexit.register(worker.stop)
+    return worker

@@ -1,0 +1,362 @@
+"""Background work: what is enqueued is run at least once, whoever dies."""
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import timedelta
+from io import StringIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.contrib.admin import site
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import User
+from realtime.models import TaskRow
+from realtime.tasks import enqueue_many, run_due, waking, worker
+from realtime.tasks.api import TaskResultDoesNotExist, TaskResultStatus
+from realtime.tasks.running import KEPT, claim, drop_finished, perform
+from realtime.tests import jobs
+
+WORKER_SECONDS = 30
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def nothing_heard() -> None:
+    jobs.heard.clear()
+
+
+def test_a_task_is_run_and_its_result_is_kept() -> None:
+    result = jobs.note.enqueue("hello", loud=True)
+    assert not result.is_finished
+    assert jobs.heard == []
+
+    assert run_due() == 1
+
+    result.refresh()
+    assert jobs.heard == ["HELLO"]
+    assert result.status == TaskResultStatus.SUCCESSFUL
+    assert result.return_value == ["hello"]
+    assert result.attempts == 1
+    assert jobs.note.get_result(result.id).is_finished
+
+
+def test_a_task_may_be_a_coroutine_or_take_the_context() -> None:
+    jobs.note_later.enqueue("async")
+    counted = jobs.count.enqueue()
+
+    assert run_due() == 2
+
+    counted.refresh()
+    assert jobs.heard == ["async"]
+    assert counted.return_value == 1
+
+
+def test_a_result_that_is_not_there_is_said_not_to_be() -> None:
+    for missing in ("0", "none"):
+        with pytest.raises(TaskResultDoesNotExist):
+            jobs.note.get_result(missing)
+
+
+def test_what_is_rolled_back_was_never_enqueued() -> None:
+    with transaction.atomic():
+        jobs.note.enqueue("never")
+        transaction.set_rollback(True)
+
+    assert not TaskRow.objects.exists()
+
+
+def test_the_order_is_by_priority_then_age() -> None:
+    jobs.note.enqueue("first")
+    jobs.note.using(priority=-1).enqueue("last")
+    jobs.note.using(priority=5).enqueue("urgent")
+    enqueue_many(jobs.note, [("second",), ("third",)])
+
+    run_due()
+
+    assert jobs.heard == ["urgent", "first", "second", "third", "last"]
+
+
+def test_a_task_waits_for_its_time() -> None:
+    jobs.note.using(run_after=timezone.now() + timedelta(hours=1)).enqueue("later")
+
+    assert run_due() == 0
+    make_due()
+    assert run_due() == 1
+
+
+def test_a_failing_task_is_tried_again_ever_later_and_ends_as_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    result = jobs.fail.enqueue("boom")
+    pauses = []
+    while run_due() and (row := TaskRow.objects.get()).status == TaskResultStatus.READY:
+        pauses.append(round((row.due_at - timezone.now()).total_seconds()))
+        make_due()
+
+    assert pauses == [30, 120, 480, 1920, 3600]
+    assert jobs.heard == ["boom"] * 6
+    result.refresh()
+    assert result.status == TaskResultStatus.FAILED
+    assert result.errors[0].exception_class is ValueError
+    assert "ValueError: boom" in result.errors[0].traceback
+    assert [record.levelno for record in caplog.records].count(logging.ERROR) == 1
+
+
+@pytest.mark.parametrize(("asked", "given"), [(0, 30), (300, 300), (86_400, 3_600)])
+def test_a_task_can_ask_for_time(asked: float, given: int) -> None:
+    jobs.ask_for_time.enqueue(asked)
+    run_due()
+
+    row = TaskRow.objects.get()
+    assert round((row.due_at - timezone.now()).total_seconds()) == given
+
+
+@pytest.mark.parametrize("path", ["nowhere.task", "realtime.tests.jobs.append"])
+def test_what_is_no_task_any_more_fails_with_a_clear_error(path: str) -> None:
+    jobs.note.enqueue("hello")
+    TaskRow.objects.update(path=path, attempts=5)
+
+    run_due()
+
+    row = TaskRow.objects.get()
+    assert row.status == TaskResultStatus.FAILED
+    assert f"UnknownTask: {path} " in row.traceback
+
+
+def test_a_task_that_kills_its_worker_each_time_ends_as_failed() -> None:
+    jobs.note.enqueue("deadly")
+    for _ in range(6):
+        claim(1)  # by a worker that dies
+        make_due()
+
+    run_due()
+
+    assert jobs.heard == []
+    assert TaskRow.objects.get().exception.endswith("WorkerLost")
+
+
+def test_who_has_lost_the_lease_changes_nothing() -> None:
+    jobs.fail.enqueue("late")
+    (slow,) = claim(1)
+    make_due()
+    (other,) = claim(1)
+
+    perform(slow)
+    assert TaskRow.objects.get().status == TaskResultStatus.RUNNING
+    perform(other)
+    assert TaskRow.objects.get().status == TaskResultStatus.READY
+
+
+def test_what_succeeded_is_dropped_and_what_failed_is_kept() -> None:
+    jobs.note.enqueue("well")
+    jobs.fail.enqueue("badly")
+    TaskRow.objects.update(attempts=5)
+    run_due()
+    TaskRow.objects.update(finished_at=timezone.now() - KEPT)
+    jobs.note.enqueue("just now")
+    run_due()
+
+    drop_finished()
+
+    assert [row.status for row in TaskRow.objects.order_by("pk")] == ["FAILED", "SUCCESSFUL"]
+
+
+def test_failed_tasks_are_seen_and_retried_in_the_admin(client: Client, ada: User) -> None:
+    User.objects.filter(pk=ada.pk).update(is_staff=True, is_superuser=True)
+    client.force_login(ada)
+    jobs.fail.enqueue("boom")
+    jobs.note.enqueue("done")
+    TaskRow.objects.update(attempts=5)
+    run_due()
+    page = reverse("admin:realtime_taskrow_changelist")
+
+    assert b"ValueError: boom" in client.get(page).content
+    chosen = {"action": "retry", "_selected_action": TaskRow.objects.values_list("pk", flat=True)}
+    assert b"1 tasks run again." in client.post(page, chosen, follow=True).content
+
+    assert run_due() == 1
+    assert jobs.heard == ["boom", "done", "boom"]
+    assert not site.get_model_admin(TaskRow).has_add_permission(None)  # type: ignore[arg-type]
+
+
+# Workers
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "written"
+    file.touch()
+    return file
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_finds_what_nobody_woke_it_for(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
+    working = worker.Worker()
+    working.start()
+    try:
+        waking.here.clear()
+        jobs.write.enqueue(str(file), "unheard")
+        until(lambda: "unheard done" in file.read_text())
+    finally:
+        working.stop()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_runs_some_at_a_time_and_more_when_one_ends(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_SECONDS", 60)
+    enqueue_many(jobs.write, [(str(file), str(number), 0.05) for number in range(20)])
+    working = worker.Worker()
+    working.start()
+    try:
+        until(lambda: file.read_text().count("done") == 20)
+    finally:
+        working.stop()
+    assert [line.split()[1] for line in file.read_text().splitlines()[:8]] == ["begun"] * 8
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_layer_that_fails_only_costs_the_wake_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError("no layer")
+
+    monkeypatch.setattr(waking, "get_channel_layer", object)
+    monkeypatch.setattr(waking, "send_to_channel", refuse)
+
+    jobs.note.enqueue("hello")
+
+    assert run_due() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_task_of_a_killed_worker_runs_again_after_its_lease(file: Path) -> None:
+    with worker_process(file) as killed:
+        jobs.write.enqueue(str(file), "slow", 3)
+        until(lambda: "begun" in file.read_text())
+        killed.kill()
+        killed.wait()
+        assert "done" not in file.read_text()
+
+    with worker_process(file):
+        until(lambda: TaskRow.objects.get().status == TaskResultStatus.SUCCESSFUL)
+
+    assert file.read_text().splitlines() == ["slow begun", "slow begun", "slow done"]
+    assert TaskRow.objects.get().attempts == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_run_each_task_once_and_hold_their_leases(file: Path) -> None:
+    calls = [(str(file), "slow", 4)]  # four leases long
+    calls += [(str(file), str(number), 0) for number in range(60)]
+    enqueue_many(jobs.write, calls)
+
+    with worker_process(file), worker_process(file):
+        until(lambda: not TaskRow.objects.exclude(status="SUCCESSFUL").exists())
+
+    assert sorted(file.read_text().splitlines()) == sorted(
+        f"{text} {what}" for _, text, _ in calls for what in ("begun", "done")
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_stopped_finishes_what_it_runs_and_leaves_the_rest(file: Path) -> None:
+    with worker_process(file, TASK_THREADS=1) as working:
+        jobs.write.enqueue(str(file), "running", 1)
+        jobs.write.enqueue(str(file), "waiting")
+        until(lambda: "running begun" in file.read_text())
+        working.terminate()
+        assert working.wait(WORKER_SECONDS) == 0
+
+    assert file.read_text().splitlines() == ["running begun", "running done"]
+    assert [row.status for row in TaskRow.objects.order_by("pk")] == ["SUCCESSFUL", "READY"]
+
+
+@pytest.mark.redis
+@pytest.mark.django_db(transaction=True)
+def test_an_idle_worker_is_woken_through_the_layer(file: Path) -> None:
+    from redis import Redis
+
+    with ExitStack() as stack:
+        redis = stack.enter_context(Redis.from_url(settings.REDIS_URL))
+        stack.enter_context(worker_process(file, TASK_LEASE_SECONDS=60))
+        until(lambda: redis.pubsub_numsub(waking.CHANNEL)[0][1])
+        time.sleep(1)  # past its first look; the next comes after ten seconds
+        jobs.write.enqueue(str(file), "woken")
+        began = time.monotonic()
+        until(lambda: "woken done" in file.read_text())
+
+    assert time.monotonic() - began < worker.POLL_SECONDS / 2
+
+
+@pytest.mark.embedded
+def test_a_worker_of_channels_that_no_message_can_reach_says_so() -> None:
+    with pytest.raises(CommandError, match="Set REDIS_URL"):
+        call_command("runworker", "tasks", "other", stdout=StringIO())
+
+
+def make_due() -> None:
+    TaskRow.objects.update(due_at=timezone.now())
+
+
+@contextmanager
+def worker_process(file: Path, **limits: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """`manage.py runworker tasks` with leases of a second. Told to stop, it must end in order."""
+    environment = os.environ | {
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DATABASE_URL": database_url(),
+        "DEBUG": "true",
+        "REALTIME": f'{{"TASK_LEASE_SECONDS": {limits.pop("TASK_LEASE_SECONDS", 1)}'
+        + "".join(f', "{name}": {value}' for name, value in limits.items())
+        + "}",
+    }
+    log = file.with_suffix(".log")
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "runworker", "tasks"],
+            cwd=settings.BASE_DIR,
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield process
+        if process.poll() is None:
+            process.terminate()
+            assert process.wait(WORKER_SECONDS) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def database_url() -> str:
+    """The address of this test's database."""
+    parts = connection.settings_dict
+    if connection.vendor == "sqlite":
+        return f"sqlite:///{parts['NAME']}"
+    user, password, host = (quote(parts[part], safe="") for part in ("USER", "PASSWORD", "HOST"))
+    return f"postgres://{user}:{password}@{host}:{parts['PORT']}/{parts['NAME']}"
+
+
+def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + WORKER_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, "It did not come to be."
+        time.sleep(0.02)
