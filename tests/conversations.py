@@ -89,6 +89,13 @@ class Conversation:
             rest of them.
     """
 
+    client = RoomClient
+    stored = (
+        "SELECT seq, username, client_id FROM chat_message m"
+        " JOIN chat_room r ON r.id = m.room_id JOIN accounts_user u ON u.id = m.author_id"
+        " WHERE slug = '{}' ORDER BY seq"
+    )
+
     def __init__(
         self,
         site: Site,
@@ -97,10 +104,10 @@ class Conversation:
         people: int = 6,
     ) -> None:
         self.site = site
-        self.room = site.new_room()
+        self.room = self.new_feed()
         urls = [server.websocket_url for server in servers]
         self.clients = [
-            RoomClient(
+            self.client(
                 urls if n < people / 2 else urls[::-1],
                 self.room,
                 site.people[n].session,
@@ -127,6 +134,10 @@ class Conversation:
     ) -> None:
         await self._stop_talking()
         await self._stack.__aexit__(kind, error, trace)
+
+    def new_feed(self) -> str:
+        """The key of a feed in which nothing is."""
+        return self.site.new_room()
 
     def on(self, server: Server) -> list[RoomClient]:
         """Those who are connected to this server now."""
@@ -171,11 +182,7 @@ class Conversation:
         await asyncio.gather(*self._talking, return_exceptions=True)
 
     def _stored(self) -> list[Id]:
-        rows = self.site.rows(
-            "SELECT seq, username, client_id FROM chat_message m"
-            " JOIN chat_room r ON r.id = m.room_id JOIN accounts_user u ON u.id = m.author_id"
-            f" WHERE slug = '{self.room}' ORDER BY seq"
-        )
+        rows = self.site.rows(self.stored.format(self.room))
         assert [int(row[0]) for row in rows] == list(range(1, len(rows) + 1)), "a number is missing"
         return [(row[1], row[2]) for row in rows]
 

@@ -1,4 +1,4 @@
-"""A client of one room that keeps the wire's promise from its side: nothing lost, doubled, moved.
+"""A client of one feed that keeps the wire's promise from its side: nothing lost, doubled, moved.
 
 It resumes with `since` and `epoch` after every loss, follows the gap rule, and keeps what it has
 to say until that is acknowledged, under the same `client_id` (see the bake's docs/protocol.md).
@@ -129,7 +129,7 @@ class Cursor:
 
 
 class RoomClient(Background):
-    """One person in one room, connected to one of `servers` as long as it is entered.
+    """One person in one feed, connected to one of `servers` as long as it is entered.
 
     Args:
         servers: where to connect, the first one first, the next one after each loss.
@@ -137,6 +137,12 @@ class RoomClient(Background):
         silence_seconds: how long the server may say nothing before it is taken for lost; heartbeats
             come more often than that.
     """
+
+    prefix = "chat"
+    send = "message.send"
+    text = "body"
+    items = "messages"
+    events = ("message.created", "message.updated", "message.deleted")
 
     def __init__(
         self,
@@ -149,7 +155,7 @@ class RoomClient(Background):
     ) -> None:
         super().__init__(self._keep_connected, self._deliver_outbox)
         self.servers = deque(servers)
-        self.topic = f"chat:{room}"
+        self.topic = f"{self.prefix}:{room}"
         self.cursor = Cursor()
         self.messages: dict[int, Json] = {}  # the room as this client knows it, by `seq`
         self.seen: list[tuple[str, str]] = []  # (author, client_id) as they first appeared
@@ -160,7 +166,7 @@ class RoomClient(Background):
         self.refusals: list[str] = []
         self.closes: list[tuple[float, int]] = []  # when, and with which code
         self.server: str | None = None  # where it is joined now
-        self._path = "/ws/" if shared else f"/ws/chat/{room}/"
+        self._path = "/ws/" if shared else f"/ws/{self.prefix}/{room}/"
         self._shared = shared
         self._session = session
         self.silence_seconds = silence_seconds
@@ -283,7 +289,7 @@ class RoomClient(Background):
                 self._start_over(frame)
             case "heartbeat":
                 self.cursor.see(frame["rev"])
-            case "message.created" | "message.updated" | "message.deleted":
+            case changed if changed in self.events:
                 self.cursor.hold(frame)
             case "left":
                 self._put_out(frame["data"]["code"])
@@ -307,7 +313,7 @@ class RoomClient(Background):
         self._changed.set()
 
     def _caught_up(self, frame: Json) -> None:
-        for message in frame["data"]["messages"]:
+        for message in frame["data"][self.items]:
             if self.cursor.rev is not None and message["rev"] > self.cursor.rev:
                 self._apply(message)
         self.cursor.move(frame["rev"])
@@ -325,9 +331,13 @@ class RoomClient(Background):
 
     def _apply(self, message: Json) -> None:
         if message["seq"] not in self.messages:
-            self.seen.append((message["author"]["username"], message["client_id"]))
+            self.seen.append((self.sender(message), message["client_id"]))
             self.seen_at[message["client_id"]] = monotonic()
         self.messages[message["seq"]] = message
+
+    def sender(self, item: Json) -> str:
+        username: str = item["author"]["username"]
+        return username
 
     async def _ask_for_missing(self) -> None:
         """The gap rule: what is missing may only be late; after a moment, ask for it."""
@@ -349,9 +359,9 @@ class RoomClient(Background):
                 await self._deliver(next(iter(self._outbox)))
 
     async def _deliver(self, client_id: str) -> None:
-        message = {"client_id": client_id, "body": self._outbox[client_id]}
+        message = {"client_id": client_id, self.text: self._outbox[client_id]}
         try:
-            reply = await self.request("message.send", message)
+            reply = await self.request(self.send, message)
         except RefusedError as refusal:
             self.refusals.append(refusal.code)
             if refusal.code not in ("rate_limited", "unavailable", "internal"):

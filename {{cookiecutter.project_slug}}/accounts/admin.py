@@ -1,4 +1,4 @@
-"""People in the admin, which is entered through the site's own sign-in with its rate limits."""
+"""People in the admin. Its sign-in is the site's own, which has rate limits."""
 
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin

@@ -1,4 +1,4 @@
-"""The colours of people: each carries white initials that can be read."""
+"""The colours of people, on each of which white initials can be read."""
 
 import re
 from hashlib import sha256
@@ -26,13 +26,13 @@ _hex = re.compile(r"#[0-9a-f]{6}")
 
 
 def color_for(username: str) -> str:
-    """The colour that a username has from the start: always the same one."""
+    """The default colour of a username, always the same one."""
     digest = sha256(username.encode()).digest()
     return COLORS[digest[0] % len(COLORS)][0]
 
 
 def validate_color(color: str) -> None:
-    """Let through `#rrggbb` on which white text can be read."""
+    """Allow `#rrggbb` on which white text can be read."""
     if not _hex.fullmatch(color):
         raise ValidationError("A colour is written as #rrggbb, in lower case.", code="invalid")
     if contrast_with_white(color) < READABLE_CONTRAST:

@@ -1,11 +1,12 @@
-"""The forms by which people change their accounts."""
+"""The form by which people change their profile."""
 
 from django import forms
+from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from accounts.colors import COLORS
 from accounts.models import User
-from accounts.names import DISPLAY_NAME_LENGTH, validate_display_name
+from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
 
 
 class Swatches(forms.RadioSelect):
@@ -13,6 +14,8 @@ class Swatches(forms.RadioSelect):
 
 
 class ProfileForm(forms.Form):
+    """Not a ModelForm, which would set refused values on the user that the page shows."""
+
     display_name = forms.CharField(
         label="Name",
         help_text="What others see. Leave it empty to go by your username.",
@@ -25,7 +28,19 @@ class ProfileForm(forms.Form):
 
     def __init__(self, user: User, answers: QueryDict | None = None) -> None:
         super().__init__(answers, initial={"display_name": user.display_name, "color": user.color})
-        if user.color not in dict(COLORS):  # given by the admin, or on offer at another time
+        self._user = user
+        if user.color not in dict(COLORS):  # set in the admin, or offered by an earlier version
             self.fields["color"] = forms.ChoiceField(
                 label="Colour", choices=[(user.color, "As it is"), *COLORS], widget=Swatches
             )
+
+    def clean_display_name(self) -> str:
+        name = tidy(self.cleaned_data["display_name"])
+        if len(name) > DISPLAY_NAME_LENGTH:  # composing some letters makes them longer
+            raise ValidationError(f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
+        return name
+
+    def save(self) -> None:
+        self._user.display_name = self.cleaned_data["display_name"]
+        self._user.color = self.cleaned_data["color"]
+        self._user.save(update_fields=["display_name", "color"])

@@ -28,7 +28,7 @@ class Person(TypedDict):
 
 
 def as_person(id: int, username: str, display_name: str, color: str) -> Person:
-    """The person of a row that was read without making a `User` of it, as lists of many are."""
+    """The person of a row of `values_list`, which is cheaper than a `User` in long lists."""
     name = display_name or username
     return Person(id=id, username=username, name=name, color=color, initials=initials(name))
 
@@ -41,7 +41,7 @@ class People(UserManager["User"]):
 
 
 class User(AbstractUser):
-    """Someone with an account. Usernames are kept in lower case, so that Ada is ada."""
+    """Someone with an account. Usernames are stored in lower case, so that Ada is ada."""
 
     username = models.CharField(
         max_length=USERNAME_LENGTH,

@@ -1,4 +1,4 @@
-"""What people may be called."""
+"""Usernames and display names: which are valid, and their initials."""
 
 import re
 import unicodedata
@@ -15,14 +15,14 @@ USERNAME_PATTERN = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _username = re.compile(USERNAME_PATTERN, re.ASCII)
 _separators = re.compile(r"[\s._-]+")
 
-# Controls, surrogates and line breaks; and the marks that turn the direction of text round, with
-# which a name could garble the words beside it. Joiners stay: emoji and many scripts need them.
+# Controls, surrogates, line breaks, and the marks that change the direction of text, with which a
+# name could garble the words beside it. Joiners are allowed: emoji and many scripts need them.
 _REFUSED_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
 _REFUSED_MARKS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def validate_username(username: str) -> None:
-    """Let through letters, digits, and . _ - inside; mentions are written @username."""
+    """Allow letters, digits, and . _ - inside, so that @username can be a mention."""
     if not _username.fullmatch(username):
         raise ValidationError(
             "A username has letters from a to z, digits, and inside it also dots and hyphens.",
@@ -31,7 +31,7 @@ def validate_username(username: str) -> None:
 
 
 def validate_display_name(name: str) -> None:
-    """Let through any text that is one line and shows as what it is."""
+    """Allow any text in one line, without control characters."""
     if any(
         unicodedata.category(character) in _REFUSED_CATEGORIES or character in _REFUSED_MARKS
         for character in name
@@ -48,7 +48,7 @@ def tidy(name: str) -> str:
 
 @lru_cache(maxsize=10_000)  # rosters and lists of members show the same people again and again
 def initials(name: str) -> str:
-    """One or two letters that stand for the name: of its first word and of its last."""
+    """The first letters of the first and the last word."""
     words = [word for word in _separators.split(name) if word]
     ends = words[:1] + words[1:][-1:]
     return "".join(_first_letter(word) for word in ends).upper()

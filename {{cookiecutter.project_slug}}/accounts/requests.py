@@ -1,4 +1,4 @@
-"""Requests behind `login_required`, for type checkers."""
+"""The type of requests to views behind `login_required`."""
 
 from django.http import HttpRequest
 

@@ -6,7 +6,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import actions
 from accounts.forms import ProfileForm
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
@@ -24,7 +23,7 @@ def profile(request: HttpRequest, username: str) -> HttpResponse:
 def edit(request: AuthenticatedRequest) -> HttpResponse:
     form = ProfileForm(request.user, request.POST or None)
     if form.is_valid():
-        actions.change_profile(request.user, **form.cleaned_data)
+        form.save()
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:edit")
     return render(request, "accounts/edit.html", {"form": form})

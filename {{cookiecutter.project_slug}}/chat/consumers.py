@@ -23,7 +23,7 @@ from chat.wire import (
     Inbox,
     MessageData,
 )
-from realtime import stats
+from realtime import metrics
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.database import in_database
@@ -36,7 +36,7 @@ MOST_JOINING = 20_000
 """At once, in one process."""
 
 sends: Batcher[actions.Draft, MessageData] = Batcher(
-    actions.post_messages, key=lambda draft: draft.room_id, sizes=stats.batches
+    actions.post_messages, key=lambda draft: draft.room_id, sizes=metrics.commit_items
 )
 readings: Batcher[actions.Reading, int] = Batcher(
     actions.mark_readings, key=lambda reading: reading.room_id

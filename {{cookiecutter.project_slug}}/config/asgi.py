@@ -16,7 +16,7 @@ from config.routing import (  # noqa: E402
     http_urlpatterns,
     websocket_urlpatterns,
 )
-from operations.asgi import Operations  # noqa: E402
+from operations.endpoints import Operations  # noqa: E402
 from operations.proxies import FromProxies  # noqa: E402
 from realtime.admission.middleware import AdmissionMiddleware  # noqa: E402
 from realtime.delivery.lifespan import lifespan  # noqa: E402

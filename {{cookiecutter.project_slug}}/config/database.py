@@ -1,4 +1,4 @@
-"""The database that DATABASE_URL names, and how this project speaks to it."""
+"""The database that DATABASE_URL names, with the options that this project needs."""
 
 import warnings
 from typing import Any
@@ -10,10 +10,10 @@ Database = dict[str, Any]  # Any: Django's setting
 
 
 def database(url: str, *, pooler: bool) -> Database:
-    """A database of Django's DATABASES.
+    """An entry of Django's DATABASES.
 
     Args:
-        pooler: whether a pooler in transaction mode, such as PgBouncer, stands before PostgreSQL.
+        pooler: whether PostgreSQL is behind a pooler in transaction mode, such as PgBouncer.
 
     Raises:
         ImproperlyConfigured: `url` is not the address of a database that this project runs on.
@@ -30,8 +30,8 @@ def database(url: str, *, pooler: bool) -> Database:
             }
             return {**read, "OPTIONS": options}
         case "django.db.backends.postgresql":
-            # Between two transactions a pooler gives the connection to others, and with it what
-            # was open or prepared on it.
+            # A pooler gives the connection to others between transactions, together with its
+            # cursors and prepared statements.
             options = {"connect_timeout": 10, **read.get("OPTIONS", {})}
             options |= {"prepare_threshold": None} if pooler else {}
             return {
@@ -48,7 +48,7 @@ def database(url: str, *, pooler: bool) -> Database:
 
 def _read(url: str) -> Database:
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of what is refused above
+        warnings.simplefilter("ignore")  # about URLs that are refused above
         try:
             read: Database = environ.Env.db_url_config(url)
         except ValueError:

@@ -1,4 +1,4 @@
-"""Every route but those of Django's views, which are in urls.py."""
+"""All routes other than those of Django's views, which are in urls.py."""
 
 from django.urls import URLPattern, path
 

@@ -38,7 +38,7 @@ ALLOWED_HOSTS = env.list(
     default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME],
 )
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
-# Where it may be: what a request from elsewhere says of its way here is not believed.
+# The proxy's networks: X-Forwarded-* and the like from elsewhere are ignored.
 PROXIES = env.list("PROXIES", default=PRIVATE_NETWORKS) if BEHIND_PROXY else []
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ADMINS = [(OWNER_NAME, OWNER_EMAIL)]
@@ -53,7 +53,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # https://docs.djangoproject.com/en/5.2/ref/applications/
 
 INSTALLED_APPS = [
-    "realtime",  # first, for its runserver and its runworker
+    "realtime",  # first: its runserver and runworker replace others
     "daphne",
     "channels",
     "django.contrib.admin",
@@ -102,13 +102,13 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "config.context.site",
+                "config.pages.site",
             ],
         },
     },
 ]
 
-FORM_RENDERER = "config.forms.FormRenderer"
+FORM_RENDERER = "config.pages.FormRenderer"
 
 # Database --------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/ref/databases/
@@ -122,10 +122,10 @@ DATABASES = {"default": DATABASE}
 # Real time -------------------------------------------------------------------
 # docs/engine.md explains each limit; realtime/conf.py holds the defaults.
 
-# realtime/redis.py shows the forms that it has.
+# realtime/redis.py lists its forms.
 REDIS_URL = env.str("REDIS_URL", default="")
-# Begins the name of every key and channel: sites that share a Redis need different ones, since a
-# database of one's own (the number in the URL) keeps keys apart and channels not.
+# Begins the name of every key and channel. Sites that share a Redis need different ones: databases
+# of one Redis (the number in the URL) separate keys, but not channels.
 REDIS_PREFIX = env.str("REDIS_PREFIX", default="")
 if REDIS_URL:
     check_url(REDIS_URL)
@@ -180,10 +180,10 @@ ACCOUNT_CHANGE_EMAIL = True
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_SESSION_REMEMBER = True
-# An open browser on an unwatched desk must not be enough to take an account over.
+# An unattended browser must not be enough to take over an account.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# allauth limits attempts to sign in, by person and by address. It counts them in the cache, and
-# behind a proxy it finds the address in X-Forwarded-For.
+# allauth limits attempts to sign in, by account and by address. It counts them in the cache, and
+# behind a proxy it reads the address from X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
 
 # Native clients sign in under /_allauth/app/v1/ and then send X-Session-Token. Browsers have the
@@ -203,7 +203,7 @@ STORAGES = {
         "BACKEND": (
             "django.contrib.staticfiles.storage.StaticFilesStorage"
             if DEBUG
-            else "config.storage.HashedStaticFiles"
+            else "config.pages.HashedStaticFiles"
         )
     },
 }
@@ -245,14 +245,14 @@ if BEHIND_PROXY:
 # Operations ------------------------------------------------------------------
 # docs/operations.md
 
-# Who may read /metrics; without it, whoever asks from a private address and through no proxy.
+# Needed to read /metrics. Without it, only requests from private addresses without a proxy may.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     report_errors(SENTRY_DSN, environment=DOMAIN_NAME)
 
 # % if cookiecutter.web_push
 # Web push --------------------------------------------------------------------
-# Browsers that are closed: notifications/webpush/. The secret makes the site's key.
+# Notifications for closed browsers: notifications/webpush/. The site's key derives from the secret.
 
 WEB_PUSH_SECRET = env.str("WEB_PUSH_SECRET", default="")
 WEB_PUSH_ALLOW_PRIVATE = env.bool("WEB_PUSH_ALLOW_PRIVATE", default=False)
@@ -287,9 +287,9 @@ LOGGING = {
     },
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
-        "django": {"handlers": ["mail_admins"]},  # without a console of its own beside the root's
+        "django": {"handlers": ["mail_admins"]},  # not its own console handler
         "django.channels.server": {"level": "CRITICAL"},  # a second line for every request
-        "channels_redis": {"level": "CRITICAL"},  # the hub says in a line what it says in fifty
+        "channels_redis": {"level": "CRITICAL"},  # the hub logs the same in one line
         "uvicorn.error": {"level": "WARNING"},  # three lines a socket otherwise
         "daphne.server": {"level": "WARNING"},
         "daphne.http_protocol": {"level": "WARNING"},

@@ -1,13 +1,13 @@
-"""The settings under test: the project's own, with what a test machine lacks filled in."""
+"""The project's own settings, changed for tests."""
 
 import os
 import tempfile
 from pathlib import Path
 
-os.environ["DEBUG"] = "false"  # whatever .env says: what follows from it is tested as in production
+os.environ["DEBUG"] = "false"  # test the settings of production, whatever .env says
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
-# Whoever tests beside this process uses the same Redis.
+# Other test processes use the same Redis.
 os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}:"
 
 from config.settings import *  # noqa: F403
@@ -28,3 +28,7 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: the engine's threads have connections of their own to it.
     DATABASE["TEST"] = {"NAME": Path(tempfile.gettempdir()) / f"test-{os.getpid()}.sqlite3"}
     DATABASE["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+
+# A feed that only the tests have: its table is made without a migration.
+INSTALLED_APPS = [*INSTALLED_APPS, "realtime.tests.boards"]
+MIGRATION_MODULES = {"boards": None}

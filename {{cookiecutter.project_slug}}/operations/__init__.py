@@ -1,1 +1,1 @@
-"""What those who run the site need: health, metrics, logs, a look before it starts."""
+"""What operators of the site need: health, metrics, logs, checks before it starts."""

@@ -1,4 +1,4 @@
-"""Log lines for programs: one JSON object an event."""
+"""Log lines for programs: one JSON object for each event."""
 
 import json
 import logging
@@ -10,12 +10,12 @@ from realtime.tracing import request_id
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 PLAIN = (str, int, float, bool)
 
-# Links in the site's mail carry a key that lets whoever has it in.
+# Links in the site's mail contain keys that sign in whoever has them.
 KEYS = re.compile(r"(/accounts/(?:confirm-email|password/reset/key)/)[^/\s\"']+")
 
 
 class JsonFormatter(logging.Formatter):
-    """Time, level, logger and message; for what it was done; and what `extra` adds."""
+    """Time, level, logger, message, `for` (the id of the request or connection) and `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, str | float] = {

@@ -1,6 +1,6 @@
-"""Ask this machine's server how it is: `python -m operations.probe /readyz`, for health checks.
+"""The health check of a container: `python -m operations.probe /readyz`.
 
-Exits 0 where the answer is 200; otherwise it prints the answer and exits 1.
+Exits 0 if this machine's server answers 200; otherwise prints the answer and exits 1.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""What a request says of its own way here: believed of a proxy, and of nobody else."""
+"""Headers about the client of a proxy, trusted from the site's proxies only."""
 
 from ipaddress import ip_address, ip_network
 
@@ -12,7 +12,7 @@ PRIVATE_NETWORKS = [
     "::1/128",
     "fc00::/7",
 ]
-SAID_BY_PROXIES = {
+PROXY_HEADERS = {
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
@@ -23,11 +23,11 @@ SAID_BY_PROXIES = {
 
 
 class FromProxies:
-    """An ASGI application that drops a proxy's headers from what comes from elsewhere.
+    """An ASGI application that removes these headers unless the request comes from a proxy.
 
     Args:
-        proxies: the networks that proxies are in, such as `10.0.0.0/8`; none, where the site has
-            no proxy.
+        proxies: the networks that proxies are in, such as `10.0.0.0/8`; none if the site has no
+            proxy.
     """
 
     def __init__(self, application: Application, proxies: list[str]) -> None:
@@ -36,12 +36,12 @@ class FromProxies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "headers" in scope and not self._is_proxy(scope.get("client")):
-            kept = [header for header in scope["headers"] if header[0] not in SAID_BY_PROXIES]
+            kept = [header for header in scope["headers"] if header[0] not in PROXY_HEADERS]
             scope = {**scope, "headers": kept}
         await self._application(scope, receive, send)
 
     def _is_proxy(self, client: tuple[str, int] | None) -> bool:
         if not client or not client[0]:
-            return bool(self._networks)  # a socket file, which only this machine reaches
+            return bool(self._networks)  # a Unix socket, which only this machine reaches
         address = ip_address(client[0])
         return any(address in network for network in self._networks)

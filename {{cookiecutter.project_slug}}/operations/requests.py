@@ -1,4 +1,4 @@
-"""A line in the log for every request, under an id that the proxy, the log and the answer share."""
+"""A log line for every request, with an id that the proxy, the log and the response share."""
 
 import logging
 import re
@@ -16,19 +16,19 @@ ID = re.compile(r"[0-9a-zA-Z-]{8,64}")
 
 
 class RequestMiddleware:
-    """Names each request and logs how it went: by its route, as paths may hold keys."""
+    """Gives each request an id, and logs its route: its path may contain a key."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        began = time.perf_counter()
+        started = time.perf_counter()
         given_id = _id(request)
         request_id.set(given_id)
         response = self.get_response(request)
         response["X-Request-Id"] = given_id
         route = f"/{request.resolver_match.route}" if request.resolver_match else "no route"
-        took = round((time.perf_counter() - began) * 1000, 1)
+        took = round((time.perf_counter() - started) * 1000, 1)
         logger.info(
             "%s %s %d",
             request.method,

@@ -1,4 +1,4 @@
-"""Errors to Sentry, without what people wrote and without who they are."""
+"""Error reports to Sentry, without message texts and personal data."""
 
 from importlib import import_module
 
@@ -6,10 +6,10 @@ from django.core.exceptions import ImproperlyConfigured
 
 
 def report_errors(dsn: str, environment: str) -> None:
-    """Send unhandled exceptions and logged errors to `dsn` from now on.
+    """Report unhandled exceptions and logged errors to `dsn`.
 
     Raises:
-        ImproperlyConfigured: sentry-sdk is not installed, or `dsn` is none.
+        ImproperlyConfigured: sentry-sdk is not installed, or `dsn` is invalid.
     """
     try:
         sentry = import_module("sentry_sdk")
@@ -22,7 +22,7 @@ def report_errors(dsn: str, environment: str) -> None:
             dsn,
             environment=environment,
             send_default_pii=False,
-            include_local_variables=False,  # a message's text is in many of them
+            include_local_variables=False,  # many of them hold message texts
             max_request_body_size="never",
         )
     except ValueError as error:  # BadDsn

@@ -1,8 +1,8 @@
 """Check a deployed site from outside: `python -m operations.smoke https://chat.example.com`.
 
-Gets the sign-in page, and opens WebSockets as nobody who is signed in, so that it leaves nothing
-behind. Prints a line for each answer that is right, or what is wrong, and then exits 1. It needs
-no package, so it runs on any machine with Python and this project's files.
+It gets the sign-in page and opens WebSockets without being signed in, so it leaves nothing behind.
+It prints a line for each check that passes; at the first that fails it prints why and exits 1. It
+needs no package, so it runs on any machine with Python and this project's files.
 """
 
 import base64
@@ -31,7 +31,7 @@ CLOSE_FRAME = 0x88
 
 
 class CheckFailed(Exception):
-    """An answer is wrong; the text says what it was, what that means and what to look at."""
+    """An answer is wrong; the text says what it was, what it means and what to check."""
 
 
 class Site:
@@ -60,7 +60,7 @@ class Site:
         return f"{PAGE} answers 200."
 
     def check_own_origin(self) -> str:
-        """The session that is sent exists nowhere, so the server asks its database about it."""
+        """Send the key of no session, so that the server has to ask its database."""
         code, reason = self._close_of_socket(self.origin)
         if code == FORBIDDEN:
             raise CheckFailed(

@@ -1,4 +1,4 @@
-"""Presence in the admin, read-only: sockets and people decide it."""
+"""Presence in the admin. Sockets and people decide what it is, so it is read-only here."""
 
 from django.contrib import admin
 

@@ -8,8 +8,9 @@ from contextlib import suppress
 from itertools import islice
 from uuid import uuid4
 
+from prometheus_client import Counter
+
 from presence.stores import Change, Join, LeaseLost, SetViewing, Store, StoreUnavailable
-from realtime import stats
 
 logger = logging.getLogger(__name__)
 
@@ -17,7 +18,7 @@ BATCH_ENTRIES = 500  # changed by one call, in some ten milliseconds of Redis
 READ_VISITS = 500  # whose people are looked up by one query
 RETRY_SECONDS = 1
 
-beats = stats.Counter("presence_beats", "Renewals of this process's lease in the store.")
+beats = Counter("presence_beats", "Renewals of this process's lease in the store.")
 
 Visibilities = Callable[[Sequence[int]], Awaitable[dict[int, int]]]
 
@@ -178,7 +179,7 @@ class Lease:
         expected = sum(visit.entries for visit in self.visits.values())
         settled = not self._waiting
         held = await self._store.beat(self.process)
-        beats.value += 1
+        beats.inc()
         self._set_beat()
         if settled and held != expected:
             logger.warning(

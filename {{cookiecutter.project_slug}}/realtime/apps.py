@@ -8,8 +8,7 @@ class RealtimeConfig(AppConfig):
     verbose_name = "Real time"
 
     def ready(self) -> None:
-        from realtime import checks
+        from realtime import checks  # noqa: F401 (registers the checks)
         from realtime.admission import revocation
 
-        checks.register()
         revocation.connect_signals()

@@ -1,6 +1,6 @@
-"""Batching: what arrives while a batch is under way goes together into the next one.
+"""Batching: items that arrive while a batch is in progress form the next one.
 
-Of writes this is group commit; of reads it is one query where a crowd would ask one each.
+For writes this is group commit; for reads it is one query in place of one for each socket.
 """
 
 import asyncio
@@ -8,34 +8,34 @@ from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+from prometheus_client import Histogram
+
 from realtime.database import in_database
 from realtime.protocol import ErrorCode, Refusal
-from realtime.stats import Distribution
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH_ITEMS = 100
 WAITING_ITEMS = 10_000
-GATHER_SECONDS = 0.05  # how long the next batch of a crowd gathers
-PATIENCE_SECONDS = 0.5  # so long a batch waits for nothing but somebody's lock
+LINGER_SECONDS = 0.05  # the pause before the next batch of a crowd
+SLOW_SECONDS = 0.5  # a batch that takes longer waits for a lock; the next one begins meanwhile
 
 
 class Batcher(Generic[Item, Result]):
-    """Does what waits as one batch, and meanwhile linger the next.
+    """Processes the items that wait as one batch.
 
-    A batch that takes longer than it should, because another process holds a lock that it needs,
-    holds up the keys that are in it and no others.
+    A batch that waits for a lock of another process delays the keys in it and no others.
 
     Args:
-        work: synchronous; does the items, in one transaction if it writes, and returns in their
-            order a result, or the exception to raise, for each.
-        key: what must not be done twice at a time; the items of a key are done in the order of
-            their submission. By default there is one key for all.
-        linger: whether a batch of several is followed by a pause in which more may come: for what
-            costs a crowd less in few batches.
-        most_waiting: items beyond which more are refused.
-        sizes: where the sizes of the batches are counted.
+        work: a synchronous function that processes the items, in one transaction if it writes. It
+            returns, in their order, a result or the exception to raise for each.
+        key: items with the same key are never in two batches at once, and are processed in the
+            order in which they were submitted. By default all have the same key.
+        linger: whether to pause after a batch of several items, so that the next one has more:
+            for work that costs a crowd less in few batches.
+        most_waiting: items that may wait; more are refused.
+        sizes: the histogram of the sizes of batches.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Batcher(Generic[Item, Result]):
         key: Callable[[Item], Hashable] = lambda _: None,
         linger: bool = False,
         most_waiting: int = WAITING_ITEMS,
-        sizes: Distribution | None = None,
+        sizes: Histogram | None = None,
     ) -> None:
         self._work = work
         self._key = key
@@ -54,16 +54,16 @@ class Batcher(Generic[Item, Result]):
         self._sizes = sizes
         self._waiting: dict[Hashable, deque[tuple[Item, asyncio.Future[Result]]]] = {}
         self.waiting_items = 0
-        self._busy: set[Hashable] = set()  # keys that are in a batch under way
+        self._busy: set[Hashable] = set()  # keys in a batch that is in progress
         self._worker: asyncio.Task[None] | None = None
         self._batches: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: Item) -> Result:
-        """Do `item` with the next batch; return its result.
+        """Process `item` with the next batch; return its result.
 
         Raises:
-            Refusal: `unavailable`, too much waits already.
-            Exception: what `work` gave for this item, or raised for its batch.
+            Refusal: `unavailable`, too many items wait already.
+            Exception: what `work` returned for this item, or raised for its batch.
         """
         if self.waiting_items >= self._most_waiting:
             raise Refusal(
@@ -81,15 +81,15 @@ class Batcher(Generic[Item, Result]):
 
     async def _do_all(self) -> None:
         try:
-            await asyncio.sleep(0)  # what came in the same turn of the loop is in the first batch
+            await asyncio.sleep(0)  # the first batch has all items of this turn of the loop
             while batch := self._next_batch():
                 doing = asyncio.create_task(self._do(batch))
                 self._batches.add(doing)
                 doing.add_done_callback(self._batches.discard)
-                await asyncio.wait([doing], timeout=PATIENCE_SECONDS)
+                await asyncio.wait([doing], timeout=SLOW_SECONDS)
                 if self._linger and len(batch) > 1 and self.waiting_items < BATCH_ITEMS:
-                    await asyncio.sleep(GATHER_SECONDS)
-        except asyncio.CancelledError:  # the event loop ends, and with it whoever waits
+                    await asyncio.sleep(LINGER_SECONDS)
+        except asyncio.CancelledError:  # the event loop ends, and every caller with it
             self._waiting.clear()
             self.waiting_items = 0
             raise
@@ -97,7 +97,7 @@ class Batcher(Generic[Item, Result]):
             self._worker = None
 
     def _next_batch(self) -> list[tuple[Item, asyncio.Future[Result]]]:
-        """Take what waits, of the keys that are not busy; each key has its turn."""
+        """Take waiting items whose key is not busy; keys take turns."""
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
         for key in [key for key in self._waiting if key not in self._busy]:
             waiting = self._waiting.pop(key)

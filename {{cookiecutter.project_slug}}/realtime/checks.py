@@ -1,10 +1,9 @@
-"""System checks: settings under which sockets would silently lose events."""
+"""System checks for settings with which sockets would lose events or not open."""
 
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error
-from django.core.checks import register as register_check
+from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from realtime.conf import limits
@@ -13,14 +12,9 @@ from realtime.sessions import session_rows
 IN_MEMORY = "channels.layers.InMemoryChannelLayer"
 
 
-def register() -> None:
-    register_check(check_layer)
-    register_check(check_limits)
-    register_check(check_sessions)
-
-
+@register
 def check_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
-    """The in-memory layer reaches one process only."""
+    """The in-memory layer works in one process only."""
     if settings.CHANNEL_LAYERS["default"]["BACKEND"] != IN_MEMORY:
         return []
     if settings.DEBUG and settings.WEB_CONCURRENCY == 1:
@@ -34,17 +28,21 @@ def check_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: 
     ]
 
 
+@register
 def check_limits(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
     """REALTIME has only known keys with values of their type."""
     try:
         limits()
     except ImproperlyConfigured as error:
-        return [Error(str(error), hint="realtime/conf.py names them.", id="realtime.E002")]
+        return [Error(str(error), hint="realtime/conf.py lists the limits.", id="realtime.E002")]
     return []
 
 
-def check_sessions(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: as above
-    """A socket ends with the session that it was opened by, so sessions must be rows."""
+@register
+def check_sessions(
+    app_configs: Any, **kwargs: Any
+) -> list[CheckMessage]:  # Any: Django's signature
+    """A socket closes when its session ends, so sessions must be rows of the database."""
     try:
         session_rows()
     except ImproperlyConfigured as error:

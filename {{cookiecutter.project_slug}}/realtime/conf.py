@@ -1,4 +1,4 @@
-"""The engine's limits: `settings.REALTIME`, typed, checked and with a default for each."""
+"""The engine's limits: `settings.REALTIME`, with types and defaults."""
 
 from functools import cache
 from typing import Any
@@ -15,9 +15,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     frame_bytes: int = 65_536
     """The largest message a client may send; a larger one closes the socket with 1009."""
     outbox_bytes: int = 1_048_576
-    """What may wait for a client that reads slowly; beyond it the socket closes with 4008."""
+    """Bytes that may wait for a client that reads slowly; beyond it the socket closes with 4008."""
     outbox_frames: int = 1_024
-    """The same bound in frames, on servers that give the engine no transport of their own."""
+    """The same limit in frames, on servers that do not lend their transport to the engine."""
     send_seconds: float = 20
     """How long a message that a stock consumer sends may wait for its client; then 4008."""
     frames_per_second: float = 20
@@ -27,17 +27,17 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     user_frames_burst: int = 200
     """A person's token bucket, shared by all of their sockets in a process."""
     flood_refusals: int = 100
-    """Refused frames before the socket closes with 4029; a tenth of them is forgiven a second."""
+    """Refused frames before the socket closes with 4029; a tenth of this is forgotten a second."""
     sockets_per_user: int = 20
     """Open sockets of one person in one process; the next one is closed with 4029."""
     topics_per_socket: int = 100
     """Topics joined at once over `/ws/`."""
     idle_seconds: float = 3_600
-    """A socket from which nothing came for so long is closed with 1001."""
+    """A socket whose client sends nothing for so long is closed with 1001."""
     handshake_seconds: float = 10
     """How long a connection may take to become a WebSocket."""
     heartbeat_seconds: float = 20
-    """How often each topic's sockets hear the topic's head revision."""
+    """How often the sockets of each topic receive its latest revision."""
     check_seconds: float = 60
     """How often the sign-ins behind all sockets of a process are checked, in one query."""
     ticket_seconds: float = 30
@@ -45,7 +45,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     database_threads: int = 4
     """Threads, and so database connections, that serve a process's sockets."""
     drain_seconds: float = 5
-    """Over how long a stopping process spreads the closing of its sockets."""
+    """The time over which a stopping process spreads the closing of its sockets."""
 
 
 @cache
@@ -61,7 +61,7 @@ def limits() -> Limits:
         raise ImproperlyConfigured(f"REALTIME: {error}") from None
 
 
-def _forget(*, setting: str, **kwargs: Any) -> None:  # Any: a signal sends what it likes
+def _forget(*, setting: str, **kwargs: Any) -> None:  # Any: a signal's arguments
     if setting == "REALTIME":
         limits.cache_clear()
 

@@ -11,7 +11,7 @@ import msgspec
 from django.db import InterfaceError, OperationalError
 from django.http import Http404
 
-from realtime import stats
+from realtime import metrics
 from realtime.asgi import Receive, Scope, Send
 from realtime.database import in_database
 from realtime.delivery.engine import this_engine
@@ -216,7 +216,7 @@ class Consumer:
             logger.error("%s could not be joined: %s", self.scope["path"], error)
             raise Closing(CloseCode.OVERLOAD, "The database does not answer.") from None
         self._welcomed = True
-        stats.joins.value += 1
+        metrics.joins.inc()
         self._peer.accept()
         while self._held:
             self.socket.release(self._held.pop())
@@ -263,4 +263,4 @@ class Consumer:
 
     def _write(self, text: str) -> None:
         self.socket.write(Frame(text))
-        stats.sent.value += 1
+        metrics.frames_sent.inc()

@@ -16,15 +16,15 @@ from realtime.conf import limits
 P = ParamSpec("P")
 R = TypeVar("R")
 
-UNUSED_SECONDS = 5.0  # after so long a connection is asked whether it still works
+UNUSED_SECONDS = 5.0  # after which a connection is tested before use
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run `function`, plain synchronous code that uses the ORM, and return what it returns.
+    """Run `function`, synchronous code that uses the ORM, and return its result.
 
-    Channels' and Django's own asynchronous ORM calls share one thread with each other, so one slow
-    query holds up every socket, and Channels closes the connection after each call. These calls
-    have a small pool of threads to themselves, each of which keeps its connection.
+    Django's asynchronous ORM and Channels' `database_sync_to_async` share one thread, so one slow
+    query would delay every socket, and Channels closes the connection after each call. This runs
+    in a small pool of threads, each of which keeps its connection.
     """
     work = partial(_run, function, *args, **kwargs)
     loop = asyncio.get_running_loop()
@@ -32,12 +32,12 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
 
 
 def close_connections() -> None:
-    """Close the connections of all the engine's threads: a test database goes when nobody is in."""
+    """Close the connections of all these threads, so that a test database can be dropped."""
     count = limits().database_threads
-    everyone = Barrier(count)
+    every_thread = Barrier(count)
 
     def close() -> None:
-        everyone.wait()
+        every_thread.wait()  # so that each thread runs one of the calls
         connections.close_all()
 
     for closing in [_threads().submit(close) for _ in range(count)]:
@@ -60,7 +60,7 @@ def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     _close_broken_connections()
     try:
         return function(*args, **kwargs)
-    except (StopIteration, SystemExit) as error:  # a future takes no such thing, and nobody's end
+    except (StopIteration, SystemExit) as error:  # a future cannot raise these
         raise RuntimeError(f"{type(error).__name__} was raised in a thread") from error
     finally:
         _thread.used_at = monotonic()

@@ -1,4 +1,4 @@
-"""Refusals on their way to a browser."""
+"""The HTTP response to a request that is refused."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,8 @@ from realtime.protocol import ErrorCode, Refusal
 
 logger = logging.getLogger(__name__)
 
-# Without its counts of attempts nobody is let in, or passwords could be guessed during an outage.
+# Attempts to sign in are counted in Redis. Without it nobody may sign in, since passwords could be
+# guessed during an outage.
 REDIS_AWAY = (NotConnected, NoAnswer, ReadOnlyError)
 STATUS = {
     ErrorCode.INVALID: 400,
@@ -28,9 +29,9 @@ STATUS = {
 
 
 class RefusalMiddleware:
-    """Answers a request whose action was refused with a page, or with JSON where that is wanted.
+    """Answers a request that raised `Refusal` with a page, or with JSON if the client prefers it.
 
-    What needs Redis while it is away is refused too, as `unavailable`.
+    A request that needs Redis while it is down is refused as `unavailable`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -42,7 +43,7 @@ class RefusalMiddleware:
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, REDIS_AWAY):
             response = _answer(request, _away())
-            # In place of Django's own line, which mails the owner and does not say why.
+            # Instead of Django's own log line, which mails the owner and does not say why.
             log_response(
                 "%s was refused: Redis does not answer: %s",
                 request.path,
@@ -66,7 +67,7 @@ def _away() -> Refusal:
 
 def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
     status = STATUS.get(refusal.code, 400)
-    said = {"code": refusal.code, "detail": refusal.detail}
+    body = {"code": refusal.code, "detail": refusal.detail}
     if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
-        return JsonResponse(said, status=status)
-    return render(request, "refused.html", {"status": status, **said}, status=status)
+        return JsonResponse(body, status=status)
+    return render(request, "refused.html", {"status": status, **body}, status=status)

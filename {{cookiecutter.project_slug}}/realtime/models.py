@@ -1,10 +1,10 @@
-"""What the engine keeps in the database."""
+"""The engine's tables."""
 
 from django.db import models
 
 
 class Ticket(models.Model):
-    """Permission to open one socket, kept as a digest so that a leaked table opens none."""
+    """Permission to open one socket. Stored as a digest, so that a leaked table opens none."""
 
     digest = models.CharField(max_length=64, primary_key=True)
     session_key = models.CharField(max_length=40)

@@ -1,9 +1,9 @@
-"""Where Redis is: REDIS_URL in each of its forms.
+"""Connections to Redis, for each form of REDIS_URL.
 
-redis://host:6379/0                            one server; rediss:// speaks TLS
+redis://host:6379/0                            one server; rediss:// uses TLS
 redis://one:6379/0,redis://two:6379/0          several: the channel layer spreads its groups
-                                               over all, everything else is on the first
-sentinel://:password@a:26379,b:26379/mymaster  whichever server the sentinels call the master;
+                                               over all, everything else uses the first
+sentinel://:password@a:26379,b:26379/mymaster  the server that the sentinels call the master;
                                                ?db=1 for another database than 0
 """
 
@@ -27,7 +27,7 @@ Options = dict[str, Any]  # Any: what redis-py takes
 
 
 class Sentinels(NamedTuple):
-    """Those who know which server is the master, and what it takes to speak to it."""
+    """The sentinels that know which server is the master, and how to connect to both."""
 
     addresses: list[tuple[str, int]]
     master: str
@@ -50,10 +50,10 @@ class Sentinels(NamedTuple):
 
 
 def check_url(url: str) -> str:
-    """`url`, where it can be read.
+    """Return `url`.
 
     Raises:
-        ImproperlyConfigured: it cannot.
+        ImproperlyConfigured: it has none of the forms above.
     """
     try:
         sentinels = Sentinels.from_url(url)
@@ -70,7 +70,7 @@ def check_url(url: str) -> str:
 def layer_hosts(url: str) -> list[Options]:
     """`hosts` of a channel layer.
 
-    redis-py gives up on an idle read after five seconds by default; a subscriber waits.
+    A subscriber waits for messages, so its reads have no timeout; redis-py's default is 5 seconds.
     """
     sentinels = Sentinels.from_url(url)
     if sentinels is None:
@@ -87,7 +87,7 @@ def layer_hosts(url: str) -> list[Options]:
 
 
 def first_server(url: str) -> str:
-    """The URL of the server that has what is not the channel layer's."""
+    """The URL of the server for everything but the channel layer."""
     return url if Sentinels.from_url(url) else url.partition(",")[0]
 
 
@@ -95,9 +95,9 @@ def async_pool(url: str, *, connections: int, wait: float, **options: Any) -> As
     """A pool of connections to the first server, for coroutines.
 
     Args:
-        connections: the most that are open at once.
+        connections: the most connections that are open at once.
         wait: seconds that a caller waits for one of them.
-        options: further ones of each connection.
+        options: options of each connection.
     """
     sentinels = Sentinels.from_url(url)
     if sentinels is None:
@@ -111,8 +111,8 @@ def async_pool(url: str, *, connections: int, wait: float, **options: Any) -> As
 class Pool:
     """A pool of connections to the first server, for threads: `pool_class` of Django's cache.
 
-    Its connections try twice, since an idle one may have died unnoticed, and do not wait between:
-    redis-py would hold a page up for seconds while Redis is away.
+    Each command is tried twice, because an idle connection may have died, without a pause between:
+    redis-py's own retries would delay a page by seconds while Redis is down.
     """
 
     @classmethod

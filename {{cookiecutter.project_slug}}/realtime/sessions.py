@@ -1,4 +1,4 @@
-"""Sessions: whose they are, whether they still hold, read in few queries and never written."""
+"""Sessions and their users, read in few queries and never written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -37,16 +37,16 @@ def session_rows() -> type[AbstractBaseSession]:
 
 
 def session_users(session_keys: Sequence[str]) -> list[AbstractBaseUser | None]:
-    """For each session its active user, or None; in two queries, and writing nothing.
+    """For each session its active user, or None. Takes two queries and writes nothing.
 
-    A session signed with one of SECRET_KEY_FALLBACKS is good: its browser gets a new one with its
-    next page, where Django's own check would end it.
+    A session signed with one of SECRET_KEY_FALLBACKS is valid. Its browser gets a new one with its
+    next page; Django's own check would end it here.
     """
     return [found and found.user for found in verified_sessions(session_keys)]
 
 
 def opened_session(session_key: str, data: str) -> SessionBase:
-    """The session with this key and `data`, as its row has them: nothing is read again."""
+    """The session with the key and the `data` of a row, so that it is not read again."""
     session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     session.load = partial(session.decode, data)  # type: ignore[method-assign]
     return session
@@ -66,8 +66,8 @@ SuspectType = TypeVar("SuspectType", bound=Suspect)
 def signed_out(suspects: Iterable[SuspectType]) -> list[SuspectType]:
     """Those whose session ended, or whose user was deactivated, deleted or changed the password.
 
-    One query, whatever the number of sockets: `queryset.update()` and expiry send no signal, so
-    this is asked once a period for all of them.
+    It is called periodically, because `queryset.update()` and expiry send no signal. It takes one
+    query for all sockets.
     """
     suspects = list(suspects)
     live_sessions = _live({each.session_key for each in suspects})
@@ -94,7 +94,7 @@ class VerifiedSession(NamedTuple):
 
 
 def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | None]:
-    """Each session, or None where nobody is signed in by it: as `session_users`."""
+    """Each session, or None if no active user is signed in with it; as `session_users`."""
     rows = {row.session_key: row.session_data for row in _live(set(session_keys))}
     store = import_module(settings.SESSION_ENGINE).SessionStore()
     sessions: dict[str, SessionData] = {key: store.decode(data) for key, data in rows.items()}

@@ -15,7 +15,6 @@ The methods are synchronous and may use the ORM. Each answers for many topics or
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import ClassVar
 
 Pair = tuple[str, int]
 """A topic, by its key, and a person, by their id."""
@@ -28,11 +27,11 @@ class Topic:
     the name that clients join.
     """
 
-    prefix: ClassVar[str]
+    prefix: str
     """What the names of its groups begin with, up to the colon."""
-    name: ClassVar[str] = ""
+    name: str = ""
     """The name that clients join, where each person has a topic of their own."""
-    shows_presence: ClassVar[bool] = False
+    shows_presence: bool = False
     """Whether the people of a topic see which of them are online."""
 
     def group(self, key: object) -> str:

@@ -1,4 +1,4 @@
-"""What the running code works for: every line that is logged meanwhile can name it."""
+"""The id of what the running code works for, which every log line names."""
 
 from contextvars import ContextVar
 from uuid import uuid4

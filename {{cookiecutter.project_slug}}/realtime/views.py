@@ -1,4 +1,4 @@
-"""The HTTP side of opening a socket."""
+"""Tickets for opening a socket, over HTTP."""
 
 from allauth.headless import app_settings as headless
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -13,10 +13,10 @@ from realtime.sessions import session_users
 @csrf_exempt
 @require_POST
 def ticket(request: HttpRequest) -> HttpResponse:
-    """A ticket for whoever is signed in: by allauth's session token, or by the browser's session.
+    """Issue a ticket to a client with allauth's session token, or to a browser with a session.
 
-    A token comes in a header that no foreign page can send; a cookie comes by itself, so that way
-    is protected against cross-site requests.
+    A browser sends its cookie by itself, so that case needs a CSRF token. No foreign page can send
+    the header with the session token.
     """
     token = request.headers.get("X-Session-Token")
     if token is None:

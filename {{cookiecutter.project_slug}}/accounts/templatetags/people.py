@@ -11,7 +11,7 @@ register = template.Library()
 def avatar(person: User | Person, size: str = "medium") -> dict[str, object]:
     """The person's initials on their colour; `size` is tiny, small, medium or large.
 
-    It says nothing to a screen reader: the name belongs beside it, in words.
+    It is hidden from screen readers: show the name beside it.
     """
     shown = person if isinstance(person, dict) else person.as_person()
     return {"person": shown, "size": size}

@@ -39,17 +39,25 @@ def test_profiles_are_for_who_is_signed_in(client: Client, ada: User, url: str) 
 
 def test_people_change_their_own_name_and_colour(client: Client, ada: User) -> None:
     client.force_login(ada)
-    form = {"display_name": "Ada Lovelace", "color": TEAL}
+    form = {"display_name": "  Ada   Lovelace ", "color": TEAL}
     page = client.post(reverse("accounts:edit"), form, follow=True)
     ada.refresh_from_db()
     assert (ada.name, ada.color) == ("Ada Lovelace", TEAL)
     assert b"Your profile is saved." in page.content
 
 
+def test_without_a_display_name_people_go_by_their_username(client: Client, grace: User) -> None:
+    client.force_login(grace)
+    client.post(reverse("accounts:edit"), {"display_name": "", "color": TEAL})
+    grace.refresh_from_db()
+    assert (grace.display_name, grace.name) == ("", "grace")
+
+
 @pytest.mark.parametrize(
     ("field", "answer"),
     [
         ("display_name", "x" * 61),
+        ("display_name", "\u0958" * 60),  # each is two characters when composed
         ("display_name", "a\x00b"),
         ("display_name", "a\u202eb"),
         ("color", "#ffffff"),

@@ -6,14 +6,15 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
-from chat.views.requests import SignedInRequest, attempt
+from chat.views.requests import attempt
 from realtime.protocol import Refusal
 
 
 @require_POST
 @login_required
-def invite(request: SignedInRequest, slug: str) -> HttpResponse:
+def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     queries.membership_of(request.user, room)
     try:
@@ -28,7 +29,7 @@ def invite(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def withdraw(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
+def withdraw(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
     attempt(request, actions.withdraw_invitation, room, request.user, person)
@@ -37,7 +38,7 @@ def withdraw(request: SignedInRequest, slug: str, username: str) -> HttpResponse
 
 @require_POST
 @login_required
-def remove(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
+def remove(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
     if attempt(request, actions.remove_member, room, request.user, person):
@@ -47,7 +48,7 @@ def remove(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def role(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
+def role(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
     role = request.POST.get("role", "")

@@ -6,13 +6,14 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
+from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
-from chat.views.requests import SignedInRequest, attempt
+from chat.views.requests import attempt
 
 
 @require_POST
 @login_required
-def join(request: SignedInRequest, slug: str) -> HttpResponse:
+def join(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     actions.enter(room, request.user)
     return redirect(room)
@@ -20,7 +21,7 @@ def join(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def leave(request: SignedInRequest, slug: str) -> HttpResponse:
+def leave(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     if not attempt(request, actions.leave_room, room, request.user):
         return redirect(room)
@@ -30,7 +31,7 @@ def leave(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def accept(request: SignedInRequest, slug: str) -> HttpResponse:
+def accept(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     actions.accept_invitation(room, request.user)
     return redirect(room)
@@ -38,6 +39,6 @@ def accept(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def decline(request: SignedInRequest, slug: str) -> HttpResponse:
+def decline(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     actions.decline_invitation(queries.room_by_slug(slug), request.user)
     return redirect("chat:home")

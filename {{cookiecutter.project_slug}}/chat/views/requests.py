@@ -6,16 +6,9 @@ from typing import ParamSpec
 from django.contrib import messages
 from django.http import HttpRequest
 
-from accounts.models import User
 from realtime.protocol import ErrorCode, Refusal
 
 P = ParamSpec("P")
-
-
-class SignedInRequest(HttpRequest):
-    """What a view behind `login_required` gets."""
-
-    user: User
 
 
 def attempt(

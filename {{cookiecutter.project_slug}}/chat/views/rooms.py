@@ -8,11 +8,11 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
+from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
 from chat.forms import NewRoomForm, RoomForm
 from chat.inbox import named_for, rooms_of
 from chat.models import Membership, Room
-from chat.views.requests import SignedInRequest
 from chat.wire import ReaderPerson, RoomPage, reader_data
 from realtime.protocol import ErrorCode, Refusal
 
@@ -22,7 +22,7 @@ PUBLIC_ROOMS_SHOWN = 100
 
 @require_safe
 @login_required
-def home(request: SignedInRequest) -> HttpResponse:
+def home(request: AuthenticatedRequest) -> HttpResponse:
     return render(
         request,
         "chat/home.html",
@@ -36,7 +36,7 @@ def home(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def room(request: SignedInRequest, slug: str) -> HttpResponse:
+def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = named_for(request.user, queries.room_by_slug(slug))
     membership = room.memberships.filter(user=request.user).select_related("user").first()
     if membership is None and not room.is_public:
@@ -57,7 +57,7 @@ def room(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def create(request: SignedInRequest) -> HttpResponse:
+def create(request: AuthenticatedRequest) -> HttpResponse:
     form = NewRoomForm(_sent(request))
     if form.is_valid():
         try:
@@ -69,7 +69,7 @@ def create(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def settings(request: SignedInRequest, slug: str) -> HttpResponse:
+def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     _refuse_others(request.user, room)
     form = RoomForm(_sent(request), initial={"name": room.name, "about": room.about})
@@ -83,7 +83,7 @@ def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def _turn_away(request: SignedInRequest, room: Room) -> HttpResponse:
+def _turn_away(request: AuthenticatedRequest, room: Room) -> HttpResponse:
     if not room.invitations.filter(user=request.user).exists():
         raise Refusal(ErrorCode.FORBIDDEN, "This room is private. Ask someone in it to invite you.")
     messages.info(request, f"You are invited to {room.name}: accept to come in.")

@@ -1,4 +1,4 @@
-"""The project's servers in processes of their own, over the database of the tests."""
+"""The project's servers as processes, over the database of the tests."""
 
 import os
 import signal
@@ -34,12 +34,12 @@ class Server:
         self.address = f"127.0.0.1:{self.port}"
         self.url = f"http://{self.address}"
         self._command = [sys.executable, "manage.py", *command, *self._place(command[0])]
-        self._environment = surroundings(f"test-{self.port}:") | environment
+        self._environment = server_environment(f"test-{self.port}:") | environment
         self._log = folder / "log"
 
     @property
     def log(self) -> str:
-        """All that the server has written."""
+        """The output of the server."""
         return self._log.read_text(encoding="utf-8")
 
     def get(self, path: str) -> tuple[int, str]:
@@ -59,7 +59,7 @@ class Server:
             return False
 
     def wait_until(self, condition: Callable[[], bool]) -> None:
-        """Wait for something that the server brings about; it must not end before that."""
+        """Wait for a condition, while the server runs."""
         deadline = time.monotonic() + START_SECONDS
         while not condition():
             assert self._process.poll() is None, f"The server ended:\n{self.log}"
@@ -96,15 +96,14 @@ class Server:
         return [self.address] if command == "runserver" else ["--port", str(self.port)]
 
     def _kill(self) -> None:
-        """End the server and its workers, whatever state they are in."""
+        """Kill the server and its workers."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
 
-def surroundings(redis_prefix: str) -> dict[str, str]:
-    """The environment of a server that uses the services of the tests, and nothing from `.env`
-    that would lead elsewhere."""
+def server_environment(redis_prefix: str) -> dict[str, str]:
+    """The environment of a server that uses the services of the tests, whatever `.env` says."""
     return os.environ | {
         "ALLOWED_HOSTS": "127.0.0.1",
         "BEHIND_PROXY": "false",

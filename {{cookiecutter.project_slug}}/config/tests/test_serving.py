@@ -1,10 +1,13 @@
 """The servers of this project, started as its owner starts them, and real sockets to them."""
 
 import json
+import os
 import re
+import signal
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -57,6 +60,24 @@ def test_several_processes_behind_one_port_carry_messages_and_drain(
     with Server("serve", folder=tmp_path, WEB_CONCURRENCY="2") as server:
         server.wait_until(lambda: len(workers(server)) == 2)
         talk_until_it_stops(server, topic, ada, bob)
+
+
+@for_serve
+@pytest.mark.redis
+def test_killed_processes_are_replaced_and_their_sockets_no_longer_counted(
+    topic: str, ada: User, tmp_path: Path
+) -> None:
+    with Server("serve", folder=tmp_path, WEB_CONCURRENCY="2") as server:
+        server.wait_until(lambda: len(workers(server)) == 2)
+        with opened(server, ada, topic):
+            server.wait_until(lambda: "\nrealtime_sockets 1.0\n" in metrics(server))
+            killed = workers(server)
+            for worker in killed:
+                os.kill(int(worker), signal.SIGKILL)
+            server.wait_until(lambda: len(workers(server) - killed) == 2)
+
+        assert "\nrealtime_sockets 0.0\n" in metrics(server)
+        assert "\nrealtime_joins_total 1.0\n" in metrics(server)
 
 
 def test_the_development_server_passes_the_check_of_a_deployed_site(
@@ -125,6 +146,13 @@ def close_code(client: ClientConnection) -> int | None:
 
 
 def workers(server: Server) -> set[str]:
-    """The processes whose numbers are in the metrics."""
-    _, numbers = server.get("/metrics")
-    return set(re.findall(r'worker="(\d+)"', numbers))
+    """The processes in the metrics."""
+    return set(re.findall(r'pid="(\d+)"', metrics(server)))
+
+
+def metrics(server: Server) -> str:
+    """The metrics; nothing, where the process that was asked is killed meanwhile."""
+    try:
+        return server.get("/metrics")[1]
+    except (OSError, HTTPException):
+        return ""

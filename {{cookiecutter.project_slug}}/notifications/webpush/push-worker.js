@@ -1,4 +1,4 @@
-// The service worker of web push: shows what is pushed while no tab of the site can be seen, and leads to it.
+// The service worker of web push: shows notifications while no tab of the site is visible, and opens their links.
 
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));

@@ -1,8 +1,8 @@
-"""Requests to the site as one who runs it makes them."""
+"""Requests to /healthz, /readyz and /metrics."""
 
 from typing import Any
 
-from operations.asgi import Operations
+from operations.endpoints import Operations
 from realtime.asgi import Message, Receive, Scope, Send
 
 

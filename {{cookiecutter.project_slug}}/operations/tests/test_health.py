@@ -1,11 +1,11 @@
-"""What probes are told."""
+"""The answers to health checks."""
 
 import json
 
 import pytest
 from django.db.migrations.recorder import MigrationRecorder
 
-from operations import health
+from operations import endpoints
 from operations.tests.requests import get
 from realtime.delivery.engine import running_engine, this_engine
 
@@ -16,14 +16,14 @@ async def readiness() -> tuple[int, dict[str, object]]:
 
 
 @pytest.fixture
-def _little_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """For what answers late or never: it would only make the test longer."""
-    monkeypatch.setattr(health, "CHECK_SECONDS", 0.5)
+def _short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For checks that never answer."""
+    monkeypatch.setattr(endpoints, "CHECK_SECONDS", 0.5)
 
 
 @pytest.fixture(autouse=True)
-def _much_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "CHECK_SECONDS", 30.0)
+def _long_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoints, "CHECK_SECONDS", 30.0)
 
 
 async def test_a_process_is_alive_whatever_host_it_is_asked_as() -> None:
@@ -49,7 +49,7 @@ async def test_a_stopping_process_is_not_ready() -> None:
     assert parts["process"] == "it is stopping"
 
 
-@pytest.mark.usefixtures("_little_patience")
+@pytest.mark.usefixtures("_short_timeout")
 @pytest.mark.django_db(transaction=True)
 async def test_a_process_without_its_layer_is_not_ready() -> None:
     await this_engine().hub.stop()
@@ -76,7 +76,7 @@ async def test_a_database_that_fails_is_named_without_its_address(
     def fail() -> None:
         raise ConnectionError("postgres://site:secret@postgres/site")
 
-    monkeypatch.setattr(health, "_missing_migrations", fail)
+    monkeypatch.setattr(endpoints, "_missing_migrations", fail)
     status, parts = await readiness()
     assert status == 503
     assert parts["database"] == "ConnectionError"

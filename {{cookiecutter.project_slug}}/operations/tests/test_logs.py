@@ -1,4 +1,4 @@
-"""What is logged, and what is not."""
+"""Log lines."""
 
 import json
 import logging
@@ -35,7 +35,7 @@ def test_a_line_is_one_json_object_with_what_was_added() -> None:
     assert "request" not in read
 
 
-def test_a_line_says_what_it_was_done_for() -> None:
+def test_a_line_has_the_id_that_it_was_logged_for() -> None:
     token = request_id.set("abc")
     try:
         assert written(record("Hello"))["for"] == "abc"
@@ -75,7 +75,7 @@ def test_errors_are_mailed_to_the_owner() -> None:
 
 
 def handlers_of(name: str) -> Iterator[logging.Handler]:
-    """All that a line of this logger is given to."""
+    """Every handler of this logger."""
     logger: logging.Logger | None = logging.getLogger(name)
     while logger:
         yield from logger.handlers

@@ -1,20 +1,21 @@
-"""What Prometheus is told, and who else is."""
+"""The metrics, and who may read them."""
 
-import os
 import re
-import time
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from prometheus_client import CollectorRegistry, generate_latest
+from django.conf import settings
+from prometheus_client.multiprocess import mark_process_dead
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from operations.metrics import Engine
+from operations import metrics
 from operations.tests.requests import get
-from operations.workers import STALE_SECONDS, Workers
-from realtime import stats
-from realtime.delivery.engine import this_engine
+from realtime import metrics as engine_metrics
 from realtime.protocol import ErrorCode
 
 DASHBOARD = Path(__file__).parents[2] / "deploy/grafana/realtime.json"
@@ -29,12 +30,11 @@ def samples(text: bytes) -> dict[str, float]:
     }
 
 
-async def test_metrics_say_what_was_counted_and_what_is_open() -> None:
-    this_engine()
+async def test_metrics_have_what_was_counted_and_what_is_open() -> None:
     _, before = await get("/metrics")
-    stats.sent.value += 1_000
-    stats.refusals.values[ErrorCode.INVALID] += 2
-    stats.delivery.observe(0.003)
+    engine_metrics.frames_sent.inc(1_000)
+    engine_metrics.refusals.labels(ErrorCode.INVALID).inc(2)
+    engine_metrics.delivery_seconds.observe(0.003)
 
     status, body = await get("/metrics")
 
@@ -48,7 +48,7 @@ async def test_metrics_say_what_was_counted_and_what_is_open() -> None:
     assert now["process_resident_memory_bytes"] > 0
 
 
-async def test_without_a_token_metrics_are_for_those_within() -> None:
+async def test_without_a_token_metrics_are_for_private_addresses() -> None:
     assert (await get("/metrics", client=("10.1.2.3", 1)))[0] == 200
     assert (await get("/metrics", client=("8.8.8.8", 1)))[0] == 403
     assert (await get("/metrics", client=None))[0] == 403
@@ -58,7 +58,7 @@ async def test_without_a_token_metrics_are_for_those_within() -> None:
     assert (await get("/metrics", client=("10.1.2.3", 1), headers=through_proxy))[0] == 403
 
 
-async def test_with_a_token_metrics_are_for_those_who_have_it(settings: Settings) -> None:
+async def test_with_a_token_metrics_are_for_requests_that_have_it(settings: Settings) -> None:
     settings.METRICS_TOKEN = "open-sesame"
     assert (await get("/metrics"))[0] == 403
     for given, status in ((b"Bearer open-sesame", 200), (b"Bearer other", 403), (b"\xff", 403)):
@@ -67,47 +67,59 @@ async def test_with_a_token_metrics_are_for_those_who_have_it(settings: Settings
 
 
 @pytest.fixture
-def workers(tmp_path: Path) -> Workers:
-    registry = CollectorRegistry(auto_describe=False)
-    registry.register(Engine())
-    return Workers(registry.collect, tmp_path)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where processes that share a port keep their values."""
+    monkeypatch.setenv("PROMETHEUS_MULTIPROC_DIR", str(tmp_path))
+    return tmp_path
 
 
-def write_as(worker: int, workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "getpid", lambda: worker)
-        workers.write()
+@contextmanager
+def worker(joined: int) -> Iterator[int]:
+    """The id of a process that shares the folder, and has one socket open."""
+    program = f"""
+from realtime import metrics
+
+metrics.joins.inc({joined})
+metrics.sockets.set(1)
+print("counted", flush=True)
+input()
+"""
+    with subprocess.Popen(  # noqa: S603
+        [sys.executable, "-c", program],
+        cwd=settings.BASE_DIR,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == b"counted\n"
+        yield process.pid
+        process.communicate(b"\n")
 
 
-def test_one_worker_answers_for_all(workers: Workers, monkeypatch: pytest.MonkeyPatch) -> None:
-    stats.joins.value = 3
-    write_as(1, workers, monkeypatch)
-    stats.joins.value = 4
-    write_as(2, workers, monkeypatch)
-
-    now = samples(generate_latest(workers))
-
-    assert now["realtime_joins_total/1"] == 3
-    assert now["realtime_joins_total/2"] == 4
-    assert now[f"realtime_joins_total/{os.getpid()}"] == 4
+@pytest.mark.usefixtures("folder")
+def test_one_process_answers_for_all_that_share_its_port() -> None:
+    with worker(joined=3) as one, worker(joined=4) as other:
+        now = samples(metrics.exposition())
+        assert now["realtime_joins_total"] == 7
+        assert now["realtime_sockets"] == 2
+        assert now[f"process_resident_memory_bytes/{one}"] > 0
+        assert now[f"process_resident_memory_bytes/{other}"] > 0
 
 
-def test_a_dead_worker_is_soon_forgotten(
-    workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    write_as(1, workers, monkeypatch)
-    (file,) = tmp_path.glob("1.json")
-    long_ago = time.time() - STALE_SECONDS - 1
-    os.utime(file, (long_ago, long_ago))
+@pytest.mark.usefixtures("folder")
+def test_of_a_dead_process_only_what_it_counted_remains() -> None:
+    with worker(joined=3) as dead:
+        pass
+    mark_process_dead(dead)
 
-    now = samples(generate_latest(workers))
+    now = samples(metrics.exposition())
 
-    assert "realtime_joins_total/1" not in now
-    assert not file.exists()
+    assert now["realtime_joins_total"] == 3
+    assert "realtime_sockets" not in now
+    assert f"process_resident_memory_bytes/{dead}" not in now
 
 
-async def test_the_dashboard_asks_for_metrics_that_there_are() -> None:
-    this_engine()
+async def test_the_dashboard_uses_metrics_that_exist() -> None:
     _, body = await get("/metrics")
     told = set(re.findall(r"^# TYPE (\w+)", body.decode(), re.MULTILINE))
 

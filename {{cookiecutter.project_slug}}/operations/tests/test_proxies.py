@@ -1,8 +1,8 @@
-"""Whom the site believes about a request's way."""
+"""Which requests may have the headers of a proxy."""
 
 import pytest
 
-from operations.asgi import Operations
+from operations.endpoints import Operations
 from operations.proxies import PRIVATE_NETWORKS, FromProxies
 from realtime.asgi import Message, Receive, Scope, Send
 
@@ -16,17 +16,17 @@ async def headers_seen(client: tuple[str, int] | None, proxies: list[str]) -> se
         seen.append(scope)
 
     async def receive() -> Message:
-        raise AssertionError("nobody reads")
+        raise AssertionError("the application reads")
 
     async def send(message: Message) -> None:
-        raise AssertionError("nobody answers")
+        raise AssertionError("the application answers")
 
     await FromProxies(site, proxies)({"headers": GIVEN, "client": client}, receive, send)
     return {name for name, _ in seen[0]["headers"]}
 
 
 @pytest.mark.parametrize(
-    ("client", "proxies", "believed"),
+    ("client", "proxies", "trusted"),
     [
         (("172.20.0.5", 1), PRIVATE_NETWORKS, True),
         (("::1", 1), PRIVATE_NETWORKS, True),
@@ -39,26 +39,28 @@ async def headers_seen(client: tuple[str, int] | None, proxies: list[str]) -> se
         (("", 0), [], False),
     ],
 )
-async def test_a_proxy_is_believed_and_nobody_else(
-    client: tuple[str, int] | None, proxies: list[str], believed: bool
+async def test_only_a_proxy_is_trusted(
+    client: tuple[str, int] | None, proxies: list[str], trusted: bool
 ) -> None:
-    expected = {b"host", b"x-forwarded-for", b"x-forwarded-proto"} if believed else {b"host"}
+    expected = {b"host", b"x-forwarded-for", b"x-forwarded-proto"} if trusted else {b"host"}
     assert await headers_seen(client, proxies) == expected
 
 
 @pytest.mark.parametrize("proxies", [[], PRIVATE_NETWORKS])
 @pytest.mark.parametrize("scope", [{"type": "channel", "channel": "a"}, {"type": "lifespan"}])
-async def test_what_has_no_headers_is_handed_on_as_it_is(scope: Scope, proxies: list[str]) -> None:
+async def test_a_scope_without_headers_is_passed_on_unchanged(
+    scope: Scope, proxies: list[str]
+) -> None:
     seen: list[Scope] = []
 
     async def site(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope)
 
     async def receive() -> Message:
-        raise AssertionError("nobody reads")
+        raise AssertionError("the application reads")
 
     async def send(message: Message) -> None:
-        raise AssertionError("nobody answers")
+        raise AssertionError("the application answers")
 
     await FromProxies(Operations(site), proxies)(scope, receive, send)
     assert seen == [scope]

@@ -1,16 +1,16 @@
-"""What is said before a version starts."""
+"""What `release` checks before a version starts."""
 
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from pytest_django import Settings
 
-from operations.surroundings import faults
+from operations import preflight
 
 
 @pytest.fixture
 def production(settings: Settings, db: None) -> Settings:
-    """Surroundings without a fault."""
+    """An environment without an error."""
     settings.SECRET_KEY = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
     settings.SECURE_SSL_REDIRECT = True
     settings.SESSION_COOKIE_SECURE = settings.CSRF_COOKIE_SECURE = True
@@ -21,8 +21,8 @@ def production(settings: Settings, db: None) -> Settings:
     return settings
 
 
-def test_good_surroundings_have_no_fault(production: Settings) -> None:
-    assert list(faults()) == []
+def test_a_good_environment_has_no_error(production: Settings) -> None:
+    assert list(preflight.errors()) == []
 
 
 @pytest.mark.parametrize(
@@ -37,14 +37,14 @@ def test_good_surroundings_have_no_fault(production: Settings) -> None:
         ("REALTIME", {"FRAME_BITES": 1}, "REALTIME"),
     ],
 )
-def test_a_fault_names_its_variable(
+def test_an_error_names_its_variable(
     production: Settings, setting: str, value: object, named: str
 ) -> None:
     setattr(production, setting, value)
-    assert any(named in fault for fault in faults())
+    assert any(named in error for error in preflight.errors())
 
 
-def test_a_fault_is_one_line_and_has_no_password(
+def test_an_error_is_one_line_and_has_no_password(
     production: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail() -> None:
@@ -53,12 +53,12 @@ def test_a_fault_is_one_line_and_has_no_password(
     production.DATABASE = {**production.DATABASE, "PASSWORD": "hunter2"}
     with monkeypatch.context() as patch:
         patch.setattr(connection, "ensure_connection", fail)
-        found = list(faults())
-    assert len([fault for fault in found if "DATABASE_URL" in fault]) == 2
-    assert not any("\n" in fault or "hunter2" in fault for fault in found)
+        found = list(preflight.errors())
+    assert len([error for error in found if "DATABASE_URL" in error]) == 2
+    assert not any("\n" in error or "hunter2" in error for error in found)
 
 
-def test_a_release_with_a_fault_changes_nothing(
+def test_a_release_with_an_error_changes_nothing(
     production: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     production.DOMAIN_NAME = "https://chat.example.com"

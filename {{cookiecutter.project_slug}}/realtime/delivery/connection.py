@@ -6,7 +6,7 @@ from typing import Final
 
 from django.http import Http404
 
-from realtime import stats
+from realtime import metrics
 from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.conf import limits
 from realtime.delivery.bucket import TokenBucket
@@ -136,7 +136,7 @@ class Connection:
                 self._end()
                 return message
             self.last_heard = asyncio.get_running_loop().time()
-            stats.received.value += 1
+            metrics.frames_received.inc()
             if _is_larger(message, limits().frame_bytes):
                 bound = f"Frames have {limits().frame_bytes} bytes at most."
                 self.socket.close(CloseCode.TOO_BIG, bound)
@@ -200,7 +200,7 @@ class Connection:
         try:
             async with asyncio.timeout(limits().send_seconds):
                 await self._send(message)
-            stats.sent.value += 1
+            metrics.frames_sent.inc()
         except TimeoutError:
             self.socket.close(CloseCode.TOO_SLOW, TOO_SLOW)
         except OSError:  # the client is gone

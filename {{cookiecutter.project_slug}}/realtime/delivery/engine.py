@@ -8,7 +8,7 @@ from functools import partial
 from threading import get_ident
 from typing import ParamSpec
 
-from realtime import stats
+from realtime import metrics
 from realtime.conf import limits
 from realtime.database import in_database
 from realtime.delivery.connection import Connection, Person
@@ -80,12 +80,23 @@ class Engine:
         if not connection.person.sockets:
             del self.people[connection.user_id]
 
+    def measure(self) -> None:
+        """Set the gauges of what is open now."""
+        waiting = [connection.socket.waiting_bytes for connection in self.connections]
+        metrics.sockets.set(len(waiting))
+        metrics.people.set(len(self.people))
+        metrics.groups.set(len(list(self.hub.groups)))
+        metrics.outbox_bytes.set(sum(waiting))
+        metrics.outbox_most_bytes.set(max(waiting, default=0))
+        metrics.layer_up.set(self.hub.answering.is_set())
+        metrics.draining.set(self.draining)
+
     async def beat(self) -> None:
         """Tell every topic's sockets its latest revision, so that they see what they missed."""
         groups = list(self.hub.groups)
         for group, topic, rev in await in_database(lambda: list(latest_revisions(groups))):
             self.hub.deliver(group, encode_event(topic, "heartbeat", {}, rev))
-        stats.heartbeats.value += 1
+        metrics.heartbeats.inc()
 
     async def drain(self) -> None:
         """Turn new sockets away and close the open ones, spread over `drain_seconds`."""
@@ -111,6 +122,7 @@ class Engine:
                     await self._due.wait()
             self._due.clear()
             self._close_idle(now() - limits().idle_seconds)
+            self.measure()
             try:
                 await self._do_what_is_due(now())
             except Exception as error:  # the database is away; the next tick tries again

@@ -21,7 +21,7 @@ from uuid import uuid4
 
 from channels.layers import get_channel_layer
 
-from realtime import stats
+from realtime import metrics
 from realtime.delivery.socket import Frame, Socket
 from realtime.protocol import CloseCode, ErrorCode, Refusal
 
@@ -174,7 +174,7 @@ class Hub:
     def send(self, group: str, message: LayerMessage) -> None:
         """Send `message` to every process that listens to `group`, in the order of the calls."""
         if self._waiting >= OUTGOING_EVENTS:
-            stats.dropped.value += 1
+            metrics.events_dropped.inc()
             logger.warning("The channel layer is behind: an event for %s is dropped.", group)
             return
         self._outgoing.setdefault(layer_group(group), deque()).append(stamped(message))
@@ -185,7 +185,7 @@ class Hub:
         """Write the `texts` of events to the group's sockets in this process."""
         local = self._groups.get(group)
         if local is not None:
-            stats.sent.value += len(local.sockets) * len(texts)
+            metrics.frames_sent.inc(len(local.sockets) * len(texts))
             frame = Frame(*texts, topic=group)
             for socket in local.sockets:
                 socket.write(frame)
@@ -197,7 +197,7 @@ class Hub:
             await self._stay()
         finally:
             if self._waiting:
-                stats.dropped.value += self._waiting
+                metrics.events_dropped.inc(self._waiting)
                 logger.warning("The engine ended with %s events not sent.", self._waiting)
 
     async def _stay(self) -> None:
@@ -207,7 +207,7 @@ class Hub:
             except* Exception as failed:
                 self._failures += 1
                 self.answering.clear()
-                stats.layer_failures.value += 1
+                metrics.layer_failures.inc()
                 logger.warning(
                     "The channel layer failed, so live events are delayed until it answers: %s",
                     "; ".join(f"{type(error).__name__} {error}" for error in failed.exceptions),
@@ -248,7 +248,7 @@ class Hub:
         self.deliver(group, *(event["text"] for event in events))
         now = time.time()
         for event in events:
-            stats.delivery.observe(max(now - event["at"], 0.0))
+            metrics.delivery_seconds.observe(max(now - event["at"], 0.0))
 
     def _obey(self, message: LayerMessage) -> None:
         if message["type"] == "realtime.call":

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
-from realtime import stats
+from realtime import metrics
 from realtime.asgi import Message, Send
 from realtime.conf import limits
 from realtime.delivery.lent import Transport, ignore
@@ -104,8 +104,8 @@ class Socket:
 
     def refuse(self, topic: str | None, frame_id: str | None, refusal: Refusal) -> None:
         """Answer the frame with `frame_id` by an `error`."""
-        stats.refusals.values[refusal.code] += 1
-        stats.sent.value += 1
+        metrics.refusals.labels(refusal.code).inc()
+        metrics.frames_sent.inc()
         self.write(Frame(encode_refusal(topic, frame_id, refusal)))
 
     def hold(self, topic: str) -> None:
@@ -153,7 +153,7 @@ class Socket:
         """Begin to close: nothing more is written, and the socket's owner is told to finish."""
         if self.closing is None:
             self.closing = (code, reason)
-            stats.closes.values[int(code)] += 1
+            metrics.closes.labels(int(code)).inc()
             self._slow = True
             self.on_close()
 

@@ -16,6 +16,7 @@ from types import FrameType
 
 import django
 from django.conf import settings
+from prometheus_client.multiprocess import mark_process_dead
 
 logger = logging.getLogger(__name__)
 
@@ -82,6 +83,7 @@ class Supervisor:
             if worker.is_alive():
                 continue
             del self._workers[worker]
+            mark_process_dead(worker.pid)
             if (worker.exitcode or 0) > 0 and monotonic() - started_at < EARLY_SECONDS:
                 logger.critical("A worker ended as it started (exit code %s).", worker.exitcode)
                 self._stop_workers()

@@ -1,4 +1,4 @@
-// How much waits for the person, in the page's title and on its icon: setBadge("notifications", 3).
+// A count in the page's title and on its icon: setBadge("notifications", 3).
 // Nothing else writes the title.
 
 const COUNTED = 99;
@@ -11,7 +11,7 @@ const counts = new Map();
 let shown = 0;
 let image = null;
 
-/** Several parts of a page count, partly the same things, such as a mention that is unread: the highest is shown. */
+/** Parts of a page may count the same thing, such as an unread mention, so the highest count is shown. */
 export function setBadge(part, count) {
   counts.set(part, count);
   const highest = Math.max(...counts.values());

@@ -1,6 +1,6 @@
 // A button in each password field that shows what was typed.
 
-import { icon, showIcon } from "./icon.js";
+import { icon, showIcon } from "./pictures.js";
 
 for (const input of document.querySelectorAll(".field input[type=password]")) {
   const button = document.createElement("button");

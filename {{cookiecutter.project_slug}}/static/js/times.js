@@ -1,5 +1,7 @@
-// How long ago something was, in the reader's own language.
+// Times in words, in the reader's own language and time zone.
 
+const DAY_MS = 86_400_000;
+const WEEK_DAYS = 7;
 const UNITS = [
   ["year", 31_536_000],
   ["month", 2_592_000],
@@ -9,6 +11,12 @@ const UNITS = [
   ["minute", 60],
 ];
 
+const time = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
+const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
+const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
+const thisYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
+const otherYear = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
+const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
 const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
 
 /** "now", "5 minutes ago", "yesterday" */
@@ -16,4 +24,44 @@ export function ago(date, now = new Date()) {
   const seconds = Math.max(0, (now - date) / 1000);
   const [unit, length] = UNITS.find(([, length]) => seconds >= length) ?? ["second", Infinity];
   return relative.format(-Math.floor(seconds / length), unit);
+}
+
+/** "10:32" */
+export function clock(date) {
+  return time.format(date);
+}
+
+/** "Tuesday, 3 June 2025 at 10:32" */
+export function moment(date) {
+  return full.format(date);
+}
+
+/** "Today", "Yesterday", "Tuesday, 3 June", "3 June 2019" */
+export function day(date, now = new Date()) {
+  const days = daysAgo(date, now);
+  if (days === 0 || days === 1) return capital(relative.format(-days, "day"));
+  return (date.getFullYear() === now.getFullYear() ? thisYear : otherYear).format(date);
+}
+
+/** "10:32" today, "Tue" this week, "3 Jun" before: for the narrow end of a line */
+export function brief(date, now = new Date()) {
+  const days = daysAgo(date, now);
+  if (days <= 0) return clock(date);
+  return days < WEEK_DAYS ? weekday.format(date) : short.format(date);
+}
+
+export function sameDay(a, b) {
+  return a.toDateString() === b.toDateString();
+}
+
+function daysAgo(date, now) {
+  return Math.round((midnight(now) - midnight(date)) / DAY_MS);
+}
+
+function midnight(date) {
+  return new Date(date.getFullYear(), date.getMonth(), date.getDate());
+}
+
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }

@@ -1,7 +1,7 @@
 // Short notes that something has happened: toast("Copied"), toast("Could not send", "error").
-// They leave after a while, unless they tell of an error or somebody is reading them.
+// They go after a while, except errors and those under the pointer or the focus.
 
-import { showIcon } from "./icon.js";
+import { showIcon } from "./pictures.js";
 
 const SHOWN_MS = 6000;
 

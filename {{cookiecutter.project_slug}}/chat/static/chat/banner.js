@@ -1,8 +1,8 @@
-// The line that says when the connection is gone, what happens next, and what one can do.
+// The line that says that the connection is lost, what happens next, and what the reader can do.
 
-import { part, show } from "./dom.js";
+import { part, show } from "../js/dom.js";
 
-const GRACE_MS = 1_500; // A connection that is back within this time was never missed.
+const GRACE_MS = 1_500; // A loss shorter than this is not shown.
 
 const STOPPED = {
   "signed-out": { text: "You are signed out.", link: "Sign in" },
@@ -18,11 +18,11 @@ export class Banner {
   #grace = null;
   #ticking = null;
 
-  /** @param {{element: HTMLElement, socket: EventTarget}} parts */
-  constructor({ element, socket }) {
-    this.#element = element;
+  /** @param {HTMLElement} page @param {EventTarget} socket */
+  constructor(page, socket) {
+    this.#element = part(page, "connection");
     this.#socket = socket;
-    part(element, "now").addEventListener("click", () => socket.connect());
+    part(this.#element, "now").addEventListener("click", () => socket.connect());
     socket.addEventListener("state", () => this.#changed());
     this.#changed();
   }
@@ -65,7 +65,7 @@ export class Banner {
     this.#ticking = setInterval(tick, 1000);
   }
 
-  /** Says what is read out too; the seconds that count down beside it are not. */
+  /** Sets what screen readers read out; the countdown beside it is not read. */
   #say(text) {
     show(part(this.#element, "text"), text);
     part(this.#element, "countdown").textContent = "";

@@ -1,28 +1,33 @@
-// The box that one writes in: new messages, answers to others, other words for one's own.
+// The box to write in: new messages, replies, and edits of the reader's own messages.
 
-import { part } from "./dom.js";
+import { part } from "../js/dom.js";
+import { forgetOthers, storage } from "../realtime/storage.js";
+import { attempt } from "./popups.js";
 
+const DRAFTS = "draft:";
 const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
 
-/**
- * Dispatches `send` ({body, reply_to}), `edit` ({seq, body}), `type` (a key was pressed) and `edit-last` (the arrow up
- * in an empty box asks for one's last message).
- */
+/** Dispatches `send` ({body, reply_to}) and `type` (a key was pressed). */
 export class Composer extends EventTarget {
   #form;
   #input;
   #context;
   #draft;
+  #messages;
+  #you;
   #mode = { name: "new" };
 
-  /** @param {{form: HTMLFormElement, draft: {text: string}}} parts */
-  constructor({ form, draft }) {
+  /** @param {{page: HTMLElement, slug: string, you: object, messages: object}} room */
+  constructor({ page, slug, you, messages }) {
     super();
+    const form = part(page, "composer");
     this.#form = form;
     this.#input = form.querySelector("textarea");
     this.#context = part(form, "context");
-    this.#draft = draft;
-    this.#input.value = draft.text;
+    this.#draft = new Draft(you.id, slug);
+    this.#messages = messages;
+    this.#you = you;
+    this.#input.value = this.#draft.text;
     this.#input.addEventListener("input", () => this.#typed());
     this.#input.addEventListener("keydown", (event) => this.#pressed(event));
     form.addEventListener("submit", (event) => this.#submitted(event));
@@ -34,13 +39,13 @@ export class Composer extends EventTarget {
     this.#input.focus();
   }
 
-  /** Writes an answer to `message`. */
+  /** Starts a reply to `message`. */
   reply(message) {
     if (this.#mode.name === "edit") this.cancel();
     this.#enter({ name: "reply", message }, `Replying to ${message.author.name}`, message.body);
   }
 
-  /** Writes other words for `message`; the draft of a new one waits meanwhile. */
+  /** Starts to edit `message`; the draft of a new message is kept meanwhile. */
   edit(message) {
     this.#enter({ name: "edit", message }, "Editing your message", "");
     this.#write(message.body);
@@ -54,7 +59,7 @@ export class Composer extends EventTarget {
     this.focus();
   }
 
-  /** Lets nobody write here any more, and says why. */
+  /** Closes the box for good and shows why. */
   close(reason) {
     this.#form.inert = true;
     this.#input.placeholder = reason;
@@ -74,7 +79,7 @@ export class Composer extends EventTarget {
     if (!body) return;
     const { name, message } = this.#mode;
     if (name === "edit") {
-      if (body !== message.body) this.#tell("edit", { seq: message.seq, body });
+      if (body !== message.body) attempt(this.#messages.command("message.edit", { seq: message.seq, body }));
       this.cancel();
       return;
     }
@@ -93,8 +98,14 @@ export class Composer extends EventTarget {
       this.cancel();
     } else if (event.key === "ArrowUp" && !this.#input.value && this.#mode.name === "new") {
       event.preventDefault();
-      this.#tell("edit-last");
+      this.#editLast();
     }
+  }
+
+  #editLast() {
+    const own = ({ author, deleted_at }) => author.id === this.#you.id && deleted_at === null;
+    const last = this.#messages.items.findLast(own);
+    if (last) this.edit(last);
   }
 
   #typed() {
@@ -117,5 +128,24 @@ export class Composer extends EventTarget {
 
   #tell(type, detail) {
     this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+}
+
+/** What this person has typed in this room and not sent, kept over reloads. */
+class Draft {
+  #key;
+
+  constructor(user, room) {
+    this.#key = `${DRAFTS}${user}:${room}`;
+    forgetOthers(DRAFTS, `${DRAFTS}${user}:`);
+  }
+
+  get text() {
+    return storage.get(this.#key) ?? "";
+  }
+
+  set text(value) {
+    if (value) storage.set(this.#key, value);
+    else storage.remove(this.#key);
   }
 }

@@ -1,81 +1,71 @@
-// Earlier messages: a page at a time, as the reader scrolls up to them.
+// Earlier messages: a page at a time, as the reader scrolls up to them or jumps to one.
 
-import { part } from "./dom.js";
+import { part } from "../js/dom.js";
 
 const PAGE_MESSAGES = 50;
 const AHEAD = "600px 0px 0px";
 const JUMP_PAGES = 20;
 
 export class History {
-  #topic;
+  #messages;
   #timeline;
   #start;
   #observer;
-  #more = true;
-  #page = null;
 
-  /** @param {{topic: object, timeline: object, viewport: HTMLElement, start: HTMLElement}} parts start heads the timeline */
-  constructor({ topic, timeline, viewport, start }) {
-    this.#topic = topic;
+  /** @param {{page: HTMLElement, topic: EventTarget, messages: object}} room @param {object} timeline */
+  constructor({ page, topic, messages }, timeline) {
+    this.#messages = messages;
     this.#timeline = timeline;
-    this.#start = start;
+    this.#start = part(page, "start");
     this.#observer = new IntersectionObserver(([entry]) => entry.isIntersecting && this.load(), {
-      root: viewport,
+      root: part(page, "timeline"),
       rootMargin: AHEAD,
     });
-    part(start, "earlier").addEventListener("click", () => this.load());
-    timeline.addEventListener("trim", () => this.#trimmed());
+    part(this.#start, "earlier").addEventListener("click", () => this.load());
+    part(page, "messages").addEventListener("click", ({ target }) => {
+      const quote = target.closest("[data-jump]");
+      if (quote) this.jump(Number(quote.dataset.jump));
+    });
+    topic.addEventListener("welcome", () => this.#watch()); // Continues after a lost connection.
+    messages.addEventListener("change", ({ detail: { started, older, removed } }) => {
+      if (started) this.load();
+      else if (older || removed.length) this.#loaded();
+    });
   }
 
-  /** Begins again with the page before `rev`, after which the timeline hears everything. */
-  restart(rev) {
-    this.#timeline.clear(rev + 1);
-    this.#more = true;
-    this.#page = null;
-    return this.load();
-  }
-
-  /** Goes on where a lost connection has interrupted. */
-  resume() {
-    if (this.#more) this.#observer.observe(this.#start);
-  }
-
-  /** Loads the page before what is there. */
-  load() {
-    if (!this.#more) return Promise.resolve();
-    this.#page ??= this.#load();
-    return this.#page;
-  }
-
-  /** Loads page after page until `seq` is there; gives up on what is too far back. */
-  async reach(seq) {
-    for (let page = 0; page < JUMP_PAGES && this.#more && seq < this.#timeline.floor; page += 1) await this.load();
-  }
-
-  async #load() {
+  /** Loads the page before the first message; returns whether that worked. */
+  async load() {
     this.#observer.disconnect();
-    this.#show("loading");
-    const before = this.#timeline.floor;
+    if (this.#messages.more) this.#show("loading");
     try {
-      const page = await this.#topic.request("history", { before, limit: PAGE_MESSAGES });
-      if (before === this.#timeline.floor) this.#take(page); // Otherwise the timeline began again meanwhile.
+      await this.#messages.loadOlder(PAGE_MESSAGES);
+      return true;
     } catch (error) {
-      this.#show(error.code === "lost" ? "loading" : "earlier"); // What was lost is resumed with the next welcome.
+      this.#show(error.code === "lost" ? "loading" : "earlier"); // After a loss the next welcome loads it.
+      return false;
     }
-    this.#page = null;
   }
 
-  #take({ messages, more }) {
-    this.#more = more;
-    this.#timeline.putEarlier(messages, more ? messages[0].seq : 1);
-    this.#show(more ? "" : "beginning");
-    this.resume(); // Observing afresh reports a start that is still in view.
+  /** Shows the message with this `seq`, loading page after page; gives up on one that is too far back. */
+  async jump(seq) {
+    for (let page = 0; page < JUMP_PAGES && this.#messages.more && seq < this.#messages.floor; page += 1) {
+      if (!(await this.load())) break;
+    }
+    const element = this.#timeline.element(seq);
+    if (!element) return;
+    element.scrollIntoView({ block: "center" });
+    element.focus({ preventScroll: true });
   }
 
-  #trimmed() {
-    this.#more = true;
-    this.#show("");
-    this.resume();
+  #loaded() {
+    this.#show(this.#messages.more ? "" : "beginning");
+    this.#watch();
+  }
+
+  /** A new observation reports the start even if it is in view already. */
+  #watch() {
+    this.#observer.disconnect();
+    if (this.#messages.more) this.#observer.observe(this.#start);
   }
 
   #show(name) {

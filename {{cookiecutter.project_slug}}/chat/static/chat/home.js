@@ -1,4 +1,4 @@
-// The start page, up to date: invitations and rooms come and go while it is open.
+// Keeps the start page up to date: invitations and rooms change while it is open.
 
 import { socket } from "../realtime/connection.js";
 

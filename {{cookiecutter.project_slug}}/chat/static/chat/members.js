@@ -1,30 +1,33 @@
-// The people of the room: their names for the rest of the page, and the panel that lists them.
+// The people of the room: their names for the rest of the page, the list of them, and the menu of each.
 
-import { avatar } from "../js/avatar.js";
-import { clone, part, show } from "./dom.js";
+import { clone, part, show } from "../js/dom.js";
+import { avatar } from "../js/pictures.js";
+import { moveWithArrows, openBeside } from "./popups.js";
 
 const ROLES = { owner: "Owner", moderator: "Moderator", member: "" };
+const PLACEHOLDER = "some.one"; // Stands for the username in addresses; no room's address can have a dot.
 
 export class Members {
+  #page;
+  #you;
   #list;
-  #counts;
   #people = new Map(); // person id → person with role
-  #names = new Map(); // person id → name, of those too who have left
+  #names = new Map(); // person id → name, former members included
   #count = 0;
 
-  /** @param {{list: HTMLElement, counts: Iterable<HTMLElement>, topic: EventTarget}} parts counts show how many there are */
-  constructor({ list, counts, topic }) {
-    this.#list = list;
-    this.#counts = Array.from(counts);
+  /** @param {{page: HTMLElement, you: object, topic: EventTarget, messages: EventTarget}} room */
+  constructor({ page, you, topic, messages }) {
+    this.#page = page;
+    this.#you = you;
+    this.#list = part(page, "members");
     topic.addEventListener("welcome", ({ detail: { data } }) => this.#start(data));
     topic.addEventListener("member.joined", ({ detail: { data } }) => this.#joined(data.member));
     topic.addEventListener("member.updated", ({ detail: { data } }) => this.#updated(data.member));
     topic.addEventListener("member.left", ({ detail: { data } }) => this.#left(data.user_id));
-  }
-
-  /** @returns {object | undefined} the person with their role, if they are among those listed */
-  get(id) {
-    return this.#people.get(id);
+    messages.addEventListener("change", ({ detail: { added, updated } }) => {
+      for (const { author } of [...added, ...updated]) this.#meet(author);
+    });
+    this.#offerMenu(document.getElementById("member-menu"));
   }
 
   nameOf(id) {
@@ -32,19 +35,26 @@ export class Members {
   }
 
   /** Remembers the name of somebody who may not be listed. */
-  meet({ id, name }) {
+  #meet({ id, name }) {
     this.#names.set(id, name);
   }
 
-  #start({ members, member_count }) {
+  /** Takes the reader's name and role as they are now. */
+  #become(person) {
+    Object.assign(this.#you, person);
+    this.#page.dataset.yourRole = this.#you.role;
+  }
+
+  #start({ you, members, member_count }) {
+    this.#become(you);
     this.#people = new Map(members.map((person) => [person.id, person]));
-    members.forEach((person) => this.meet(person));
+    members.forEach((person) => this.#meet(person));
     this.#list.replaceChildren(...members.map(line));
     this.#counted(member_count);
   }
 
   #joined(person) {
-    this.meet(person);
+    this.#meet(person);
     document.querySelector(`[data-invited="${person.id}"]`)?.remove();
     const isNew = !this.#people.has(person.id);
     this.#updated(person);
@@ -52,6 +62,7 @@ export class Members {
   }
 
   #updated(person) {
+    if (person.id === this.#you.id) this.#become(person);
     this.#people.set(person.id, { ...this.#people.get(person.id), ...person });
     const there = this.#line(person.id);
     if (there) there.replaceWith(line(person));
@@ -69,7 +80,25 @@ export class Members {
 
   #counted(count) {
     this.#count = count;
-    for (const element of this.#counts) element.textContent = count;
+    for (const element of this.#page.querySelectorAll("[data-part=count]")) element.textContent = count;
+  }
+
+  /** @param {HTMLElement | null} menu of forms; null where the reader may use none of them */
+  #offerMenu(menu) {
+    if (!menu) return;
+    moveWithArrows(menu);
+    this.#list.addEventListener("click", ({ target }) => {
+      const button = target.closest("[data-action=menu]");
+      if (!button) return;
+      const { username, role } = button.closest("[data-member]").dataset;
+      for (const form of menu.querySelectorAll("form")) {
+        form.action = form.dataset.action.replace(PLACEHOLDER, username);
+      }
+      for (const choice of menu.querySelectorAll("[name=role]")) {
+        choice.hidden = this.#you.role !== "owner" || choice.value === role;
+      }
+      openBeside(menu, button);
+    });
   }
 }
 
@@ -83,6 +112,6 @@ function line(person) {
   show(part(element, "role"), ROLES[person.role]);
   part(element, "menu").ariaLabel = `More about ${person.name}`;
   const link = element.querySelector("a");
-  link.href = link.getAttribute("href").replace("some.one", person.username);
+  link.href = link.getAttribute("href").replace(PLACEHOLDER, person.username);
   return element;
 }

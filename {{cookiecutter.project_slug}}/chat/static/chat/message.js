@@ -1,8 +1,8 @@
 // One message as an element.
 
-import { avatar } from "../js/avatar.js";
-import { clone, part, show } from "./dom.js";
-import { clock, moment } from "./dates.js";
+import { clone, part, show } from "../js/dom.js";
+import { avatar } from "../js/pictures.js";
+import { clock, moment } from "../js/times.js";
 import { renderText } from "./text.js";
 
 const DELETED = "This message was deleted.";
@@ -28,7 +28,7 @@ export function createMessage(message, reader) {
   return element;
 }
 
-/** Shows what may have changed since the message was made. */
+/** Shows what may change after the message is made. */
 export function updateMessage(element, message, reader) {
   const deleted = message.deleted_at !== null;
   element.classList.toggle("message--deleted", deleted);
@@ -39,7 +39,7 @@ export function updateMessage(element, message, reader) {
   showReactions(part(element, "reactions"), message, reader);
 }
 
-/** Shows what a message answers: its author and its first words. */
+/** Shows the author and the first words of the message that this one replies to. */
 export function showQuote(element, quoted) {
   const quote = part(element, "quote");
   quote.hidden = false;

@@ -1,31 +1,52 @@
-// The messages that wait in the outbox, below those that are in the room.
+// The messages that are on their way, below those that are in the room.
 
-import { avatar } from "../js/avatar.js";
-import { clone, part } from "./dom.js";
+import { clone, part } from "../js/dom.js";
+import { avatar } from "../js/pictures.js";
+import { Outbox } from "../realtime/outbox.js";
 import { renderText } from "./text.js";
 
 export class Pending {
   #list;
+  #messages;
   #outbox;
   #scroller;
-  #timeline;
   #you;
 
-  /** @param {{list: HTMLElement, outbox: EventTarget, scroller: object, timeline: object, you: object}} parts */
-  constructor({ list, outbox, scroller, timeline, you }) {
-    this.#list = list;
-    this.#outbox = outbox;
+  /** @param {{page: HTMLElement, slug: string, you: object, topic: EventTarget, messages: object}} room */
+  constructor({ page, slug, you, topic, messages }, scroller) {
+    this.#list = part(page, "pending");
+    this.#messages = messages;
+    this.#outbox = new Outbox({ user: you.id, room: slug, send: (entry) => this.#send(entry) });
     this.#scroller = scroller;
-    this.#timeline = timeline;
     this.#you = you;
-    outbox.addEventListener("change", () => this.show());
-    list.addEventListener("click", ({ target }) => this.#clicked(target.closest("[data-action]")));
+    this.#outbox.addEventListener("change", () => this.#show());
+    this.#list.addEventListener("click", ({ target }) => this.#clicked(target.closest("[data-action]")));
+    topic.addEventListener("welcome", () => this.#outbox.resume());
+    topic.addEventListener("state", () => topic.state === "joined" || this.#outbox.pause());
+    messages.addEventListener("change", ({ detail: { added, updated } }) => {
+      const own = [...added, ...updated].filter(({ author }) => author.id === you.id);
+      for (const { client_id } of own) this.#outbox.settle(client_id);
+    });
+    this.#show();
   }
 
-  show() {
+  /**
+   * Sends a message after the ones before it.
+   *
+   * @param {{body: string, reply_to: number | null}} draft
+   */
+  add(draft) {
+    this.#outbox.add(draft);
+  }
+
+  #send({ client_id, body, reply_to }) {
+    return this.#messages.command("message.send", { client_id, body, reply_to });
+  }
+
+  #show() {
     this.#scroller.keep(() => {
       const elements = this.#outbox.entries.map((entry) => this.#line(entry));
-      const goesOn = this.#timeline.newest?.author.id === this.#you.id;
+      const goesOn = this.#messages.newest?.author.id === this.#you.id;
       elements.forEach((element, index) => element.classList.toggle("message--together", goesOn || index > 0));
       this.#list.replaceChildren(...elements);
       this.#list.hidden = elements.length === 0;

@@ -1,4 +1,4 @@
-// The place in a long list: kept at the end while the reader is there, and where they read otherwise.
+// Keeps the scroll position of a long list: at the end while the reader is there, else at the line they read.
 
 const NEAR_END_PX = 48;
 
@@ -39,7 +39,7 @@ export class Scroller extends EventTarget {
     this.#become(true);
   }
 
-  // Who is at the end leaves it by scrolling up; content that grew meanwhile moves nobody away.
+  // Only scrolling up leaves the end; content that grows meanwhile does not.
   #scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.#viewport;
     const nearEnd = scrollHeight - scrollTop - clientHeight < NEAR_END_PX;

@@ -1,12 +1,11 @@
 // The list of rooms beside every page of chat: the latest first, with what was said and what is unread.
 
-import { avatar } from "../js/avatar.js";
 import { setBadge } from "../js/badge.js";
-import { icon } from "../js/icon.js";
+import { clone, part, show } from "../js/dom.js";
+import { avatar, icon } from "../js/pictures.js";
+import { brief, moment } from "../js/times.js";
 import { socket } from "../realtime/connection.js";
-import { brief, moment } from "./dates.js";
-import { clone, part, show } from "./dom.js";
-import { Inbox } from "./inbox.js";
+import { RoomList } from "./room-list.js";
 
 const COUNTED = 99;
 const DELETED = "This message was deleted.";
@@ -17,7 +16,7 @@ class Sidebar {
   #list;
   #you;
   #current;
-  #inbox;
+  #rooms;
 
   constructor(element) {
     const { userId, username, current } = element.dataset;
@@ -25,19 +24,19 @@ class Sidebar {
     this.#list = part(element, "rooms");
     this.#you = { id: Number(userId), username };
     this.#current = current;
-    this.#inbox = new Inbox({ socket, you: this.#you });
-    this.#inbox.addEventListener("list", () => this.#show());
-    this.#inbox.addEventListener("room", () => this.#show());
+    this.#rooms = new RoomList({ socket, you: this.#you });
+    this.#rooms.addEventListener("change", () => this.#show());
     document.addEventListener("visibilitychange", () => this.#show());
   }
 
   #show() {
-    const items = this.#inbox.rooms.map((room) => this.#item(room));
-    // Moving an element takes the focus from it: only when the order is another.
-    const moved = items.length !== this.#list.children.length || items.some((item, i) => item !== this.#list.children[i]);
+    const items = this.#rooms.all.map((room) => this.#item(room));
+    // Moving an element takes the focus from it, so only when the order has changed.
+    const { children } = this.#list;
+    const moved = items.length !== children.length || items.some((item, index) => item !== children[index]);
     if (moved) this.#list.replaceChildren(...items);
     part(this.#element, "empty").hidden = items.length > 0;
-    setBadge("chat", this.#inbox.rooms.reduce((sum, room) => sum + this.#unread(room), 0));
+    setBadge("chat", this.#rooms.all.reduce((sum, room) => sum + this.#unread(room), 0));
   }
 
   /** @returns {HTMLElement} the room's line, up to date */
@@ -73,7 +72,7 @@ class Sidebar {
     return kind === "direct" ? last.body : `${last.author.name}: ${last.body}`;
   }
 
-  /** The room that is being looked at is read as it comes in. */
+  /** In the room that the reader sees nothing is unread. */
   #unread({ slug, unread }) {
     return slug === this.#current && document.visibilityState === "visible" ? 0 : unread;
   }

@@ -1,4 +1,4 @@
-// A message's words as DOM nodes: addresses become links, names of people stand out, all else is plain text.
+// A message's text as DOM nodes: addresses become links, mentions stand out, the rest is plain text.
 
 const LINK = /\bhttps?:\/\/[^\s<>"]+/giu;
 const MENTION = /(?<![\w.@-])@([A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?)/gu;
@@ -34,7 +34,7 @@ function finds(body, mentions, you) {
   return [...links, ...people].sort((a, b) => a.index - b.index);
 }
 
-/** The address without what the sentence around it added: "(see https://example.com/a)." */
+/** The address without the punctuation of the sentence around it: "(see https://example.com/a)." */
 function trimmed(text) {
   const address = text.replace(AFTER_LINK, "");
   const opening = BRACKETS.get(address.at(-1));

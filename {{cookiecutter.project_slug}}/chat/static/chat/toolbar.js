@@ -1,32 +1,39 @@
-// What one can do with a message: buttons that go to the message in hand, and the menus behind them.
+// The actions on a message: a bar of buttons on the message under the pointer or the focus, and their menus.
 
-import { moveWithArrows, openBeside } from "./popup.js";
+import { clone, part } from "../js/dom.js";
+import { toast } from "../js/toasts.js";
+import { ask, attempt, moveWithArrows, openBeside } from "./popups.js";
 
 const KEYS = { r: "reply", e: "edit", Delete: "delete" };
 
-/** Dispatches `react` ({message, emoji}), `reply`, `edit`, `delete` and `copy` ({message}). */
+const DELETE = {
+  title: "Delete this message?",
+  text: "It goes for everybody in the room, and cannot be brought back.",
+  action: "Delete",
+};
+
+/** Dispatches `reply` and `edit`, with the message as `detail`; the rest it does itself. */
 export class Toolbar extends EventTarget {
-  #bar;
-  #emoji;
-  #more;
-  #timeline;
+  #bar = clone("toolbar");
+  #emoji = document.getElementById("emoji-menu");
+  #more = document.getElementById("message-menu");
+  #messages;
   #you;
   #seq = null;
 
-  /** @param {{list: HTMLElement, bar: HTMLElement, emoji: HTMLElement, more: HTMLElement, timeline: object, you: object}} parts */
-  constructor({ list, bar, emoji, more, timeline, you }) {
+  /** @param {{page: HTMLElement, you: object, messages: import("../realtime/feed.js").Feed}} room */
+  constructor({ page, you, messages }) {
     super();
-    this.#bar = bar;
-    this.#emoji = emoji;
-    this.#more = more;
-    this.#timeline = timeline;
+    this.#messages = messages;
     this.#you = you;
+    const list = part(page, "messages");
     for (const type of ["pointerover", "focusin", "click"]) {
       list.addEventListener(type, ({ target }) => this.#attend(target));
     }
     list.addEventListener("keydown", (event) => this.#pressed(event));
-    bar.addEventListener("click", ({ target }) => this.#do(target.closest("button")));
-    for (const menu of [emoji, more]) {
+    list.addEventListener("click", ({ target }) => this.#toggle(target.closest("[data-emoji]")));
+    this.#bar.addEventListener("click", ({ target }) => this.#do(target.closest("button")));
+    for (const menu of [this.#emoji, this.#more]) {
       moveWithArrows(menu);
       menu.addEventListener("click", ({ target }) => this.#choose(menu, target.closest("button")));
     }
@@ -54,7 +61,7 @@ export class Toolbar extends EventTarget {
     const { action } = button.dataset;
     if (action === "react") openBeside(this.#emoji, button);
     else if (action === "more") this.#openMore(button);
-    else this.#tell(action);
+    else this.#act(action);
   }
 
   #openMore(button) {
@@ -65,13 +72,39 @@ export class Toolbar extends EventTarget {
   #choose(menu, button) {
     if (!button) return;
     menu.hidePopover();
-    if (menu === this.#emoji) this.#tell("react", button.dataset.emoji);
-    else this.#tell(button.dataset.action);
+    if (menu === this.#more) this.#act(button.dataset.action);
+    else if (this.#message) this.#react(this.#seq, button.dataset.emoji);
+  }
+
+  /** Toggles a reaction that somebody has given already. */
+  #toggle(reaction) {
+    if (reaction) this.#react(Number(reaction.closest("[data-seq]").dataset.seq), reaction.dataset.emoji);
+  }
+
+  #act(action) {
+    const message = this.#message;
+    if (!message) return;
+    if (action === "copy") this.#copy(message);
+    else if (action === "delete") this.#delete(message);
+    else this.dispatchEvent(new CustomEvent(action, { detail: message }));
+  }
+
+  #react(seq, emoji) {
+    attempt(this.#messages.command("reaction.toggle", { seq, emoji }));
+  }
+
+  async #delete({ seq }) {
+    if (await ask(DELETE)) attempt(this.#messages.command("message.delete", { seq }));
+  }
+
+  async #copy({ body }) {
+    await navigator.clipboard.writeText(body);
+    toast("Copied.", "success");
   }
 
   /** @returns {object | null} the message in hand as it is now; null when it was deleted */
   get #message() {
-    const message = this.#timeline.get(this.#seq);
+    const message = this.#messages.get(this.#seq);
     return message?.deleted_at === null ? message : null;
   }
 
@@ -79,13 +112,8 @@ export class Toolbar extends EventTarget {
     if (!this.#message) return false;
     const own = this.#message.author.id === this.#you.id;
     if (action === "edit") return own;
-    if (action === "copy") return navigator.clipboard !== undefined; // Browsers lend it to secure pages only.
+    if (action === "copy") return navigator.clipboard !== undefined; // Browsers offer it to secure pages only.
     if (action === "delete") return own || this.#you.role === "owner" || this.#you.role === "moderator";
     return true;
-  }
-
-  #tell(type, emoji = null) {
-    const message = this.#message;
-    if (message) this.dispatchEvent(new CustomEvent(type, { detail: { message, emoji } }));
   }
 }

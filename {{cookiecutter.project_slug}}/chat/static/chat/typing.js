@@ -1,4 +1,6 @@
-// Who is typing: told to the others while one types, and shown of the others.
+// Who is typing: reported of the reader, shown of the others.
+
+import { part } from "../js/dom.js";
 
 const TELL_EVERY_MS = 3_000;
 const SHOWN_MS = 5_000;
@@ -10,9 +12,9 @@ export class Typing {
   #typists = new Map(); // person id → {name, timer}
   #toldAt = -Infinity;
 
-  /** @param {{line: HTMLElement, topic: object, you: object}} parts */
-  constructor({ line, topic, you }) {
-    this.#line = line;
+  /** @param {{page: HTMLElement, you: object, topic: object}} room */
+  constructor({ page, you, topic }) {
+    this.#line = part(page, "typing");
     this.#topic = topic;
     topic.addEventListener("typing", ({ detail: { data } }) => data.user.id !== you.id && this.#started(data.user));
     topic.addEventListener("message.created", ({ detail: { data } }) => this.#stopped(data.author.id));
@@ -24,7 +26,7 @@ export class Typing {
     const now = performance.now();
     if (now - this.#toldAt < TELL_EVERY_MS || this.#topic.state !== "joined") return;
     this.#toldAt = now;
-    this.#topic.request("typing").catch(() => {}); // Nobody misses it.
+    this.#topic.request("typing").catch(() => {}); // A lost one does no harm.
   }
 
   /** The reader has sent what they typed: the next key tells again. */

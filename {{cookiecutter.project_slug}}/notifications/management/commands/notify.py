@@ -1,4 +1,4 @@
-"""`manage.py notify`: tell everyone, or some, something in the site's own name."""
+"""`manage.py notify`: send a notification in the site's own name."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -18,15 +18,17 @@ BAR_COLUMNS = 40
 
 
 class Command(BaseCommand):
-    help = "Tell everyone, a group or some people something."
+    help = "Send a notification to everyone, to groups or to some people."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("text", help=f"what to say, in {TEXT_CHARACTERS} characters at most")
-        parser.add_argument("--link", default="", help="where it leads: /path/ or https://...")
-        whom = parser.add_argument_group("to whom (one or more)")
-        whom.add_argument("--everyone", action="store_true", help="to all active people")
-        whom.add_argument("--group", action="append", default=[], metavar="NAME")
-        whom.add_argument("--user", action="append", default=[], metavar="USERNAME")
+        parser.add_argument("text", help=f"the text, at most {TEXT_CHARACTERS} characters")
+        parser.add_argument(
+            "--link", default="", help="the page it leads to: /path/ or https://..."
+        )
+        recipients = parser.add_argument_group("recipients (one or more)")
+        recipients.add_argument("--everyone", action="store_true", help="all active people")
+        recipients.add_argument("--group", action="append", default=[], metavar="NAME")
+        recipients.add_argument("--user", action="append", default=[], metavar="USERNAME")
 
     def handle(
         self,
@@ -36,7 +38,7 @@ class Command(BaseCommand):
         everyone: bool,
         group: list[str],
         user: list[str],
-        **options: Any,  # Any: Django's own
+        **options: Any,  # Any: Django's signature
     ) -> None:
         self._check(text, link)
         people = self._people(everyone, group, user)
@@ -72,7 +74,7 @@ class Command(BaseCommand):
         return User.objects.filter(pk__in=active.filter(chosen).values("pk"))
 
     def _show(self, reached: int, total: int) -> None:
-        """Draw how far it is, where somebody is watching."""
+        """Draw a progress bar on a terminal."""
         if self.stderr.isatty():
             done = BAR_COLUMNS * reached // total
             end = "\n" if reached == total else ""

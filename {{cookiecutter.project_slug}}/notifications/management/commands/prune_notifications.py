@@ -1,4 +1,4 @@
-"""`manage.py prune_notifications`: for cron, once a day."""
+"""`manage.py prune_notifications`, for cron once a day."""
 
 from datetime import timedelta
 from typing import Any
@@ -12,11 +12,13 @@ DAYS = 90
 
 
 class Command(BaseCommand):
-    help = "Drop notifications that were read or deleted long ago."
+    help = "Delete the rows of notifications that were read or deleted long ago."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--days", type=int, default=DAYS, help=f"how long ago; {DAYS}")
+        parser.add_argument(
+            "--days", type=int, default=DAYS, help=f"how long ago, by default {DAYS}"
+        )
 
-    def handle(self, *, days: int, **options: Any) -> None:  # Any: Django's own
+    def handle(self, *, days: int, **options: Any) -> None:  # Any: Django's signature
         dropped = prune(timezone.now() - timedelta(days=days))
         self.stdout.write(f"Dropped {dropped:,} notifications.")

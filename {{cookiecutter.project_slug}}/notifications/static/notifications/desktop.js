@@ -1,8 +1,8 @@
-// Notifications on the desktop: where the person allowed them, for what is loud, while no tab of the site is seen.
+// Notifications on the desktop: if the person allowed them, unless quiet, while no tab of the site is visible.
 
 const SEEN = "notifications-seen";
 
-/** Every tab that is seen holds this lock, so that a hidden one can tell whether there is another. */
+/** Every visible tab holds this lock, so that a hidden tab can tell whether there is a visible one. */
 function holdWhileSeen() {
   let release = null;
   const follow = () => {

@@ -1,7 +1,7 @@
-// A list of notifications in the page, drawn from an Inbox: in the bell's panel, and on the page of all of them.
+// A list of notifications, drawn from their feed: in the bell's panel, and on the page of all notifications.
 
-import { avatar } from "../js/avatar.js";
-import { icon } from "../js/icon.js";
+import { clone, part } from "../js/dom.js";
+import { avatar, icon } from "../js/pictures.js";
 import { ago } from "../js/times.js";
 import { toast } from "../js/toasts.js";
 
@@ -9,50 +9,49 @@ const PAGE = 20;
 const NONE = "Nothing yet. When somebody needs you, it shows here.";
 
 export class NotificationList {
-  #inbox;
+  #feed;
   #root;
-  #template = document.getElementById("notification-template").content;
   #list = document.createElement("ul");
   #more = document.createElement("p");
 
-  constructor(root, inbox) {
+  constructor(root, feed) {
     this.#root = root;
-    this.#inbox = inbox;
+    this.#feed = feed;
     this.#list.className = "notifications";
     this.#more.className = "notifications__more";
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button";
     button.textContent = "Older";
-    button.addEventListener("click", () => this.#try(inbox.loadMore(PAGE)));
+    button.addEventListener("click", () => this.#try(feed.loadOlder(PAGE)));
     this.#more.append(button);
     this.#list.addEventListener("click", (event) => this.#clicked(event));
-    inbox.addEventListener("change", () => this.#draw());
+    feed.addEventListener("change", () => this.#draw());
   }
 
   #draw() {
     const focused = this.#focus();
-    const rows = this.#inbox.rows;
+    const rows = this.#feed.items.reverse();
     this.#list.replaceChildren(...(rows.length ? rows.map((row) => this.#item(row)) : [this.#none()]));
-    this.#more.hidden = !this.#inbox.more;
+    this.#more.hidden = !this.#feed.more;
     if (this.#list.parentElement !== this.#root) this.#root.replaceChildren(this.#list, this.#more);
     focused?.();
   }
 
   #item(row) {
-    const item = this.#template.firstElementChild.cloneNode(true);
-    const part = (name) => item.querySelector(`[data-part="${name}"]`);
+    const item = clone("notification");
+    const isRead = this.#feed.isRead(row);
     item.dataset.id = row.id;
-    item.classList.toggle("notification--unread", !row.read_at);
-    part("link").href = part("link").getAttribute("href").replace("0", row.id);
-    part("mark").replaceChildren(row.actor ? avatar(row.actor, "small") : icon(row.icon));
-    part("text").textContent = row.text;
-    part("excerpt").textContent = row.excerpt;
-    part("time").dateTime = row.created_at;
-    part("time").textContent = ago(new Date(row.created_at));
-    part("count").textContent = row.count > 1 ? `· ${row.count} new` : "";
-    part("unread").hidden = Boolean(row.read_at);
-    part("read").hidden = Boolean(row.read_at);
+    item.classList.toggle("notification--unread", !isRead);
+    part(item, "link").href = part(item, "link").getAttribute("href").replace("0", row.id);
+    part(item, "mark").replaceChildren(row.actor ? avatar(row.actor, "small") : icon(row.icon));
+    part(item, "text").textContent = row.text;
+    part(item, "excerpt").textContent = row.excerpt;
+    part(item, "time").dateTime = row.created_at;
+    part(item, "time").textContent = ago(new Date(row.created_at));
+    part(item, "count").textContent = row.count > 1 ? `· ${row.count} new` : "";
+    part(item, "unread").hidden = isRead;
+    part(item, "read").hidden = isRead;
     return item;
   }
 
@@ -67,7 +66,7 @@ export class NotificationList {
     const button = target.closest("button[data-part]");
     if (!button) return;
     const id = Number(button.closest("[data-id]").dataset.id);
-    this.#try(button.dataset.part === "read" ? this.#inbox.read(id) : this.#inbox.delete(id));
+    this.#try(button.dataset.part === "read" ? this.#feed.read(id) : this.#feed.delete(id));
   }
 
   async #try(request) {
@@ -84,10 +83,11 @@ export class NotificationList {
     if (!active) return null;
     const at = Array.from(this.#list.children).indexOf(active.closest("li"));
     const { id } = active.closest("li").dataset;
-    const { part } = active.dataset;
+    const { part: name } = active.dataset;
     return () => {
-      const item = this.#list.querySelector(`[data-id="${id}"]`) ?? this.#list.children[Math.min(at, this.#list.children.length - 1)];
-      (item.querySelector(`[data-part="${part}"]:not([hidden])`) ?? item.querySelector("a"))?.focus();
+      const { children } = this.#list;
+      const item = this.#list.querySelector(`[data-id="${id}"]`) ?? children[Math.min(at, children.length - 1)];
+      (item.querySelector(`[data-part="${name}"]:not([hidden])`) ?? item.querySelector("a"))?.focus();
     };
   }
 }

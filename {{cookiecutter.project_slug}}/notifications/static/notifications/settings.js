@@ -1,5 +1,7 @@
 // Allowing notifications on the desktop: a browser asks only when a person has pressed something.
 
+import { part } from "../js/dom.js";
+
 const section = document.querySelector("[data-desktop]");
 
 const WORDS = {
@@ -10,12 +12,12 @@ const WORDS = {
 
 function show() {
   section.hidden = false;
-  section.querySelector("[data-part=text]").textContent = WORDS[Notification.permission];
-  section.querySelector("[data-part=allow]").hidden = Notification.permission !== "default";
+  part(section, "text").textContent = WORDS[Notification.permission];
+  part(section, "allow").hidden = Notification.permission !== "default";
 }
 
 if (section && "Notification" in window) {
-  section.querySelector("[data-part=allow]").addEventListener("click", async () => {
+  part(section, "allow").addEventListener("click", async () => {
     await Notification.requestPermission();
     show();
   });

@@ -1,7 +1,7 @@
-"""Begin every numbered history anew, after the database was put back to an earlier state.
+"""Give every numbered history a new epoch, after the database was restored to an earlier state.
 
-Clients resume from the number that they have seen. After a restore the same numbers are given to
-other changes, so what clients hold must not be continued: under a new epoch they start over.
+Clients resume from the last number they have seen. After a restore the same numbers are given to
+other changes, so clients must not resume from what they hold: a new epoch makes them start over.
 """
 
 from typing import Any
@@ -19,10 +19,10 @@ class Command(BaseCommand):
     @transaction.atomic
     def handle(self, **options: Any) -> None:  # Any: Django's signature
         for model in apps.get_models():
-            if any(_is_epoch(each) for each in model._meta.fields):
+            if any(_is_epoch(field) for field in model._meta.fields):
                 changed = model._base_manager.update(epoch=uuid4())
                 self.stdout.write(f"{model._meta.label}: {changed} begin anew")
 
 
-def _is_epoch(field: "Field[Any, Any]") -> bool:  # Any: of whatever column
+def _is_epoch(field: "Field[Any, Any]") -> bool:  # Any: of any column
     return field.name == "epoch" and isinstance(field, UUIDField)

@@ -1,7 +1,7 @@
-"""Look at the surroundings, then bring the database up to date.
+"""Check the environment, then migrate the database.
 
-Once for each version of the site, before its processes start. What is missing is said in a line
-each, and then nothing is changed.
+Run it once for each version of the site, before its processes start. It prints each error in a
+line, and then changes nothing.
 """
 
 from typing import Any
@@ -9,14 +9,14 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 
-from operations.surroundings import faults
+from operations import preflight
 
 
 class Command(BaseCommand):
     help = __doc__
-    requires_system_checks = []  # `faults` runs them, for deployment
+    requires_system_checks = []  # `preflight` runs them, those for deployment included
 
     def handle(self, **options: Any) -> None:  # Any: Django's signature
-        if found := list(faults()):
-            raise CommandError("\n".join(found))
+        if errors := list(preflight.errors()):
+            raise CommandError("\n".join(errors))
         call_command("migrate", interactive=False, verbosity=options["verbosity"])

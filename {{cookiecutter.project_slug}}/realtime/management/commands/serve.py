@@ -32,8 +32,8 @@ class Command(BaseCommand):
         if processes == 1:
             serve_here(listener)
         else:
-            with TemporaryDirectory(prefix="workers-") as folder:
-                os.environ["WORKERS_FOLDER"] = folder  # where they may leave things for each other
+            with TemporaryDirectory(prefix="metrics-") as folder:
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read where a worker imports it
                 Supervisor(listener, processes).run()
 
 

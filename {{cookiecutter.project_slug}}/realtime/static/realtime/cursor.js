@@ -1,12 +1,12 @@
-// The place in a topic's numbered events up to which nothing is missing.
+// A topic's cursor: the revision up to which no event is missing.
 
 const WAIT_MS = 200;
 const LONGEST_WAIT_MS = 10_000;
 const HELD_EVENTS = 500;
 
 /**
- * Applies numbered events exactly once and in order. The next one is applied, a lower one was seen before, a higher
- * one is held: what lies between may only be late, and after a moment it is asked for.
+ * Applies numbered events exactly once and in order. The next one is applied, a lower one is dropped, a higher one is
+ * held: the events between may only be late, and are asked for after a moment.
  */
 export class Cursor {
   #apply;
@@ -70,7 +70,7 @@ export class Cursor {
     this.#drain();
   }
 
-  /** Forgets what was held and asks for nothing until an event or a head says what is missing. */
+  /** Drops held events and asks for nothing until an event or a head shows a gap. */
   pause() {
     this.#forget();
     this.#wait = WAIT_MS;
@@ -93,7 +93,7 @@ export class Cursor {
     this.#watch();
   }
 
-  /** What is missing above `rev` is given its own time to arrive. */
+  /** A gap above the new `rev` gets its own time to close. */
   #moveTo(rev) {
     this.#rev = rev;
     clearTimeout(this.#timer);

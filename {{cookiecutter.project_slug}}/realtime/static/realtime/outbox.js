@@ -1,42 +1,51 @@
 // Sends that the server has not acknowledged: kept over losses and reloads, and sent in order under their first id.
 
-import { Backoff } from "./backoff.js";
+import { Backoff } from "./retry.js";
+import { forgetOthers, storage, watch } from "./storage.js";
 
-/** Refusals that sending again would not change; the person decides. */
+const PREFIX = "outbox:";
+/** Errors that sending again would repeat; the author decides what to do. */
 const PERMANENT = new Set(["invalid", "too_large", "forbidden", "not_found", "conflict", "unknown_type"]);
-const PATIENCE = 3;
+const INTERNAL_ERRORS = 3;
 
-/** Dispatches `change` whenever `entries` may have changed. */
+/**
+ * The unacknowledged sends of one person in one room; every tab of the browser shares them.
+ *
+ * Dispatches `change` whenever `entries` may have changed.
+ */
 export class Outbox extends EventTarget {
   #store;
   #send;
   #backoff;
   #open = false;
   #sending = false;
-  #faults = new Map();
+  #internalErrors = new Map(); // client id → how often the server has failed at it
   #timer = null;
 
   /**
-   * @param {{store: object, send: (entry: object) => Promise<object>, backoff?: Backoff}} parts store is an
-   *   OutboxStore; send has the server take an entry and rejects with a RequestError
+   * @param {{user: number, room: string, send: (entry: object) => Promise<object>, backoff?: Backoff}} parts send has
+   *   the server take an entry and rejects with a RequestError
    */
-  constructor({ store, send, backoff = new Backoff() }) {
+  constructor({ user, room, send, backoff = new Backoff() }) {
     super();
-    this.#store = store;
+    this.#store = new Store(user, room);
     this.#send = send;
     this.#backoff = backoff;
-    store.watch(() => {
+    this.#store.watch(() => {
       this.#changed();
       this.#drain();
     });
   }
 
-  /** @returns {object[]} what waits, in the order in which it is sent */
+  /**
+   * @returns {object[]} what waits, in the order in which it is sent; each entry is
+   *   `{client_id, order, state: "pending" | "failed", detail, body, reply_to}`
+   */
   get entries() {
     return this.#store.all();
   }
 
-  /** Writes a message down and sends it as soon as the ones before it are through. */
+  /** Stores a message and sends it after the ones before it. */
   add({ body, reply_to = null }) {
     const last = this.entries.at(-1)?.order ?? 0;
     const order = Math.max(Date.now(), last + 1);
@@ -55,7 +64,7 @@ export class Outbox extends EventTarget {
     this.#drain();
   }
 
-  /** Lets go of an entry: it is in the room, or its author gave it up. */
+  /** Removes an entry: it is in the room, or its author gave it up. */
   settle(clientId) {
     if (!this.#store.get(clientId)) return;
     this.#store.remove(clientId);
@@ -104,16 +113,16 @@ export class Outbox extends EventTarget {
     return this.entries.find((entry) => entry.state === "pending");
   }
 
-  /** A fault of the server's may pass; one that the same message meets again and again must not hold up the rest. */
+  /** An internal error may pass; a message that meets it again and again must not hold up the rest. */
   #isFinal(entry, error) {
     if (error.code !== "internal") return PERMANENT.has(error.code);
-    const faults = (this.#faults.get(entry.client_id) ?? 0) + 1;
-    this.#faults.set(entry.client_id, faults);
-    return faults >= PATIENCE;
+    const errors = (this.#internalErrors.get(entry.client_id) ?? 0) + 1;
+    this.#internalErrors.set(entry.client_id, errors);
+    return errors >= INTERNAL_ERRORS;
   }
 
   #fail(entry, error) {
-    this.#faults.delete(entry.client_id);
+    this.#internalErrors.delete(entry.client_id);
     this.#store.put({ ...entry, state: "failed", detail: error.detail });
     this.#changed();
   }
@@ -130,6 +139,38 @@ export class Outbox extends EventTarget {
 
   #changed() {
     this.dispatchEvent(new CustomEvent("change"));
+  }
+}
+
+/** The entries in the browser's storage, a key each, so that several tabs can write at once without losing one. */
+class Store {
+  constructor(user, room) {
+    this.name = `${PREFIX}${user}:${room}:`;
+    forgetOthers(PREFIX, `${PREFIX}${user}:`);
+  }
+
+  /** @returns {object[]} the entries, first written first */
+  all() {
+    const entries = storage.keys(this.name).map((key) => JSON.parse(storage.get(key)));
+    // Another tab may have removed one since its key was read.
+    return entries.filter((entry) => entry !== null).sort((a, b) => a.order - b.order);
+  }
+
+  get(clientId) {
+    return JSON.parse(storage.get(this.name + clientId));
+  }
+
+  put(entry) {
+    storage.set(this.name + entry.client_id, JSON.stringify(entry));
+  }
+
+  remove(clientId) {
+    storage.remove(this.name + clientId);
+  }
+
+  /** Calls back when another tab has changed the entries. */
+  watch(changed) {
+    watch(this.name, changed);
   }
 }
 

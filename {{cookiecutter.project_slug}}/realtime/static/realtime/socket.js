@@ -1,14 +1,13 @@
-// The page's one WebSocket: opened, kept alive, opened again, and shared by every topic.
+// The page's one WebSocket, shared by every topic and opened again after each loss.
 
-import { Backoff } from "./backoff.js";
-import { afterClose } from "./closing.js";
-import { RequestError, Requests } from "./requests.js";
+import { afterClose, Backoff } from "./retry.js";
 import { Topic } from "./topic.js";
 
 const PROTOCOL = "realtime.v1";
 const HANDSHAKE_MS = 10_000;
 const SILENCE_MS = 50_000; // A joined topic's heartbeat comes every 20 s; this allows for two lost ones.
 const SETTLED_MS = 5_000;
+const REPLY_MS = 15_000;
 const LOST = 1006;
 
 /**
@@ -52,7 +51,7 @@ export class Socket extends EventTarget {
     return this.#topics.get(name);
   }
 
-  /** Connects now, unless there is a connection already or coming back is pointless. */
+  /** Connects now, unless there is a connection or the server has told the page to stop. */
   connect() {
     if (this.#connection || this.state.name === "stopped") return;
     clearTimeout(this.#retry);
@@ -65,7 +64,7 @@ export class Socket extends EventTarget {
     this.#listen(HANDSHAKE_MS);
   }
 
-  /** Gives up the connection there is, if any, and starts another. */
+  /** Drops the connection, if there is one, and opens another. */
   reconnect() {
     if (this.#connection) this.#lost(LOST);
     this.connect();
@@ -112,7 +111,7 @@ export class Socket extends EventTarget {
     this.#become({ name: "waiting", seconds });
   }
 
-  /** Lets go of the connection without waiting for the other side to agree. */
+  /** Drops the connection without waiting for the closing handshake. */
   #drop() {
     clearTimeout(this.#retry);
     clearTimeout(this.#silence);
@@ -134,5 +133,54 @@ export class Socket extends EventTarget {
   #become(state) {
     this.state = state;
     this.dispatchEvent(new CustomEvent("state", { detail: state }));
+  }
+}
+
+/** A request that failed. `code` is one of the wire's error codes, or "lost" or "timeout". */
+export class RequestError extends Error {
+  /** @param {{code: string, detail?: string, retry_after?: number | null}} refusal retry_after in seconds */
+  constructor({ code, detail = "", retry_after = null }) {
+    super(detail || code);
+    this.code = code;
+    this.detail = detail;
+    this.retry_after = retry_after;
+  }
+}
+
+/** The requests that wait for their reply, by the id that pairs the two. */
+class Requests {
+  #waiting = new Map();
+  #last = 0;
+
+  /** @returns {{id: string, reply: Promise<object>}} */
+  open() {
+    const id = String(++this.#last);
+    const reply = new Promise((resolve, reject) => {
+      const timer = setTimeout(() => {
+        this.#waiting.delete(id);
+        reject(new RequestError({ code: "timeout", detail: "The server did not answer in time." }));
+      }, REPLY_MS);
+      this.#waiting.set(id, { resolve, reject, timer });
+    });
+    return { id, reply };
+  }
+
+  /** Resolves the request that a reply belongs to. */
+  settle(frame) {
+    const request = this.#waiting.get(frame.id);
+    if (!request) return;
+    this.#waiting.delete(frame.id);
+    clearTimeout(request.timer);
+    if (frame.type === "error") request.reject(new RequestError(frame.data));
+    else request.resolve(frame.data);
+  }
+
+  /** Rejects every request: the connection that their replies would use is gone. */
+  abandon() {
+    for (const { reject, timer } of this.#waiting.values()) {
+      clearTimeout(timer);
+      reject(new RequestError({ code: "lost", detail: "The connection was lost." }));
+    }
+    this.#waiting.clear();
   }
 }

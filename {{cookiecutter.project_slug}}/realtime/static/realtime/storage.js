@@ -1,4 +1,4 @@
-// What the browser keeps for this site; where it refuses, this page remembers for as long as it lives.
+// The browser's storage for this site; where it is blocked or full, the memory of this page.
 
 const remembered = new Map();
 
@@ -25,7 +25,7 @@ export const storage = {
   },
 };
 
-/** Removes what other people have left under `prefix` in this browser: it is not for whoever uses it now. */
+/** Removes what other people left under `prefix` in this browser: only they may see it. */
 export function forgetOthers(prefix, mine) {
   for (const key of storage.keys(prefix)) if (!key.startsWith(mine)) storage.remove(key);
 }

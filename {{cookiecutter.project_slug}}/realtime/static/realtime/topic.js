@@ -1,16 +1,15 @@
 // One topic on the page's socket: joined, joined again after every loss, and read without gaps.
 
-import { Backoff } from "./backoff.js";
-import { afterClose } from "./closing.js";
 import { Cursor } from "./cursor.js";
+import { afterClose, Backoff } from "./retry.js";
 
 /** Refusals that joining again would only repeat. */
 const FINAL = new Set(["forbidden", "not_found", "invalid", "unknown_type"]);
 
 /**
- * Every frame of the topic is dispatched as an event of the frame's type, with the frame as `detail`; numbered ones
- * once and in order. `state` is dispatched when `state` changes: "left", "joining", "joined" or "refused" (`reason`
- * then says why).
+ * Every frame of the topic is dispatched as an event of the frame's type and then as `frame`, with the frame as
+ * `detail`; numbered ones once and in order. `state` is dispatched when `state` changes: "left", "joining", "joined" or
+ * "refused" (`reason` then says why).
  *
  * A topic has history if its welcome has an `epoch`: what was missed then comes as `changes`, or a `reset` begins the
  * topic afresh. Without history every welcome does, and one comes after each loss and each gap.
@@ -40,7 +39,7 @@ export class Topic extends EventTarget {
     if (this.#socket.isOpen && this.state !== "joining" && this.state !== "joined") this.#enter();
   }
 
-  /** Joins once more although nothing was lost: for a topic whose welcome has changed. */
+  /** Joins again without a loss: for a topic whose welcome has changed. */
   async rejoin() {
     if (this.state === "joined") await this.#enter();
   }
@@ -75,8 +74,8 @@ export class Topic extends EventTarget {
   receive(frame) {
     if (!this.#wanted) return;
     if (frame.type === "welcome") this.#welcomed(frame);
-    else if (frame.type === "left") this.#turnedOut(frame.data);
-    else if (this.state !== "joined") return; // Another consumer's copy of what the join will bring.
+    else if (frame.type === "left") this.#dismissed(frame.data);
+    else if (this.state !== "joined") return; // Another consumer's copy of an event that the join will bring.
     else if (frame.type === "changes") this.#caughtUp(frame);
     else if (frame.type === "reset") this.#startOver(frame);
     else if (frame.type === "heartbeat") this.#cursor.see(frame.rev);
@@ -123,7 +122,7 @@ export class Topic extends EventTarget {
     this.#dispatch(frame);
   }
 
-  #turnedOut({ code }) {
+  #dismissed({ code }) {
     const { stop, pause } = afterClose(code);
     if (stop) this.#become("refused", stop);
     else this.#enterLater(pause);
@@ -139,5 +138,6 @@ export class Topic extends EventTarget {
 
   #dispatch(frame) {
     this.dispatchEvent(new CustomEvent(frame.type, { detail: frame }));
+    this.dispatchEvent(new CustomEvent("frame", { detail: frame }));
   }
 }

@@ -1,13 +1,14 @@
 // The switch on the settings page: whether this browser is told of things while it is closed.
 
+import { part } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
 import { current, isPossible, subscribe, unsubscribe } from "./subscription.js";
 
 const section = document.querySelector("[data-push-switch]");
 
 if (isPossible && section) {
-  const text = section.querySelector("[data-part=text]");
-  const toggle = section.querySelector("[data-part=toggle]");
+  const text = part(section, "text");
+  const toggle = part(section, "toggle");
   let subscription = await current();
 
   const show = () => {
@@ -23,7 +24,8 @@ if (isPossible && section) {
     toggle.disabled = true;
     try {
       subscription = subscription ? await unsubscribe(subscription) : await subscribe(section.dataset.key);
-      if (!subscription && Notification.permission === "denied") toast("Your browser does not let this site do that.", "error");
+      const denied = !subscription && Notification.permission === "denied";
+      if (denied) toast("Your browser does not let this site do that.", "error");
     } catch (error) {
       toast(`That did not work: ${error.message}`, "error");
     }

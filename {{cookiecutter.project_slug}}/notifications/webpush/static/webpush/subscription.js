@@ -1,4 +1,4 @@
-// This browser's subscription to web push, and the server's knowledge of it.
+// This browser's subscription to web push, in the browser and on the server.
 
 const WORKER = "/push-worker.js";
 
@@ -33,7 +33,7 @@ export async function unsubscribe(subscription) {
   await subscription.unsubscribe();
 }
 
-/** Lets the server know the subscription, as the one of whoever is signed in now. */
+/** Sends the subscription to the server, for the person who is signed in now. */
 export async function tell(subscription) {
   await post("/notifications/push/subscribe/", subscription);
 }

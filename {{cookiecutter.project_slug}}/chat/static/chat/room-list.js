@@ -2,15 +2,16 @@
 
 const ROOM_PREFIX = "chat:";
 const REFRESH_MS = 300;
-const REPAIR_MS = 5_000; // At most: after a failure everybody has something to ask for, so not all at once.
+const REPAIR_MS = 5_000; // At most; random, so that clients do not all ask at once after a failure.
 
 /**
- * Dispatches `list` when there are other rooms than before, and `room` (with the room as `detail`) when one has changed.
+ * Dispatches `change` when the list or a room in it has changed.
  *
- * A room is the summary from the inbox's welcome: `{slug, name, kind, person, rev, unread, mentioned, last_message}`.
+ * A room is the summary from the welcome of the topic `chat`:
+ * `{slug, name, kind, person, rev, unread, mentioned, last_message}`.
  */
-export class Inbox extends EventTarget {
-  rooms = [];
+export class RoomList extends EventTarget {
+  all = [];
   #topic;
   #you;
   #refreshes = null;
@@ -23,44 +24,44 @@ export class Inbox extends EventTarget {
     this.#topic = socket.topic("chat");
     this.#topic.addEventListener("welcome", ({ detail }) => this.#start(detail.data.rooms));
     this.#topic.addEventListener("rooms.changed", () => this.#refreshSoon());
-    // The inbox's socket hears every event of every room, whether this page has joined it or not.
+    // The socket carries the events of every room in the list, whether this page has joined it or not.
     socket.addEventListener("frame", ({ detail }) => this.#heard(detail));
     this.#topic.join();
   }
 
-  get(slug) {
-    return this.rooms.find((room) => room.slug === slug);
+  #get(slug) {
+    return this.all.find((room) => room.slug === slug);
   }
 
   #start(rooms) {
     clearTimeout(this.#refreshes);
     clearTimeout(this.#repairs);
     this.#refreshes = this.#repairs = null;
-    // `known`: up to here the server has counted; `news`: what has come in since, by others.
-    this.rooms = rooms.map((room) => ({ ...room, known: room.rev, news: [] }));
-    this.dispatchEvent(new CustomEvent("list"));
+    // `known`: the server's count goes up to this `rev`; `news`: the messages of others since then.
+    this.all = rooms.map((room) => ({ ...room, known: room.rev, news: [] }));
+    this.#changed();
   }
 
   #heard({ topic, type, rev, data }) {
-    const room = topic.startsWith(ROOM_PREFIX) ? this.get(topic.slice(ROOM_PREFIX.length)) : null;
+    const room = topic.startsWith(ROOM_PREFIX) ? this.#get(topic.slice(ROOM_PREFIX.length)) : null;
     if (!room) return;
     if (type === "heartbeat") this.#missed(room, rev);
     else if (type === "read" && data.user_id === this.#you.id) this.#read(room, data.seq);
     else if (type === "room.updated") this.#renamed(room, data.room);
-    else if (type.startsWith("message.") && rev > room.rev) this.#changed(room, type, rev, data);
+    else if (type.startsWith("message.") && rev > room.rev) this.#take(room, type, rev, data);
   }
 
-  #changed(room, type, rev, message) {
+  #take(room, type, rev, message) {
     this.#missed(room, rev - 1);
     room.rev = rev;
     if (type === "message.created") this.#said(room, message);
     else if (isSame(room.last_message, message)) room.last_message = message;
-    this.#tell(room);
+    this.#changed();
   }
 
   #said(room, message) {
     room.last_message = message;
-    this.rooms = [room, ...this.rooms.filter((other) => other !== room)];
+    this.all = [room, ...this.all.filter((other) => other !== room)];
     if (message.author.id === this.#you.id) return;
     room.news.push(message.seq);
     room.unread += 1;
@@ -69,19 +70,19 @@ export class Inbox extends EventTarget {
 
   #read(room, seq) {
     if (!room.unread) return;
-    if (seq < room.known) return this.#refreshSoon(); // Part of what the server has counted: it counts again.
+    if (seq < room.known) return this.#refreshSoon(); // Within the server's count: only the server can count again.
     room.news = room.news.filter((unread) => unread > seq);
     room.unread = room.news.length;
     room.mentioned &&= room.unread > 0;
-    this.#tell(room);
+    this.#changed();
   }
 
   #renamed(room, { name, kind }) {
     if (kind !== "direct") room.name = name;
-    this.#tell(room);
+    this.#changed();
   }
 
-  /** Something up to `rev` has not arrived: it may only be late, so there is time. */
+  /** An event up to `rev` has not arrived; it may only be late. */
   #missed(room, rev) {
     if (rev <= room.rev) return;
     this.#repairs ??= setTimeout(() => this.#topic.rejoin(), Math.random() * REPAIR_MS);
@@ -91,12 +92,12 @@ export class Inbox extends EventTarget {
     this.#refreshes ??= setTimeout(() => this.#topic.rejoin(), REFRESH_MS);
   }
 
-  #tell(room) {
-    this.dispatchEvent(new CustomEvent("room", { detail: room }));
+  #changed() {
+    this.dispatchEvent(new CustomEvent("change"));
   }
 }
 
-/** The last message of a welcome has no `seq`; its author and time tell it. */
+/** The last message in a welcome has no `seq`; its author and time identify it. */
 function isSame(last, message) {
   return last?.created_at === message.created_at && last.author.id === message.author.id;
 }

@@ -1,4 +1,4 @@
-// Making elements from the page's <template>s: the markup stays in HTML, where its author looks for it.
+// Elements of the page and of its <template>s: the markup stays in HTML, scripts only fill it.
 
 /** @returns {HTMLElement} a copy of the element in `<template id="...-template">` */
 export function clone(name) {

@@ -1,10 +1,10 @@
-"""What a site in production needs around it: one line for each thing that is missing or wrong."""
+"""What is missing or wrong in a production environment, found before a version starts."""
 
 import re
 from collections.abc import Iterator
 
 from django.conf import settings
-from django.core.checks import WARNING, CheckMessage, run_checks
+from django.core.checks import WARNING, run_checks
 from django.db import OperationalError, connection
 from redis import Redis
 from redis.exceptions import RedisError
@@ -17,8 +17,8 @@ PASSWORD_CHARACTERS = 16
 ANSWER_SECONDS = 5
 
 
-def faults() -> Iterator[str]:
-    """Each names the variable or the part, and what to do."""
+def errors() -> Iterator[str]:
+    """One line for each error: it names the variable or the part, and says what to do."""
     if settings.DEBUG:
         yield "DEBUG is on, and shows everyone the site's insides: take it out of the environment."
     if not DOMAIN.fullmatch(settings.DOMAIN_NAME):
@@ -26,20 +26,14 @@ def faults() -> Iterator[str]:
             f"DOMAIN is {settings.DOMAIN_NAME!r}, and no certificate can be had for that: "
             "give a name alone, such as chat.example.com."
         )
-    yield from (f"{each.msg} {each.hint or ''}".strip() for each in _failed_checks())
-    yield from _database_faults()
-    yield from _redis_faults()
+    for check in run_checks(include_deployment_checks=True):
+        if check.level >= WARNING and not check.is_silenced():
+            yield f"{check.msg} {check.hint or ''}".strip()
+    yield from _database_errors()
+    yield from _redis_errors()
 
 
-def _failed_checks() -> list[CheckMessage]:
-    return [
-        each
-        for each in run_checks(include_deployment_checks=True)
-        if each.level >= WARNING and not each.is_silenced()
-    ]
-
-
-def _database_faults() -> Iterator[str]:
+def _database_errors() -> Iterator[str]:
     password = settings.DATABASE["PASSWORD"]
     if password and len(password) < PASSWORD_CHARACTERS:
         yield (
@@ -53,7 +47,7 @@ def _database_faults() -> Iterator[str]:
         yield f"DATABASE_URL leads to no database that lets the site in: {reason}"
 
 
-def _redis_faults() -> Iterator[str]:
+def _redis_errors() -> Iterator[str]:
     if not settings.REDIS_URL:
         return
     pool = Pool.from_url(settings.REDIS_URL, socket_connect_timeout=ANSWER_SECONDS)

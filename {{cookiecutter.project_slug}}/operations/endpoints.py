@@ -1,0 +1,128 @@
+"""`/healthz`, `/readyz` and `/metrics`, answered before Django sees the request.
+
+They need no host name, no session and no thread that pages could have taken.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable
+
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+
+from operations import metrics
+from realtime.asgi import Application, Receive, Scope, Send
+from realtime.database import in_database
+from realtime.delivery.engine import this_engine
+
+CHECK_SECONDS = 2.0
+FRESH_SECONDS = 1.0
+
+OK = "ok"
+
+
+class Operations:
+    """An ASGI application that answers these three paths and hands on everything else."""
+
+    def __init__(self, application: Application) -> None:
+        self._application = application
+        self._readiness = Readiness()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._answer_request(scope, receive, send)
+        else:
+            await self._application(scope, receive, send)
+
+    async def _answer_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        this_engine()  # sends what views publish, so that none of them waits for the layer
+        match scope["path"]:
+            case "/healthz":
+                await answer(send, 200, b"alive\n")
+            case "/readyz":
+                await self._answer_ready(send)
+            case "/metrics":
+                await self._answer_metrics(scope, send)
+            case _:
+                await self._application(scope, receive, send)
+
+    async def _answer_ready(self, send: Send) -> None:
+        parts = await self._readiness.parts()
+        ready = all(state == OK for state in parts.values())
+        body = json.dumps({"ready": ready, **parts}).encode()
+        await answer(send, 200 if ready else 503, body, "application/json")
+
+    async def _answer_metrics(self, scope: Scope, send: Send) -> None:
+        if metrics.may_read(scope):
+            this_engine().measure()
+            await answer(send, 200, metrics.exposition(), CONTENT_TYPE_PLAIN_0_0_4)
+        else:
+            await answer(send, 403, b"Send METRICS_TOKEN, or come from within.\n")
+
+
+async def answer(send: Send, status: int, body: bytes, type: str = "text/plain") -> None:
+    """Send a whole response."""
+    headers = [
+        (b"content-type", type.encode()),
+        (b"content-length", b"%d" % len(body)),
+        (b"cache-control", b"no-store"),
+    ]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class Readiness:
+    """Whether this process can do its work: its database, its migrations, its channel layer.
+
+    It checks at most once a second; requests that arrive meanwhile share the result.
+    """
+
+    def __init__(self) -> None:
+        self._check: asyncio.Task[dict[str, str]] | None = None
+        self._checked_at = 0.0
+        self._migrated = False
+
+    async def parts(self) -> dict[str, str]:
+        """For each part that the process needs, `ok` or what is wrong with it."""
+        if this_engine().draining:
+            return {"process": "it is stopping"}
+        now = asyncio.get_running_loop().time()
+        if self._check is None or (self._check.done() and now - self._checked_at > FRESH_SECONDS):
+            self._check = asyncio.create_task(self._check_all())
+            self._checked_at = now
+        return await asyncio.shield(self._check)
+
+    async def _check_all(self) -> dict[str, str]:
+        database, layer = await asyncio.gather(
+            _state(self._check_database()), _state(this_engine().hub.answering.wait())
+        )
+        return {"database": database, "layer": layer}
+
+    async def _check_database(self) -> object:
+        if self._migrated:
+            return await in_database(_query)
+        missing = await in_database(_missing_migrations)
+        self._migrated = not missing
+        return f"{missing} migrations are missing: run manage.py migrate" if missing else None
+
+
+async def _state(check: Awaitable[object]) -> str:
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            found = await check
+    except TimeoutError:
+        return f"no answer in {CHECK_SECONDS:.0f} seconds"
+    except Exception as error:  # its text may hold an address or a name, so only its type is shown
+        return type(error).__name__
+    return found if isinstance(found, str) else OK
+
+
+def _query() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def _missing_migrations() -> int:
+    executor = MigrationExecutor(connection)
+    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))

@@ -1,0 +1,143 @@
+"""The abstract models of a feed and of its items."""
+
+from collections.abc import Collection, Mapping
+from contextlib import AbstractContextManager
+from typing import Any, ClassVar, Self
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import BaseConstraint, QuerySet, UniqueConstraint
+
+from realtime.feeds.changes import Changes, changing_one
+from realtime.topics import Topic, register
+
+
+class FeedTopic(Topic):
+    """The topics of a kind of feed: one for each row, by its `key_field`."""
+
+    def __init__(self, feed_model: "type[Feed]") -> None:
+        self.prefix = feed_model.prefix
+        self.feed_model = feed_model
+
+    def find(self, keys: Collection[str]) -> Mapping[str, Any]:  # Any: rows of `feed_model`
+        """The feeds that there are, by their keys."""
+        field = self.feed_model.key_field
+        rows = self.feed_model._default_manager.filter(**{f"{field}__in": keys})
+        return {row.topic_key: row for row in rows}
+
+    def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
+        field = self.feed_model.key_field
+        rows = self.feed_model._default_manager.filter(**{f"{field}__in": keys})
+        return {str(key): last_rev for key, last_rev in rows.values_list(field, "last_rev")}
+
+
+class Feed(models.Model):
+    """A list of items with one run of numbers for all of their changes.
+
+    `last_rev` is the number of the latest change. It moves only under the row's lock, in the
+    transaction that makes the change, so that the order of numbers is the order of commits.
+    `epoch` names this run of numbers: a database restored from a backup needs new ones, see
+    `manage.py new_epochs`.
+    """
+
+    last_rev = models.PositiveBigIntegerField(default=0, editable=False)
+    epoch = models.UUIDField(default=uuid4, editable=False)
+    pruned_rev = models.PositiveBigIntegerField(default=0, editable=False)
+    """Items whose latest change is not above it may be gone: who resumes below it starts over."""
+
+    prefix: ClassVar[str] = ""
+    """Begins the name of each feed's topic: `chat` in `chat:general`."""
+    key_field: ClassVar[str] = "slug"
+    """The field whose value ends it."""
+    counts: ClassVar[tuple[str, ...]] = ()
+    """Further fields that change under the row's lock; `changing` saves them with `last_rev`."""
+    topic_class: ClassVar[type[FeedTopic]] = FeedTopic
+    topics: ClassVar[FeedTopic]
+
+    class Meta:
+        abstract = True
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        if cls.prefix:
+            cls.topics = cls.topic_class(cls)
+            register(cls.topics)
+
+    @property
+    def topic_key(self) -> str:
+        """What ends the name of the feed's topic: `general` in `chat:general`."""
+        return str(self.serializable_value(self.key_field))
+
+    @property
+    def topic(self) -> str:
+        """The name of the feed's topic in frames."""
+        return self.topics.topic(self.topic_key)
+
+    @property
+    def group(self) -> str:
+        """The group that hears the feed."""
+        return self.topics.group(self.topic_key)
+
+    def changing(self) -> AbstractContextManager[Changes[Self]]:
+        """A transaction that holds the feed's lock; see `realtime.feeds.changes`.
+
+        Raises:
+            Refusal: `not_found`, the feed is gone.
+        """
+        return changing_one(self)
+
+
+class FeedItem(models.Model):
+    """An item of a feed, with its place and its latest change in the feed's run of numbers.
+
+    `seq` gives the item its place in the list; `rev` is the number of its latest change. A deleted
+    item keeps its row, emptied, so that whoever resumes learns of it.
+    """
+
+    seq = models.PositiveBigIntegerField()
+    rev = models.PositiveBigIntegerField()
+    deleted_at = models.DateTimeField(null=True, blank=True)
+
+    feed_field: ClassVar[str]
+    """The foreign key to the feed, or to the row whose id the feed has as its own."""
+    once: ClassVar[tuple[str, ...]] = ()
+    """The fields by which a retry is recognised: adding an item again gives the first one."""
+    emptied: ClassVar[dict[str, object]] = {}
+    """The fields that a deleted item loses, each with what it has then."""
+
+    class Meta:
+        abstract = True
+        ordering = ["seq"]
+
+    @classmethod
+    def with_related(cls, items: QuerySet[Self]) -> QuerySet[Self]:
+        """`items` with all that `as_data` reads, in few queries."""
+        return items
+
+    def as_data(self) -> object:
+        """The item as frames carry it: a value that may leave the transaction and the thread."""
+        raise NotImplementedError
+
+    @property
+    def characters(self) -> int:
+        """The length of its text: a page of long items has fewer."""
+        return 0
+
+
+def feed_constraints(
+    feed_field: str, name: str, once: Collection[str] = ()
+) -> list[BaseConstraint]:
+    """The constraints that a `FeedItem` needs in its Meta: each number is given once.
+
+    Args:
+        name: begins the names of the constraints, such as `chat_message`.
+        once: as `FeedItem.once`.
+    """
+    constraints: list[BaseConstraint] = [
+        UniqueConstraint(fields=[feed_field, "seq"], name=f"{name}_once_per_seq"),
+        UniqueConstraint(fields=[feed_field, "rev"], name=f"{name}_once_per_rev"),
+    ]
+    if once:
+        fields = [feed_field, *once]
+        constraints.append(UniqueConstraint(fields=fields, name=f"{name}_once_per_sender"))
+    return constraints

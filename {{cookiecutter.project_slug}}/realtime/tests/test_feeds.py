@@ -1,0 +1,205 @@
+"""Feeds, by the example of a board and its cards: what no app's own tests show."""
+
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from channels.routing import URLRouter
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import path
+
+from accounts.models import User
+from realtime.admission.middleware import AdmissionMiddleware
+from realtime.database import in_database
+from realtime.feeds.changes import changing
+from realtime.protocol import ErrorCode, Refusal
+from realtime.testing import Client, connect
+from realtime.tests import boards
+from realtime.tests.boards.consumers import BoardConsumer
+from realtime.tests.boards.models import Board, Card
+from realtime.topics import latest_revisions
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+routes = [path("ws/board/<slug:slug>/", BoardConsumer.as_asgi())]
+application = AdmissionMiddleware(URLRouter(routes))
+
+
+@pytest.fixture
+def plan(db: None) -> Board:
+    return Board.objects.create(slug="plan")
+
+
+def add(board: Board, *titles: str) -> list[Card]:
+    with board.changing() as changes:
+        return changes.add(*(Card(board=board, client_id=title, title=title) for title in titles))
+
+
+def at_plan(user: User, **query: Any) -> AbstractAsyncContextManager[Client]:  # Any: as `connect`
+    return connect("/ws/board/plan/", user, application=application, **query)
+
+
+def test_each_change_takes_the_next_number_and_saves_it(plan: Board) -> None:
+    add(plan, "one", "two")
+    with plan.changing() as changes:
+        two = changes.get(Card, seq=2)
+        two.title = "second"
+        changes.save(two, fields=["title"])
+        changes.move(changes.get(Card, seq=1), fields=[])
+        changes.mark(changes.feed)
+    rows = Card.objects.order_by("pk").values_list("seq", "rev", "title")
+    assert list(rows) == [(4, 4, "one"), (2, 3, "second")]
+    plan.refresh_from_db()
+    assert plan.last_rev == 5
+
+
+def test_a_change_that_fails_takes_no_number(plan: Board) -> None:
+    def add_and_fail() -> None:
+        with plan.changing() as changes:
+            changes.add(Card(board=plan, client_id="a", title="a"))
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        add_and_fail()
+    plan.refresh_from_db()
+    assert (plan.last_rev, Card.objects.count()) == (0, 0)
+    (card,) = add(plan, "b")
+    assert card.seq == 1
+
+
+def test_a_retry_gives_the_first_and_takes_no_number(plan: Board) -> None:
+    add(plan, "one")
+    with plan.changing() as changes:
+        again = Card(board=plan, client_id="one", title="other words")
+        new = Card(board=plan, client_id="two", title="two")
+        first, second, third = changes.add(again, new, Card(board=plan, client_id="two", title=""))
+    assert (first.seq, first.title, second is new, third is new) == (1, "one", True, True)
+    plan.refresh_from_db()
+    assert plan.last_rev == 2
+
+
+def test_an_item_that_was_changed_meanwhile_is_a_conflict(plan: Board) -> None:
+    (stale,) = add(plan, "one")
+    stale = Card.objects.get(pk=stale.pk)
+    with plan.changing() as changes:
+        changes.save(changes.get(Card, seq=1), fields=[])
+    stale.title = "overwritten"
+    with pytest.raises(Refusal) as refused, plan.changing() as changes:
+        changes.save(stale, fields=["title"])
+    assert refused.value.code == ErrorCode.CONFLICT
+    assert Card.objects.get().title == "one"
+
+
+def test_a_deleted_item_is_emptied_and_keeps_its_place(plan: Board) -> None:
+    add(plan, "one", "two")
+    with plan.changing() as changes:
+        changes.delete(*Card.objects.order_by("seq"))
+    rows = Card.objects.order_by("seq").values_list("seq", "rev", "title")
+    assert list(rows) == [(1, 3, ""), (2, 4, "")]
+    assert not Card.objects.filter(deleted_at=None).exists()
+
+
+def test_a_feed_is_not_changed_within_its_own_change(plan: Board) -> None:
+    with pytest.raises(RuntimeError, match="within a change of its own"), plan.changing():
+        add(plan, "one")
+
+
+def test_a_feed_that_is_gone_cannot_be_changed(plan: Board) -> None:
+    Board.objects.all().delete()
+    with pytest.raises(Refusal) as refused:
+        add(plan, "one")
+    assert (refused.value.code, refused.value.detail) == (
+        ErrorCode.NOT_FOUND,
+        "There is no such board any more.",
+    )
+
+
+def test_many_feeds_change_in_a_few_queries(db: None) -> None:
+    boards = [Board.objects.create(slug=f"b{n}") for n in range(20)]
+    cards = [Card(board=each, client_id="a", title="a") for each in boards]
+    cards += [Card(board=boards[0], client_id=f"{n}") for n in range(5)]
+    with (
+        CaptureQueriesContext(connection) as queries,
+        changing(Board.objects.filter(slug__startswith="b")) as changes,
+    ):
+        changes.add(*cards)
+    assert set(Board.objects.values_list("last_rev", flat=True)) == {1, 6}
+    # BEGIN, the lock, the retries, the items, the numbers of two kinds, COMMIT.
+    assert len(queries) == 7
+
+
+def test_the_heartbeat_tells_a_feeds_latest_revision(plan: Board) -> None:
+    add(plan, "one", "two")
+    found = list(latest_revisions(["board:plan", "board:gone"]))
+    assert found == [("board:plan", "board:plan", 2)]
+
+
+@pytest.mark.parametrize("name", ["models.py", "consumers.py"])
+def test_the_documented_feed_is_this_one(name: str) -> None:
+    documented = (settings.BASE_DIR / "docs" / "feeds.md").read_text(encoding="utf-8")
+    tested = (Path(boards.__file__).parent / name).read_text(encoding="utf-8")
+    assert f"```python\n{tested.replace('realtime.tests.boards', 'boards')}```" in documented
+
+
+async def test_the_welcome_has_the_latest_items_and_the_head(ada: User, plan: Board) -> None:
+    await in_database(add, plan, *(f"card {n}" for n in range(52)))
+    async with at_plan(ada) as client:
+        welcome = await client.expect("welcome")
+    assert (welcome["topic"], welcome["rev"]) == ("board:plan", 52)
+    assert [each["seq"] for each in welcome["data"]["items"]] == list(range(3, 53))
+    assert (welcome["data"]["epoch"], welcome["data"]["more"]) == (str(plan.epoch), True)
+
+
+async def test_who_comes_back_is_sent_what_changed_in_the_order_of_the_changes(
+    ada: User, plan: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoardConsumer, "page_items", 2)
+    await in_database(add, plan, "one", "two", "three", "four")
+    await in_database(delete, plan, 1)
+    async with at_plan(ada, since=2, epoch=str(plan.epoch)) as client:
+        first, second = await client.expect("changes"), await client.expect("changes")
+    assert [each["seq"] for each in first["data"]["items"]] == [3, 4]
+    assert (first["rev"], first["data"]["more"]) == (4, True)
+    assert [(each["seq"], each["title"]) for each in second["data"]["items"]] == [(1, "")]
+    assert (second["rev"], second["data"]["more"]) == (5, False)
+
+
+@pytest.mark.parametrize("since", [0, 3])
+async def test_a_place_that_is_pruned_or_ahead_is_reset(ada: User, plan: Board, since: int) -> None:
+    await in_database(add, plan, "one", "two")
+    await in_database(Board.objects.update, pruned_rev=1)
+    async with at_plan(ada, since=since, epoch=str(plan.epoch)) as client:
+        reset = await client.expect("reset")
+    assert reset["rev"] == 2
+    assert [each["seq"] for each in reset["data"]["items"]] == [1, 2]
+
+
+async def test_another_epoch_is_reset_on_a_command_too(ada: User, plan: Board) -> None:
+    async with at_plan(ada) as client:
+        reply = await client.send("changes", {"since": 0, "epoch": "another"})
+    assert (reply["type"], reply["data"]["epoch"]) == ("reset", str(plan.epoch))
+
+
+async def test_a_feed_that_is_not_there_closes_the_socket(ada: User, db: None) -> None:
+    async with at_plan(ada) as client:
+        assert await client.closed() == 4404
+
+
+async def test_whom_the_topic_does_not_let_hear_is_turned_away(
+    ada: User, plan: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_plan(ada) as client:
+        await client.expect("welcome")
+        monkeypatch.setattr(type(Board.topics), "hearers", lambda self, pairs: set())
+        reply = await client.send("changes", {"since": 0, "epoch": str(plan.epoch)})
+        assert (reply["type"], reply["data"]["code"]) == ("error", "forbidden")
+    async with at_plan(ada) as client:
+        assert await client.closed() == 4403
+
+
+def delete(board: Board, seq: int) -> None:
+    with board.changing() as changes:
+        changes.delete(changes.get(Card, seq=seq))
