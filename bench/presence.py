@@ -24,16 +24,23 @@ sys.path.insert(0, str(PROJECT))
 
 from presence.announcer import ANNOUNCED_PEOPLE, SWEEP_LIMIT  # noqa: E402
 from presence.attendance import Attendance  # noqa: E402
-from presence.lease import batches  # noqa: E402
-from presence.stores.interface import Announcement, Change, Join, Leave, Timing  # noqa: E402
-from presence.stores.redis import RedisStore  # noqa: E402
-from presence.visits import Visit  # noqa: E402
+from presence.lease import Visit, batches  # noqa: E402
+from presence.stores import (  # noqa: E402
+    Announcement,
+    Change,
+    Join,
+    Leave,
+    SetViewing,
+    Timing,
+)
+from presence.stores.redis import RedisStore, RedisViewers  # noqa: E402
 
 SIZES = (100, 10_000, 100_000)
 PEOPLE_PER_ROOM = 100
 ROOMS_PER_PERSON = 3
 CALLS = 50
 ARRIVALS = 1_000
+VIEWS = (1, 100, 10_000)
 TIMING = Timing(lease_seconds=3_600, grace_seconds=0)
 
 
@@ -60,6 +67,7 @@ async def main() -> None:
                 f" | {row.reap_seconds:.2f} s | {row.longest_ms:.1f} ms |"
             )
         print(f"\n{await arrivals_on_the_wire(url)}")
+        print(f"\n{await viewers_of_a_topic(url)}")
 
 
 async def measured(url: str, size: int) -> Row:
@@ -153,6 +161,29 @@ async def arrivals_on_the_wire(url: str) -> str:
         f"{ARRIVALS:,} people who came to one room within {joined_at - began:.2f} s were announced"
         f" in {len(sizes)} frames of at most {max(sizes)} people,"
         f" the last {heard_at - joined_at:.2f} s after the last of them."
+    )
+
+
+async def viewers_of_a_topic(url: str) -> str:
+    """How long it takes to read who views one topic."""
+    took = []
+    for views in VIEWS:
+        store = RedisStore(url, TIMING)
+        process = f"viewed by {views}"
+        await store.open(process)
+        changes = [SetViewing(f"c{user}", user, "plaza", viewing=True) for user in range(views)]
+        await make(store, process, changes)
+        viewers = RedisViewers(url)
+        viewers.read(["plaza"])
+        began = time.perf_counter()
+        for _ in range(CALLS):
+            assert len(viewers.read(["plaza"])) == views
+        took.append((time.perf_counter() - began) / CALLS * 1e3)
+        await store.release(process)
+        await store.close()
+    return "; ".join(
+        f"who views a topic that {views:,} people view is read in {ms:.2f} ms"
+        for views, ms in zip(VIEWS, took, strict=True)
     )
 
 

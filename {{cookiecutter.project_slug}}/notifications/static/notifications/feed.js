@@ -26,6 +26,11 @@ export class NotificationFeed extends Feed {
     return this.topic.request("read", { id });
   }
 
+  /** Reads all that happened in one target. */
+  async readTarget(target) {
+    if (this.topic.state === "joined") await this.topic.request("read", { target });
+  }
+
   readAll() {
     return this.topic.request("read_all");
   }
