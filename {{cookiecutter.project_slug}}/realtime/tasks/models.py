@@ -29,7 +29,7 @@ class TaskRow(models.Model):
     """From when on a worker may claim it: while it runs, the end of the lease."""
     attempts = models.PositiveSmallIntegerField(default=0)
     return_value = models.JSONField(null=True)
-    exception = models.CharField(max_length=255, blank=True)
+    exception = models.TextField(blank=True)
     """The class of what the latest attempt raised, and below the whole of it."""
     traceback = models.TextField(blank=True)
     enqueued_at = models.DateTimeField(default=timezone.now)

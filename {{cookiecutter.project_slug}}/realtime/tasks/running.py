@@ -5,7 +5,7 @@ from datetime import timedelta
 from traceback import format_exception
 from typing import Any
 
-from django.db import transaction
+from django.db import close_old_connections, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -80,6 +80,8 @@ def perform(row: TaskRow) -> None:
         value = _call(task, result)
         _end(row, TaskResultStatus.SUCCESSFUL, return_value=value, exception="", traceback="")
     except (Exception, SystemExit) as error:
+        if not connection.in_atomic_block:
+            close_old_connections()  # it may be what failed
         _fail(row, error)
 
 
@@ -121,7 +123,7 @@ def _fail(row: TaskRow, error: BaseException) -> None:
     what = type(error)
     details = {
         "exception": f"{what.__module__}.{what.__qualname__}",
-        "traceback": "".join(format_exception(error)).replace("\x00", ""),
+        "traceback": _storable("".join(format_exception(error))),
     }
     if row.attempts >= ATTEMPTS:
         logger.error("Task %s (%s) failed for good.", row.pk, row.path, exc_info=error)
@@ -149,6 +151,11 @@ def _end(row: TaskRow, status: TaskResultStatus, **values: Any) -> None:
         return
     row.refresh_from_db()
     task_finished.send_robust(type(task.get_backend()), task_result=row.result(task))
+
+
+def _storable(text: str) -> str:
+    """`text` without what PostgreSQL does not take."""
+    return text.encode(errors="replace").decode().replace("\x00", "")
 
 
 def _held(row: TaskRow) -> QuerySet[TaskRow]:

@@ -8,7 +8,7 @@ import atexit
 import logging
 from functools import cache
 from threading import Event, Thread, current_thread
-from time import monotonic
+from time import monotonic, time
 from typing import Any
 
 from channels.consumer import AsyncConsumer
@@ -23,7 +23,7 @@ from realtime.tasks.waking import here, wake_here
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 10.0  # how often it looks for what nobody woke it for: retries, lost leases
-STOP_SECONDS = 10.0
+STOP_SECONDS = 5.0  # with a drain, less than a supervisor waits
 TIDY_SECONDS = 3_600.0
 
 
@@ -63,9 +63,9 @@ class Worker:
             self._woken.clear()
             try:
                 close_old_connections()
-                if monotonic() >= self._renew_at:
-                    self._renew_at = monotonic() + third
+                if time() >= self._renew_at:  # also after a sleep of the machine
                     self._renew()
+                    self._renew_at = time() + third
                 self._claim()
                 self._tidy()
             except Exception as error:  # the database is away; the next poll tries again

@@ -159,6 +159,7 @@ def run(code: str, topic: str, redis_url: str) -> subprocess.CompletedProcess[st
         "REDIS_URL": redis_url,
         "REDIS_PREFIX": settings.REDIS_PREFIX,
         "LOG_FORMAT": "line",
+        "TASKS_IN_WEB": "false",  # the database has no tables
     }
     command = [sys.executable, "-W", "error", "-c", SETUP + code, topic]
     return subprocess.run(  # noqa: S603
