@@ -4,7 +4,6 @@ Of writes this is group commit; of reads it is one query where a crowd would ask
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
@@ -17,23 +16,22 @@ Result = TypeVar("Result")
 
 BATCH_ITEMS = 100
 WAITING_ITEMS = 10_000
-GATHER_SECONDS = 0.05  # how long the next batch of a crowd gathers
-PATIENCE_SECONDS = 0.5  # so long a batch waits for nothing but somebody's lock
+LINGER_SECONDS = 0.05  # the pause in which the next batch of a crowd fills
+PATIENCE_SECONDS = 0.5  # a batch that takes longer waits for a lock: the next one begins
 
 
 class Batcher(Generic[Item, Result]):
-    """Does what waits as one batch, and meanwhile linger the next.
+    """Does what waits as one batch, while the next one fills.
 
-    A batch that takes longer than it should, because another process holds a lock that it needs,
-    holds up the keys that are in it and no others.
+    A batch that waits for a lock of another process delays only the keys that are in it.
 
     Args:
         work: synchronous; does the items, in one transaction if it writes, and returns in their
             order a result, or the exception to raise, for each.
-        key: what must not be done twice at a time; the items of a key are done in the order of
-            their submission. By default there is one key for all.
-        linger: whether a batch of several is followed by a pause in which more may come: for what
-            costs a crowd less in few batches.
+        key: the items of one key are done in the order of their submission, in one batch at a
+            time. By default there is one key for all.
+        linger: whether a pause follows a batch of several items, so that the next one fills: for
+            what costs a crowd less in few batches.
         most_waiting: items beyond which more are refused.
         sizes: where the sizes of the batches are counted.
     """
@@ -52,7 +50,7 @@ class Batcher(Generic[Item, Result]):
         self._linger = linger
         self._most_waiting = most_waiting
         self._sizes = sizes
-        self._waiting: dict[Hashable, deque[tuple[Item, asyncio.Future[Result]]]] = {}
+        self._waiting: dict[Hashable, list[tuple[Item, asyncio.Future[Result]]]] = {}
         self.waiting_items = 0
         self._busy: set[Hashable] = set()  # keys that are in a batch under way
         self._worker: asyncio.Task[None] | None = None
@@ -70,16 +68,14 @@ class Batcher(Generic[Item, Result]):
                 ErrorCode.UNAVAILABLE, "Too much is waiting to be done. Try again.", retry_after=1
             )
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(self._key(item), deque()).append((item, done))
+        self._waiting.setdefault(self._key(item), []).append((item, done))
         self.waiting_items += 1
-        self._go_on()
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._run())
         return await done
 
-    def _go_on(self) -> None:
-        if self._waiting and self._worker is None:
-            self._worker = asyncio.create_task(self._do_all())
-
-    async def _do_all(self) -> None:
+    async def _run(self) -> None:
+        """Do batch after batch, while there is one that can be done."""
         try:
             await asyncio.sleep(0)  # what came in the same turn of the loop is in the first batch
             while batch := self._next_batch():
@@ -88,8 +84,8 @@ class Batcher(Generic[Item, Result]):
                 doing.add_done_callback(self._batches.discard)
                 await asyncio.wait([doing], timeout=PATIENCE_SECONDS)
                 if self._linger and len(batch) > 1 and self.waiting_items < BATCH_ITEMS:
-                    await asyncio.sleep(GATHER_SECONDS)
-        except asyncio.CancelledError:  # the event loop ends, and with it whoever waits
+                    await asyncio.sleep(LINGER_SECONDS)
+        except asyncio.CancelledError:  # the event loop ends, and with it all who wait
             self._waiting.clear()
             self.waiting_items = 0
             raise
@@ -101,10 +97,10 @@ class Batcher(Generic[Item, Result]):
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
         for key in [key for key in self._waiting if key not in self._busy]:
             waiting = self._waiting.pop(key)
-            while waiting and len(batch) < BATCH_ITEMS:
-                batch.append(waiting.popleft())
-            if waiting:
-                self._waiting[key] = waiting  # behind the others
+            room = BATCH_ITEMS - len(batch)
+            batch += waiting[:room]
+            if len(waiting) > room:
+                self._waiting[key] = waiting[room:]  # behind the other keys
             if len(batch) == BATCH_ITEMS:
                 break
         self.waiting_items -= len(batch)
@@ -123,7 +119,8 @@ class Batcher(Generic[Item, Result]):
             results = [error] * len(items)
         finally:
             self._busy -= keys
-        self._go_on()
+        if self._waiting and self._worker is None:
+            self._worker = asyncio.create_task(self._run())
         for (_, done), result in zip(batch, results, strict=True):
             if done.cancelled():
                 continue

@@ -45,7 +45,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     database_threads: int = 4
     """Threads, and so database connections, that serve a process's sockets."""
     drain_seconds: float = 5
-    """Over how long a stopping process spreads the closing of its sockets."""
+    """How long a stopping process waits for the commands that are under way."""
 
 
 @cache

@@ -16,15 +16,16 @@ from realtime.conf import limits
 P = ParamSpec("P")
 R = TypeVar("R")
 
-UNUSED_SECONDS = 5.0  # after so long a connection is asked whether it still works
+UNUSED_SECONDS = 5.0  # after this a connection is checked before it is used again
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run `function`, plain synchronous code that uses the ORM, and return what it returns.
 
-    Channels' and Django's own asynchronous ORM calls share one thread with each other, so one slow
-    query holds up every socket, and Channels closes the connection after each call. These calls
-    have a small pool of threads to themselves, each of which keeps its connection.
+    Channels' and Django's own asynchronous ORM calls share a single thread, so one slow query
+    delays every socket, and Channels closes the connection after each call. `in_database` has a
+    pool of `DATABASE_THREADS` threads, each of which keeps its connection. The default executor,
+    which `sync_to_async(thread_sensitive=False)` uses, would open up to 32 connections a process.
     """
     work = partial(_run, function, *args, **kwargs)
     loop = asyncio.get_running_loop()
@@ -32,7 +33,7 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
 
 
 def close_connections() -> None:
-    """Close the connections of all the engine's threads: a test database goes when nobody is in."""
+    """Close the connections of all the engine's threads, so that a test database can be dropped."""
     count = limits().database_threads
     everyone = Barrier(count)
 
@@ -57,19 +58,15 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    _close_broken_connections()
-    try:
-        return function(*args, **kwargs)
-    except (StopIteration, SystemExit) as error:  # a future takes no such thing, and nobody's end
-        raise RuntimeError(f"{type(error).__name__} was raised in a thread") from error
-    finally:
-        _thread.used_at = monotonic()
-
-
-def _close_broken_connections() -> None:
     unused = monotonic() - _thread.used_at > UNUSED_SECONDS
     for connection in connections.all(initialized_only=True):
         if connection.connection is not None and (connection.errors_occurred or unused):
             connection.errors_occurred = False
             if not connection.is_usable():
                 connection.close()
+    try:
+        return function(*args, **kwargs)
+    except (StopIteration, SystemExit) as error:  # a future takes neither
+        raise RuntimeError(f"{type(error).__name__} was raised in a thread") from error
+    finally:
+        _thread.used_at = monotonic()

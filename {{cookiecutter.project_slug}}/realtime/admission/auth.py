@@ -23,10 +23,10 @@ _verified_sessions: Batcher[str, VerifiedSession | None] = Batcher(
 async def sign_in(scope: Scope) -> VerifiedSession:
     """The session of the person who opens the socket.
 
-    Reads the database, and writes nothing but that a ticket is used.
+    Reads the database; the only write is the deletion of a used ticket.
 
     Raises:
-        Closing: a foreign origin or none (4403); nobody, or no longer, signed in (4401).
+        Closing: a foreign origin or none (4403); not, or no longer, signed in (4401).
     """
     key = await _claimed_session(scope)
     found = await _verified_sessions.submit(key) if key else None
@@ -41,7 +41,7 @@ def cookies_of(scope: Scope) -> dict[str, str]:
 
 
 def check_origin(scope: Scope, headers: dict[bytes, bytes]) -> None:
-    """Refuse a page of another site: the browser would lend it the session's cookie.
+    """Refuse a page of another site: its browser would send the session's cookie along.
 
     The origin is this site's where its host is the request's and one of ALLOWED_HOSTS, and its
     scheme is the one that the request came by; or where CSRF_TRUSTED_ORIGINS lists it.
@@ -67,7 +67,7 @@ async def _claimed_session(scope: Scope) -> str | None:
             return await in_database(redeem, offered.removeprefix(TICKET_PREFIX))
     check_origin(scope, dict(scope.get("headers", ())))
     key = cookies_of(scope).get(settings.SESSION_COOKIE_NAME)
-    # A quoted cookie can spell a NUL, which no database would look for.
+    # A quoted cookie can spell a NUL, which PostgreSQL refuses in a parameter.
     return key if key and "\x00" not in key else None
 
 

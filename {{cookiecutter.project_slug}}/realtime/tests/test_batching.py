@@ -33,7 +33,7 @@ async def test_what_waits_for_a_commit_goes_together_into_the_next() -> None:
     assert batches == [[0], [1, 2, 3, 4, 5]]
 
 
-async def test_one_item_s_refusal_is_its_own() -> None:
+async def test_a_refusal_affects_only_its_own_item() -> None:
     def commit(items: Sequence[int]) -> list[int | Exception]:
         return [ValueError("odd") if item % 2 else item for item in items]
 
@@ -98,7 +98,7 @@ async def test_each_key_has_its_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     assert batches == [["a1", "a2", "a3"], ["b1", "a4"]] or batches[1][0] == "b1"
 
 
-async def test_a_crowd_is_gathered_and_one_alone_waits_for_nobody(
+async def test_a_crowd_is_gathered_and_a_single_item_does_not_wait(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     batches: list[list[int]] = []
@@ -107,12 +107,12 @@ async def test_a_crowd_is_gathered_and_one_alone_waits_for_nobody(
         batches.append(list(items))
         return list(items)
 
-    monkeypatch.setattr(batching, "GATHER_SECONDS", 60)
+    monkeypatch.setattr(batching, "LINGER_SECONDS", 60)
     group = Batcher(read, linger=True)
     async with asyncio.timeout(20):
         for number in (1, 2):
             await group.submit(number)
-    monkeypatch.setattr(batching, "GATHER_SECONDS", 0.3)
+    monkeypatch.setattr(batching, "LINGER_SECONDS", 0.3)
     await asyncio.gather(group.submit(3), group.submit(4))
     latecomers = [asyncio.create_task(group.submit(5))]
     for _ in range(10):  # turns of the loop, in any of which a batch could begin

@@ -14,7 +14,7 @@ from daphne.ws_protocol import WebSocketProtocol
 
 from realtime.asgi import Message, Scope
 from realtime.conf import limits
-from realtime.delivery.lent import Lent
+from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
 from realtime.servers import daphne as plain
 

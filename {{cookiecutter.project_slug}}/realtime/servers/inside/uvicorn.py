@@ -13,7 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from realtime.conf import limits
-from realtime.delivery.lent import Lent
+from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
 from realtime.servers import uvicorn as plain
 from realtime.servers.uvicorn import LAST_SECONDS
