@@ -17,7 +17,7 @@ from notifications.webpush.endpoints import Answer, BadEndpoint, Unreachable, po
 from notifications.webpush.keys import is_configured
 from notifications.webpush.messages import encrypted, headers_for, message_of
 from notifications.webpush.models import Delivery, Subscription
-from realtime.sessions import session_users
+from realtime.sessions import verified_sessions
 
 logger = logging.getLogger(__name__)
 
@@ -88,13 +88,13 @@ def _send(deliveries: list[Delivery]) -> None:
 
 def _ready(deliveries: list[Delivery]) -> list[tuple[Delivery, bytes]]:
     """What to post where; deliveries of which there is nothing to tell any more are dropped."""
-    users = session_users([delivery.subscription.session_key for delivery in deliveries])
+    sessions = verified_sessions([delivery.subscription.session_key for delivery in deliveries])
     ids = [delivery.notification for delivery in deliveries]
     unread = Notification.objects.filter(UNREAD, pk__in=ids).select_related("actor").in_bulk()
     ready = []
-    for delivery, signed_in in zip(deliveries, users, strict=True):
+    for delivery, signed_in in zip(deliveries, sessions, strict=True):
         subscription = delivery.subscription
-        if signed_in is None or signed_in.pk != subscription.user_id:
+        if signed_in is None or signed_in.user.pk != subscription.user_id:
             subscription.delete()
         elif delivery.notification not in unread:
             delivery.delete()
