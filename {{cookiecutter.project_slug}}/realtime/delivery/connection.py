@@ -190,7 +190,7 @@ class Connection:
                     self.socket.abandon()
                     await self._send(message)
             case "websocket.http.response.start" if self.socket.accepted:  # before it was asked
-                self.socket.close(CloseCode.FORBIDDEN, "The application turns you down.")
+                self.socket.close(CloseCode.FORBIDDEN, "The application refuses you.")
             case "websocket.http.response.start" if not self._answers_http:
                 await self.send({"type": "websocket.close"})
             case "websocket.http.response.start":

@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from itertools import groupby
+from operator import itemgetter
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -255,7 +256,7 @@ class Hub:
         while True:
             message: LayerMessage = await self._layer.receive(channel)
             packed = message["messages"] if message["type"] == "realtime.pack" else [message]
-            for (kind, group), messages in groupby(packed, _kind_and_group):
+            for (kind, group), messages in groupby(packed, itemgetter("type", "group")):
                 match kind:
                     case "realtime.event":
                         events = list(messages)
@@ -329,8 +330,9 @@ class Hub:
             in_all_groups = self._wanted.keys() <= self._added and not self._unconfirmed
             if self.answering.is_set() or in_all_groups:
                 self._echoed.clear()
+                echo = {"type": "realtime.echo", "group": self._probe}
                 async with asyncio.timeout(LAYER_SECONDS):
-                    await self._layer.group_send(self._probe, {"type": "realtime.echo"})
+                    await self._layer.group_send(self._probe, echo)
                     await self._echoed.wait()
                 self.answering.set()
                 if self._failures:
@@ -338,10 +340,6 @@ class Hub:
                     logger.info("The channel layer answers again.")
                     self._on_gap()
             await asyncio.sleep(PROBE_SECONDS if self.answering.is_set() else REJOIN_SECONDS)
-
-
-def _kind_and_group(message: LayerMessage) -> tuple[str, str]:
-    return message["type"], message.get("group", "")
 
 
 def layer_group(group: str) -> str:

@@ -56,7 +56,7 @@ def publish(
     """
     group = group or topic
     text = encode(topic, type, data, rev)
-    _send_on_commit(group, {"type": "realtime.event", "group": group, "text": text})
+    _send_on_commit(group, {"type": "realtime.event", "text": text})
 
 
 def publish_many(topic: str, events: Iterable[Event]) -> None:
@@ -80,7 +80,7 @@ def publish_many(topic: str, events: Iterable[Event]) -> None:
 
 def dismiss(group: str, user_id: int, code: CloseCode, reason: str) -> None:
     """End one person's subscriptions of `group`, in every process."""
-    message = {"group": group, "user_id": user_id, "code": int(code), "reason": reason}
+    message = {"user_id": user_id, "code": int(code), "reason": reason}
     _send_on_commit(group, {"type": "realtime.dismiss", **message})
 
 
@@ -105,7 +105,7 @@ def _send_on_commit(group: str, message: LayerMessage) -> None:
 
 
 def _send(group: str, message: LayerMessage) -> None:
-    message["at"] = time.time()
+    message |= {"group": group, "at": time.time()}
     engine = running_engine()
     try:
         if engine is None:

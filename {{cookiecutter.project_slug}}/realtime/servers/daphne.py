@@ -37,14 +37,14 @@ INSIDE = {
 """The names that `realtime.servers.inside.daphne` uses, looked for when the server starts."""
 
 
-LAST_SECONDS = 3.0  # how long what is left has to end, in a server that stops
+LAST_SECONDS = 3.0  # how long applications may go on after they were cancelled
 
 
 class Server(DaphneServer):
     """Drains the engine's sockets before daphne ends what is left."""
 
     def kill_all_applications(self) -> "Deferred[None]":
-        """Called when the reactor is about to stop, and waited for."""
+        """Called before the reactor stops, which waits for the result."""
         return Deferred.fromFuture(asyncio.ensure_future(self._end()))
 
     async def drain(self) -> None:
@@ -60,7 +60,7 @@ class Server(DaphneServer):
             await stop_engine()
 
     async def _cancel_applications(self) -> None:
-        """As daphne does, which fails where a request has come in part and has none yet."""
+        """As daphne does; its own fails for a request that has come in part."""
         running = [
             details["application_instance"]
             for details in self.connections.values()

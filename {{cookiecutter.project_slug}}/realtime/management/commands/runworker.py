@@ -1,4 +1,4 @@
-"""Channels' worker, which refuses to wait where no message can reach it."""
+"""Channels' worker, which refuses to start on a layer that no message reaches it by."""
 
 import signal
 import warnings
@@ -18,8 +18,8 @@ class Command(WorkerCommand):
                 "A worker hears nothing over the in-memory channel layer, which reaches only the "
                 "process that it is in. Set REDIS_URL, for this command and for the site."
             )
-        # Of the lambda that Channels' own worker gives a SyncConsumer to send with.
+        # Channels' own worker passes a lambda to a SyncConsumer's `send`.
         warnings.filterwarnings("ignore", "async_to_sync was passed a non-async-marked callable")
-        # Ends like SIGINT: what a consumer's thread is at is finished first.
+        # As SIGINT does, let a consumer's thread finish first.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         super().handle(*args, **options)
