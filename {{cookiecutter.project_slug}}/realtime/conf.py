@@ -37,7 +37,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     handshake_seconds: float = 10
     """How long a connection may take to become a WebSocket."""
     heartbeat_seconds: float = 20
-    """How often each topic's sockets hear the topic's head revision."""
+    """How often each topic's sockets hear the topic's latest revision."""
     check_seconds: float = 60
     """How often the sign-ins behind all sockets of a process are checked, in one query."""
     ticket_seconds: float = 30

@@ -1,10 +1,10 @@
-"""What the running code works for: every line that is logged meanwhile can name it."""
+"""The id of the request or connection that the running code serves, for the log."""
 
 from contextvars import ContextVar
 from uuid import uuid4
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of a connection or of a request; empty for a process's own work."""
+"""Empty for a process's own work."""
 
 
 def new_id() -> str:

@@ -59,28 +59,6 @@ class Connection:
     application then receives the disconnect, and the client the code.
     """
 
-    __slots__ = (
-        "_answers_http",
-        "_bucket",
-        "_connected",
-        "_disconnected",
-        "_lifetime",
-        "_receive",
-        "_receiving",
-        "_refusals",
-        "_send",
-        "application",
-        "base_path",
-        "last_heard",
-        "opened_at",
-        "paces",
-        "password",
-        "person",
-        "session_key",
-        "socket",
-        "user_id",
-    )
-
     person: Person
 
     def __init__(

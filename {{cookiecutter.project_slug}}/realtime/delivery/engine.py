@@ -79,7 +79,7 @@ class Engine:
     async def drain(self) -> None:
         """Refuse new sockets, close the open ones, and wait for the commands that are under way.
 
-        The clients are not closed one after the other: they spread their return by themselves.
+        All are closed at once, as when a process is killed: clients spread their return themselves.
         """
         self.draining = True
         for connection in list(self.connections):

@@ -76,21 +76,6 @@ class Socket:
     them to the server's ASGI `send`, which may wait for the client.
     """
 
-    __slots__ = (
-        "_finished",
-        "_most_bytes",
-        "_most_frames",
-        "_outbox",
-        "_outbox_bytes",
-        "_send",
-        "_sender",
-        "_transport",
-        "_writable",
-        "accepted",
-        "closing",
-        "on_close",
-    )
-
     def __init__(self, send: Send, transport: Transport | None = None) -> None:
         self._send = send
         self._transport = transport

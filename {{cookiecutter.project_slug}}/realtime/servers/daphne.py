@@ -34,7 +34,7 @@ INSIDE = {
     "twisted.web.http:_GenericHTTPChannelProtocol": "_channel",
     "twisted.web.http:HTTPChannel": "requestFactory transport",
 }
-"""The names that `realtime.servers.inside.daphne` uses, looked for when the server starts."""
+"""The names that `realtime.servers.lending_daphne` uses, looked for when the server starts."""
 
 
 LAST_SECONDS = 3.0  # how long applications may go on after they were cancelled
@@ -90,5 +90,5 @@ def server(application: Application, **options: Any) -> Server:  # Any: untyped 
     """A server that lends its transports to the engine, where this daphne allows it."""
     if not is_usable(INSIDE):
         return Server(application, **options)
-    lending: type[Server] = import_module("realtime.servers.inside.daphne").Server
+    lending: type[Server] = import_module("realtime.servers.lending_daphne").Server
     return lending(application, **options)

@@ -1,4 +1,4 @@
-"""The check that a server has the private names that `inside/` uses."""
+"""The check that a server has the private names that `lending_*.py` uses."""
 
 import logging
 from collections.abc import Iterator, Mapping

@@ -25,8 +25,6 @@ class ClientSession:
     `multiplex.TopicSession` is the same for one topic of a shared WebSocket.
     """
 
-    __slots__ = ("_connection", "_receive", "socket")
-
     socket: Socket
 
     def __init__(self, connection: Connection, receive: Receive) -> None:
