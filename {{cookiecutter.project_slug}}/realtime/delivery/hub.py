@@ -207,11 +207,14 @@ class Hub:
         if local is not None:
             stats.sent.value += len(local.sockets) * len(texts)
             frame, held = Frame(*texts), local.held
-            for socket in local.sockets:
-                if not held or socket not in held:
-                    socket.write(frame)
-                elif len(held[socket]) < HELD_FRAMES:
-                    held[socket].append(frame)
+            hearing = (
+                [each for each in local.sockets if each not in held] if held else local.sockets
+            )
+            for socket in hearing:
+                socket.write(frame)
+            for frames in held.values():
+                if len(frames) < HELD_FRAMES:
+                    frames.append(frame)
 
     # The layer
 
