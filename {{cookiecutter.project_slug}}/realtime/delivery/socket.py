@@ -198,8 +198,8 @@ class Socket:
         try:
             while self._outbox:
                 message, size = self._outbox.pop(0)
-                await self._send(message)
                 self._outbox_bytes -= size
+                await self._send(message)
         except Exception:
             self.close(CloseCode.GOING_AWAY, "")  # the server has lost the client
         finally:
