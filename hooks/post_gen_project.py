@@ -14,7 +14,7 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 ONLY_FOR = {
     "asgi_server": {
         # daphne is the development server of both
-        "uvicorn": ["realtime/servers/uvicorn.py", "realtime/servers/inside/uvicorn.py"],
+        "uvicorn": ["realtime/servers/uvicorn.py", "realtime/servers/lending_uvicorn.py"],
     },
     "ci": {
         "github": [".github"],

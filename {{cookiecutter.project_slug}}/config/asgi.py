@@ -19,7 +19,7 @@ from config.routing import (  # noqa: E402
 from operations.endpoints import Operations  # noqa: E402
 from operations.proxies import FromProxies  # noqa: E402
 from realtime.admission.middleware import AdmissionMiddleware  # noqa: E402
-from realtime.delivery.lifespan import lifespan  # noqa: E402
+from realtime.delivery.engine import lifespan  # noqa: E402
 
 django_path = re_path("", django_asgi_app)  # type: ignore[arg-type]  # an application, not a view
 application = FromProxies(

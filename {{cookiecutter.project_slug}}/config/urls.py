@@ -4,6 +4,8 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from realtime.admission.tickets import ticket
+
 urlpatterns = [
     path("", include("chat.urls")),
     path("", include("accounts.urls")),
@@ -13,6 +15,6 @@ urlpatterns = [
     # % endif
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
-    path("api/realtime/", include("realtime.urls")),
+    path("api/realtime/ticket", ticket),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]

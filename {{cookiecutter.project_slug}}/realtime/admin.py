@@ -1,7 +1,11 @@
-"""Rows in the admin that no one adds or changes there."""
+"""Rows in the admin that no one adds or changes there, and background tasks among them."""
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.db.models import QuerySet
 from django.http import HttpRequest
+
+from realtime.tasks.models import TaskRow
+from realtime.tasks.running import retry
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own is not generic
@@ -14,3 +18,21 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own
 
     def has_change_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
+
+
+@admin.register(TaskRow)
+class TaskAdmin(ReadOnlyAdmin):
+    list_display = ["__str__", "status", "attempts", "due_at", "enqueued_at", "error"]
+    list_filter = ["status", "path"]
+    search_fields = ["path", "exception"]
+    ordering = ["-pk"]
+    actions = ["retry"]
+
+    @admin.display(description="error")
+    def error(self, row: TaskRow) -> str:
+        return row.traceback.strip().rpartition("\n")[2]
+
+    @admin.action(description="Run failed tasks again", permissions=["delete"])
+    def retry(self, request: HttpRequest, rows: QuerySet[TaskRow]) -> None:
+        count = retry(rows)
+        self.message_user(request, f"{count:,} tasks run again.", messages.SUCCESS)

@@ -4,7 +4,6 @@ For writes this is group commit; for reads it is one query in place of one for e
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
@@ -52,7 +51,7 @@ class Batcher(Generic[Item, Result]):
         self._linger = linger
         self._most_waiting = most_waiting
         self._sizes = sizes
-        self._waiting: dict[Hashable, deque[tuple[Item, asyncio.Future[Result]]]] = {}
+        self._waiting: dict[Hashable, list[tuple[Item, asyncio.Future[Result]]]] = {}
         self.waiting_items = 0
         self._busy: set[Hashable] = set()  # keys in a batch that is in progress
         self._worker: asyncio.Task[None] | None = None
@@ -70,16 +69,14 @@ class Batcher(Generic[Item, Result]):
                 ErrorCode.UNAVAILABLE, "Too much is waiting to be done. Try again.", retry_after=1
             )
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        self._waiting.setdefault(self._key(item), deque()).append((item, done))
+        self._waiting.setdefault(self._key(item), []).append((item, done))
         self.waiting_items += 1
-        self._go_on()
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._run())
         return await done
 
-    def _go_on(self) -> None:
-        if self._waiting and self._worker is None:
-            self._worker = asyncio.create_task(self._do_all())
-
-    async def _do_all(self) -> None:
+    async def _run(self) -> None:
+        """Do batch after batch, while there is one that can be done."""
         try:
             await asyncio.sleep(0)  # the first batch has all items of this turn of the loop
             while batch := self._next_batch():
@@ -101,10 +98,10 @@ class Batcher(Generic[Item, Result]):
         batch: list[tuple[Item, asyncio.Future[Result]]] = []
         for key in [key for key in self._waiting if key not in self._busy]:
             waiting = self._waiting.pop(key)
-            while waiting and len(batch) < BATCH_ITEMS:
-                batch.append(waiting.popleft())
-            if waiting:
-                self._waiting[key] = waiting  # behind the others
+            room = BATCH_ITEMS - len(batch)
+            batch += waiting[:room]
+            if len(waiting) > room:
+                self._waiting[key] = waiting[room:]  # behind the other keys
             if len(batch) == BATCH_ITEMS:
                 break
         self.waiting_items -= len(batch)
@@ -123,7 +120,8 @@ class Batcher(Generic[Item, Result]):
             results = [error] * len(items)
         finally:
             self._busy -= keys
-        self._go_on()
+        if self._waiting and self._worker is None:
+            self._worker = asyncio.create_task(self._run())
         for (_, done), result in zip(batch, results, strict=True):
             if done.cancelled():
                 continue

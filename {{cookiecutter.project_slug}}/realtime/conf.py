@@ -49,7 +49,7 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     task_lease_seconds: float = 60
     """After so long the task of a killed worker runs again. A live worker renews its leases."""
     drain_seconds: float = 5
-    """The time over which a stopping process spreads the closing of its sockets."""
+    """How long a stopping process waits for the commands that are under way."""
 
 
 @cache

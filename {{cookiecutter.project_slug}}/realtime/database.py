@@ -22,9 +22,10 @@ UNUSED_SECONDS = 5.0  # after which a connection is tested before use
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run `function`, synchronous code that uses the ORM, and return its result.
 
-    Django's asynchronous ORM and Channels' `database_sync_to_async` share one thread, so one slow
-    query would delay every socket, and Channels closes the connection after each call. This runs
-    in a small pool of threads, each of which keeps its connection.
+    Channels' and Django's own asynchronous ORM calls share a single thread, so one slow query
+    delays every socket, and Channels closes the connection after each call. `in_database` has a
+    pool of `DATABASE_THREADS` threads, each of which keeps its connection. The default executor,
+    which `sync_to_async(thread_sensitive=False)` uses, would open up to 32 connections a process.
     """
     work = partial(_run, function, *args, **kwargs)
     loop = asyncio.get_running_loop()
@@ -57,19 +58,15 @@ def _threads() -> ThreadPoolExecutor:
 
 
 def _run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    _close_broken_connections()
-    try:
-        return function(*args, **kwargs)
-    except (StopIteration, SystemExit) as error:  # a future cannot raise these
-        raise RuntimeError(f"{type(error).__name__} was raised in a thread") from error
-    finally:
-        _thread.used_at = monotonic()
-
-
-def _close_broken_connections() -> None:
     unused = monotonic() - _thread.used_at > UNUSED_SECONDS
     for connection in connections.all(initialized_only=True):
         if connection.connection is not None and (connection.errors_occurred or unused):
             connection.errors_occurred = False
             if not connection.is_usable():
                 connection.close()
+    try:
+        return function(*args, **kwargs)
+    except (StopIteration, SystemExit) as error:  # a future takes neither
+        raise RuntimeError(f"{type(error).__name__} was raised in a thread") from error
+    finally:
+        _thread.used_at = monotonic()

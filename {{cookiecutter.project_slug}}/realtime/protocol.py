@@ -115,12 +115,14 @@ class BadFrame(Refusal):
         self.frame_id = frame_id
 
 
-def decode_frame(payload: str) -> ClientFrame:
+def decode_frame(payload: str | None) -> ClientFrame:
     """Read a client's frame.
 
     Raises:
-        BadFrame: `payload` is not JSON, or not a frame.
+        BadFrame: `payload` is not JSON, or not a frame; or None, for a binary message.
     """
+    if payload is None:
+        raise BadFrame("Frames are text, not binary.", None)
     try:
         return _frames.decode(payload)
     except msgspec.ValidationError as error:
@@ -129,27 +131,23 @@ def decode_frame(payload: str) -> ClientFrame:
         raise BadFrame("This is not JSON that can be read.", None) from None
 
 
-def encode_event(topic: str, type: str, data: object, rev: int | None = None) -> str:
-    """The text of an event."""
-    return _encode(_ServerFrame(topic, type, data, rev=UNSET if rev is None else rev))
-
-
-def encode_reply(
-    topic: str | None, frame_id: str | None, data: object, type: str = "ok", rev: int | None = None
+def encode(
+    topic: str | None,
+    type: str,
+    data: object,
+    rev: int | None = None,
+    frame_id: str | UnsetType | None = UNSET,
 ) -> str:
-    """The text of the answer to the frame with `frame_id`."""
-    return _encode(_ServerFrame(topic, type, data, frame_id, UNSET if rev is None else rev))
+    """The text of an event; or, with a `frame_id`, of the answer to that frame."""
+    frame = _ServerFrame(topic, type, data, frame_id, UNSET if rev is None else rev)
+    return _encoder.encode(frame).decode()
 
 
 def encode_refusal(topic: str | None, frame_id: str | None, refusal: Refusal) -> str:
     """The text of an `error` frame."""
     retry_after = UNSET if refusal.retry_after is None else round(refusal.retry_after, 3)
     error = _Error(refusal.code, refusal.detail, retry_after)
-    return _encode(_ServerFrame(topic, "error", error, frame_id))
-
-
-def _encode(frame: _ServerFrame) -> str:
-    return _encoder.encode(frame).decode()
+    return encode(topic, "error", error, frame_id=frame_id)
 
 
 def _readable_id(payload: str) -> str | None:

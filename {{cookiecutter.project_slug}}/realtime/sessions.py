@@ -1,4 +1,4 @@
-"""Sessions and their users, read in few queries and never written."""
+"""Sessions: who is signed in by them, read in few queries and never written."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
@@ -28,25 +28,43 @@ def session_rows() -> type[AbstractBaseSession]:
     store = import_module(settings.SESSION_ENGINE).SessionStore
     if not hasattr(store, "get_model_class"):
         raise ImproperlyConfigured(
-            f"SESSION_ENGINE is {settings.SESSION_ENGINE}, which keeps no rows, so that nobody "
-            "could tell which sockets are still signed in. Use django.contrib.sessions.backends.db "
-            "or .cached_db."
+            f"SESSION_ENGINE is {settings.SESSION_ENGINE}, which keeps no rows, so the server "
+            "cannot tell which sockets are still signed in. Use "
+            "django.contrib.sessions.backends.db or .cached_db."
         )
     model: type[AbstractBaseSession] = store.get_model_class()
     return model
 
 
-def session_users(session_keys: Sequence[str]) -> list[AbstractBaseUser | None]:
-    """For each session its active user, or None. Takes two queries and writes nothing.
+class VerifiedSession(NamedTuple):
+    """A session in which an active user is signed in."""
 
-    A session signed with one of SECRET_KEY_FALLBACKS is valid. Its browser gets a new one with its
-    next page; Django's own check would end it here.
+    user: AbstractBaseUser
+    session_key: str
+    session_data: str  # encoded, as its row has it
+
+
+def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | None]:
+    """Each session, or None where nobody is signed in by it; in two queries, without a write.
+
+    A session signed with one of SECRET_KEY_FALLBACKS is valid: its browser gets a new one with its
+    next page, where Django's own check would end it.
     """
-    return [found and found.user for found in verified_sessions(session_keys)]
+    rows = {row.session_key: row.session_data for row in _live(set(session_keys))}
+    store = import_module(settings.SESSION_ENGINE).SessionStore()
+    sessions: dict[str, SessionData] = {key: store.decode(data) for key, data in rows.items()}
+    user_ids = {session[SESSION_KEY] for session in sessions.values() if session.get(SESSION_KEY)}
+    active = get_user_model()._default_manager.filter(pk__in=user_ids, is_active=True)
+    users = {str(user.pk): user for user in active}
+    verified = {key: _user_of(session, users) for key, session in sessions.items()}
+    return [
+        VerifiedSession(user, key, rows[key]) if (user := verified.get(key)) is not None else None
+        for key in session_keys
+    ]
 
 
 def opened_session(session_key: str, data: str) -> SessionBase:
-    """The session with the key and the `data` of a row, so that it is not read again."""
+    """The session with this key and `data`, as its row has them: nothing is read again."""
     session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
     session.load = partial(session.decode, data)  # type: ignore[method-assign]
     return session
@@ -66,8 +84,8 @@ SuspectType = TypeVar("SuspectType", bound=Suspect)
 def signed_out(suspects: Iterable[SuspectType]) -> list[SuspectType]:
     """Those whose session ended, or whose user was deactivated, deleted or changed the password.
 
-    It is called periodically, because `queryset.update()` and expiry send no signal. It takes one
-    query for all sockets.
+    One query for any number of sockets. It runs once a period for all of them, since
+    `queryset.update()` and expiry send no signal.
     """
     suspects = list(suspects)
     live_sessions = _live({each.session_key for each in suspects})
@@ -82,29 +100,6 @@ def signed_out(suspects: Iterable[SuspectType]) -> list[SuspectType]:
         each
         for each in suspects
         if (each.session_key, "") not in live or (str(each.user_id), each.password) not in live
-    ]
-
-
-class VerifiedSession(NamedTuple):
-    """A session in which an active user is signed in."""
-
-    user: AbstractBaseUser
-    session_key: str
-    session_data: str  # encoded, as its row has it
-
-
-def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | None]:
-    """Each session, or None if no active user is signed in with it; as `session_users`."""
-    rows = {row.session_key: row.session_data for row in _live(set(session_keys))}
-    store = import_module(settings.SESSION_ENGINE).SessionStore()
-    sessions: dict[str, SessionData] = {key: store.decode(data) for key, data in rows.items()}
-    user_ids = {session[SESSION_KEY] for session in sessions.values() if session.get(SESSION_KEY)}
-    active = get_user_model()._default_manager.filter(pk__in=user_ids, is_active=True)
-    users = {str(user.pk): user for user in active}
-    verified = {key: _user_of(session, users) for key, session in sessions.items()}
-    return [
-        VerifiedSession(user, key, rows[key]) if (user := verified.get(key)) is not None else None
-        for key in session_keys
     ]
 
 

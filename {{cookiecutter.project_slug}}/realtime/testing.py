@@ -24,7 +24,7 @@ Json = dict[str, Any]  # Any: JSON
 
 
 class Client:
-    """One connected client. Frames that it skips while it waits for another are in `skipped`."""
+    """One connected client. Frames that came before an expected one are in `skipped`."""
 
     def __init__(self, communicator: WebsocketCommunicator) -> None:
         self.communicator = communicator
@@ -54,7 +54,7 @@ class Client:
         return frame
 
     async def expect(self, type: str) -> Json:
-        """The next frame of this type, with or without an earlier look at it."""
+        """The next frame of this type, from `skipped` or yet to come."""
         for frame in self.skipped:
             if frame["type"] == type:
                 self.skipped.remove(frame)

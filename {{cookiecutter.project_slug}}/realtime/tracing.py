@@ -4,7 +4,7 @@ from contextvars import ContextVar
 from uuid import uuid4
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
-"""The id of a connection or of a request; empty for a process's own work."""
+"""Empty for a process's own work."""
 
 
 def new_id() -> str:

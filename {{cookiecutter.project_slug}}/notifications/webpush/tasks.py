@@ -10,7 +10,7 @@ from notifications.webpush.endpoints import BadEndpoint, post
 from notifications.webpush.keys import is_configured
 from notifications.webpush.messages import encrypted, headers_for, message_of
 from notifications.webpush.models import Subscription
-from realtime.sessions import session_users
+from realtime.sessions import verified_sessions
 from realtime.tasks import RetryLater, TaskResultStatus, enqueue_many, task, unfinished
 
 logger = logging.getLogger(__name__)
@@ -24,8 +24,8 @@ def push(subscription_id: int, notification_id: int) -> None:
     subscription = Subscription.objects.filter(pk=subscription_id).first()
     if subscription is None:
         return
-    (signed_in,) = session_users([subscription.session_key])
-    if signed_in is None or signed_in.pk != subscription.user_id:
+    (signed_in,) = verified_sessions([subscription.session_key])
+    if signed_in is None or signed_in.user.pk != subscription.user_id:
         subscription.delete()
         return
     unread = Notification.objects.filter(UNREAD, recipient=subscription.user_id)

@@ -1,10 +1,11 @@
 """Who opens a socket: the session of a browser on this origin, or the bearer of a ticket."""
 
-from urllib.parse import urlsplit
+from io import BytesIO
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
+from django.core.handlers.asgi import ASGIRequest
 from django.http import parse_cookie
-from django.http.request import validate_host
 
 from realtime.admission.tickets import redeem
 from realtime.asgi import Scope
@@ -23,10 +24,10 @@ _verified_sessions: Batcher[str, VerifiedSession | None] = Batcher(
 async def sign_in(scope: Scope) -> VerifiedSession:
     """The session of the person who opens the socket.
 
-    Reads the database, and writes nothing but that a ticket is used.
+    Reads the database; the only write is the deletion of a used ticket.
 
     Raises:
-        Closing: a foreign origin or none (4403); nobody, or no longer, signed in (4401).
+        Closing: a foreign origin or none (4403); not, or no longer, signed in (4401).
     """
     key = await _claimed_session(scope)
     found = await _verified_sessions.submit(key) if key else None
@@ -40,47 +41,34 @@ def cookies_of(scope: Scope) -> dict[str, str]:
     return parse_cookie(dict(scope.get("headers", ())).get(b"cookie", b"").decode("latin-1"))
 
 
-def check_origin(scope: Scope, headers: dict[bytes, bytes]) -> None:
-    """Refuse a page of another site: the browser would lend it the session's cookie.
+def check_origin(scope: Scope) -> None:
+    """Refuse a page of another site: its browser would send the session's cookie along.
 
-    The origin is this site's where its host is the request's and one of ALLOWED_HOSTS, and its
-    scheme is the one that the request came by; or where CSRF_TRUSTED_ORIGINS lists it.
+    The origin must be the one that Django sees the request come to, which has a host of
+    ALLOWED_HOSTS, or one of CSRF_TRUSTED_ORIGINS.
 
     Raises:
         Closing: it is not, or there is none (4403).
     """
-    origin = headers.get(b"origin", b"").decode("latin-1")
+    scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
+    as_http = {**scope, "method": "GET", "scheme": scheme, "query_string": b""}
+    request = ASGIRequest(as_http, BytesIO())
+    origin = request.headers.get("origin", "")
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return
-    host = headers.get(b"host", b"").decode("latin-1")
-    hostname = _hostname(host)
-    allowed = settings.ALLOWED_HOSTS or ["localhost", "127.0.0.1", "[::1]"]
-    if origin != f"{_scheme(scope, headers)}://{host}" or not validate_host(
-        f"[{hostname}]" if ":" in hostname else hostname, allowed
-    ):
-        raise Closing(CloseCode.FORBIDDEN, "This origin may not open sockets here.")
+    try:
+        if origin == f"{request.scheme}://{request.get_host()}":
+            return
+    except DisallowedHost:
+        pass
+    raise Closing(CloseCode.FORBIDDEN, "This origin may not open sockets here.")
 
 
 async def _claimed_session(scope: Scope) -> str | None:
     for offered in scope.get("subprotocols", ()):
         if offered.startswith(TICKET_PREFIX):
             return await in_database(redeem, offered.removeprefix(TICKET_PREFIX))
-    check_origin(scope, dict(scope.get("headers", ())))
+    check_origin(scope)
     key = cookies_of(scope).get(settings.SESSION_COOKIE_NAME)
-    # A quoted cookie can spell a NUL, which no database would look for.
+    # A quoted cookie can spell a NUL, which PostgreSQL refuses in a parameter.
     return key if key and "\x00" not in key else None
-
-
-def _scheme(scope: Scope, headers: dict[bytes, bytes]) -> str:
-    if settings.SECURE_PROXY_SSL_HEADER:
-        name, secure = settings.SECURE_PROXY_SSL_HEADER
-        header = name.removeprefix("HTTP_").replace("_", "-").lower().encode()
-        return "https" if headers.get(header, b"").decode("latin-1") == secure else "http"
-    return "https" if scope.get("scheme") in ("wss", "https") else "http"
-
-
-def _hostname(host: str) -> str:
-    try:
-        return urlsplit(f"//{host}").hostname or ""
-    except ValueError:
-        return ""

@@ -10,10 +10,8 @@ from realtime.asgi import Application, Receive, Scope, Send
 from realtime.conf import limits
 from realtime.delivery.connection import Connection
 from realtime.delivery.engine import Engine, this_engine
-from realtime.delivery.lent import Lent, ignore
-from realtime.delivery.socket import Socket
+from realtime.delivery.socket import Lent, Socket, ignore
 from realtime.protocol import PROTOCOL, TICKET_PREFIX, CloseCode, Closing
-from realtime.routing import path_remaining
 from realtime.sessions import VerifiedSession, opened_session, session_rows
 from realtime.tracing import new_id, request_id
 
@@ -23,10 +21,10 @@ logger = logging.getLogger(__name__)
 class AdmissionMiddleware:
     """Admits signed-in people to `application`: any that serves WebSockets, usually a `URLRouter`.
 
-    It stands where Channels' `AuthMiddlewareStack` and `AllowedHostsOriginValidator` would, and
-    does their work: the application finds `scope["user"]`, `scope["session"]` and
-    `scope["cookies"]`. Beyond theirs it takes tickets, keeps the limits of `REALTIME`, and closes
-    the socket when the sign-in ends or the process stops. Inside it everything is plain ASGI.
+    It replaces Channels' `AuthMiddlewareStack` and `AllowedHostsOriginValidator`: the application
+    finds `scope["user"]`, `scope["session"]` and `scope["cookies"]`. In addition it accepts
+    tickets, enforces the limits of `REALTIME`, and closes the socket when the sign-in ends or the
+    process stops. The application speaks plain ASGI.
 
     Raises:
         ImproperlyConfigured: sessions are not rows.
@@ -57,7 +55,10 @@ class AdmissionMiddleware:
             socket.close(closing.code, closing.reason)
             await socket.finish(offered[0] if offered else None)
             return
-        remaining = path_remaining(scope)
+        # Channels' `URLRouter` routes this. Without it a router takes itself for the outermost one,
+        # and raises a `ValueError` where it has no route, not Django's `Resolver404`.
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        remaining = scope.get("path_remaining", path)
         base_path = scope["path"].removesuffix(remaining)
         connection = Connection(self.application, base_path, receive, send, socket, signed_in)
         if lent is not None:
@@ -78,7 +79,7 @@ class AdmissionMiddleware:
             await connection.run(inner)
         finally:
             engine.remove(connection)
-            socket.on_close = ignore  # they refer to each other: only the collector would free them
+            socket.on_close = ignore  # a circle, which only the garbage collector would free
             if lent is not None:
                 lent.on_control_frame = ignore
 
@@ -96,7 +97,7 @@ async def _admitted(scope: Scope, engine: Engine) -> VerifiedSession:
     except Exception as error:
         logger.error("A socket could not be signed in: %s: %s", type(error).__name__, error)
         raise Closing(CloseCode.OVERLOAD, "The server cannot sign you in now.") from None
-    if engine.draining:  # asked last: a drain closes only the sockets that it finds
+    if engine.draining:  # asked last: a drain closes only the sockets that are known by then
         raise Closing(CloseCode.RESTART, "The server restarts.")
     if engine.sockets_of(signed_in.user.pk) >= limits().sockets_per_user:
         raise Closing(CloseCode.FLOODING, "You have too many connections open.")

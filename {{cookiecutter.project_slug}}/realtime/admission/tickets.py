@@ -4,10 +4,44 @@ import secrets
 from datetime import timedelta
 from hashlib import sha256
 
+from allauth.headless import app_settings as headless
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+from django.views.decorators.http import require_POST
 
 from realtime.conf import limits
 from realtime.models import Ticket
+from realtime.sessions import verified_sessions
+
+
+@csrf_exempt
+@require_POST
+def ticket(request: HttpRequest) -> HttpResponse:
+    """The view that issues a ticket, by allauth's session token or by the browser's session.
+
+    A token comes in a header that no foreign page can send. A cookie comes by itself, so that way
+    is protected against cross-site requests.
+    """
+    token = request.headers.get("X-Session-Token")
+    if token is None:
+        return _answer_browser(request)
+    session = headless.TOKEN_STRATEGY.lookup_session(token)
+    return _answer(session.session_key if session else None)
+
+
+@csrf_protect
+def _answer_browser(request: HttpRequest) -> HttpResponse:
+    return _answer(request.session.session_key)
+
+
+def _answer(session_key: str | None) -> HttpResponse:
+    if session_key is None or verified_sessions([session_key]) == [None]:
+        return JsonResponse({"code": "unauthenticated", "detail": "Sign in first."}, status=401)
+    answer = {"ticket": issue(session_key), "expires_in": limits().ticket_seconds}
+    response = JsonResponse(answer, status=201)
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def issue(session_key: str) -> str:
@@ -24,7 +58,7 @@ def issue(session_key: str) -> str:
 
 
 def redeem(value: str) -> str | None:
-    """The session key that a ticket stands for; None where it is used, expired or made up."""
+    """The session key that a ticket stands for; None where it is used, expired or invalid."""
     digest = _digest(value)
     ticket = Ticket.objects.filter(digest=digest, expires_at__gt=timezone.now()).first()
     if ticket is None:

@@ -2,23 +2,45 @@
 
 import asyncio
 import logging
+from time import monotonic
 from typing import Final
 
+from django.db import InterfaceError, OperationalError
 from django.http import Http404
 
 from realtime import metrics
 from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.conf import limits
-from realtime.delivery.bucket import TokenBucket
 from realtime.delivery.socket import TOO_SLOW, Socket
-from realtime.protocol import CloseCode, Closing
-from realtime.routing import NOTHING_HERE
+from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
 from realtime.sessions import VerifiedSession
 
 logger = logging.getLogger(__name__)
 
 LEAVE_SECONDS: Final = 10.0  # how long an application may go on after its socket has ended
-AFTER_END_SECONDS: Final = 0.001  # what a message costs that comes after the end
+AFTER_END_SECONDS: Final = 0.001  # the pause for an application that sends after the end
+
+
+class TokenBucket:
+    """Holds `size` tokens, refilled at `per_second`; each message takes one."""
+
+    __slots__ = ("_filled_at", "_per_second", "_size", "_tokens")
+
+    def __init__(self, per_second: float, size: float) -> None:
+        self._per_second = per_second
+        self._size = size
+        self._tokens = size
+        self._filled_at = monotonic()
+
+    def take(self) -> float:
+        """Take a token: 0.0 if there was one, else the seconds until there will be."""
+        now = monotonic()
+        self._tokens = min(self._size, self._tokens + (now - self._filled_at) * self._per_second)
+        self._filled_at = now
+        if self._tokens >= 1:
+            self._tokens -= 1
+            return 0.0
+        return (1 - self._tokens) / self._per_second
 
 
 class Person:
@@ -32,32 +54,10 @@ class Person:
 class Connection:
     """A signed-in person's WebSocket, between the server and the application.
 
-    The application has `receive` and `send` in place of the server's, and finds this object under
-    `scope["realtime.connection"]`. Whoever decides that the socket ends calls `socket.close`: the
+    The application gets `receive` and `send` in place of the server's, and finds this object under
+    `scope["realtime.connection"]`. To end the connection from elsewhere call `socket.close`: the
     application then receives the disconnect, and the client the code.
     """
-
-    __slots__ = (
-        "_answers_http",
-        "_bucket",
-        "_connected",
-        "_disconnected",
-        "_lifetime",
-        "_receive",
-        "_receiving",
-        "_refusals",
-        "_send",
-        "application",
-        "base_path",
-        "last_heard",
-        "opened_at",
-        "paces",
-        "password",
-        "person",
-        "session_key",
-        "socket",
-        "user_id",
-    )
 
     person: Person
 
@@ -79,8 +79,8 @@ class Connection:
         self.session_key = signed_in.session_key
         self.last_heard = self.opened_at = asyncio.get_running_loop().time()
         self.paces = True
-        """Whether `receive` waits where the client sends too fast; an application that answers
-        each such message takes the tokens itself."""
+        """Whether `receive` waits where the client sends too fast. An application that answers
+        such messages sets this to False and calls `take` itself."""
         self._receive = receive
         self._send = send
         self._bucket = TokenBucket(bounds.frames_per_second, bounds.frames_burst)
@@ -95,27 +95,27 @@ class Connection:
     async def run(self, scope: Scope) -> None:
         """Run the application until either side ends the socket, and leave nothing behind."""
         self._answers_http = "websocket.http.response" in scope.get("extensions", ())
+        path = scope["path"]
         try:
             async with asyncio.timeout(None) as self._lifetime:
                 try:
                     await self.application(scope, self.receive, self.send)
-                except Http404:  # of a router that has no such path
-                    self.socket.close(CloseCode.NOT_FOUND, NOTHING_HERE)
-                except Closing as closing:
+                except Exception as error:
+                    closing = closing_for(error, path)
                     self.socket.close(closing.code, closing.reason)
-                except Exception:
-                    logger.exception("The application failed on %s", scope["path"])
-                    self.socket.close(CloseCode.FAILURE, "The server failed.")
         except asyncio.CancelledError:
             self._lifetime = None
             self.socket.close(CloseCode.GOING_AWAY, "The server stops.")
             raise
         except TimeoutError:
-            logger.error("%s went on for %d s after its end", scope["path"], LEAVE_SECONDS)
+            logger.error("%s went on for %d s after its end", path, LEAVE_SECONDS)
         finally:
             self._lifetime = None
             await self.socket.finish(next(iter(scope["subprotocols"]), None))
-            self._log_end(scope["path"])
+            by = "the client" if self.socket.closing is None else int(self.socket.closing[0])
+            seconds = round(asyncio.get_running_loop().time() - self.opened_at, 3)
+            extra = {"user": self.user_id, "seconds": seconds}
+            logger.info("%s closed by %s after %.1f s", path, by, seconds, extra=extra)
 
     async def receive(self) -> Message:
         """The client's next message; the disconnect as soon as either side has ended the socket."""
@@ -137,7 +137,9 @@ class Connection:
                 return message
             self.last_heard = asyncio.get_running_loop().time()
             metrics.frames_received.inc()
-            if _is_larger(message, limits().frame_bytes):
+            text = message.get("text") or ""
+            content = message.get("bytes") or text.encode("utf-8", "replace")
+            if len(content) > limits().frame_bytes:
                 bound = f"Frames have {limits().frame_bytes} bytes at most."
                 self.socket.close(CloseCode.TOO_BIG, bound)
             while self.paces and self.socket.closing is None and (wait := self.take()):
@@ -157,15 +159,16 @@ class Connection:
                 await self.socket.accept(message)
             case "websocket.send":
                 await self._deliver(message)
-            case "websocket.close" if self.socket.accepted:
-                self._close_as(message)
-                await self.socket.finish()
-            case "websocket.close":  # a handshake that is turned down, which HTTP answers
-                self._close_as(message)
-                self.socket.abandon()
-                await self._send(message)
+            case "websocket.close":
+                code, reason = message.get("code") or CloseCode.NORMAL, message.get("reason") or ""
+                self.socket.close(code, reason)
+                if self.socket.accepted:
+                    await self.socket.finish()
+                else:  # the handshake is rejected, by HTTP
+                    self.socket.abandon()
+                    await self._send(message)
             case "websocket.http.response.start" if self.socket.accepted:  # before it was asked
-                self.socket.close(CloseCode.FORBIDDEN, "The application turns you down.")
+                self.socket.close(CloseCode.FORBIDDEN, "The application refuses you.")
             case "websocket.http.response.start" if not self._answers_http:
                 await self.send({"type": "websocket.close"})
             case "websocket.http.response.start":
@@ -207,35 +210,46 @@ class Connection:
             self.socket.abandon()
             self._end()
 
-    def _close_as(self, message: Message) -> None:
-        """Close with what a `websocket.close` says."""
-        code, reason = message.get("code") or CloseCode.NORMAL, message.get("reason") or ""
-        self.socket.close(code, reason)
-
     def _end(self) -> None:
-        """Have the application know, and give it a while to end by itself."""
+        """Tell the application that the socket has ended, and limit how long it may go on."""
         now = asyncio.get_running_loop().time()
         if self._lifetime is not None and self._lifetime.when() is None:
             self._lifetime.reschedule(now + LEAVE_SECONDS)
         if self._receiving is not None:
             self._receiving.reschedule(now)
 
-    def _log_end(self, path: str) -> None:
-        code = "the client" if self.socket.closing is None else int(self.socket.closing[0])
-        seconds = round(asyncio.get_running_loop().time() - self.opened_at, 3)
-        logger.info(
-            "%s closed by %s after %.1f s",
-            path,
-            code,
-            seconds,
-            extra={"user": self.user_id, "seconds": seconds},
-        )
+
+# What a client is told of an exception
+
+CLOSE_CODES = {
+    ErrorCode.FORBIDDEN: CloseCode.FORBIDDEN,
+    ErrorCode.NOT_FOUND: CloseCode.NOT_FOUND,
+    ErrorCode.RATE_LIMITED: CloseCode.FLOODING,
+    ErrorCode.UNAVAILABLE: CloseCode.OVERLOAD,
+}
 
 
-def _is_larger(message: Message, most_bytes: int) -> bool:
-    text: str | None = message.get("text")
-    if text is None:
-        return len(message.get("bytes") or b"") > most_bytes
-    return len(text) > most_bytes or (
-        not text.isascii() and len(text.encode("utf-8", "replace")) > most_bytes
-    )
+def refusal_for(error: Exception, what: str) -> Refusal:
+    """The answer to a frame, or to a join, that `error` ended; failures are logged.
+
+    Args:
+        what: what failed, for the log.
+    """
+    match error:
+        case Refusal():
+            return error
+        case Http404():
+            return Refusal(ErrorCode.NOT_FOUND, "There is nothing here.")
+        case OperationalError() | InterfaceError():
+            logger.error("%s failed: %s", what, error)
+            return Refusal(ErrorCode.UNAVAILABLE, "The database does not answer. Try again.", 1)
+    logger.error("%s failed", what, exc_info=error)
+    return Refusal(ErrorCode.INTERNAL, "The server failed.")
+
+
+def closing_for(error: Exception, what: str) -> Closing:
+    """How a socket, or a topic, closes whose application was ended by `error`."""
+    if isinstance(error, Closing):
+        return error
+    refusal = refusal_for(error, what)
+    return Closing(CLOSE_CODES.get(refusal.code, CloseCode.FAILURE), refusal.detail)

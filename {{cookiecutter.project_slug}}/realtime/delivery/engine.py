@@ -11,11 +11,12 @@ from typing import ParamSpec
 from django.dispatch import Signal
 
 from realtime import metrics
+from realtime.asgi import Receive, Scope, Send
 from realtime.conf import limits
 from realtime.database import in_database
 from realtime.delivery.connection import Connection, Person
 from realtime.delivery.hub import Hub, LayerMessage
-from realtime.protocol import CloseCode, encode_event
+from realtime.protocol import CloseCode, encode
 from realtime.sessions import signed_out
 from realtime.topics import latest_revisions
 
@@ -24,8 +25,9 @@ logger = logging.getLogger(__name__)
 P = ParamSpec("P")
 
 TICK_SECONDS = 1.0
-LATER_SECONDS = 1.0
-UNFINISHED_SECONDS = 5.0  # how long a drain waits for commands that are under way
+RECHECK_SECONDS = 1.0  # after a sign-out; by then a socket that was being admitted is known
+EMPTY_POLL_SECONDS = 0.05
+
 
 engine_started = Signal()
 """Sent in a process that serves, once its engine runs."""
@@ -40,8 +42,6 @@ class Engine:
         self.connections: set[Connection] = set()
         self.people: dict[int, Person] = {}
         self.draining = False
-        self._empty = asyncio.Event()
-        self._empty.set()
         self._beat_at = self._check_at = 0.0
         self._suspects: set[int] = set()  # people whose sign-in may have ended
         self._due = asyncio.Event()
@@ -52,7 +52,7 @@ class Engine:
         self._clock = asyncio.get_running_loop().create_task(self._keep_time())
 
     async def stop(self) -> None:
-        """End every task of the engine; its sockets are the server's to close."""
+        """End every task of the engine; the server closes the sockets."""
         if self._clock is not None:
             self._clock.cancel()
             with suppress(asyncio.CancelledError):
@@ -71,16 +71,13 @@ class Engine:
         return self.people[user_id].sockets if user_id in self.people else 0
 
     def add(self, connection: Connection) -> None:
-        """Count a socket, and have it take part in drains and checks, until `remove`."""
+        """Count a socket, and include it in drains and checks, until `remove`."""
         connection.person = self.people.setdefault(connection.user_id, Person())
         connection.person.sockets += 1
         self.connections.add(connection)
-        self._empty.clear()
 
     def remove(self, connection: Connection) -> None:
         self.connections.remove(connection)
-        if not self.connections:
-            self._empty.set()
         connection.person.sockets -= 1
         if not connection.person.sockets:
             del self.people[connection.user_id]
@@ -96,26 +93,27 @@ class Engine:
         metrics.layer_up.set(self.hub.answering.is_set())
         metrics.draining.set(self.draining)
 
+    async def drain(self) -> None:
+        """Refuse new sockets, close the open ones, and wait for the commands that are under way.
+
+        All are closed at once, as when a process is killed: clients spread their return themselves.
+        """
+        self.draining = True
+        for connection in list(self.connections):
+            connection.socket.close(CloseCode.RESTART, "The server restarts.")
+        with suppress(TimeoutError):
+            async with asyncio.timeout(limits().drain_seconds):
+                while self.connections:
+                    await asyncio.sleep(EMPTY_POLL_SECONDS)
+
+    # Periodic work
+
     async def beat(self) -> None:
-        """Tell every topic's sockets its latest revision, so that they see what they missed."""
+        """Send every topic's latest revision to its sockets, which shows them what they missed."""
         groups = list(self.hub.groups)
         for group, topic, rev in await in_database(lambda: list(latest_revisions(groups))):
-            self.hub.deliver(group, encode_event(topic, "heartbeat", {}, rev))
+            self.hub.deliver(group, encode(topic, "heartbeat", {}, rev))
         metrics.heartbeats.inc()
-
-    async def drain(self) -> None:
-        """Turn new sockets away and close the open ones, spread over `drain_seconds`."""
-        self.draining = True
-        now = asyncio.get_running_loop().time
-        began_at = now()
-        open_now = list(self.connections)
-        for number, connection in enumerate(open_now, start=1):
-            connection.socket.close(CloseCode.RESTART, "The server restarts.")
-            next_at = began_at + limits().drain_seconds * number / len(open_now)
-            await asyncio.sleep(max(0.0, next_at - now()))
-        with suppress(TimeoutError):
-            async with asyncio.timeout(UNFINISHED_SECONDS):
-                await self._empty.wait()
 
     async def _keep_time(self) -> None:
         now = asyncio.get_running_loop().time
@@ -126,8 +124,10 @@ class Engine:
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._due.wait()
             self._due.clear()
-            self._close_idle(now() - limits().idle_seconds)
             self.measure()
+            for connection in self.connections:
+                if connection.last_heard < now() - limits().idle_seconds:
+                    connection.socket.close(CloseCode.GOING_AWAY, "Nothing came from you for long.")
             try:
                 await self._do_what_is_due(now())
             except Exception as error:  # the database is away; the next tick tries again
@@ -156,10 +156,11 @@ class Engine:
             for connection in await in_database(signed_out, connections):
                 connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
 
-    def _close_idle(self, since: float) -> None:
-        for connection in self.connections:
-            if connection.last_heard < since:
-                connection.socket.close(CloseCode.GOING_AWAY, "Nothing came from you for long.")
+    def _recheck(self, user_id: int) -> None:
+        self._suspects.add(user_id)
+        self._due.set()
+
+    # What `publishing` sends besides events
 
     def _control(self, message: LayerMessage) -> None:
         match message["type"]:
@@ -172,24 +173,16 @@ class Engine:
                     if subscriber.user_id == message["user_id"]:
                         subscriber.dismiss(message["group"], code, reason)
             case "realtime.sign_out":
-                self._sign_out(message["user_id"], message["session_key"])
-            case "realtime.recheck":
-                self._check(message["user_id"])
-                self._check_later(message["user_id"])
-
-    def _check(self, user_id: int) -> None:
-        self._suspects.add(user_id)
-        self._due.set()
-
-    def _check_later(self, user_id: int) -> None:
-        """Find what was under way meanwhile: a socket being admitted, a session being ended."""
-        self.hub.loop.call_later(LATER_SECONDS, self._check, user_id)
-
-    def _sign_out(self, user_id: int, session_key: str | None) -> None:
-        for connection in self.connections:
-            if connection.user_id == user_id and session_key in (None, connection.session_key):
-                connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
-        self._check_later(user_id)
+                user_id, session_key = message["user_id"], message["session_key"]
+                for connection in self.connections:
+                    if connection.user_id == user_id and (
+                        session_key in (None, connection.session_key)
+                    ):
+                        connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
+                self.hub.loop.call_later(RECHECK_SECONDS, self._recheck, user_id)
+            case "realtime.recheck":  # twice, since the session may be ending only now
+                self._recheck(message["user_id"])
+                self.hub.loop.call_later(RECHECK_SECONDS, self._recheck, message["user_id"])
 
 
 _engine: Engine | None = None
@@ -218,3 +211,13 @@ async def stop_engine() -> None:
     if _engine is not None and _engine.hub.loop is asyncio.get_running_loop():
         engine, _engine = _engine, None
         await engine.stop()
+
+
+async def lifespan(scope: Scope, receive: Receive, send: Send) -> None:
+    """The ASGI lifespan: start the engine before the first request, and stop it after the last."""
+    await receive()
+    this_engine()
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await stop_engine()
+    await send({"type": "lifespan.shutdown.complete"})

@@ -2,30 +2,35 @@
 
 Each waits for the commit of an open transaction, and does nothing if that is rolled back. In a
 server the engine takes the event and sends it, late if the layer is away. In a process without an
-engine the call returns once the layer has the event, and within `LAYER_SECONDS`; if the layer did
-not take it, the log has a warning.
+engine (a command, a shell, a worker, a test) the call returns once the layer has the event, and
+within `LAYER_SECONDS`; if the layer did not take it, the log has a warning.
 
 Django has no transactions on an event loop, so an event that async code publishes waits for none.
 Let the plain function that has the transaction publish, run by `in_database` or `sync_to_async`.
 """
 
 import asyncio
+import atexit
 import logging
-from collections.abc import Iterable
-from functools import partial
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from functools import cache, partial
+from threading import Thread
 from typing import NamedTuple
 
+from channels.layers import get_channel_layer
 from django.db import transaction
 
 from realtime.delivery.engine import running_engine
-from realtime.delivery.hub import CONTROL, LayerMessage
-from realtime.delivery.sender import send_alone
-from realtime.protocol import CloseCode, encode_event
+from realtime.delivery.hub import CONTROL, LAYER_SECONDS, RETRY_SECONDS, LayerMessage, layer_group
+from realtime.protocol import CloseCode, encode
 
 logger = logging.getLogger(__name__)
 
 BATCH_CHARACTERS = 262_144
-"""The size of a message that carries many events; one that is larger would hold up the others."""
+"""The size of a message that carries many events; a larger one would delay the others."""
+STOP_SECONDS = 1.0  # how long a process that ends waits for its sender
 
 
 class Event(NamedTuple):
@@ -50,20 +55,20 @@ def publish(
         group: who hears it, where that is not everyone on `topic`.
     """
     group = group or topic
-    text = encode_event(topic, type, data, rev)
-    _send_on_commit(group, {"type": "realtime.event", "group": group, "text": text})
+    text = encode(topic, type, data, rev)
+    _send_on_commit(group, {"type": "realtime.event", "text": text})
 
 
 def publish_many(topic: str, events: Iterable[Event]) -> None:
     """Send many events of one topic, each to its own group, in few messages.
 
-    Every process gets every event, and those that have no socket of an group drop it: for
-    10,000 people this costs the layer some twenty messages, where `publish` would cost 10,000.
+    Every process gets every event and drops those of groups without a socket there. For 10,000
+    people this costs the layer some twenty messages, where `publish` would cost 10,000.
     """
     batch: list[tuple[str, str]] = []
     size = 0
     for event in events:
-        text = encode_event(topic, event.type, event.data, event.rev)
+        text = encode(topic, event.type, event.data, event.rev)
         if batch and size + len(text) > BATCH_CHARACTERS:
             _send_on_commit(CONTROL, {"type": "realtime.events", "events": batch})
             batch, size = [], 0
@@ -75,7 +80,7 @@ def publish_many(topic: str, events: Iterable[Event]) -> None:
 
 def dismiss(group: str, user_id: int, code: CloseCode, reason: str) -> None:
     """End one person's subscriptions of `group`, in every process."""
-    message = {"group": group, "user_id": user_id, "code": int(code), "reason": reason}
+    message = {"user_id": user_id, "code": int(code), "reason": reason}
     _send_on_commit(group, {"type": "realtime.dismiss", **message})
 
 
@@ -91,21 +96,23 @@ def recheck(user_id: int) -> None:
 
 
 def _send_on_commit(group: str, message: LayerMessage) -> None:
-    if _in_event_loop():  # where Django has no transactions, and no connections
-        _send(group, message)
-    else:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
         transaction.on_commit(partial(_send, group, message))
+    else:  # where Django has no transactions, and no connections
+        _send(group, message)
 
 
 def _send(group: str, message: LayerMessage) -> None:
-    """Give `message` to the engine of this process; without one, see it to the layer."""
+    message |= {"group": group, "at": time.time()}
     engine = running_engine()
     try:
         if engine is None:
-            send_alone(group, message)
+            send_alone(lambda: get_channel_layer().group_send(layer_group(group), message))
         else:
             engine.call(engine.hub.send, group, message)
-    except Exception as error:  # what was committed stands; sockets find the gap by themselves
+    except Exception as error:  # the change is committed; clients find the gap by its revision
         logger.warning(
             "The channel layer did not take an event for %s: %s %s",
             group,
@@ -114,9 +121,69 @@ def _send(group: str, message: LayerMessage) -> None:
         )
 
 
-def _in_event_loop() -> bool:
+class LayerAway(Exception):
+    """The layer did not answer a moment ago, so it is not waited for again."""
+
+
+class Sender:
+    """Sends where no engine runs: a thread with an event loop and a connection to the layer.
+
+    A plain function cannot await, nor wait for the loop that it runs on. This thread serves
+    callers on any loop or none, and no caller can end it.
+    """
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._away_until = 0.0
+        self._thread = Thread(target=self._run, name="realtime-sender", daemon=True)
+        self._thread.start()
+        atexit.register(self._stop)
+
+    def run(self, send: Callable[[], Awaitable[None]]) -> None:
+        """Await `send()`, which sends something to the layer; return once it is sent.
+
+        Raises:
+            TimeoutError: the layer did not answer in `LAYER_SECONDS`.
+            LayerAway: that was less than `RETRY_SECONDS` ago.
+            Exception: whatever the layer raises.
+        """
+        if time.monotonic() < self._away_until:
+            raise LayerAway("it did not answer a moment ago")
+        sending = asyncio.run_coroutine_threadsafe(_twice(send), self._loop)
+        try:
+            sending.result(LAYER_SECONDS)
+        except TimeoutError:
+            self._away_until = time.monotonic() + RETRY_SECONDS
+            sending.cancel()
+            raise TimeoutError(f"no answer in {LAYER_SECONDS:.0f} seconds") from None
+
+    def _run(self) -> None:
+        try:
+            self._loop.run_forever()
+        finally:
+            self._loop.close()  # and with it, by Channels' Redis layers, the connection
+
+    def _stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(STOP_SECONDS)
+
+
+def send_alone(send: Callable[[], Awaitable[None]]) -> None:
+    """Await `send()` in this process's `Sender`.
+
+    Raises:
+        Exception: as `Sender.run`.
+    """
+    _sender(os.getpid()).run(send)
+
+
+@cache
+def _sender(pid: int) -> Sender:  # a forked process does not inherit threads
+    return Sender()
+
+
+async def _twice(send: Callable[[], Awaitable[None]]) -> None:
     try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+        await send()
+    except Exception:  # the connection may have broken since it was last used; try a new one
+        await send()

@@ -3,14 +3,13 @@
 import asyncio
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Protocol
 
 from realtime import metrics
 from realtime.asgi import Message, Send
 from realtime.conf import limits
-from realtime.delivery.lent import Transport, ignore
 from realtime.protocol import CloseCode, Refusal, encode_refusal
 
-HELD_FRAMES = 1_000
 FINISH_SECONDS = 5.0
 REASON_BYTES = 123  # of a close frame: RFC 6455, section 5.5
 SHORTEST_POLL_SECONDS = 0.01
@@ -19,63 +18,73 @@ TOO_SLOW = "You read more slowly than others write."
 PRIVATE_CODES = 3_000  # what is added to a close code that the server refuses to send
 
 
+class Transport(Protocol):
+    """The part of `asyncio.Transport` that sockets write to."""
+
+    def write(self, data: bytes, /) -> None: ...
+    def get_write_buffer_size(self) -> int: ...
+    def is_closing(self) -> bool: ...
+    def abort(self) -> None: ...
+
+
+class Lent:
+    """What a server of `realtime.servers` lends for one WebSocket, as `scope["realtime.lent"]`.
+
+    The server calls `on_control_frame` for each ping, pong and fragment. ASGI does not report
+    them, and parsing one costs as much as parsing a message.
+    """
+
+    __slots__ = ("on_control_frame", "transport")
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+        self.on_control_frame: Callable[[], None] = ignore
+
+
+def ignore() -> None:
+    """The callback where none is set."""
+
+
 class Frame:
-    """A text frame, or some in a row, for any number of sockets: encoded once."""
+    """A text frame, or several in a row, encoded once for any number of sockets."""
 
-    __slots__ = ("messages", "sizes", "topic", "wire")
+    __slots__ = ("messages", "size", "wire")
 
-    def __init__(self, *texts: str, topic: str | None = None) -> None:
-        payloads = [each.encode() for each in texts]
-        self.topic = topic
-        self.messages: list[Message] = [{"type": "websocket.send", "text": each} for each in texts]
-        self.sizes = [len(each) for each in payloads]
-        self.wire = b"".join([_unmasked_text_frame(each) for each in payloads])
-
-
-class Held:
-    """What is kept back of a topic, and for how many consumers."""
-
-    __slots__ = ("frames", "holders")
-
-    def __init__(self) -> None:
-        self.holders = 0
-        self.frames: list[Frame] = []
+    def __init__(self, *texts: str) -> None:
+        self.messages: list[tuple[Message, int]] = []  # for ASGI, each with its size in bytes
+        wire = []  # RFC 6455, section 5.2: final, text, not masked, not compressed
+        for text in texts:
+            payload = text.encode()
+            size = len(payload)
+            if size < 126:
+                data = b"\x81%c%b" % (size, payload)
+            elif size < 65_536:
+                data = b"\x81\x7e%b%b" % (size.to_bytes(2, "big"), payload)
+            else:
+                data = b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), payload)
+            wire.append(data)
+            self.messages.append(({"type": "websocket.send", "text": text}, len(data)))
+        self.wire = b"".join(wire)
+        self.size = len(self.wire)
 
 
 class Socket:
-    """Writes frames in order, holds up nobody, and closes a client that cannot keep up.
+    """Writes frames in order, blocks nobody, and closes a client that cannot keep up.
 
-    Where the server lends its transport (`realtime.servers`), finished bytes go straight into its
-    buffer. Elsewhere messages go through a bounded outbox, which a task hands to the server's ASGI
-    `send` as long as there is something in it: a server may want a task to wait in.
+    Where the server lends its transport (`realtime.servers`), encoded frames go straight into its
+    buffer. Elsewhere messages go through a bounded outbox. While it holds messages, a task hands
+    them to the server's ASGI `send`, which may wait for the client.
     """
-
-    __slots__ = (
-        "_closed",
-        "_held",
-        "_most_bytes",
-        "_most_frames",
-        "_outbox",
-        "_outbox_bytes",
-        "_send",
-        "_sender",
-        "_slow",
-        "_transport",
-        "accepted",
-        "closing",
-        "on_close",
-    )
 
     def __init__(self, send: Send, transport: Transport | None = None) -> None:
         self._send = send
         self._transport = transport
-        self._held: dict[str, Held] = {}
         # Each message with its size in bytes. A deque would take 0.7 KiB of every idle socket.
         self._outbox: list[tuple[Message, int]] = []
         self._outbox_bytes = 0
         self._sender: asyncio.Task[None] | None = None
-        self._slow = transport is None  # whether `write` must take the long way
-        self._closed = False
+        self._writable = True
+        self._finished = False
         self._most_bytes = limits().outbox_bytes
         self._most_frames = limits().outbox_frames
         self.accepted = False
@@ -84,7 +93,7 @@ class Socket:
 
     async def accept(self, message: Message) -> None:
         """Complete the handshake by a `websocket.accept`, unless it was completed before."""
-        if self.accepted or self._closed:
+        if self.accepted or self._finished:
             return
         self.accepted = True
         try:
@@ -94,54 +103,49 @@ class Socket:
 
     def write(self, frame: Frame) -> None:
         """Send `frame`, or queue it behind what was sent before; never waits, never raises."""
+        if not self._writable:
+            return
         transport = self._transport
-        if self._slow or transport is None:
-            self._write_slowly(frame)
-        elif transport.get_write_buffer_size() > self._most_bytes:
+        if transport is not None:
+            if transport.get_write_buffer_size() > self._most_bytes:
+                self.close(CloseCode.TOO_SLOW, TOO_SLOW)
+            elif not transport.is_closing():
+                transport.write(frame.wire)
+            return
+        self._outbox += frame.messages
+        self._outbox_bytes += frame.size
+        if len(self._outbox) > self._most_frames or self._outbox_bytes > self._most_bytes:
             self.close(CloseCode.TOO_SLOW, TOO_SLOW)
-        elif not transport.is_closing():
-            transport.write(frame.wire)
+        elif self._sender is None:
+            self._sender = asyncio.create_task(self._send_outbox())
+
+    def send(self, text: str) -> None:
+        """Send a frame to this client alone."""
+        self.write(Frame(text))
+        metrics.frames_sent.inc()
 
     def refuse(self, topic: str | None, frame_id: str | None, refusal: Refusal) -> None:
         """Answer the frame with `frame_id` by an `error`."""
         metrics.refusals.labels(refusal.code).inc()
-        metrics.frames_sent.inc()
-        self.write(Frame(encode_refusal(topic, frame_id, refusal)))
-
-    def hold(self, topic: str) -> None:
-        """Keep the frames of `topic` back until as many calls of `release`."""
-        self._held.setdefault(topic, Held()).holders += 1
-        self._slow = True
-
-    def release(self, topic: str) -> None:
-        """Send what was held of `topic`, unless another still holds it."""
-        held = self._held.get(topic)
-        if held is None:
-            return
-        held.holders -= 1
-        if held.holders > 0:
-            return
-        del self._held[topic]
-        self._slow = bool(self._held or self._closed or self.closing or not self._transport)
-        for frame in held.frames:
-            self.write(frame)
-
-    def discard(self, topic: str) -> None:
-        """Release `topic` without what was held of it: it is no longer for this client."""
-        if topic in self._held:
-            self._held[topic].frames.clear()
-        self.release(topic)
+        self.send(encode_refusal(topic, frame_id, refusal))
 
     @property
     def is_open(self) -> bool:
         """Whether what is written may still reach the client."""
         lost = self._transport is not None and self._transport.is_closing()
-        return not (lost or self._closed or self.closing)
+        return self._writable and not lost
+
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes that were written and that the client has not yet read."""
+        if self._transport is not None:
+            return self._transport.get_write_buffer_size()
+        return self._outbox_bytes
 
     async def drained(self) -> bool:
-        """Wait until the client has taken most of what was written: for those who write much.
+        """Wait until the client has read most of what was written.
 
-        Returns whether the client is still there.
+        Call this between the parts of a long answer. Returns whether the client is still there.
         """
         pause = SHORTEST_POLL_SECONDS
         while self.is_open and self.waiting_bytes > self._most_bytes / 4:
@@ -150,73 +154,45 @@ class Socket:
         return self.is_open
 
     def close(self, code: int, reason: str) -> None:
-        """Begin to close: nothing more is written, and the socket's owner is told to finish."""
+        """Begin to close: nothing more is written, and `on_close` is called."""
         if self.closing is None:
             self.closing = (code, reason)
             metrics.closes.labels(int(code)).inc()
-            self._slow = True
+            self._writable = False
             self.on_close()
 
-    async def finish(self, subprotocol: str | None = None) -> None:
-        """Close the connection for good; at the latest after a bounded wait for its client.
-
-        Accepts it first where nobody has, as `subprotocol`: what is closed before that reaches a
-        browser as 1006, whatever its code.
-        """
-        if self._closed:
-            return
-        self._closed = True
-        code, reason = self.closing or (CloseCode.NORMAL, "")
-        too_slow = code == CloseCode.TOO_SLOW
-        if self._transport is not None:  # or a client that never reads would keep it for ever
-            asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
-        if self._sender is not None and (too_slow or not await _done(self._sender)):
+    def abandon(self) -> None:
+        """Drop what is still queued, since the client is gone."""
+        self._finished = True
+        self._writable = False
+        if self._sender is not None:
             self._sender.cancel()
         self._outbox.clear()
-        with suppress(Exception):  # the client is gone already, and each server says so its own way
+
+    async def finish(self, subprotocol: str | None = None) -> None:
+        """Close the connection, within a bounded time.
+
+        A handshake that is not complete is accepted first, as `subprotocol`: a browser sees 1006
+        for what is closed before, whatever the code.
+        """
+        if self._finished:
+            return
+        self._finished = True
+        self._writable = False
+        code, reason = self.closing or (CloseCode.NORMAL, "")
+        if self._transport is not None:  # or a client that never reads would keep it for ever
+            asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
+        if self._sender is not None:
+            if code != CloseCode.TOO_SLOW:
+                await asyncio.wait([self._sender], timeout=FINISH_SECONDS)
+            if self._sender is not None:
+                self._sender.cancel()
+        self._outbox.clear()
+        with suppress(Exception):  # the client is gone, which each server reports in its own way
             async with asyncio.timeout(FINISH_SECONDS):
                 if not self.accepted:
                     await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
                 await self._send_close(int(code), reason)
-
-    def abandon(self) -> None:
-        """The client is gone: drop what still waits for it."""
-        self._closed = True
-        self._slow = True
-        if self._sender is not None:
-            self._sender.cancel()
-        self._outbox.clear()
-        self._held.clear()
-
-    def _write_slowly(self, frame: Frame) -> None:
-        if self._closed or self.closing is not None:
-            return
-        if frame.topic in self._held:
-            held = self._held[frame.topic].frames
-            if len(held) < HELD_FRAMES:  # beyond it the client finds the gap, and asks
-                held.append(frame)
-        elif self._transport is not None:
-            if self._transport.get_write_buffer_size() > self._most_bytes:
-                self.close(CloseCode.TOO_SLOW, TOO_SLOW)
-            elif not self._transport.is_closing():
-                self._transport.write(frame.wire)
-        else:
-            self._enqueue(frame)
-
-    def _enqueue(self, frame: Frame) -> None:
-        self._outbox.extend(zip(frame.messages, frame.sizes, strict=True))
-        self._outbox_bytes += sum(frame.sizes)
-        if len(self._outbox) > self._most_frames or self._outbox_bytes > self._most_bytes:
-            self.close(CloseCode.TOO_SLOW, TOO_SLOW)
-        elif self._sender is None:
-            self._sender = asyncio.create_task(self._send_outbox())
-
-    @property
-    def waiting_bytes(self) -> int:
-        """What was written and the client has not yet taken."""
-        if self._transport is not None:
-            return self._transport.get_write_buffer_size()
-        return self._outbox_bytes
 
     async def _send_outbox(self) -> None:
         try:
@@ -239,18 +215,3 @@ class Socket:
                 raise
             # Daphne by itself sends no code between 1000 and 3000.
             await self._send({**close, "code": PRIVATE_CODES + code})
-
-
-async def _done(task: asyncio.Task[None]) -> bool:
-    done, _ = await asyncio.wait([task], timeout=FINISH_SECONDS)
-    return bool(done)
-
-
-def _unmasked_text_frame(payload: bytes) -> bytes:
-    """RFC 6455, section 5.2: final, text, not masked, not compressed."""
-    length = len(payload)
-    if length < 126:
-        return b"\x81%c%b" % (length, payload)
-    if length < 65_536:
-        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), payload)
-    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), payload)

@@ -34,17 +34,17 @@ INSIDE = {
     "twisted.web.http:_GenericHTTPChannelProtocol": "_channel",
     "twisted.web.http:HTTPChannel": "requestFactory transport",
 }
-"""The names that `realtime.servers.inside.daphne` uses, looked for when the server starts."""
+"""The names that `realtime.servers.lending_daphne` uses, looked for when the server starts."""
 
 
-LAST_SECONDS = 3.0  # how long what is left has to end, in a server that stops
+LAST_SECONDS = 3.0  # how long applications may go on after they were cancelled
 
 
 class Server(DaphneServer):
     """Drains the engine's sockets before daphne ends what is left."""
 
     def kill_all_applications(self) -> "Deferred[None]":
-        """Called when the reactor is about to stop, and waited for."""
+        """Called before the reactor stops, which waits for the result."""
         return Deferred.fromFuture(asyncio.ensure_future(self._end()))
 
     async def drain(self) -> None:
@@ -60,7 +60,7 @@ class Server(DaphneServer):
             await stop_engine()
 
     async def _cancel_applications(self) -> None:
-        """As daphne does, which fails where a request has come in part and has none yet."""
+        """As daphne does; its own fails for a request that has come in part."""
         running = [
             details["application_instance"]
             for details in self.connections.values()
@@ -90,5 +90,5 @@ def server(application: Application, **options: Any) -> Server:  # Any: untyped 
     """A server that lends its transports to the engine, where this daphne allows it."""
     if not is_usable(INSIDE):
         return Server(application, **options)
-    lending: type[Server] = import_module("realtime.servers.inside.daphne").Server
+    lending: type[Server] = import_module("realtime.servers.lending_daphne").Server
     return lending(application, **options)

@@ -1,4 +1,4 @@
-"""The check that a server has the private names that `inside/` uses."""
+"""The check that a server has the private names that `lending_*.py` uses."""
 
 import logging
 from collections.abc import Iterator, Mapping
@@ -30,21 +30,15 @@ def is_usable(names: Mapping[str, str]) -> bool:
 
 
 def missing_names(names: Mapping[str, str]) -> Iterator[str]:
+    """The classes and attributes of `names` that the installed packages do not have."""
     for path, attributes in names.items():
-        cls = _resolve(path)
-        if cls is None:
+        try:
+            cls: type = resolve_name(path)
+        except (ImportError, AttributeError):
             yield path
             continue
         known = {*dir(cls), *_assigned_in(cls)}
         yield from (f"{path}.{name}" for name in attributes.split() if name not in known)
-
-
-def _resolve(path: str) -> type | None:
-    try:
-        cls: type = resolve_name(path)
-    except (ImportError, AttributeError):
-        return None
-    return cls
 
 
 def _assigned_in(cls: type) -> Iterator[str]:

@@ -28,7 +28,7 @@ INSIDE = {
     "websockets.frames:Frame": "fin",
     "websockets.server:ServerProtocol": "data_to_send handshake_exc send_close",
 }
-"""The names that `realtime.servers.inside.uvicorn` uses, looked for when the server starts."""
+"""The names that `realtime.servers.lending_uvicorn` uses, looked for when the server starts."""
 
 
 class Server(uvicorn.Server):
@@ -71,5 +71,5 @@ def server(config: uvicorn.Config) -> Server:
     """A server that lends its transports to the engine, where this uvicorn allows it."""
     if not is_usable(INSIDE):
         return Server(config)
-    lending: Server = import_module("realtime.servers.inside.uvicorn").server(config)
+    lending: Server = import_module("realtime.servers.lending_uvicorn").server(config)
     return lending

@@ -22,8 +22,8 @@ logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 20.0  # more than the drain takes
 POLL_SECONDS = 0.5
-EARLY_SECONDS = 5.0  # a worker that ends this soon did not start
-COLLECT_OBJECTS = 50_000  # made since the last look for garbage: sockets are many that stay
+EARLY_SECONDS = 5.0  # a worker that fails within this time counts as not started
+COLLECT_OBJECTS = 50_000  # new objects between collections: a socket's objects live long
 
 
 def serve_here(listener: socket.socket) -> None:
@@ -31,7 +31,7 @@ def serve_here(listener: socket.socket) -> None:
     application = import_module(settings.ASGI_APPLICATION.rpartition(".")[0]).application
     gc.collect()
     gc.set_threshold(COLLECT_OBJECTS, 20, 20)
-    gc.freeze()  # what was loaded stays; collecting among it again and again only takes time
+    gc.freeze()  # the code that was loaded stays, so later collections skip it
     import_module(f"realtime.servers.{settings.ASGI_SERVER}").run(application, listener)
 
 

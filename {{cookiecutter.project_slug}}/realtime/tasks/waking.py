@@ -8,7 +8,7 @@ from channels.layers import InMemoryChannelLayer, get_channel_layer
 
 from realtime.delivery.engine import running_engine
 from realtime.delivery.hub import LAYER_SECONDS
-from realtime.delivery.sender import send_to_channel
+from realtime.delivery.publishing import send_alone
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def wake_here() -> None:
 def _wake_elsewhere() -> None:
     engine = running_engine()
     if engine is None:
-        send_to_channel(CHANNEL, MESSAGE)
+        send_alone(lambda: get_channel_layer().send(CHANNEL, MESSAGE))
     elif engine.hub.answering.is_set():
         asyncio.run_coroutine_threadsafe(_send(), engine.hub.loop)
 

@@ -9,9 +9,9 @@ from pytest_django import Settings
 from accounts.models import User
 from realtime.admission.middleware import AdmissionMiddleware
 from realtime.asgi import Message, Receive, Scope, Send
-from realtime.delivery import bucket, engine
+from realtime.delivery import connection, engine
 from realtime.delivery.engine import this_engine
-from realtime.delivery.lent import Lent
+from realtime.delivery.socket import Lent
 from realtime.tests.echo import application, connect_echo
 from realtime.tests.wires import Wire, until
 
@@ -145,7 +145,7 @@ async def test_sending_too_fast_is_refused_until_the_bucket_refills(
 ) -> None:
     settings.REALTIME = {"FRAMES_PER_SECOND": 50, "FRAMES_BURST": 2}
     now = 1_000.0
-    monkeypatch.setattr(bucket, "monotonic", lambda: now)
+    monkeypatch.setattr(connection, "monotonic", lambda: now)
     async with connect_echo("/ws/echo/room/", ada) as client:
         replies = [await client.send("say", {"text": "a"}) for _ in range(3)]
         assert [reply["type"] for reply in replies] == ["ok", "ok", "error"]

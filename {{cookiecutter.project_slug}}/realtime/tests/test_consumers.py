@@ -75,7 +75,7 @@ async def test_a_failure_in_leave_is_logged_and_escapes_nowhere(
 ) -> None:
     async with connect_echo("/ws/echo/stuck/", ada) as client:
         await client.expect("welcome")
-    assert "/ws/echo/stuck/ could not be left cleanly" in caplog.text
+    assert "Leaving /ws/echo/stuck/ failed" in caplog.text
 
 
 async def test_a_consumer_outside_admission_says_where_it_belongs() -> None:

@@ -1,4 +1,4 @@
-"""A process that stops: it closes what is open over a while, and lets nobody in."""
+"""A process that stops: it closes what is open, finishes what is under way, admits nobody."""
 
 import asyncio
 
@@ -9,48 +9,13 @@ from accounts.models import User
 from realtime.admission import middleware as admission
 from realtime.admission.auth import sign_in
 from realtime.asgi import Scope
-from realtime.delivery.connection import Connection
-from realtime.delivery.engine import Engine, this_engine
-from realtime.protocol import CloseCode
+from realtime.delivery.engine import this_engine
 from realtime.sessions import VerifiedSession
-from realtime.tests.echo import connect_echo
+from realtime.tests.echo import EchoConsumer, connect_echo
 
-CROWD = 1_000
-DRAIN_SECONDS = 0.2
-LATE_SECONDS = 0.001  # how much too long a pause lasts
+pytestmark = pytest.mark.django_db(transaction=True)
 
 
-class Clock:
-    """Time that passes only while somebody sleeps, and then a little more than was asked for."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now = 0.0
-        self._yield = asyncio.sleep
-        monkeypatch.setattr(asyncio, "sleep", self.sleep)
-        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now)
-
-    async def sleep(self, seconds: float) -> None:
-        if seconds > 0:
-            self.now += seconds + LATE_SECONDS
-        await self._yield(0)
-
-
-class Socket:
-    def __init__(self) -> None:
-        self.closes: list[tuple[float, CloseCode]] = []
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        self.closes.append((asyncio.get_running_loop().time(), code))
-
-
-class Guest(Connection):
-    """A connection as far as a drain is concerned."""
-
-    def __init__(self) -> None:
-        self.socket = Socket()  # type: ignore[assignment]
-
-
-@pytest.mark.django_db(transaction=True)
 async def test_who_signs_in_while_the_drain_begins_is_turned_away(
     ada: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -64,20 +29,29 @@ async def test_who_signs_in_while_the_drain_begins_is_turned_away(
         assert await client.closed() == 1012
 
 
-async def test_a_crowd_is_closed_over_the_drain_s_seconds(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.REALTIME = {"DRAIN_SECONDS": DRAIN_SECONDS}
-    engine = Engine()
-    crowd = [Guest() for _ in range(CROWD)]
-    engine.connections.update(crowd)
-    Clock(monkeypatch)
+async def test_a_drain_closes_every_socket_and_waits_for_what_is_under_way(ada: User) -> None:
+    EchoConsumer.may_leave, EchoConsumer.held = asyncio.Event(), asyncio.Event()
+    async with connect_echo("/ws/echo/a/", ada) as idle, connect_echo("/ws/", ada) as busy:
+        await idle.expect("welcome")
+        await busy.send("join", {}, "echo:a")
+        await busy.send_unheard("hold", {}, "echo:a")
+        await EchoConsumer.held.wait()
+        draining = asyncio.create_task(this_engine().drain())
+        assert await idle.closed() == 1012
+        assert not draining.done()
+        EchoConsumer.may_leave.set()
+        await draining
+        assert await busy.closed() == 1012
 
-    await engine.drain()
 
-    closes = [close for guest in crowd for close in guest.socket.closes]  # type: ignore[attr-defined]
-    assert [code for _, code in closes] == [CloseCode.RESTART] * CROWD
-    times = sorted(at for at, _ in closes)
-    # Late pauses do not add up: a crowd takes no longer than a few.
-    for place in (0, CROWD // 2, CROWD - 1):
-        assert times[place] == pytest.approx(DRAIN_SECONDS * place / CROWD, abs=2 * LATE_SECONDS)
+async def test_a_drain_ends_after_its_seconds(ada: User, settings: Settings) -> None:
+    settings.REALTIME = {"DRAIN_SECONDS": 0.01}
+    EchoConsumer.may_leave, EchoConsumer.held = asyncio.Event(), asyncio.Event()
+    async with connect_echo("/ws/echo/a/", ada) as busy:
+        await busy.send_unheard("hold")
+        await EchoConsumer.held.wait()
+        async with asyncio.timeout(20):
+            await this_engine().drain()
+        assert this_engine().connections
+        EchoConsumer.may_leave.set()
+        assert await busy.closed() == 1012

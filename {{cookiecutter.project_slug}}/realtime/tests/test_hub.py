@@ -78,7 +78,7 @@ class Started:
         self.hub, self.layer, self.gaps = hub, layer, gaps
 
     def send(self, group: str, text: str) -> None:
-        event = {"type": "realtime.event", "group": group, "text": text}
+        event = {"type": "realtime.event", "group": group, "text": text, "at": 0.0}
         self.hub.send(group, event)
 
 
@@ -126,6 +126,43 @@ async def test_a_socket_shared_by_two_subscribers_hears_each_event_once(started:
     started.send("chat:a", "2")
     await until(lambda: len(one.heard) > 1)
     assert one.heard == ["1", "2"]
+
+
+async def test_what_is_held_comes_on_release_in_order(started: Started) -> None:
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener, hold=True)
+    await started.hub.subscribe("chat:b", listener)
+    started.send("chat:a", "1")
+    started.send("chat:b", "2")
+    await until(lambda: listener.heard == ["2"])
+    started.hub.release("chat:a", listener)
+    started.send("chat:a", "3")
+    await until(lambda: listener.heard == ["2", "1", "3"])
+
+
+async def test_what_two_hold_for_a_socket_comes_when_both_have_released(started: Started) -> None:
+    one, two = Listener(), Listener()
+    two.socket = one.socket
+    for holder in (one, two):
+        await started.hub.subscribe("chat:a", holder, hold=True)
+    started.hub.deliver("chat:a", "1")
+    started.hub.release("chat:a", one)
+    started.hub.deliver("chat:b", "elsewhere")
+    assert one.heard == []
+    started.hub.release("chat:a", two)
+    await until(lambda: one.heard == ["1"])
+
+
+async def test_a_holder_that_leaves_takes_nothing_from_others_of_its_socket(
+    started: Started,
+) -> None:
+    one, two = Listener(), Listener()
+    two.socket = one.socket
+    await started.hub.subscribe("chat:a", one)
+    await started.hub.subscribe("chat:a", two, hold=True)
+    started.hub.deliver("chat:a", "1")
+    started.hub.unsubscribe("chat:a", two)
+    await until(lambda: one.heard == ["1"])
 
 
 async def test_events_that_wait_for_the_layer_travel_together_in_order(started: Started) -> None:

@@ -51,7 +51,7 @@ def test_the_installed_packages_have_every_name(module: ModuleType) -> None:
 def test_the_server_lends_its_transports(
     name: str, module: ModuleType, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert type(server_of(name, module)).__module__ == f"realtime.servers.inside.{name}"
+    assert type(server_of(name, module)).__module__ == f"realtime.servers.lending_{name}"
     assert caplog.messages == []
 
 

@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.models import Session
 from django.test import Client as Browser
 from django.utils import timezone
@@ -17,11 +18,15 @@ from realtime.database import in_database
 from realtime.delivery import engine
 from realtime.delivery.engine import this_engine
 from realtime.protocol import Closing
-from realtime.sessions import session_users, signed_out
+from realtime.sessions import signed_out, verified_sessions
 from realtime.testing import session_key_of
 from realtime.tests.echo import connect_echo
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def users_of(key: str) -> list[AbstractBaseUser | None]:
+    return [found and found.user for found in verified_sessions([key])]
 
 
 def test_a_session_under_an_old_key_is_good_and_stays_as_it_is(
@@ -32,23 +37,23 @@ def test_a_session_under_an_old_key_is_good_and_stays_as_it_is(
     settings.SECRET_KEY = "the next key, which is another one altogether"
     before = Session.objects.get(pk=key).session_data
     with django_assert_num_queries(2):
-        assert session_users([key]) == [ada]
+        assert users_of(key) == [ada]
     assert Session.objects.get(pk=key).session_data == before
 
 
 def test_sessions_that_ended_open_nothing(ada: User) -> None:
     key = session_key_of(ada)
-    assert session_users(["made-up"]) == [None]
+    assert users_of("made-up") == [None]
     Session.objects.filter(pk=key).update(expire_date=timezone.now())
-    assert session_users([key]) == [None]
+    assert users_of(key) == [None]
 
 
 def test_a_changed_password_or_a_deactivation_ends_sessions(ada: User) -> None:
     key = session_key_of(ada)
     User.objects.filter(pk=ada.pk).update(is_active=False)
-    assert session_users([key]) == [None]
+    assert users_of(key) == [None]
     User.objects.filter(pk=ada.pk).update(is_active=True, password="other")
-    assert session_users([key]) == [None]
+    assert users_of(key) == [None]
 
 
 @pytest.mark.parametrize(
@@ -65,7 +70,12 @@ async def test_a_handshake_that_makes_no_sense_is_refused_as_any_other(
     header: bytes, value: bytes, code: int
 ) -> None:
     headers = {b"host": b"testserver", b"origin": b"http://testserver", header: value}
-    scope = {"subprotocols": ["realtime.v1"], "scheme": "ws", "headers": list(headers.items())}
+    scope = {
+        "path": "/ws/",
+        "subprotocols": ["realtime.v1"],
+        "scheme": "ws",
+        "headers": list(headers.items()),
+    }
     with pytest.raises(Closing) as refused:
         await sign_in(scope)
     assert refused.value.code == code
@@ -197,4 +207,4 @@ async def test_the_check_is_one_query_for_all_sockets(
 def test_a_log_in_does_not_count_as_a_change(ada: User) -> None:
     key = session_key_of(ada)
     Browser().force_login(ada)
-    assert session_users([key]) == [ada]
+    assert users_of(key) == [ada]

@@ -153,15 +153,12 @@ async def test_a_lent_transport_is_written_to_at_once_as_a_websocket_frame(clien
     assert wire.written == [h + b"x" * size for h, size in zip(heads, sizes, strict=True)]
 
 
-@pytest.mark.parametrize("held", [True, False])
 async def test_a_lent_transport_that_is_full_closes_with_4008(
-    client: Client, settings: Settings, held: bool
+    client: Client, settings: Settings
 ) -> None:
     settings.REALTIME = {"OUTBOX_BYTES": 100}
     wire = Wire()
     socket = Socket(client.send, wire)
-    if held:
-        socket.hold("another topic")
     wire.waiting = 101
     socket.write(Frame("a"))
     assert socket.closing is not None
@@ -199,32 +196,3 @@ async def test_a_lost_transport_is_not_written_to(client: Client) -> None:
     wire.closing = True
     Socket(client.send, wire).write(Frame("a"))
     assert wire.written == []
-
-
-@pytest.mark.parametrize("lent", [True, False])
-async def test_held_frames_come_on_release_in_order(client: Client, lent: bool) -> None:
-    client.reading.set()
-    wire = Wire()
-    socket = Socket(client.send, wire if lent else None)
-    socket.hold("a")
-    socket.write(Frame("1", topic="a"))
-    socket.write(Frame("2", topic="b"))
-    socket.release("a")
-    socket.write(Frame("3", topic="a"))
-    if not lent:
-        await until(lambda: len(client.received) == 3)
-    texts = [data[2:].decode() for data in wire.written] if lent else client.received
-    assert texts == ["2", "1", "3"]
-
-
-async def test_what_two_hold_comes_when_both_have_released(client: Client) -> None:
-    client.reading.set()
-    socket = Socket(client.send)
-    socket.hold("a")
-    socket.hold("a")
-    socket.write(Frame("1", topic="a"))
-    socket.write(Frame("2"))
-    socket.release("a")
-    await until(lambda: client.received == ["2"])
-    socket.release("a")
-    await until(lambda: client.received == ["2", "1"])

@@ -19,7 +19,7 @@ from realtime.asgi import Message, Receive, Scope, Send
 from realtime.database import in_database
 from realtime.delivery import connection, publishing
 from realtime.delivery.engine import running_engine, this_engine
-from realtime.delivery.lent import Lent
+from realtime.delivery.socket import Lent
 from realtime.testing import connect, session_key_of
 from realtime.tests import stock
 from realtime.tests.echo import EchoConsumer, application, connect_echo

@@ -245,7 +245,7 @@ def test_a_layer_that_fails_only_costs_the_wake_up(monkeypatch: pytest.MonkeyPat
         raise OSError("no layer")
 
     monkeypatch.setattr(waking, "get_channel_layer", object)
-    monkeypatch.setattr(waking, "send_to_channel", refuse)
+    monkeypatch.setattr(waking, "send_alone", refuse)
 
     jobs.note.enqueue("hello")
 

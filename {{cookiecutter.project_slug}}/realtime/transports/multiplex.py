@@ -1,30 +1,17 @@
 """One WebSocket for many topics: each joined topic runs the consumer of its own URL."""
 
 import asyncio
-import logging
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import urlencode
 
 import msgspec
-from django.http import Http404
 
-from realtime.asgi import Message, Receive, Scope, Send
+from realtime.asgi import Receive, Scope, Send
 from realtime.conf import limits
-from realtime.delivery.connection import Connection
-from realtime.delivery.socket import Frame, Socket
-from realtime.protocol import (
-    ClientFrame,
-    CloseCode,
-    Closing,
-    ErrorCode,
-    Refusal,
-    encode_event,
-    encode_reply,
-)
-from realtime.routing import NOTHING_HERE
-from realtime.transports.peer import WebSocketPeer
-
-logger = logging.getLogger(__name__)
+from realtime.delivery.connection import Connection, closing_for
+from realtime.delivery.socket import Socket
+from realtime.protocol import ClientFrame, CloseCode, Closing, ErrorCode, Refusal, encode
+from realtime.transports.session import ClientSession
 
 WAITING_FRAMES = 32
 NO_TOPIC = "This is not a topic: open a WebSocket at its own URL."
@@ -45,10 +32,10 @@ class Multiplexer:
     own URL.
     """
 
-    def __init__(self, scope: Scope, peer: WebSocketPeer) -> None:
+    def __init__(self, scope: Scope, session: ClientSession) -> None:
         self._scope = scope
         self._connection: Connection = scope["realtime.connection"]
-        self._peer = peer
+        self._session = session
         self._topics: dict[str, TopicSession] = {}
 
     @classmethod
@@ -56,18 +43,17 @@ class Multiplexer:
         """The ASGI application that runs one of these for each WebSocket."""
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            peer = await WebSocketPeer.open(scope, receive, send)
-            await cls(scope, peer).run()
+            await cls(scope, await ClientSession.open(scope, receive, send)).run()
 
         return application
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as tasks:
-            while (frame := await self._peer.frame()) is not None:
+            while (frame := await self._session.frame()) is not None:
                 try:
                     self._take(frame, tasks)
                 except Refusal as refusal:
-                    self._peer.socket.refuse(frame.topic, frame.id, refusal)
+                    self._session.socket.refuse(frame.topic, frame.id, refusal)
             for topic in self._topics.values():
                 topic.end()
 
@@ -80,10 +66,7 @@ class Multiplexer:
         topic = self._topics.get(frame.topic)
         if topic is None or topic.ended:
             raise Refusal(ErrorCode.NOT_FOUND, f"You have not joined {frame.topic}.")
-        if frame.type == "leave":
-            topic.leave(frame.id)
-        else:
-            topic.take(frame)
+        topic.take(frame)
 
     def _join(self, name: str, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
         before = self._topics.get(name)
@@ -97,13 +80,16 @@ class Multiplexer:
             raise Refusal(ErrorCode.INVALID, f"join: {error}") from None
         if before is not None:  # the new one begins where the old one has ended
             before.overtake()
-        topic = TopicSession(name, frame.id, self._peer.socket)
+        topic = TopicSession(name, frame.id, self._session.socket)
         path = f"{self._scope['path']}{name.replace(':', '/')}/"
-        scope = {key: value for key, value in self._scope.items() if key != "url_route"}
-        scope["path"] = path
-        scope["path_remaining"] = path.removeprefix(self._connection.base_path)
-        scope["query_string"] = urlencode(query).encode()
-        scope["realtime.peer"] = topic
+        scope = {
+            **self._scope,
+            "path": path,
+            "path_remaining": path.removeprefix(self._connection.base_path),
+            "query_string": urlencode(query).encode(),
+            "realtime.topic_session": topic,
+        }
+        scope.pop("url_route", None)
         self._topics[name] = topic
         topic.task = tasks.create_task(self._run(topic, scope, before))
 
@@ -114,22 +100,18 @@ class Multiplexer:
             await asyncio.wait([before.task])
         try:
             if not topic.ended:
-                await self._connection.application(scope, topic.receive, topic.send)
-        except Http404:
-            topic.close(CloseCode.NOT_FOUND, NOTHING_HERE)
-        except Closing as closing:
+                await self._connection.application(scope, _no_topic, _no_topic)
+        except Exception as error:
+            closing = closing_for(error, scope["path"])
             topic.close(closing.code, closing.reason)
-        except Exception:
-            logger.exception("The application failed on %s", scope["path"])
-            topic.close(CloseCode.FAILURE, "The server failed.")
         finally:
             if self._topics.get(topic.name) is topic:
                 del self._topics[topic.name]
             topic.finish()
 
 
-class TopicSession:
-    """The peer of a consumer that serves one topic of a shared WebSocket."""
+class TopicSession(ClientSession):
+    """What a consumer knows of its client on one topic of a shared WebSocket."""
 
     task: asyncio.Task[None]
 
@@ -140,18 +122,41 @@ class TopicSession:
         self._join_id = join_id
         self._accepted = False
         self._overtaken = False
-        self._leave: tuple[str | None] | None = None  # the id of the frame that asked for it
+        self._leave: ClientFrame | None = None
         self._waiting: asyncio.Queue[ClientFrame | None] = asyncio.Queue()
 
-    def take(self, frame: ClientFrame) -> None:
-        if self._waiting.qsize() >= WAITING_FRAMES:
-            raise Refusal(ErrorCode.RATE_LIMITED, "Wait for the answers to what you sent.", 0.5)
-        self._waiting.put_nowait(frame)
+    async def frame(self) -> ClientFrame | None:
+        frame = await self._waiting.get()
+        return frame if self.socket.closing is None else None
 
-    def leave(self, frame_id: str | None) -> None:
-        """End the topic, and answer when its consumer has left."""
-        self._leave = (frame_id,)
+    def accept(self) -> None:
+        if not (self._accepted or self._overtaken):
+            self._accepted = True
+            self.socket.send(encode(self.name, "ok", {}, frame_id=self._join_id))
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        if self.ended:
+            return
+        if self._accepted:
+            self.socket.send(encode(self.name, "left", {"code": int(code), "reason": reason}))
+        else:
+            refusal = Refusal(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
+            self.socket.refuse(self.name, self._join_id, refusal)
+        while not self._waiting.empty():
+            self._waiting.get_nowait()
         self.end()
+
+    # For the multiplexer
+
+    def take(self, frame: ClientFrame) -> None:
+        """Queue a frame for the consumer; a `leave` ends the topic."""
+        if frame.type == "leave":
+            self._leave = frame
+            self.end()
+        elif self._waiting.qsize() < WAITING_FRAMES:
+            self._waiting.put_nowait(frame)
+        else:
+            raise Refusal(ErrorCode.RATE_LIMITED, "Wait for the answers to what you sent.", 0.5)
 
     def overtake(self) -> None:
         """End the topic, since it is joined again."""
@@ -167,38 +172,13 @@ class TopicSession:
         self._waiting.put_nowait(None)
 
     def finish(self) -> None:
-        """Give the answers that are due when the consumer has left."""
+        """Send the answers that are due when the consumer has left."""
         if not (self._accepted or self.ended):
             self.close(CloseCode.NOT_FOUND, NO_TOPIC)
         if self._leave is not None:
-            self.socket.write(Frame(encode_reply(self.name, *self._leave, {})))
+            self.socket.send(encode(self.name, "ok", {}, frame_id=self._leave.id))
 
-    async def frame(self) -> ClientFrame | None:
-        frame = await self._waiting.get()
-        return frame if self.socket.closing is None else None
 
-    def accept(self) -> None:
-        if not (self._accepted or self._overtaken):
-            self._accepted = True
-            self.socket.write(Frame(encode_reply(self.name, self._join_id, {})))
-
-    def close(self, code: CloseCode, reason: str) -> None:
-        if self.ended:
-            return
-        if self._accepted:
-            left = {"code": int(code), "reason": reason}
-            self.socket.write(Frame(encode_event(self.name, "left", left)))
-        else:
-            refusal = Refusal(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
-            self.socket.refuse(self.name, self._join_id, refusal)
-        while not self._waiting.empty():
-            self._waiting.get_nowait()
-        self.end()
-
-    async def receive(self) -> Message:
-        """What an application calls that is not a consumer of this project."""
-        raise Closing(CloseCode.NOT_FOUND, NO_TOPIC)
-
-    async def send(self, message: Message) -> None:
-        """As `receive`."""
-        raise Closing(CloseCode.NOT_FOUND, NO_TOPIC)
+async def _no_topic(*message: object) -> NoReturn:
+    """The `receive` and `send` of a topic, which only an application that is no consumer calls."""
+    raise Closing(CloseCode.NOT_FOUND, NO_TOPIC)

@@ -45,9 +45,9 @@ class Command(WorkerCommand):
                 "A worker hears nothing over the in-memory channel layer, which reaches only the "
                 "process that it is in. Set REDIS_URL, for this command and for the site."
             )
-        # Of the lambda that Channels' own worker gives a SyncConsumer to send with.
+        # Channels' own worker passes a lambda to a SyncConsumer's `send`.
         warnings.filterwarnings("ignore", "async_to_sync was passed a non-async-marked callable")
-        # Ends like SIGINT: what a consumer's thread is at is finished first.
+        # As SIGINT does, let a consumer's thread finish first.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         tasks = Worker() if CHANNEL in options["channels"] else None
         if tasks:

@@ -44,7 +44,7 @@ def raise_file_limit() -> None:
     except ImportError:  # Windows has no such limit
         return
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    with suppress(ValueError, OSError):  # more than this system can, whatever it says
+    with suppress(ValueError, OSError):  # the system allows less than it reports
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
@@ -52,7 +52,7 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket.
 
     Raises:
-        CommandError: the address cannot be had.
+        CommandError: the address cannot be used.
     """
     try:
         listener = socket.create_server((host, port), backlog=2048)

@@ -13,7 +13,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 
 from realtime.conf import limits
-from realtime.delivery.lent import Lent
+from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
 from realtime.servers import uvicorn as plain
 from realtime.servers.uvicorn import LAST_SECONDS
@@ -37,7 +37,7 @@ class Server(plain.Server):
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """Lends its transport to the engine, and lets no client keep what is of no use to it."""
+    """Lends its transport to the engine, and bounds what a client can make the server do."""
 
     _paused = False
 
@@ -53,7 +53,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         await super().send(message)
         if message["type"] == "websocket.close" and message.get("code") == CloseCode.FLOODING:
             self.read_paused = True
-            self.transport.pause_reading()  # what comes until it is gone is more of the same
+            self.transport.pause_reading()  # a flooding client: read nothing more from it
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
@@ -62,7 +62,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_ping(self) -> None:
         if self.close_sent:
-            self.conn.data_to_send()  # the pong, which nobody waits for
+            self.conn.data_to_send()  # discards the pong
         else:
             super().handle_ping()
             self._count()
@@ -79,7 +79,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def send_receive_event_to_app(self) -> None:
         if self.curr_msg_data_type == "text" and not is_utf8(b"".join(self.frames)):
             self.conn.send_close(NOT_UTF8)
-            self.handle_parser_exception()  # uvicorn would log a traceback besides
+            self.handle_parser_exception()  # uvicorn's own way would log a traceback
         else:
             super().send_receive_event_to_app()
 
@@ -115,7 +115,7 @@ class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chose
     def handle_websocket_upgrade(self, *request: Any) -> None:  # Any: none, or one of h11's events
         super().handle_websocket_upgrade(*request)
         self._handshake_timer.cancel()
-        self.parser = None  # they refer to each other, and would stay until someone looks for them
+        self.parser = None  # a circle, which only the garbage collector would free
 
     def _close_if_silent(self) -> None:
         if self.cycle is None and not self.transport.is_closing():

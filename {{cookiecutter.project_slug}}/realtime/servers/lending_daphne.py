@@ -14,7 +14,7 @@ from daphne.ws_protocol import WebSocketProtocol
 
 from realtime.asgi import Message, Scope
 from realtime.conf import limits
-from realtime.delivery.lent import Lent
+from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
 from realtime.servers import daphne as plain
 
@@ -56,7 +56,7 @@ class Server(plain.Server):
             code = message.get("code") or CloseCode.NORMAL
             protocol.sendCloseFrame(code, (message.get("reason") or "").encode())
             if code == CloseCode.FLOODING:
-                protocol.application_queue.stop()  # what comes until it is gone is more of the same
+                protocol.application_queue.stop()  # read nothing more
         else:
             await super().handle_reply(protocol, message)
 
@@ -72,15 +72,15 @@ class Server(plain.Server):
 
 
 class Request(WebRequest):
-    """Tells its connection that it has come."""
+    """Marks its connection when a request has come."""
 
-    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's: the headers end here)
+    def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's; the headers are complete)
         super().gotLength(length)
         self.channel.has_request = True
 
 
 def _with_deadline(build: Callable[[Any], Any], address: Any) -> Any:  # Any: untyped in Twisted
-    """A connection that ends without a request in time; Twisted waits while anything comes."""
+    """Abort a connection that makes no request in time; Twisted waits as long as bytes come."""
     connection = build(address)
     connection.requestFactory = Request
     loop = asyncio.get_running_loop()
@@ -94,7 +94,7 @@ def _abort_without_request(channel: Any) -> None:  # Any: untyped in Twisted
 
 
 class Protocol(WebSocketProtocol):
-    """Has the engine count the frames that are no messages."""
+    """Has the engine count control frames: pings, pongs and fragments."""
 
     _begun = False
 
@@ -136,8 +136,8 @@ class Transport:
     """A Twisted TCP transport in the terms of asyncio's.
 
     Twisted asks the reactor to watch a socket before it writes to it. Here what was written in one
-    turn of the event loop is given to the kernel at the turn's end, in one call for each socket,
-    and only what the kernel does not take goes through Twisted's buffer.
+    turn of the event loop is given to the kernel at the end of the turn, in one call for each
+    socket, and only what the kernel does not take goes through Twisted's buffer.
     """
 
     __slots__ = ("_protocol", "_tcp", "_unsent")
@@ -157,7 +157,7 @@ class Transport:
         self._unsent.append(data)
 
     def flush(self) -> None:
-        """Hand on what was written."""
+        """Give the kernel what was written."""
         if not self._unsent:
             return
         data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
@@ -192,7 +192,7 @@ class Transport:
 
 
 class PausingQueue:
-    """What daphne puts a socket's messages into; it stops reading while too many wait."""
+    """The queue of a socket's messages; it pauses reading while too many wait."""
 
     def __init__(self, queue: "asyncio.Queue[Message]", tcp: Any) -> None:  # Any: untyped
         self._queue = queue

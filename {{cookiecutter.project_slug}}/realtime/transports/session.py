@@ -1,0 +1,79 @@
+"""A client that sends and reads the frames of `realtime.v1`."""
+
+from typing import Self
+
+from django.core.exceptions import ImproperlyConfigured
+
+from realtime.asgi import Receive, Scope, Send
+from realtime.delivery.connection import Connection
+from realtime.delivery.socket import Socket
+from realtime.protocol import (
+    PROTOCOL,
+    BadFrame,
+    ClientFrame,
+    CloseCode,
+    Closing,
+    ErrorCode,
+    Refusal,
+    decode_frame,
+)
+
+
+class ClientSession:
+    """What a consumer knows of its client: here the client has a WebSocket for this consumer alone.
+
+    `multiplex.TopicSession` is the same for one topic of a shared WebSocket.
+    """
+
+    socket: Socket
+
+    def __init__(self, connection: Connection, receive: Receive) -> None:
+        self.socket = connection.socket
+        self._connection = connection
+        self._receive = receive
+
+    @classmethod
+    async def open(cls, scope: Scope, receive: Receive, send: Send) -> Self:
+        """Accept a WebSocket.
+
+        Raises:
+            Closing: the client does not offer `realtime.v1` (4409).
+            ImproperlyConfigured: the WebSocket has not passed `AdmissionMiddleware`.
+        """
+        connection: Connection | None = scope.get("realtime.connection")
+        if connection is None:
+            raise ImproperlyConfigured(
+                f"The consumer at {scope['path']} stands outside AdmissionMiddleware, which tells "
+                "it who comes: put it inside, in config/asgi.py."
+            )
+        await receive()  # websocket.connect
+        if PROTOCOL not in scope["subprotocols"]:
+            raise Closing(CloseCode.VERSION, f"Offer the subprotocol {PROTOCOL}.")
+        await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
+        connection.paces = False  # a client that sends too fast gets errors from `frame`
+        return cls(connection, receive)
+
+    async def frame(self) -> ClientFrame | None:
+        """The client's next frame; None at the end."""
+        while (message := await self._receive())["type"] == "websocket.receive":
+            topic = frame_id = None
+            try:
+                frame = decode_frame(message.get("text"))
+                topic, frame_id = frame.topic, frame.id
+                wait = self._connection.take()
+                if not wait:
+                    return frame
+                raise Refusal(ErrorCode.RATE_LIMITED, "You send too fast. Wait a little.", wait)
+            except Refusal as refusal:
+                if isinstance(refusal, BadFrame):
+                    frame_id = refusal.frame_id
+                self.socket.refuse(topic, frame_id, refusal)
+                self._connection.refused()
+        return None
+
+    def accept(self) -> None:
+        """The consumer has joined its topic; a second call does nothing."""
+
+    def close(self, code: CloseCode, reason: str) -> None:
+        """The consumer ends, before or after it was accepted."""
+        self.socket.close(code, reason)
