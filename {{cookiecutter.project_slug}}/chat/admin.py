@@ -1,4 +1,4 @@
-"""Chat in the admin: it looks at everything, and changes it through the actions only."""
+"""Chat in the admin: it shows everything, and changes it through the actions only."""
 
 from collections.abc import Iterable
 
@@ -10,7 +10,8 @@ from django.template.defaultfilters import truncatechars
 
 from chat import actions
 from chat.models import Membership, Message, Room
-from chat.validation import NAME_CHARACTERS
+from chat.text import NAME_CHARACTERS
+from realtime.admin import ReadOnlyAdmin
 
 BODY_SHOWN_CHARACTERS = 80
 
@@ -69,20 +70,8 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return [str(room) for room in rooms], counts, set(), []
 
 
-class LookedAt(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Rows that come about in chat alone: here they are looked at and deleted."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, row: object = None) -> bool:
-        return False
-
-
 @admin.register(Membership)
-class MembershipAdmin(LookedAt):
+class MembershipAdmin(ReadOnlyAdmin):
     list_display = ["user", "room", "role", "joined_at", "last_read"]
     list_filter = ["role", "joined_at"]
     search_fields = ["user__username", "user__display_name", "room__slug", "room__name"]
@@ -107,8 +96,8 @@ class MembershipAdmin(LookedAt):
 
 
 @admin.register(Message)
-class MessageAdmin(LookedAt):
-    """Deleting a message here takes its words back, as in chat; its place remains."""
+class MessageAdmin(ReadOnlyAdmin):
+    """Deleting a message here empties it, as in chat; its row remains."""
 
     list_display = ["room", "seq", "author", "beginning", "created_at", "is_deleted"]
     list_filter = ["created_at", ("deleted_at", admin.EmptyFieldListFilter)]

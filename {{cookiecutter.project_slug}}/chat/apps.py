@@ -7,10 +7,7 @@ class ChatConfig(AppConfig):
     name = "chat"
 
     def ready(self) -> None:
-        from chat import notices, presence
-        from chat.room_topic import RoomTopic
-        from realtime.topics import register
+        from chat import notifications, presence
 
-        notices.register_kinds()
+        notifications.register_kinds()
         presence.register_rooms()
-        register(RoomTopic())

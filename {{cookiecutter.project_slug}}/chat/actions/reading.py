@@ -6,8 +6,8 @@ from typing import NamedTuple
 from django.db import transaction
 
 from accounts.models import User
-from chat import announcements
-from chat.models import Membership, Room
+from chat.models import Membership, Room, room_list_topic
+from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.protocol import ErrorCode, Refusal
 
 READ_SHOWN_MEMBERS = 50
@@ -77,10 +77,14 @@ def _save(moved: list[Membership]) -> None:
         there = [membership.pk for membership in moved if membership.last_read == seq]
         Membership.objects.filter(pk__in=there).update(last_read=seq)
     for room in {membership.room for membership in moved}:
-        readers = {each.user_id: each.last_read for each in moved if each.room_id == room.pk}
-        announce = announcements.read if _is_small(room) else announcements.read_privately
-        announce(room, readers)
-
-
-def _is_small(room: Room) -> bool:
-    return room.memberships.all()[: READ_SHOWN_MEMBERS + 1].count() <= READ_SHOWN_MEMBERS
+        reads = [
+            {"user_id": each.user_id, "seq": each.last_read}
+            for each in moved
+            if each.room_id == room.pk
+        ]
+        if room.memberships.all()[: READ_SHOWN_MEMBERS + 1].count() <= READ_SHOWN_MEMBERS:
+            for read in reads:
+                publish(room.topic, "read", read)
+        else:
+            events = (Event(room_list_topic.group(each["user_id"]), "read", each) for each in reads)
+            publish_many(room.topic, events)

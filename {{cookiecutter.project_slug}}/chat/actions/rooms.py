@@ -7,12 +7,14 @@ from django.db import transaction
 from django.utils.text import slugify
 
 from accounts.models import User
-from chat import announcements, notices
-from chat.actions.locking import locked
+from chat import notifications
+from chat.actions.people import publish_rooms_changed
 from chat.models import Membership, Room
 from chat.queries import membership_of
-from chat.validation import clean_about, clean_name
-from realtime.protocol import ErrorCode, Refusal
+from chat.text import clean_about, clean_name
+from presence import actions as presence
+from realtime.delivery.publishing import dismiss, publish
+from realtime.protocol import CloseCode, ErrorCode, Refusal
 
 SLUG_CHARACTERS = 40
 RESERVED_SLUGS = {"new"}  # /rooms/new/ is a page of its own
@@ -30,7 +32,7 @@ def create_room(by: User, *, name: str, about: str = "", kind: str = Room.Kind.P
     with transaction.atomic():
         room = _make_under_free_slug(by, about_room)
         Membership.objects.create(room=room, user=by, role=Membership.Role.OWNER)
-        announcements.rooms_changed(by.pk)
+        publish_rooms_changed(by.pk)
     return room
 
 
@@ -40,7 +42,8 @@ def update_room(room: Room, by: User, *, name: str, about: str) -> Room:
     Raises:
         Refusal: `invalid`, `too_large`, `forbidden`, `not_found`, `conflict` (the room is direct).
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         if not membership_of(by, room).may_moderate:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
         return _rename(room, name, about)
@@ -52,7 +55,8 @@ def amend_room(room: Room, *, name: str, about: str) -> Room:
     Raises:
         Refusal: `invalid`, `too_large`, `not_found`, `conflict` (the room is direct).
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         return _rename(room, name, about)
 
 
@@ -62,12 +66,16 @@ def delete_room(room: Room) -> None:
     Raises:
         Refusal: `not_found`, it is gone already.
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         user_ids = set(room.memberships.values_list("user", flat=True))
         user_ids |= set(room.invitations.values_list("user", flat=True))
         room.delete()
-        announcements.room_deleted(room, user_ids)
-        notices.deleted(room)
+        for user_id in user_ids:
+            dismiss(room.group, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
+            presence.room_left(user_id, room.slug)
+            publish_rooms_changed(user_id)
+        notifications.room_deleted(room)
 
 
 def start_direct(user: User, other: User) -> Room:
@@ -119,7 +127,7 @@ def _rename(room: Room, name: str, about: str) -> Room:
         raise Refusal(ErrorCode.CONFLICT, "A direct conversation has its people's names.")
     room.name, room.about = clean_name(name), clean_about(about)
     room.save(update_fields=["name", "about"])
-    announcements.room_updated(room)
+    publish(room.topic, "room.updated", {"room": room.as_data()})
     return room
 
 
@@ -130,4 +138,4 @@ def _direct_key(user: User, other: User) -> str:
 def _seat(room: Room, *users: User) -> None:
     Membership.objects.bulk_create(Membership(room=room, user=user) for user in users)
     for user in users:
-        announcements.rooms_changed(user.pk)
+        publish_rooms_changed(user.pk)

@@ -5,11 +5,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from chat import actions
+from chat.frames import MessageData
 from chat.models import Mention, Message, Room
 from chat.tests.conftest import Published, Say
 from chat.tests.refused import refused
-from chat.validation import BODY_CHARACTERS
-from chat.wire import MessageData
+from chat.text import BODY_CHARACTERS
 from realtime.protocol import ErrorCode, Refusal
 
 pytestmark = pytest.mark.django_db

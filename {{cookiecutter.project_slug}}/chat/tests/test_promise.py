@@ -14,7 +14,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import User
-from chat import actions, catching_up
+from chat import actions
+from chat.consumers import ChatConsumer
 from chat.models import Room
 from chat.tests.devices import Device, Json
 from realtime.database import in_database
@@ -181,7 +182,7 @@ async def test_everyone_ends_with_exactly_what_was_acknowledged(
     monkeypatch: pytest.MonkeyPatch,
     rounds: list[tuple[list[tuple[Deed, int]], ...]],
 ) -> None:
-    monkeypatch.setattr(catching_up, "CHANGES_MESSAGES", 3)
+    monkeypatch.setattr(ChatConsumer, "page_items", 3)
     room = await in_database(actions.create_room, ada, name=f"Room {next(numbers)}")
     people = [(each, await in_database(session_key_of, each)) for each in (ada, bob)]
     story = Story(room, [people[0], *people])

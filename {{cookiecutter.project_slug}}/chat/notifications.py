@@ -1,4 +1,4 @@
-"""What chat has people told of: a mention, a reply, a direct message, an invitation."""
+"""What chat notifies people of: a mention, a reply, a direct message, an invitation."""
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
@@ -6,10 +6,8 @@ from dataclasses import replace
 from django.urls import reverse
 
 from accounts.models import User
-from chat.inbox import named_for, rooms_of
 from chat.models import Invitation, Membership, Message, Room
 from chat.queries import in_rooms
-from chat.topics import room_slug, room_topic
 from notifications.actions import Notice, notify, notify_all, retract
 from notifications.kinds import Kind, register
 from notifications.models import Notification
@@ -42,56 +40,51 @@ def _about_a_message(name: str, title: str, text: str) -> Kind:
 @targets("chat")
 def rooms_followed(user: User, keys: Collection[str] | None) -> list[Target]:
     """The rooms that the user is in."""
-    if keys is None:
-        return [Target(room_topic(room.slug), room.name) for room in rooms_of(user)]
-    memberships = Membership.objects.filter(user=user, room__slug__in=map(room_slug, keys))
-    return [
-        Target(membership.room.topic, named_for(user, membership.room).name)
-        for membership in memberships.select_related("room")
-    ]
+    slugs = None if keys is None else [Room.topics.key(key) for key in keys]
+    names = Room.topics.names_for(user.pk, slugs)
+    return [Target(Room.topics.group(slug), name) for slug, name in names.items()]
 
 
 def posted(messages: Sequence[tuple[Message, list[User]]]) -> None:
-    """Tell those whom new messages, each with the members that it names, are meant for.
+    """Notify of new messages, each given with the members that it mentions.
 
     One call for all messages of a transaction, see `notify_all`.
     """
     rooms = {message.room_id: message.room for message, _ in messages}
     answered = _authors_answered([message for message, _ in messages])
-    attentive = _who_wants_all(rooms.values())
+    everything = _who_wants_everything(rooms.values())
     direct = _members(pk for pk, room in rooms.items() if room.is_direct)
     notices: list[Notice] = []
-    for message, named in messages:
-        others = _OnceEach(message.author_id)
-        notices += others.tell(DIRECT, message, direct.get(message.room_id, ()))
-        notices += others.tell(MENTION, message, (user.pk for user in named))
-        notices += others.tell(
-            REPLY, message, answered.get((message.room_id, message.reply_to), ())
-        )
-        notices += others.tell(MESSAGE, message, attentive.get(message.room_id, ()))
+    for message, mentioned in messages:
+        dedup = RecipientDedup(message)
+        notices += dedup.notices(DIRECT, direct.get(message.room_id, ()))
+        notices += dedup.notices(MENTION, (user.pk for user in mentioned))
+        notices += dedup.notices(REPLY, answered.get((message.room_id, message.reply_to), ()))
+        notices += dedup.notices(MESSAGE, everything.get(message.room_id, ()))
     notify_all(notices)
 
 
-def edited(message: Message, newly_named: Collection[int]) -> None:
-    """Tell those whom other words of a message name for the first time.
+def edited(message: Message, newly_mentioned: Collection[int]) -> None:
+    """Notify those whom the edited text mentions, and the text before it did not.
 
-    Whoever was told of the message already, as its answer or as a mention that was taken out and
-    put in again, is not told twice.
+    Whoever was notified of the message before, as of a reply or of a mention that was removed and
+    added again, is not notified twice.
     """
-    if not newly_named:
+    if not newly_mentioned:
         return
-    told = Notification.objects.filter(
+    notified = Notification.objects.filter(
         target=message.room.topic,
-        recipient__in=newly_named,
+        recipient__in=newly_mentioned,
         deleted_at=None,
         data__seq=message.seq,
     ).values_list("recipient", flat=True)
-    notify_all(_OnceEach(message.author_id).tell(MENTION, message, set(newly_named) - set(told)))
+    user_ids = set(newly_mentioned) - set(notified)
+    notify_all(RecipientDedup(message).notices(MENTION, user_ids))
 
 
-def taken_back(room: Room, message: Message) -> None:
-    """A message was deleted: what people were told of it has its words."""
-    retract(room.topic, seq=message.seq)
+def deleted(message: Message) -> None:
+    """A message was deleted: its notifications quote it."""
+    retract(message.room.topic, seq=message.seq)
 
 
 def invited(invitation: Invitation) -> None:
@@ -109,26 +102,28 @@ def invitation_settled(room: Room, user: User) -> None:
     retract(room.topic, kind=INVITATION, recipients=[user])
 
 
-def left(room: Room, user: User) -> None:
-    """The room is out of a person's reach now, and so is what they were told of it."""
+def member_left(room: Room, user: User) -> None:
+    """A person may no longer see the room, nor the notifications from it."""
     retract(room.topic, recipients=[user])
 
 
-def deleted(room: Room) -> None:
+def room_deleted(room: Room) -> None:
     retract(room.topic)
 
 
-class _OnceEach:
-    """Notices of one message: nobody gets two of them, and its author none."""
+class RecipientDedup:
+    """The notices of one message: nobody gets two of them, and its author none."""
 
-    def __init__(self, author_id: int) -> None:
-        self._told = {author_id}
+    def __init__(self, message: Message) -> None:
+        self._message = message
+        self._notified = {message.author_id}
 
-    def tell(self, kind: str, message: Message, user_ids: Iterable[int]) -> list[Notice]:
-        new = set(user_ids) - self._told
-        self._told |= new
+    def notices(self, kind: str, user_ids: Iterable[int]) -> list[Notice]:
+        new = set(user_ids) - self._notified
+        self._notified |= new
         if not new:
             return []
+        message = self._message
         data = {
             "room": message.room.name,
             "slug": message.room.slug,
@@ -149,8 +144,8 @@ def _authors_answered(messages: list[Message]) -> dict[tuple[int, int | None], s
     return {(room_id, seq): {author} & present[room_id] for room_id, seq, author in authors}
 
 
-def _who_wants_all(rooms: Iterable[Room]) -> dict[int, set[int]]:
-    """By room: the members who are told of everything in it."""
+def _who_wants_everything(rooms: Iterable[Room]) -> dict[int, set[int]]:
+    """By room: the members who are notified of everything in it."""
     topics = {room.topic: room.pk for room in rooms}
     wanting = who_wants_everything(topics)
     return _present({topics[topic]: users for topic, users in wanting.items() if users})

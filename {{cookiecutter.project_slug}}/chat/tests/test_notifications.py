@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from chat import actions, notices
+from chat import actions, notifications
 from chat.models import Room
 from chat.tests.conftest import Say
 from notifications.actions import set_target_preference
@@ -235,7 +235,7 @@ def test_rooms_can_be_followed_by_their_members_only(private: Room, ada: User, e
 def test_a_long_message_is_told_in_short(public: Room, ada: User, bob: User, say: Say) -> None:
     say(public, ada, "@bob " + "x" * 3_000)
 
-    assert len(of(bob.pk).get().data["excerpt"]) == notices.EXCERPT_CHARACTERS
+    assert len(of(bob.pk).get().data["excerpt"]) == notifications.EXCERPT_CHARACTERS
 
 
 def test_messages_that_mean_nobody_cost_no_more_than_a_look(
