@@ -53,7 +53,7 @@ class Changes(Generic[FeedType]):
         return feed
 
     def get(self, model: type[ItemType], **lookup: Any) -> ItemType:  # Any: of each field's type
-        """An item of the only feed; it may be deleted.
+        """An item of the only feed, with this as its feed; it may be deleted.
 
         Raises:
             Refusal: `not_found`.
@@ -63,6 +63,8 @@ class Changes(Generic[FeedType]):
         if item is None:
             name = model._meta.verbose_name
             raise Refusal(ErrorCode.NOT_FOUND, f"There is no such {name}.")
+        if model._meta.get_field(model.feed_field).related_model is type(self.feed):
+            setattr(item, model.feed_field, self.feed)
         return item
 
     def add(self, *items: ItemType) -> list[ItemType]:

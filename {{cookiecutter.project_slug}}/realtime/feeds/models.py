@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Self
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import QuerySet, UniqueConstraint
+from django.db.models import BaseConstraint, QuerySet, UniqueConstraint
 
 from realtime.feeds.changes import Changes, changing_one
 from realtime.topics import Topic, register
@@ -126,14 +126,14 @@ class FeedItem(models.Model):
 
 def feed_constraints(
     feed_field: str, name: str, once: Collection[str] = ()
-) -> list[UniqueConstraint]:
+) -> list[BaseConstraint]:
     """The constraints that a `FeedItem` needs in its Meta: each number is given once.
 
     Args:
         name: begins the names of the constraints, such as `chat_message`.
         once: as `FeedItem.once`.
     """
-    constraints = [
+    constraints: list[BaseConstraint] = [
         UniqueConstraint(fields=[feed_field, "seq"], name=f"{name}_once_per_seq"),
         UniqueConstraint(fields=[feed_field, "rev"], name=f"{name}_once_per_rev"),
     ]
