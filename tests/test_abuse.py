@@ -57,7 +57,7 @@ from chat.models import Room
 room, author = Room.objects.get(slug="{room}"), User.objects.get(username="person0")
 for batch in range({batches}):
     ids = [f"{{batch}}-{{n}}" for n in range(100)]
-    actions.post_messages([actions.Draft(room.pk, author.pk, each, "{body}") for each in ids])
+    actions.post_messages([actions.Draft(room, author.pk, each, "{body}") for each in ids])
 """
 
 

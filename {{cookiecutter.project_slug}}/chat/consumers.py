@@ -40,7 +40,7 @@ TYPING_SECONDS = 1.0
 """The least time between two `typing` events of one connection; others are left out."""
 
 sends: Batcher[actions.Draft, MessageData] = Batcher(
-    actions.post_messages, key=lambda draft: draft.room_id, sizes=stats.batches
+    actions.post_messages, key=lambda draft: draft.room.pk, sizes=stats.batches
 )
 readings: Batcher[actions.Reading, int] = Batcher(
     actions.mark_readings, key=lambda reading: reading.room_id
@@ -91,7 +91,7 @@ class ChatConsumer(FeedConsumer[Room]):
     @command("message.send")
     async def send_message(self, data: SendMessage) -> MessageData:
         return await sends.submit(
-            actions.Draft(self.feed.pk, self.user.pk, data.client_id, data.body, data.reply_to)
+            actions.Draft(self.feed, self.user.pk, data.client_id, data.body, data.reply_to)
         )
 
     @command("message.edit")

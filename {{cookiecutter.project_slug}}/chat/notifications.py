@@ -1,8 +1,11 @@
 """What chat notifies people of: a mention, a reply, a direct message, an invitation."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
+from django.db.models import Q
 from django.urls import reverse
 
 from accounts.models import User
@@ -45,22 +48,37 @@ def rooms_followed(user: User, keys: Collection[str] | None) -> list[Target]:
     return [Target(Room.topics.group(slug), name) for slug, name in names.items()]
 
 
-def posted(messages: Sequence[tuple[Message, list[User]]]) -> None:
-    """Notify of new messages, each given with the members that it mentions.
+class Posted(NamedTuple):
+    """A new message, with those whom it may concern."""
 
-    One call for all messages of a transaction, see `notify_all`.
+    message: Message
+    mentioned: list[User]
+    answered: int | None
+    """The author of the message that it answers."""
+
+
+def posted(news: Sequence[Posted]) -> None:
+    """Notify of new messages: one call for all messages of a transaction, see `notify_all`.
+
+    Nobody gets two notices of a message, and its author none.
     """
-    rooms = {message.room_id: message.room for message, _ in messages}
-    answered = _authors_answered([message for message, _ in messages])
-    everything = _who_wants_everything(rooms.values())
-    direct = _members(pk for pk, room in rooms.items() if room.is_direct)
+    rooms = {each.message.room for each in news}
+    following = who_wants_everything({room.topic for room in rooms})
+    members = _members(news, following)
     notices: list[Notice] = []
-    for message, mentioned in messages:
-        dedup = RecipientDedup(message)
-        notices += dedup.notices(DIRECT, direct.get(message.room_id, ()))
-        notices += dedup.notices(MENTION, (user.pk for user in mentioned))
-        notices += dedup.notices(REPLY, answered.get((message.room_id, message.reply_to), ()))
-        notices += dedup.notices(MESSAGE, everything.get(message.room_id, ()))
+    for message, mentioned, answered in news:
+        room = message.room
+        present = members.get(room.pk, set())
+        by_kind: dict[str, set[int]] = {
+            DIRECT: present if room.is_direct else set(),
+            MENTION: {user.pk for user in mentioned},
+            REPLY: present & {answered},
+            MESSAGE: present & following.get(room.topic, set()),
+        }
+        notified = {message.author_id}
+        for kind, user_ids in by_kind.items():
+            notices += _notices(kind, message, user_ids - notified)
+            notified |= user_ids
     notify_all(notices)
 
 
@@ -78,8 +96,8 @@ def edited(message: Message, newly_mentioned: Collection[int]) -> None:
         deleted_at=None,
         data__seq=message.seq,
     ).values_list("recipient", flat=True)
-    user_ids = set(newly_mentioned) - set(notified)
-    notify_all(RecipientDedup(message).notices(MENTION, user_ids))
+    user_ids = set(newly_mentioned) - set(notified) - {message.author_id}
+    notify_all(_notices(MENTION, message, user_ids))
 
 
 def deleted(message: Message) -> None:
@@ -111,66 +129,33 @@ def room_deleted(room: Room) -> None:
     retract(room.topic)
 
 
-class RecipientDedup:
-    """The notices of one message: nobody gets two of them, and its author none."""
-
-    def __init__(self, message: Message) -> None:
-        self._message = message
-        self._notified = {message.author_id}
-
-    def notices(self, kind: str, user_ids: Iterable[int]) -> list[Notice]:
-        new = set(user_ids) - self._notified
-        self._notified |= new
-        if not new:
-            return []
-        message = self._message
-        data = {
-            "room": message.room.name,
-            "slug": message.room.slug,
-            "seq": message.seq,
-            "excerpt": message.body[:EXCERPT_CHARACTERS],
-        }
-        return [Notice(new, kind, message.author, message.room.topic, data)]
+def _notices(kind: str, message: Message, user_ids: set[int]) -> list[Notice]:
+    if not user_ids:
+        return []
+    data = {
+        "room": message.room.name,
+        "slug": message.room.slug,
+        "seq": message.seq,
+        "excerpt": message.body[:EXCERPT_CHARACTERS],
+    }
+    return [Notice(user_ids, kind, message.author, message.room.topic, data)]
 
 
-def _authors_answered(messages: list[Message]) -> dict[tuple[int, int | None], set[int]]:
-    """By room and answered `seq`: the author, where they are still in the room."""
-    seqs = _sets((each.room_id, each.reply_to) for each in messages if each.reply_to is not None)
-    if not seqs:
-        return {}
-    answered = Message.objects.filter(in_rooms(seqs, "seq__in"))
-    authors = list(answered.values_list("room", "seq", "author"))
-    present = _present(_sets((room_id, author) for room_id, _, author in authors))
-    return {(room_id, seq): {author} & present[room_id] for room_id, seq, author in authors}
-
-
-def _who_wants_everything(rooms: Iterable[Room]) -> dict[int, set[int]]:
-    """By room: the members who are notified of everything in it."""
-    topics = {room.topic: room.pk for room in rooms}
-    wanting = who_wants_everything(topics)
-    return _present({topics[topic]: users for topic, users in wanting.items() if users})
-
-
-def _members(direct_rooms: Iterable[int]) -> dict[int, set[int]]:
-    room_ids = list(direct_rooms)
-    if not room_ids:
-        return {}
-    return _sets(Membership.objects.filter(room__in=room_ids).values_list("room", "user"))
-
-
-def _present(users: dict[int, set[int]]) -> dict[int, set[int]]:
-    """Those of some users, by room, who are members of it."""
-    if not users:
-        return {}
-    members = Membership.objects.filter(in_rooms(users, "user__in")).values_list("room", "user")
-    return {room_id: set[int]() for room_id in users} | _sets(members)
-
-
-def _sets(pairs: Iterable[tuple[int, int]]) -> dict[int, set[int]]:
-    sets: dict[int, set[int]] = {}
-    for key, value in pairs:
-        sets.setdefault(key, set()).add(value)
-    return sets
+def _members(news: Iterable[Posted], following: Mapping[str, set[int]]) -> dict[int, set[int]]:
+    """By room: the members who were answered or follow it; in a direct room, both of its people."""
+    wanted: dict[int, set[int]] = defaultdict(set)
+    direct = [message.room_id for message, _, _ in news if message.room.is_direct]
+    for message, _, answered in news:
+        wanted[message.room_id] |= following.get(message.room.topic, set())
+        if answered is not None:
+            wanted[message.room_id].add(answered)
+    wanted = {room_id: user_ids for room_id, user_ids in wanted.items() if user_ids}
+    members: dict[int, set[int]] = defaultdict(set)
+    if wanted or direct:
+        found = Membership.objects.filter(Q(room__in=direct) | in_rooms(wanted, "user__in"))
+        for room_id, user_id in found.values_list("room", "user"):
+            members[room_id].add(user_id)
+    return members
 
 
 def _room_link(notification: Notification) -> str:

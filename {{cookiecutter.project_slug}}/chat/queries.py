@@ -113,7 +113,8 @@ def people_to_talk_to(user: User, query: str) -> QuerySet[User]:
 
 def in_rooms(wanted: Mapping[int, Collection[object]], lookup: str) -> Q:
     """The condition that `lookup` finds one of those that are wanted in its room."""
-    return reduce(or_, (Q(room=pk, **{lookup: values}) for pk, values in wanted.items()))
+    conditions = (Q(room=pk, **{lookup: values}) for pk, values in wanted.items())
+    return reduce(or_, conditions, Q(pk__in=[]))
 
 
 def mentioned_members(said: Iterable[tuple[int, str]]) -> dict[tuple[int, str], list[User]]:

@@ -1,6 +1,7 @@
 """Chat's pages."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import ParamSpec
 
 from django.contrib import messages
@@ -74,10 +75,8 @@ def room(request: SignedInRequest, slug: str) -> HttpResponse:
 def create(request: SignedInRequest) -> HttpResponse:
     form = NewRoomForm(_sent(request))
     if form.is_valid():
-        try:
+        with _refusal_shown_in(form):
             return redirect(actions.create_room(request.user, **form.cleaned_data))
-        except Refusal as refusal:
-            form.add_error(None, refusal.detail)
     return render(request, "chat/room_form.html", {"form": form})
 
 
@@ -88,9 +87,11 @@ def settings(request: SignedInRequest, slug: str) -> HttpResponse:
     if not queries.membership_of(request.user, room).may_moderate:
         raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
     form = RoomForm(_sent(request), initial={"name": room.name, "about": room.about})
-    if form.is_valid() and _updated(form, room, request.user):
-        messages.success(request, "The room is saved.")
-        return redirect(room)
+    if form.is_valid():
+        with _refusal_shown_in(form):
+            actions.update_room(room, request.user, **form.cleaned_data)
+            messages.success(request, "The room is saved.")
+            return redirect(room)
     return render(request, "chat/room_form.html", {"form": form, "room": room})
 
 
@@ -242,10 +243,9 @@ def _reader(room: Room, user: User, membership: Membership | None) -> ReaderPers
     return {**user.as_person(), "role": Membership.Role.MEMBER, "last_read": room.last_rev}
 
 
-def _updated(form: Form, room: Room, user: User) -> bool:
+@contextmanager
+def _refusal_shown_in(form: Form) -> Iterator[None]:
     try:
-        actions.update_room(room, user, **form.cleaned_data)
+        yield
     except Refusal as refusal:
         form.add_error(None, refusal.detail)
-        return False
-    return True

@@ -7,9 +7,12 @@ Each is synchronous, does its work in one transaction, tells the sockets on comm
 
 from chat.actions.messages import (
     Draft,
+    Reading,
     delete_message,
     edit_message,
     erase_message,
+    mark_read,
+    mark_readings,
     post_message,
     post_messages,
     toggle_reaction,
@@ -25,7 +28,6 @@ from chat.actions.people import (
     remove_member,
     withdraw_invitation,
 )
-from chat.actions.reading import Reading, mark_read, mark_readings
 from chat.actions.rooms import amend_room, create_room, delete_room, start_direct, update_room
 
 __all__ = [

@@ -1,22 +1,28 @@
-"""Messages: posting them, and changing them afterwards."""
+"""Messages: posting, changing and reading them."""
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
+from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from chat import notifications
 from chat.frames import MessageData
-from chat.models import Membership, Mention, Message, Reaction, Room
+from chat.models import Membership, Mention, Message, Reaction, Room, room_list_topic
+from chat.notifications import Posted
 from chat.queries import in_rooms, membership_of, mentioned_members
 from chat.text import clean_body, clean_client_id, clean_emoji
-from realtime.delivery.publishing import publish
+from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import Changes, changing
 from realtime.protocol import ErrorCode, Refusal
 
 EMOJI_PER_MESSAGE = 20
+READ_SHOWN_MEMBERS = 50
+"""In a larger room, telling everybody how far everybody has read would drown the messages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +36,20 @@ class Draft:
         created_at: when it was written, for messages from elsewhere; now by default.
     """
 
-    room_id: int
+    room: Room
     author_id: int
     client_id: str
     body: str
     reply_to: int | None = None
     created_at: datetime | None = None
+
+
+class Reading(NamedTuple):
+    """A person has read a room up to the message `seq`."""
+
+    room_id: int
+    user_id: int
+    seq: int
 
 
 def post_message(
@@ -53,7 +67,7 @@ def post_message(
         Refusal: `invalid`, `too_large`, `forbidden` (not a member), `not_found` (the room, or the
             message that it answers).
     """
-    (result,) = post_messages([Draft(room.pk, author.pk, client_id, body, reply_to, created_at)])
+    (result,) = post_messages([Draft(room, author.pk, client_id, body, reply_to, created_at)])
     if isinstance(result, Refusal):
         raise result
     return result
@@ -71,19 +85,19 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
     if not good:
         return [each for each in checked if isinstance(each, Refusal)]
     now = timezone.now()
-    rooms = Room.objects.filter(pk__in={draft.room_id for draft in good})
+    rooms = Room.objects.filter(pk__in={draft.room.pk for draft in good})
     with changing(rooms) as changes:
         authors = _authors(good)
-        answerable = _answerable(changes.feeds, good)
+        answered = _answered(changes.feeds, good)
 
         def message(draft: Draft) -> Message | Refusal:
-            room = changes.feeds.get(draft.room_id)
+            room = changes.feeds.get(draft.room.pk)
             if room is None:
                 return Refusal(ErrorCode.NOT_FOUND, "There is no such room any more.")
             author = authors.get((room.pk, draft.author_id))
             if author is None:
                 return Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
-            if draft.reply_to is not None and (room.pk, draft.reply_to) not in answerable:
+            if draft.reply_to is not None and (room.pk, draft.reply_to) not in answered:
                 return Refusal(
                     ErrorCode.NOT_FOUND, "The message that you answer is not in this room."
                 )
@@ -109,7 +123,13 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         for each in new:
             publish(each.room.topic, "message.created", data[each.pk], rev=each.rev)
         # Skip notifications for messages that were written elsewhere, long ago.
-        notifications.posted([(each, mentioned[each.pk]) for each in new if each.created_at == now])
+        notifications.posted(
+            [
+                Posted(each, mentioned[each.pk], answered.get((each.room_id, each.reply_to)))
+                for each in new
+                if each.created_at == now
+            ]
+        )
     results = iter(stored)
     return [each if isinstance(each, Refusal) else data[next(results).pk] for each in asked]
 
@@ -130,7 +150,7 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         _refuse_deleted(message)
         if message.body == body:
             return message.as_data()
-        ((_, mentioned),) = mentioned_members([(room.pk, body)]).items()
+        mentioned = mentioned_members([(room.pk, body)])[room.pk, body]
         mentioned_before = {mention.user_id for mention in message.mentions.all()}
         message.mentions.all().delete()
         Mention.objects.bulk_create(Mention(message=message, user=user) for user in mentioned)
@@ -193,6 +213,49 @@ def toggle_reaction(room: Room, user: User, *, seq: int, emoji: str) -> MessageD
         return _publish(message, "message.updated")
 
 
+def mark_read(room: Room, user: User, *, seq: int) -> int:
+    """Move a person's place in the room forward to `seq`; it never moves back.
+
+    Returns the place where they are now.
+
+    Raises:
+        Refusal: `forbidden`, not a member.
+    """
+    (place,) = mark_readings([Reading(room.pk, user.pk, seq)])
+    if isinstance(place, Refusal):
+        raise place
+    return place
+
+
+def mark_readings(readings: Sequence[Reading]) -> list[int | Refusal]:
+    """Move the places of many, as of all who have just seen a message, in one transaction.
+
+    Returns for each reading in turn where its person is now, or the `Refusal` of `mark_read`.
+    """
+    with transaction.atomic():
+        # Locked in the order of their ids, so that two transactions never wait for each other.
+        rows = Membership.objects.select_for_update(no_key=True, of=("self",)).filter(
+            room__in={reading.room_id for reading in readings},
+            user__in={reading.user_id for reading in readings},
+        )
+        memberships = {
+            (each.room_id, each.user_id): each
+            for each in rows.select_related("room").order_by("pk")
+        }
+        before = {pk: membership.last_read for pk, membership in memberships.items()}
+        places: list[int | Refusal] = []
+        for room_id, user_id, seq in readings:
+            membership = memberships.get((room_id, user_id))
+            if membership is None:
+                places.append(Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room."))
+                continue
+            seq = min(seq, membership.room.last_rev)
+            membership.last_read = max(seq, membership.last_read)
+            places.append(membership.last_read)
+        _save_places([each for pk, each in memberships.items() if each.last_read > before[pk]])
+    return places
+
+
 def _delete(changes: Changes[Room], message: Message) -> MessageData:
     if message.deleted_at:
         return message.as_data()
@@ -228,19 +291,41 @@ def _check(draft: Draft) -> Draft | Refusal:
 def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int], User]:
     """By room and user: the authors that are members."""
     memberships = Membership.objects.filter(
-        room__in={draft.room_id for draft in drafts}, user__in={draft.author_id for draft in drafts}
+        room__in={draft.room.pk for draft in drafts}, user__in={draft.author_id for draft in drafts}
     )
     return {(each.room_id, each.user_id): each.user for each in memberships.select_related("user")}
 
 
-def _answerable(rooms: Mapping[int, Room], drafts: Sequence[Draft]) -> set[tuple[int, int]]:
-    """By room and `seq`: the messages that the drafts answer, where they are there."""
-    wanted: dict[int, set[int]] = {}
+def _answered(
+    rooms: Mapping[int, Room], drafts: Sequence[Draft]
+) -> dict[tuple[int, int | None], int]:
+    """By room and `seq`: the authors of the messages that the drafts answer."""
+    wanted: dict[int, set[int]] = defaultdict(set)
     for draft in drafts:
-        room = rooms.get(draft.room_id)
+        room = rooms.get(draft.room.pk)
         if room and draft.reply_to and 0 < draft.reply_to <= room.last_rev:  # so within a bigint
-            wanted.setdefault(room.pk, set()).add(draft.reply_to)
+            wanted[room.pk].add(draft.reply_to)
     if not wanted:
-        return set()
+        return {}
     messages = Message.objects.filter(in_rooms(wanted, "seq__in"))
-    return set(messages.values_list("room", "seq"))
+    rows = messages.values_list("room", "seq", "author")
+    return {(room_id, seq): author_id for room_id, seq, author_id in rows}
+
+
+def _save_places(moved: Sequence[Membership]) -> None:
+    """Write and publish the new places: most people of a room are at the same one, its end."""
+    for seq in {membership.last_read for membership in moved}:
+        there = [membership.pk for membership in moved if membership.last_read == seq]
+        Membership.objects.filter(pk__in=there).update(last_read=seq)
+    for room in {membership.room for membership in moved}:
+        reads = [
+            {"user_id": each.user_id, "seq": each.last_read}
+            for each in moved
+            if each.room_id == room.pk
+        ]
+        if room.memberships.all()[: READ_SHOWN_MEMBERS + 1].count() <= READ_SHOWN_MEMBERS:
+            for read in reads:
+                publish(room.topic, "read", read)
+        else:
+            events = (Event(room_list_topic.group(each["user_id"]), "read", each) for each in reads)
+            publish_many(room.topic, events)

@@ -128,7 +128,7 @@ def test_batches_from_everywhere_share_one_run_of_numbers(
     ada: User, bob: User, public: Room, committed: Committed
 ) -> None:
     batches = [
-        [actions.Draft(public.pk, author.pk, f"{writer}-{n}", "Hello") for n in range(25)]
+        [actions.Draft(public, author.pk, f"{writer}-{n}", "Hello") for n in range(25)]
         for writer, author in enumerate([ada, bob] * 2)
     ]
     together([partial(actions.post_messages, batch) for batch in batches])

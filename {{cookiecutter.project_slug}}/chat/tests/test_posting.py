@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db
 def draft(
     room: Room, author: User, client_id: str, body: str = "Hello", reply_to: int | None = None
 ) -> actions.Draft:
-    return actions.Draft(room.pk, author.pk, client_id, body, reply_to)
+    return actions.Draft(room, author.pk, client_id, body, reply_to)
 
 
 def codes(results: list[MessageData | Refusal]) -> list[str]:

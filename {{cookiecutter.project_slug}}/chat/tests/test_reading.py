@@ -5,7 +5,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from chat import actions, queries, room_list
-from chat.actions import reading
+from chat.actions import messages
 from chat.models import Message, Room
 from chat.room_list import rooms_of
 from chat.tests.conftest import Published, Say
@@ -40,7 +40,7 @@ def test_in_a_large_room_only_the_reader_hears_how_far_they_have_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     say(public, ada)
-    monkeypatch.setattr(reading, "READ_SHOWN_MEMBERS", 1)
+    monkeypatch.setattr(messages, "READ_SHOWN_MEMBERS", 1)
     actions.mark_read(public, bob, seq=1)
     event = published.last("read")
     assert (event["group"], event["topic"]) == (f"rooms:{bob.pk}", "chat:general")
