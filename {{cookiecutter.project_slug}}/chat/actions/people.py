@@ -76,7 +76,7 @@ def decline_invitation(room: Room, user: User) -> None:
     """
     with room.changing() as changes:
         room = changes.feed
-        _take_back(_invitation(room, user))
+        _withdraw(_invitation(room, user))
 
 
 def withdraw_invitation(room: Room, by: User, person: User) -> None:
@@ -91,7 +91,7 @@ def withdraw_invitation(room: Room, by: User, person: User) -> None:
         invitation = _invitation(room, person)
         if invitation.invited_by_id != by.pk and not membership.may_moderate:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can take this back.")
-        _take_back(invitation)
+        _withdraw(invitation)
 
 
 def remove_member(room: Room, by: User, person: User) -> None:
@@ -114,7 +114,7 @@ def remove_member(room: Room, by: User, person: User) -> None:
             raise Refusal(ErrorCode.FORBIDDEN, "An owner of the room cannot be removed.")
         if member.may_moderate and not remover.is_owner:
             raise Refusal(ErrorCode.FORBIDDEN, "Only an owner can remove a moderator.")
-        _part(member, "You were removed from this room.")
+        _remove(member, "You were removed from this room.")
 
 
 def expel(membership: Membership) -> None:
@@ -126,7 +126,7 @@ def expel(membership: Membership) -> None:
     with membership.room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _part(_member(room, membership.user), "You were removed from this room.")
+        _remove(_member(room, membership.user), "You were removed from this room.")
 
 
 def leave_room(room: Room, user: User) -> None:
@@ -138,7 +138,7 @@ def leave_room(room: Room, user: User) -> None:
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _part(membership_of(user, room), "You left this room.")
+        _remove(membership_of(user, room), "You left this room.")
 
 
 def change_role(room: Room, by: User, person: User, role: str) -> Membership:
@@ -171,6 +171,13 @@ def publish_rooms_changed(user_id: int) -> None:
     presence.rooms_changed(user_id)
 
 
+def turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:
+    """End what a person hears of a room that they are not in any more."""
+    dismiss(room.group, user_id, code, reason)
+    presence.room_left(user_id, room.slug)
+    publish_rooms_changed(user_id)
+
+
 def _refuse_direct(room: Room) -> None:
     if room.is_direct:
         raise Refusal(ErrorCode.CONFLICT, "A direct conversation always has the same two people.")
@@ -197,7 +204,7 @@ def _invitation(room: Room, user: User) -> Invitation:
     return invitation
 
 
-def _take_back(invitation: Invitation) -> None:
+def _withdraw(invitation: Invitation) -> None:
     invitation.delete()
     notifications.invitation_settled(invitation.room, invitation.user)
     publish_rooms_changed(invitation.user_id)
@@ -218,15 +225,13 @@ def _admit(room: Room, user: User) -> Membership:
     return membership
 
 
-def _part(membership: Membership, reason: str) -> None:
+def _remove(membership: Membership, reason: str) -> None:
     if membership.is_owner and not _other_owners(membership):
         _hand_over(membership)
     membership.delete()
     room, user = membership.room, membership.user
     publish(room.topic, "member.left", {"user_id": user.pk})
-    dismiss(room.group, user.pk, CloseCode.FORBIDDEN, reason)
-    presence.room_left(user.pk, room.slug)
-    publish_rooms_changed(user.pk)
+    turn_out(room, user.pk, CloseCode.FORBIDDEN, reason)
     notifications.member_left(room, user)
 
 
@@ -240,9 +245,8 @@ def _hand_over(owner: Membership) -> None:
         When(role=Role.MODERATOR, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
     others = Membership.objects.filter(room=owner.room_id).exclude(pk=owner.pk)
-    heir = (
-        others.select_related("room", "user").order_by(moderators_first, "joined_at", "pk").first()
-    )
+    heirs = others.select_related("room", "user").order_by(moderators_first, "joined_at", "pk")
+    heir = heirs.first()
     if heir is not None:
         _set_role(heir, Role.OWNER)
 
@@ -250,5 +254,4 @@ def _hand_over(owner: Membership) -> None:
 def _set_role(membership: Membership, role: str) -> None:
     membership.role = role
     membership.save(update_fields=["role"])
-    member = membership.as_member()
-    publish(membership.room.topic, "member.updated", {"member": member})
+    publish(membership.room.topic, "member.updated", {"member": membership.as_member()})

@@ -1,19 +1,17 @@
 """Rooms themselves: making, naming and ending them."""
 
 import secrets
-from collections.abc import Iterator
 
 from django.db import transaction
 from django.utils.text import slugify
 
 from accounts.models import User
 from chat import notifications
-from chat.actions.people import publish_rooms_changed
+from chat.actions.people import publish_rooms_changed, turn_out
 from chat.models import Membership, Room
 from chat.queries import membership_of
 from chat.text import clean_about, clean_name
-from presence import actions as presence
-from realtime.delivery.publishing import dismiss, publish
+from realtime.delivery.publishing import publish
 from realtime.protocol import CloseCode, ErrorCode, Refusal
 
 SLUG_CHARACTERS = 40
@@ -30,7 +28,7 @@ def create_room(by: User, *, name: str, about: str = "", kind: str = Room.Kind.P
         raise Refusal(ErrorCode.INVALID, "A room is public or private.")
     about_room = {"name": clean_name(name), "about": clean_about(about), "kind": kind}
     with transaction.atomic():
-        room = _make_under_free_slug(by, about_room)
+        room = _make_room(by, about_room)
         Membership.objects.create(room=room, user=by, role=Membership.Role.OWNER)
         publish_rooms_changed(by.pk)
     return room
@@ -56,8 +54,7 @@ def amend_room(room: Room, *, name: str, about: str) -> Room:
         Refusal: `invalid`, `too_large`, `not_found`, `conflict` (the room is direct).
     """
     with room.changing() as changes:
-        room = changes.feed
-        return _rename(room, name, about)
+        return _rename(changes.feed, name, about)
 
 
 def delete_room(room: Room) -> None:
@@ -72,9 +69,7 @@ def delete_room(room: Room) -> None:
         user_ids |= set(room.invitations.values_list("user", flat=True))
         room.delete()
         for user_id in user_ids:
-            dismiss(room.group, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
-            presence.room_left(user_id, room.slug)
-            publish_rooms_changed(user_id)
+            turn_out(room, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
         notifications.room_deleted(room)
 
 
@@ -88,10 +83,11 @@ def start_direct(user: User, other: User) -> Room:
         raise Refusal(ErrorCode.CONFLICT, "You cannot start a direct conversation with yourself.")
     if not other.is_active:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.")
+    lower, higher = sorted((user.pk, other.pk))
     with transaction.atomic():
         # Of two who start at once, the unique key lets one make the room; the other gets it.
         room, created = Room.objects.get_or_create(
-            direct_key=_direct_key(user, other),
+            direct_key=f"{lower}:{higher}",
             defaults={
                 "slug": f"direct-{secrets.token_hex(8)}",
                 "kind": Room.Kind.DIRECT,
@@ -99,27 +95,24 @@ def start_direct(user: User, other: User) -> Room:
             },
         )
         if created:
-            _seat(room, user, other)
+            for person in (user, other):
+                Membership.objects.create(room=room, user=person)
+                publish_rooms_changed(person.pk)
     return room
 
 
-def _make_under_free_slug(by: User, about_room: dict[str, str]) -> Room:
-    for slug in _slugs(about_room["name"]):
-        if slug in RESERVED_SLUGS:
-            continue
-        room, created = Room.objects.get_or_create(
-            slug=slug, defaults={**about_room, "created_by": by}
-        )
-        if created:
-            return room
-    raise AssertionError("slugs do not end")
-
-
-def _slugs(name: str) -> Iterator[str]:
-    base = slugify(name)[:SLUG_CHARACTERS].strip("-_") or "room"
-    yield base
+def _make_room(by: User, about_room: dict[str, str]) -> Room:
+    """A room with an address of its own, which is its name's where that is free."""
+    base = slugify(about_room["name"])[:SLUG_CHARACTERS].strip("-_") or "room"
+    slug = base
     while True:
-        yield f"{base}-{secrets.token_hex(2)}"
+        if slug not in RESERVED_SLUGS:
+            room, created = Room.objects.get_or_create(
+                slug=slug, defaults={**about_room, "created_by": by}
+            )
+            if created:
+                return room
+        slug = f"{base}-{secrets.token_hex(2)}"
 
 
 def _rename(room: Room, name: str, about: str) -> Room:
@@ -129,13 +122,3 @@ def _rename(room: Room, name: str, about: str) -> Room:
     room.save(update_fields=["name", "about"])
     publish(room.topic, "room.updated", {"room": room.as_data()})
     return room
-
-
-def _direct_key(user: User, other: User) -> str:
-    return ":".join(str(pk) for pk in sorted((user.pk, other.pk)))
-
-
-def _seat(room: Room, *users: User) -> None:
-    Membership.objects.bulk_create(Membership(room=room, user=user) for user in users)
-    for user in users:
-        publish_rooms_changed(user.pk)

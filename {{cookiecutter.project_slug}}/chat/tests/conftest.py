@@ -1,8 +1,9 @@
-"""Rooms and people to test with, and a look at what is published."""
+"""Rooms and people to test with; what is published, and what is refused."""
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from chat.frames import MessageData
 from chat.models import Room
 from realtime.delivery import publishing
 from realtime.delivery.hub import LayerMessage
+from realtime.protocol import ErrorCode, Refusal
 
 Say = Callable[..., MessageData]
 
@@ -85,3 +87,11 @@ def say() -> Say:
         return actions.post_message(room, author, body=body, client_id=client_id, **rest)
 
     return say
+
+
+@contextmanager
+def refused(code: ErrorCode) -> Iterator[None]:
+    """Check that an action is refused, and why."""
+    with pytest.raises(Refusal) as caught:
+        yield
+    assert caught.value.code == code, caught.value.detail

@@ -7,8 +7,7 @@ from accounts.models import User
 from chat import actions
 from chat.frames import MessageData
 from chat.models import Mention, Message, Room
-from chat.tests.conftest import Published, Say
-from chat.tests.refused import refused
+from chat.tests.conftest import Published, Say, refused
 from chat.text import BODY_CHARACTERS
 from realtime.protocol import ErrorCode, Refusal
 

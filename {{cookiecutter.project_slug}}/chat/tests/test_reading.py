@@ -8,8 +8,7 @@ from chat import actions, queries, room_list
 from chat.actions import messages
 from chat.models import Message, Room
 from chat.room_list import rooms_of
-from chat.tests.conftest import Published, Say
-from chat.tests.refused import refused
+from chat.tests.conftest import Published, Say, refused
 from realtime.feeds.reading import latest
 from realtime.protocol import ErrorCode, Refusal
 

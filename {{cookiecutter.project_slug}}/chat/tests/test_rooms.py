@@ -5,8 +5,7 @@ import pytest
 from accounts.models import User
 from chat import actions
 from chat.models import Invitation, Membership, Message, Room
-from chat.tests.conftest import Published, Say
-from chat.tests.refused import refused
+from chat.tests.conftest import Published, Say, refused
 from realtime.protocol import CloseCode, ErrorCode
 
 pytestmark = pytest.mark.django_db
