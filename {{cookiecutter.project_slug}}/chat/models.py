@@ -232,11 +232,12 @@ class Message(FeedItem):
         """The message as frames carry it.
 
         Args:
-            mentioned: given for a new message, which has no reactions yet; otherwise both are read.
+            mentioned: the people whom it mentions, where they are known.
         """
-        reactions: dict[str, list[int]] = {}
         if mentioned is None:
             mentioned = [mention.user for mention in self.mentions.all()]
+        reactions: dict[str, list[int]] = {}
+        if self.rev != self.seq:  # each reaction is a change, so a new message has none
             for reaction in self.reactions.all():
                 reactions.setdefault(reaction.emoji, []).append(reaction.user_id)
         return MessageData(

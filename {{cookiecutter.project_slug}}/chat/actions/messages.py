@@ -158,7 +158,9 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         changes.save(message, fields=["body", "edited_at"])
         newly = [user.pk for user in mentioned if user.pk not in mentioned_before]
         notifications.edited(message, newly)
-        return _publish(message, "message.updated")
+        data = message.as_data(mentioned)
+        publish(room.topic, "message.updated", data, rev=message.rev)
+        return data
 
 
 def delete_message(room: Room, user: User, *, seq: int) -> MessageData:
@@ -210,7 +212,10 @@ def toggle_reaction(room: Room, user: User, *, seq: int, emoji: str) -> MessageD
                 )
             Reaction.objects.create(message=message, user=user, emoji=emoji)
         changes.save(message, fields=[])
-        return _publish(message, "message.updated")
+        message.refresh_from_db(fields=["reactions"])  # forget those that were read before
+        data = message.as_data()
+        publish(room.topic, "message.updated", data, rev=message.rev)
+        return data
 
 
 def mark_read(room: Room, user: User, *, seq: int) -> int:
@@ -261,16 +266,11 @@ def _delete(changes: Changes[Room], message: Message) -> MessageData:
         return message.as_data()
     message.reactions.all().delete()
     message.mentions.all().delete()
+    message.refresh_from_db(fields=["reactions", "mentions"])  # forget those that were read before
     changes.delete(message)
-    notifications.deleted(message)
-    return _publish(message, "message.deleted")
-
-
-def _publish(message: Message, type: str) -> MessageData:
-    """Publish a message that was changed; return it."""
-    message.refresh_from_db(fields=["mentions", "reactions"])  # forget what was read before
     data = message.as_data()
-    publish(message.room.topic, type, data, rev=message.rev)
+    publish(message.room.topic, "message.deleted", data, rev=message.rev)
+    notifications.deleted(message)
     return data
 
 
