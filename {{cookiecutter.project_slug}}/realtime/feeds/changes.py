@@ -74,11 +74,11 @@ class Changes(Generic[FeedType]):
         `once`, which takes no number.
         """
         once = bool(items) and bool(items[0].once)
-        known = _known(items) if once else {}
+        identities = [_identity(item) if once else id(item) for item in items]
+        known = _known(type(items[0]), identities) if once else {}
         added: list[ItemType] = []
         result = []
-        for item in items:
-            identity = _identity(item) if once else id(item)
+        for item, identity in zip(items, identities, strict=True):
             if identity not in known:
                 item.seq = item.rev = self.next_rev(item)
                 known[identity] = item
@@ -192,14 +192,13 @@ def _identity(item: "FeedItem") -> tuple[Any, ...]:  # Any: of each field's type
     return _feed_id(item), *(item.serializable_value(name) for name in item.once)
 
 
-def _known(items: Sequence[ItemType]) -> dict[Any, ItemType]:  # Any: see `_identity`
+def _known(model: type[ItemType], identities: Iterable[Any]) -> dict[Any, ItemType]:
     """The items that were added before under the same `once`, by what they are recognised by."""
-    *senders, last = items[0].once
-    names: dict[tuple[Any, ...], set[Any]] = defaultdict(set)
-    for item in items:
-        *sender, name = _identity(item)
+    *senders, last = model.once
+    names: dict[tuple[Any, ...], set[Any]] = defaultdict(set)  # Any: see `_identity`
+    for *sender, name in identities:
         names[tuple(sender)].add(name)
-    fields = (items[0].feed_field, *senders)
+    fields = (model.feed_field, *senders)
     wanted = reduce(
         or_,
         (
@@ -207,6 +206,5 @@ def _known(items: Sequence[ItemType]) -> dict[Any, ItemType]:  # Any: see `_iden
             for sender, values in names.items()
         ),
     )
-    model = type(items[0])
     found = model.with_related(model._default_manager.filter(wanted))
     return {_identity(item): item for item in found}
