@@ -10,7 +10,7 @@ from django.template.defaultfilters import truncatechars
 
 from chat import actions
 from chat.models import Membership, Message, Room
-from chat.validation import NAME_CHARACTERS
+from chat.text import NAME_CHARACTERS
 from realtime.admin import ReadOnlyAdmin
 
 BODY_SHOWN_CHARACTERS = 80

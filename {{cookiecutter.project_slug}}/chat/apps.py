@@ -7,9 +7,6 @@ class ChatConfig(AppConfig):
     name = "chat"
 
     def ready(self) -> None:
-        from chat import notices
-        from chat.room_topic import RoomTopic
-        from realtime.topics import register
+        from chat import notifications
 
-        notices.register_kinds()
-        register(RoomTopic())
+        notifications.register_kinds()

@@ -3,7 +3,7 @@
 from django import forms
 
 from chat.models import Room
-from chat.validation import ABOUT_CHARACTERS, NAME_CHARACTERS
+from chat.text import ABOUT_CHARACTERS, NAME_CHARACTERS
 
 
 class RoomForm(forms.Form):

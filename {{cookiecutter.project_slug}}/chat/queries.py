@@ -1,31 +1,23 @@
 """Reading chat: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
 
-from django.db.models import Count, Prefetch, Q, QuerySet
+from django.db.models import Count, Q, QuerySet
 
 from accounts.models import User, as_person
 from accounts.names import USERNAME_LENGTH
-from chat.models import Invitation, Membership, Mention, Message, Room
-from chat.wire import MessageData, ReaderPerson, message_data
+from chat.frames import ReaderPerson
+from chat.models import Invitation, Membership, Room, other_people
+from chat.text import mentioned_usernames
 from realtime.protocol import ErrorCode, Refusal
 
-PAGE_MESSAGES = 50
-PAGE_CHARACTERS = 65_536
-"""A page of long messages ends sooner: whatever the script, it leaves room in a socket's outbox."""
 MEMBERS_SHOWN = 200
 MEMBER_FIELDS = (
     *("user", "user__username", "user__display_name", "user__color"),
     *("role", "last_read"),
 )
-
-
-class Page(NamedTuple):
-    messages: list[MessageData]
-    more: bool
 
 
 def room_by_slug(slug: str) -> Room:
@@ -37,6 +29,12 @@ def room_by_slug(slug: str) -> Room:
     room = Room.objects.filter(slug=slug).first()
     if room is None:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
+    return room
+
+
+def named_for(user: User, room: Room) -> Room:
+    """The room with its name for the user: a direct room has the other person's."""
+    room.name = room.name_beside(other_people(user.pk, [room]).get(room.pk))
     return room
 
 
@@ -115,60 +113,24 @@ def people_to_talk_to(user: User, query: str) -> QuerySet[User]:
 
 def in_rooms(wanted: Mapping[int, Collection[object]], lookup: str) -> Q:
     """The condition that `lookup` finds one of those that are wanted in its room."""
-    return reduce(or_, (Q(room=pk, **{lookup: values}) for pk, values in wanted.items()))
+    conditions = (Q(room=pk, **{lookup: values}) for pk, values in wanted.items())
+    return reduce(or_, conditions, Q(pk__in=[]))
 
 
-# Messages
-
-
-def with_people(messages: QuerySet[Message]) -> QuerySet[Message]:
-    """The messages with all that `message_data` shows of them, in four queries."""
-    mentions = Prefetch("mentions", Mention.objects.select_related("user"))
-    return messages.select_related("author").prefetch_related("reactions", mentions)
-
-
-def history(room: Room, before: int | None = None, limit: int = PAGE_MESSAGES) -> Page:
-    """The latest messages, or the latest before the `seq` `before`; in ascending order.
-
-    `limit` of them at most, and fewer where they are long.
-    """
-    messages = room.messages.order_by("-seq")
-    if before is not None:
-        messages = messages.filter(seq__lt=before)
-    latest, more = _first(messages, limit)
-    return Page(latest[::-1], more)
-
-
-def changes_since(room: Room, since: int, limit: int) -> Page:
-    """The first messages to change after the revision `since`, by their latest change.
-
-    `limit` of them at most, and fewer where they are long.
-    """
-    return _first(room.messages.filter(rev__gt=since).order_by("rev"), limit)
-
-
-def changes_in_rooms(since: Mapping[int, int]) -> dict[int, list[MessageData]]:
-    """For each room, by id, all messages that changed after a revision, by their latest change."""
-    changes: dict[int, list[MessageData]] = {room_id: [] for room_id in since}
-    if since:
-        after = reduce(or_, (Q(room=room_id, rev__gt=rev) for room_id, rev in since.items()))
-        for message in with_people(Message.objects.filter(after).order_by("rev")):
-            changes[message.room_id].append(message_data(message))
-    return changes
-
-
-def page_of(messages: Sequence[MessageData], limit: int) -> Page:
-    """The first of `messages`: `limit` at most, and fewer where they are long."""
-    page: list[MessageData] = []
-    characters = 0
-    for message in messages[:limit]:
-        characters += len(message.body)
-        if page and characters > PAGE_CHARACTERS:
-            break
-        page.append(message)
-    return Page(page, len(messages) > len(page))
-
-
-def _first(messages: QuerySet[Message], limit: int) -> Page:
-    rows = with_people(messages)[: limit + 1]
-    return page_of([message_data(row) for row in rows], limit)
+def mentioned_members(said: Iterable[tuple[int, str]]) -> dict[tuple[int, str], list[User]]:
+    """For each room, by its id, and body: the active members that the body names, in its order."""
+    usernames = {(room_id, body): mentioned_usernames(body) for room_id, body in said}
+    wanted: dict[int, set[str]] = {}
+    for (room_id, _), names in usernames.items():
+        if names:
+            wanted.setdefault(room_id, set()).update(names)
+    if not wanted:
+        return {each: [] for each in usernames}
+    memberships = Membership.objects.filter(
+        in_rooms(wanted, "user__username__in"), user__is_active=True
+    ).select_related("user")
+    members = {(each.room_id, each.user.username): each.user for each in memberships}
+    return {
+        (room_id, body): [members[room_id, name] for name in names if (room_id, name) in members]
+        for (room_id, body), names in usernames.items()
+    }

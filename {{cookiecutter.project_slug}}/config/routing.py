@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from chat.consumers import ChatConsumer, InboxConsumer
+from chat.consumers import ChatConsumer, RoomListConsumer
 from notifications.consumers import NotificationConsumer
 from presence.consumers import PresenceConsumer
 from realtime.tasks.worker import TaskConsumer
@@ -15,7 +15,7 @@ http_urlpatterns: list[URLPattern] = []
 # The topic `chat:<room>` of ws/ is served by ws/chat/<room>/.
 websocket_urlpatterns = [
     path("ws/", Multiplexer.as_asgi()),
-    path("ws/chat/", InboxConsumer.as_asgi()),
+    path("ws/chat/", RoomListConsumer.as_asgi()),
     path("ws/chat/<slug:slug>/", ChatConsumer.as_asgi()),
     path("ws/notifications/", NotificationConsumer.as_asgi()),
     path("ws/presence/", PresenceConsumer.as_asgi()),

@@ -5,7 +5,18 @@ Each is synchronous, does its work in one transaction, tells the sockets on comm
 `in_database`), the admin and commands alike.
 """
 
-from chat.actions.changes import delete_message, edit_message, erase_message, toggle_reaction
+from chat.actions.messages import (
+    Draft,
+    Reading,
+    delete_message,
+    edit_message,
+    erase_message,
+    mark_read,
+    mark_readings,
+    post_message,
+    post_messages,
+    toggle_reaction,
+)
 from chat.actions.people import (
     accept_invitation,
     change_role,
@@ -17,8 +28,6 @@ from chat.actions.people import (
     remove_member,
     withdraw_invitation,
 )
-from chat.actions.posting import Draft, post_message, post_messages
-from chat.actions.reading import Reading, mark_read, mark_readings
 from chat.actions.rooms import amend_room, create_room, delete_room, start_direct, update_room
 
 __all__ = [

@@ -3,11 +3,12 @@
 from django.db.models import Case, IntegerField, Value, When
 
 from accounts.models import User
-from chat import announcements, notices
-from chat.actions.locking import locked
-from chat.models import Invitation, Membership, Room
+from chat import notifications
+from chat.models import Invitation, Membership, Room, room_list_topic
 from chat.queries import membership_of
-from realtime.protocol import ErrorCode, Refusal
+from presence import actions as presence
+from realtime.delivery.publishing import dismiss, publish
+from realtime.protocol import CloseCode, ErrorCode, Refusal
 
 Role = Membership.Role
 
@@ -21,7 +22,8 @@ def enter(room: Room, user: User) -> Membership:
     membership = Membership.objects.filter(room=room, user=user).first()
     if membership is not None:
         return membership
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         if not room.is_public:
             raise Refusal(
                 ErrorCode.FORBIDDEN, "This room is private. Ask someone in it to invite you."
@@ -36,7 +38,8 @@ def invite(room: Room, by: User, person: User) -> Invitation:
         Refusal: `forbidden`, `not_found` (no such active person), `conflict` (the room is direct,
             or they are in it).
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         _refuse_direct(room)
         if not membership_of(by, room).may_invite:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can invite people.")
@@ -48,8 +51,8 @@ def invite(room: Room, by: User, person: User) -> Invitation:
             room=room, user=person, defaults={"invited_by": by}
         )
         if created:
-            announcements.invited(invitation)
-            notices.invited(invitation)
+            publish_rooms_changed(person.pk)
+            notifications.invited(invitation)
         return invitation
 
 
@@ -59,7 +62,8 @@ def accept_invitation(room: Room, user: User) -> Membership:
     Raises:
         Refusal: `not_found`, there is no invitation.
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         _invitation(room, user)
         return _admit(room, user)
 
@@ -70,8 +74,9 @@ def decline_invitation(room: Room, user: User) -> None:
     Raises:
         Refusal: `not_found`, there is none.
     """
-    with locked(room) as room:
-        _take_back(_invitation(room, user))
+    with room.changing() as changes:
+        room = changes.feed
+        _withdraw(_invitation(room, user))
 
 
 def withdraw_invitation(room: Room, by: User, person: User) -> None:
@@ -80,12 +85,13 @@ def withdraw_invitation(room: Room, by: User, person: User) -> None:
     Raises:
         Refusal: `forbidden`, `not_found`.
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         membership = membership_of(by, room)
         invitation = _invitation(room, person)
         if invitation.invited_by_id != by.pk and not membership.may_moderate:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can take this back.")
-        _take_back(invitation)
+        _withdraw(invitation)
 
 
 def remove_member(room: Room, by: User, person: User) -> None:
@@ -95,7 +101,8 @@ def remove_member(room: Room, by: User, person: User) -> None:
         Refusal: `forbidden`, `not_found` (they are not in it), `conflict` (oneself, or the room is
             direct).
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         _refuse_direct(room)
         remover = membership_of(by, room)
         if by.pk == person.pk:
@@ -107,7 +114,7 @@ def remove_member(room: Room, by: User, person: User) -> None:
             raise Refusal(ErrorCode.FORBIDDEN, "An owner of the room cannot be removed.")
         if member.may_moderate and not remover.is_owner:
             raise Refusal(ErrorCode.FORBIDDEN, "Only an owner can remove a moderator.")
-        _part(member, "You were removed from this room.")
+        _remove(member, "You were removed from this room.")
 
 
 def expel(membership: Membership) -> None:
@@ -116,9 +123,10 @@ def expel(membership: Membership) -> None:
     Raises:
         Refusal: `conflict` (the room is direct), `not_found`.
     """
-    with locked(membership.room) as room:
+    with membership.room.changing() as changes:
+        room = changes.feed
         _refuse_direct(room)
-        _part(_member(room, membership.user), "You were removed from this room.")
+        _remove(_member(room, membership.user), "You were removed from this room.")
 
 
 def leave_room(room: Room, user: User) -> None:
@@ -127,9 +135,10 @@ def leave_room(room: Room, user: User) -> None:
     Raises:
         Refusal: `forbidden` (not a member), `conflict` (the room is direct), `not_found`.
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         _refuse_direct(room)
-        _part(membership_of(user, room), "You left this room.")
+        _remove(membership_of(user, room), "You left this room.")
 
 
 def change_role(room: Room, by: User, person: User, role: str) -> Membership:
@@ -141,7 +150,8 @@ def change_role(room: Room, by: User, person: User, role: str) -> Membership:
     """
     if role not in Role.values:
         raise Refusal(ErrorCode.INVALID, "A role is owner, moderator or member.")
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         _refuse_direct(room)
         if not membership_of(by, room).is_owner:
             raise Refusal(ErrorCode.FORBIDDEN, "Only an owner of the room can change roles.")
@@ -152,6 +162,20 @@ def change_role(room: Room, by: User, person: User, role: str) -> Membership:
             _refuse_demotion(member, by)
         _set_role(member, role)
         return member
+
+
+def publish_rooms_changed(user_id: int) -> None:
+    """Tell a person's own sockets that their list of rooms or invitations has changed."""
+    group = room_list_topic.group(user_id)
+    publish(room_list_topic.name, "rooms.changed", {}, group=group)
+    presence.rooms_changed(user_id)
+
+
+def turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:
+    """End what a person hears of a room that they are not in any more."""
+    dismiss(room.group, user_id, code, reason)
+    presence.room_left(user_id, room.slug)
+    publish_rooms_changed(user_id)
 
 
 def _refuse_direct(room: Room) -> None:
@@ -180,32 +204,35 @@ def _invitation(room: Room, user: User) -> Invitation:
     return invitation
 
 
-def _take_back(invitation: Invitation) -> None:
+def _withdraw(invitation: Invitation) -> None:
     invitation.delete()
-    notices.invitation_settled(invitation.room, invitation.user)
-    announcements.rooms_changed(invitation.user_id)
+    notifications.invitation_settled(invitation.room, invitation.user)
+    publish_rooms_changed(invitation.user_id)
 
 
 def _admit(room: Room, user: User) -> Membership:
     """Make the user a member, who has nothing to catch up with; owner, if the room has nobody."""
     invited, _ = Invitation.objects.filter(room=room, user=user).delete()
     if invited:
-        notices.invitation_settled(room, user)
+        notifications.invitation_settled(room, user)
     role = Role.MEMBER if room.memberships.exists() else Role.OWNER
     membership, created = Membership.objects.get_or_create(
         room=room, user=user, defaults={"role": role, "last_read": room.last_rev}
     )
     if created:
-        announcements.member_joined(membership)
+        publish(room.topic, "member.joined", {"member": membership.as_member()})
+        publish_rooms_changed(user.pk)
     return membership
 
 
-def _part(membership: Membership, reason: str) -> None:
+def _remove(membership: Membership, reason: str) -> None:
     if membership.is_owner and not _other_owners(membership):
         _hand_over(membership)
     membership.delete()
-    announcements.member_left(membership.room, membership.user, reason)
-    notices.left(membership.room, membership.user)
+    room, user = membership.room, membership.user
+    publish(room.topic, "member.left", {"user_id": user.pk})
+    turn_out(room, user.pk, CloseCode.FORBIDDEN, reason)
+    notifications.member_left(room, user)
 
 
 def _other_owners(owner: Membership) -> bool:
@@ -218,9 +245,8 @@ def _hand_over(owner: Membership) -> None:
         When(role=Role.MODERATOR, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
     others = Membership.objects.filter(room=owner.room_id).exclude(pk=owner.pk)
-    heir = (
-        others.select_related("room", "user").order_by(moderators_first, "joined_at", "pk").first()
-    )
+    heirs = others.select_related("room", "user").order_by(moderators_first, "joined_at", "pk")
+    heir = heirs.first()
     if heir is not None:
         _set_role(heir, Role.OWNER)
 
@@ -228,4 +254,4 @@ def _hand_over(owner: Membership) -> None:
 def _set_role(membership: Membership, role: str) -> None:
     membership.role = role
     membership.save(update_fields=["role"])
-    announcements.member_updated(membership)
+    publish(membership.room.topic, "member.updated", {"member": membership.as_member()})

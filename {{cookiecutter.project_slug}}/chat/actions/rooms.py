@@ -1,18 +1,18 @@
 """Rooms themselves: making, naming and ending them."""
 
 import secrets
-from collections.abc import Iterator
 
 from django.db import transaction
 from django.utils.text import slugify
 
 from accounts.models import User
-from chat import announcements, notices
-from chat.actions.locking import locked
+from chat import notifications
+from chat.actions.people import publish_rooms_changed, turn_out
 from chat.models import Membership, Room
 from chat.queries import membership_of
-from chat.validation import clean_about, clean_name
-from realtime.protocol import ErrorCode, Refusal
+from chat.text import clean_about, clean_name
+from realtime.delivery.publishing import publish
+from realtime.protocol import CloseCode, ErrorCode, Refusal
 
 SLUG_CHARACTERS = 40
 RESERVED_SLUGS = {"new"}  # /rooms/new/ is a page of its own
@@ -28,9 +28,9 @@ def create_room(by: User, *, name: str, about: str = "", kind: str = Room.Kind.P
         raise Refusal(ErrorCode.INVALID, "A room is public or private.")
     about_room = {"name": clean_name(name), "about": clean_about(about), "kind": kind}
     with transaction.atomic():
-        room = _make_under_free_slug(by, about_room)
+        room = _make_room(by, about_room)
         Membership.objects.create(room=room, user=by, role=Membership.Role.OWNER)
-        announcements.rooms_changed(by.pk)
+        publish_rooms_changed(by.pk)
     return room
 
 
@@ -40,7 +40,8 @@ def update_room(room: Room, by: User, *, name: str, about: str) -> Room:
     Raises:
         Refusal: `invalid`, `too_large`, `forbidden`, `not_found`, `conflict` (the room is direct).
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         if not membership_of(by, room).may_moderate:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
         return _rename(room, name, about)
@@ -52,8 +53,8 @@ def amend_room(room: Room, *, name: str, about: str) -> Room:
     Raises:
         Refusal: `invalid`, `too_large`, `not_found`, `conflict` (the room is direct).
     """
-    with locked(room) as room:
-        return _rename(room, name, about)
+    with room.changing() as changes:
+        return _rename(changes.feed, name, about)
 
 
 def delete_room(room: Room) -> None:
@@ -62,12 +63,14 @@ def delete_room(room: Room) -> None:
     Raises:
         Refusal: `not_found`, it is gone already.
     """
-    with locked(room) as room:
+    with room.changing() as changes:
+        room = changes.feed
         user_ids = set(room.memberships.values_list("user", flat=True))
         user_ids |= set(room.invitations.values_list("user", flat=True))
         room.delete()
-        announcements.room_deleted(room, user_ids)
-        notices.deleted(room)
+        for user_id in user_ids:
+            turn_out(room, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
+        notifications.room_deleted(room)
 
 
 def start_direct(user: User, other: User) -> Room:
@@ -80,10 +83,11 @@ def start_direct(user: User, other: User) -> Room:
         raise Refusal(ErrorCode.CONFLICT, "You cannot start a direct conversation with yourself.")
     if not other.is_active:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.")
+    lower, higher = sorted((user.pk, other.pk))
     with transaction.atomic():
         # Of two who start at once, the unique key lets one make the room; the other gets it.
         room, created = Room.objects.get_or_create(
-            direct_key=_direct_key(user, other),
+            direct_key=f"{lower}:{higher}",
             defaults={
                 "slug": f"direct-{secrets.token_hex(8)}",
                 "kind": Room.Kind.DIRECT,
@@ -91,27 +95,24 @@ def start_direct(user: User, other: User) -> Room:
             },
         )
         if created:
-            _seat(room, user, other)
+            for person in (user, other):
+                Membership.objects.create(room=room, user=person)
+                publish_rooms_changed(person.pk)
     return room
 
 
-def _make_under_free_slug(by: User, about_room: dict[str, str]) -> Room:
-    for slug in _slugs(about_room["name"]):
-        if slug in RESERVED_SLUGS:
-            continue
-        room, created = Room.objects.get_or_create(
-            slug=slug, defaults={**about_room, "created_by": by}
-        )
-        if created:
-            return room
-    raise AssertionError("slugs do not end")
-
-
-def _slugs(name: str) -> Iterator[str]:
-    base = slugify(name)[:SLUG_CHARACTERS].strip("-_") or "room"
-    yield base
+def _make_room(by: User, about_room: dict[str, str]) -> Room:
+    """A room with an address of its own, which is its name's where that is free."""
+    base = slugify(about_room["name"])[:SLUG_CHARACTERS].strip("-_") or "room"
+    slug = base
     while True:
-        yield f"{base}-{secrets.token_hex(2)}"
+        if slug not in RESERVED_SLUGS:
+            room, created = Room.objects.get_or_create(
+                slug=slug, defaults={**about_room, "created_by": by}
+            )
+            if created:
+                return room
+        slug = f"{base}-{secrets.token_hex(2)}"
 
 
 def _rename(room: Room, name: str, about: str) -> Room:
@@ -119,15 +120,5 @@ def _rename(room: Room, name: str, about: str) -> Room:
         raise Refusal(ErrorCode.CONFLICT, "A direct conversation has its people's names.")
     room.name, room.about = clean_name(name), clean_about(about)
     room.save(update_fields=["name", "about"])
-    announcements.room_updated(room)
+    publish(room.topic, "room.updated", {"room": room.as_data()})
     return room
-
-
-def _direct_key(user: User, other: User) -> str:
-    return ":".join(str(pk) for pk in sorted((user.pk, other.pk)))
-
-
-def _seat(room: Room, *users: User) -> None:
-    Membership.objects.bulk_create(Membership(room=room, user=user) for user in users)
-    for user in users:
-        announcements.rooms_changed(user.pk)

@@ -3,8 +3,8 @@
 from django import template
 from django.template.context import Context
 
-from chat.inbox import rooms_of
 from chat.models import Room
+from chat.room_list import rooms_of
 
 register = template.Library()
 

@@ -1,18 +1,21 @@
-"""Rooms and people to test with, and a look at what is published."""
+"""Rooms and people to test with; what is published, and what is refused."""
 
 import itertools
-from collections.abc import Callable, Iterable
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import msgspec
 import pytest
 
 from accounts.models import User
-from chat import actions, announcements
+from chat import actions
+from chat.frames import MessageData
 from chat.models import Room
-from chat.wire import MessageData
-from realtime.delivery.publishing import Event
+from realtime.delivery import publishing
+from realtime.delivery.hub import LayerMessage
+from realtime.protocol import ErrorCode, Refusal
 
 Say = Callable[..., MessageData]
 
@@ -30,34 +33,25 @@ class Published:
     def last(self, type: str) -> dict[str, Any]:
         return next(event for event in reversed(self.events) if event["type"] == type)
 
-    def publish(
-        self, topic: str, type: str, data: object, rev: int | None = None, group: str = ""
-    ) -> None:
-        self.events.append(
-            {
-                "group": group or topic,
-                "topic": topic,
-                "type": type,
-                "data": msgspec.to_builtins(data),
-                "rev": rev,
-            }
-        )
+    def take(self, group: str, message: LayerMessage) -> None:
+        if message["type"] == "realtime.dismiss" and group.startswith("chat:"):
+            self.dismissed.append((group, message["user_id"], message["code"]))
+        elif message["type"] == "realtime.event":
+            self._add(group, message["text"])
+        elif message["type"] == "realtime.events":
+            for each in message["events"]:
+                self._add(*each)
 
-    def publish_many(self, topic: str, events: Iterable[Event]) -> None:
-        for event in events:
-            self.publish(topic, event.type, event.data, event.rev, event.group)
-
-    def dismiss(self, group: str, user_id: int, code: int, reason: str) -> None:
-        self.dismissed.append((group, user_id, int(code)))
+    def _add(self, group: str, text: str) -> None:
+        if group.startswith(("chat:", "rooms:")):
+            self.events.append({"group": group, **json.loads(text)})
 
 
 @pytest.fixture
 def published(monkeypatch: pytest.MonkeyPatch) -> Published:
     """Stands in for the engine, and does not wait for a commit."""
     published = Published()
-    monkeypatch.setattr(announcements, "publish", published.publish)
-    monkeypatch.setattr(announcements, "publish_many", published.publish_many)
-    monkeypatch.setattr(announcements, "dismiss", published.dismiss)
+    monkeypatch.setattr(publishing, "_send_on_commit", published.take)
     return published
 
 
@@ -93,3 +87,11 @@ def say() -> Say:
         return actions.post_message(room, author, body=body, client_id=client_id, **rest)
 
     return say
+
+
+@contextmanager
+def refused(code: ErrorCode) -> Iterator[None]:
+    """Check that an action is refused, and why."""
+    with pytest.raises(Refusal) as caught:
+        yield
+    assert caught.value.code == code, caught.value.detail

@@ -1,15 +1,17 @@
 """Coming back to a room: resuming from a place, gaps, and places that are no good."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
 
 from accounts.models import User
-from chat import actions, catching_up, queries
-from chat.models import Room
+from chat import actions
+from chat.consumers import ChatConsumer
+from chat.models import Message, Room
 from chat.tests.conftest import Say
-from chat.wire import MessageData
+from realtime.feeds import reading
+from realtime.feeds.reading import Missed, latest
 from realtime.testing import Client, connect
 from realtime.topics import latest_revisions
 
@@ -68,8 +70,8 @@ async def test_one_who_is_new_gets_no_changes(ada: User, spoken: Room) -> None:
 async def test_much_comes_in_several_frames_whose_revs_are_places(
     ada: User, spoken: Room, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "FEW_CHANGES", few)
-    monkeypatch.setattr(catching_up, "CHANGES_MESSAGES", 2)
+    monkeypatch.setattr(reading, "FEW_CHANGES", few)
+    monkeypatch.setattr(ChatConsumer, "page_items", 2)
     async with connect(GENERAL, ada, since=0, epoch=str(spoken.epoch)) as client:
         frames = await frames_to_the_last(client)
     assert [revs(frame) for frame in frames] == [[2, 3], [4, 5], [6]]
@@ -107,7 +109,7 @@ async def test_a_gap_is_filled_on_demand(ada: User, spoken: Room) -> None:
 async def test_a_large_gap_is_filled_before_it_is_answered(
     ada: User, spoken: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(catching_up, "CHANGES_MESSAGES", 2)
+    monkeypatch.setattr(ChatConsumer, "page_items", 2)
     async with connect(GENERAL, ada) as client:
         answer = await client.send("changes", {"since": 1, "epoch": str(spoken.epoch)})
         before = [frame for frame in client.skipped if frame["type"] == "changes"]
@@ -126,13 +128,13 @@ async def test_what_is_said_while_one_joins_is_not_missed(
     ada: User, bob: User, spoken: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the reading of the head and that of the rows: in the rows, and heard again."""
-    changes_in_rooms = queries.changes_in_rooms
+    read_few = Missed._read_few
 
-    def late(since: Mapping[int, int]) -> dict[int, list[MessageData]]:
+    def late(missed: Missed[Message], since: Mapping[int, int]) -> Mapping[int, Sequence[Message]]:
         actions.post_message(spoken, bob, body="In between", client_id="b1")
-        return changes_in_rooms(since)
+        return read_few(missed, since)
 
-    monkeypatch.setattr(queries, "changes_in_rooms", late)
+    monkeypatch.setattr(Missed, "_read_few", late)
     async with connect(GENERAL, ada, since=5, epoch=str(spoken.epoch)) as client:
         welcome = await client.expect("welcome")
         changes = await client.expect("changes")
@@ -144,18 +146,20 @@ async def test_what_is_said_while_one_joins_is_not_missed(
 def test_a_page_of_long_messages_ends_sooner(ada: User, public: Room, say: Say) -> None:
     for _ in range(40):
         say(public, ada, "x" * 4_000)
-    seqs: list[int] = []
+    public.refresh_from_db()
+    revs = [0]
     more = True
     while more:
-        messages, more = queries.changes_since(public, seqs[-1] if seqs else 0, 200)
-        assert sum(len(message.body) for message in messages) <= queries.PAGE_CHARACTERS
-        seqs += [message.seq for message in messages]
-    assert seqs == list(range(1, 41))
-    latest, more = queries.history(public, limit=200)
-    assert (latest[-1].seq, more) == (40, True)
+        page = Missed(Message, [(public, revs[-1])], limit=200).page(public, revs[-1])
+        assert sum(len(message.body) for message in page.items) <= reading.PAGE_CHARACTERS
+        revs += [message.rev for message in page.items]
+        more = page.more
+    assert revs == list(range(41))
+    newest, more = latest(public.messages.all(), limit=200)
+    assert (newest[0].seq, more) == (40, True)
 
 
 def test_the_beat_tells_a_rooms_head(spoken: Room) -> None:
-    assert list(latest_revisions(["chat:general", "inbox:1"])) == [
+    assert list(latest_revisions(["chat:general", "rooms:1"])) == [
         ("chat:general", "chat:general", 6)
     ]

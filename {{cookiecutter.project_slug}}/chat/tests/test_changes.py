@@ -4,10 +4,9 @@ import pytest
 
 from accounts.models import User
 from chat import actions
-from chat.actions.changes import EMOJI_PER_MESSAGE
+from chat.actions.messages import EMOJI_PER_MESSAGE
 from chat.models import Mention, Message, Reaction, Room
-from chat.tests.conftest import Published, Say
-from chat.tests.refused import refused
+from chat.tests.conftest import Published, Say, refused
 from realtime.protocol import ErrorCode
 
 pytestmark = pytest.mark.django_db

@@ -1,6 +1,7 @@
 """Many writers at once, on connections of their own: nothing lost, doubled or out of order."""
 
 import itertools
+import json
 import random
 import threading
 import time
@@ -14,8 +15,10 @@ import pytest
 from django.db import connection, transaction
 
 from accounts.models import User
-from chat import actions, announcements
+from chat import actions
 from chat.models import Message, Room
+from realtime.delivery import publishing
+from realtime.delivery.hub import LayerMessage
 from realtime.protocol import ErrorCode, Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -37,18 +40,17 @@ class Committed:
     def __init__(self) -> None:
         self.revs: list[int] = []
 
-    def publish(
-        self, topic: str, type: str, data: object, rev: int | None = None, **_: str
-    ) -> None:
-        if rev is not None:
-            transaction.on_commit(partial(self.revs.append, rev))
+    def take(self, group: str, message: LayerMessage) -> None:
+        if message["type"] == "realtime.event":
+            rev = json.loads(message["text"]).get("rev")
+            if rev is not None:
+                transaction.on_commit(partial(self.revs.append, rev))
 
 
 @pytest.fixture
 def committed(monkeypatch: pytest.MonkeyPatch) -> Committed:
     committed = Committed()
-    monkeypatch.setattr(announcements, "publish", committed.publish)
-    monkeypatch.setattr(announcements, "dismiss", lambda *_: None)
+    monkeypatch.setattr(publishing, "_send_on_commit", committed.take)
     return committed
 
 

@@ -5,8 +5,7 @@ import pytest
 from accounts.models import User
 from chat import actions
 from chat.models import Invitation, Membership, Room
-from chat.tests.conftest import Published, Say
-from chat.tests.refused import refused
+from chat.tests.conftest import Published, Say, refused
 from realtime.protocol import CloseCode, ErrorCode
 
 pytestmark = pytest.mark.django_db
@@ -27,7 +26,7 @@ def test_whoever_comes_to_a_public_room_becomes_a_member_once(
         assert actions.enter(public, eve).role == "member"
     assert published.types("chat:general") == ["member.joined"]
     assert published.last("member.joined")["data"]["member"]["username"] == "eve"
-    assert published.types(f"inbox:{eve.pk}") == ["rooms.changed"]
+    assert published.types(f"rooms:{eve.pk}") == ["rooms.changed"]
 
 
 def test_a_new_member_has_nothing_to_catch_up_with(
@@ -59,7 +58,7 @@ def test_an_invitation_waits_until_it_is_accepted(
 ) -> None:
     actions.invite(private, ada, eve)
     assert not is_member(private, eve)
-    assert published.types(f"inbox:{eve.pk}") == ["rooms.changed"]
+    assert published.types(f"rooms:{eve.pk}") == ["rooms.changed"]
     actions.accept_invitation(private, eve)
     assert is_member(private, eve)
     assert not Invitation.objects.exists()
@@ -130,7 +129,7 @@ def test_a_removed_person_is_turned_out_at_once(
     assert published.types("chat:engineering") == ["member.left"]
     assert published.last("member.left")["data"] == {"user_id": bob.pk}
     assert published.dismissed == [("chat:engineering", bob.pk, CloseCode.FORBIDDEN)]
-    assert published.types(f"inbox:{bob.pk}") == ["rooms.changed"]
+    assert published.types(f"rooms:{bob.pk}") == ["rooms.changed"]
 
 
 def test_members_and_strangers_remove_nobody(ada: User, bob: User, eve: User, public: Room) -> None:

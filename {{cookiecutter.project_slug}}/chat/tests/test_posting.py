@@ -5,11 +5,10 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from chat import actions
+from chat.frames import MessageData
 from chat.models import Mention, Message, Room
-from chat.tests.conftest import Published, Say
-from chat.tests.refused import refused
-from chat.validation import BODY_CHARACTERS
-from chat.wire import MessageData
+from chat.tests.conftest import Published, Say, refused
+from chat.text import BODY_CHARACTERS
 from realtime.protocol import ErrorCode, Refusal
 
 pytestmark = pytest.mark.django_db
@@ -153,7 +152,7 @@ def test_a_batch_is_numbered_in_its_order_in_one_transaction(
     published: Published,
 ) -> None:
     drafts = [draft(public, author, f"a{n}") for n in range(20) for author in (ada, bob)]
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(8):
         results = actions.post_messages(drafts)
     assert codes(results) == ["posted"] * 40
     assert list(Message.objects.values_list("seq", "client_id")) == [

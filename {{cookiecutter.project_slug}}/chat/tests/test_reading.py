@@ -4,20 +4,18 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from chat import actions, inbox, queries
-from chat.actions import reading
-from chat.inbox import rooms_of
-from chat.models import Room
-from chat.room_topic import RoomTopic
-from chat.tests.conftest import Published, Say
-from chat.tests.refused import refused
-from chat.wire import MessageData
+from chat import actions, queries, room_list
+from chat.actions import messages
+from chat.models import Message, Room
+from chat.room_list import rooms_of
+from chat.tests.conftest import Published, Say, refused
+from realtime.feeds.reading import latest
 from realtime.protocol import ErrorCode, Refusal
 
 pytestmark = pytest.mark.django_db
 
 
-def seqs(messages: list[MessageData]) -> list[int]:
+def seqs(messages: list[Message]) -> list[int]:
     return [message.seq for message in messages]
 
 
@@ -41,10 +39,10 @@ def test_in_a_large_room_only_the_reader_hears_how_far_they_have_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     say(public, ada)
-    monkeypatch.setattr(reading, "READ_SHOWN_MEMBERS", 1)
+    monkeypatch.setattr(messages, "READ_SHOWN_MEMBERS", 1)
     actions.mark_read(public, bob, seq=1)
     event = published.last("read")
-    assert (event["group"], event["topic"]) == (f"inbox:{bob.pk}", "chat:general")
+    assert (event["group"], event["topic"]) == (f"rooms:{bob.pk}", "chat:general")
 
 
 def test_all_who_have_read_a_message_are_moved_at_once(
@@ -77,11 +75,11 @@ def test_strangers_have_no_place(eve: User, public: Room) -> None:
 def test_history_comes_in_pages_from_the_end(ada: User, public: Room, say: Say) -> None:
     for _ in range(5):
         say(public, ada)
-    latest = queries.history(public, limit=2)
-    assert (seqs(latest.messages), latest.more) == ([4, 5], True)
-    earlier = queries.history(public, before=4, limit=3)
-    assert (seqs(earlier.messages), earlier.more) == ([1, 2, 3], False)
-    assert queries.history(public, before=1) == ([], False)
+    newest = latest(public.messages.all(), limit=2)
+    assert (seqs(newest.items), newest.more) == ([5, 4], True)
+    earlier = latest(public.messages.all(), before=4, limit=3)
+    assert (seqs(earlier.items), earlier.more) == ([3, 2, 1], False)
+    assert latest(public.messages.all(), before=1, limit=3) == ([], False)
 
 
 def test_a_page_costs_the_same_whatever_is_in_it(
@@ -91,18 +89,8 @@ def test_a_page_costs_the_same_whatever_is_in_it(
         message = say(public, ada, "@bob @ada")
         actions.toggle_reaction(public, bob, seq=message.seq, emoji="👍")
     with django_assert_num_queries(3):
-        messages, _ = queries.history(public)
+        messages = [each.as_data() for each in latest(public.messages.all(), limit=50).items]
     assert messages[0].mentions == ["bob", "ada"]
-
-
-def test_changes_are_what_is_newer_by_its_latest_change(ada: User, public: Room, say: Say) -> None:
-    for _ in range(3):
-        say(public, ada)
-    actions.edit_message(public, ada, seq=1, body="Later")
-    page = queries.changes_since(public, 2, limit=9)
-    assert [(message.seq, message.rev) for message in page.messages] == [(3, 3), (1, 4)]
-    assert queries.changes_since(public, 1, limit=2).more
-    assert queries.changes_since(public, 4, limit=9) == ([], False)
 
 
 def test_heads_of_many_rooms_are_one_query(
@@ -114,7 +102,7 @@ def test_heads_of_many_rooms_are_one_query(
 ) -> None:
     say(public, ada)
     with django_assert_num_queries(1):
-        heads = RoomTopic().latest_revisions([public.slug, private.slug, "gone"])
+        heads = Room.topics.latest_revisions([public.slug, private.slug, "gone"])
     assert heads == {public.slug: 1, private.slug: 0}
 
 
@@ -140,7 +128,7 @@ def test_unread_is_what_others_said_since_and_did_not_take_back(
 def test_counting_ends_where_nobody_counts_on(
     ada: User, bob: User, public: Room, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inbox, "UNREAD_COUNTED", 2)
+    monkeypatch.setattr(room_list, "UNREAD_COUNTED", 2)
     for _ in range(4):
         say(public, ada)
     assert rooms_of(bob)[0].unread == 2

@@ -5,8 +5,7 @@ import pytest
 from accounts.models import User
 from chat import actions
 from chat.models import Invitation, Membership, Message, Room
-from chat.tests.conftest import Published, Say
-from chat.tests.refused import refused
+from chat.tests.conftest import Published, Say, refused
 from realtime.protocol import CloseCode, ErrorCode
 
 pytestmark = pytest.mark.django_db
@@ -97,7 +96,7 @@ def test_a_deleted_room_takes_everything_with_it_and_turns_its_people_out(
         user_id for _, user_id, code in published.dismissed if code == CloseCode.NOT_FOUND
     }
     assert {ada.pk, bob.pk} <= turned_out
-    assert published.types(f"inbox:{eve.pk}") == ["rooms.changed"]
+    assert published.types(f"rooms:{eve.pk}") == ["rooms.changed"]
 
 
 def test_nothing_is_done_in_a_room_that_is_gone(ada: User, public: Room, say: Say) -> None:
@@ -123,7 +122,7 @@ def test_a_new_direct_room_shows_with_both_people_and_only_once(
     for _ in range(2):
         actions.start_direct(ada, bob)
     for user in (ada, bob):
-        assert published.types(f"inbox:{user.pk}") == ["rooms.changed"]
+        assert published.types(f"rooms:{user.pk}") == ["rooms.changed"]
 
 
 def test_nobody_starts_a_direct_room_with_themselves(ada: User) -> None:

@@ -6,8 +6,8 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from accounts.models import User
-from chat.inbox import rooms_of
 from chat.models import Membership, Message, Reaction, Room
+from chat.room_list import rooms_of
 
 pytestmark = pytest.mark.django_db
 

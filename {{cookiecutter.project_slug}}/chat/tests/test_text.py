@@ -2,8 +2,7 @@
 
 import pytest
 
-from chat.emoji import is_emoji
-from chat.mentions import MENTIONS_PER_MESSAGE, mentioned_usernames
+from chat.text import MENTIONS_PER_MESSAGE, is_emoji, mentioned_usernames
 
 
 @pytest.mark.parametrize(

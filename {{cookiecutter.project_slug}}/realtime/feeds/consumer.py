@@ -1,6 +1,6 @@
 """The consumer of a feed: its welcome, and what a client has missed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -169,7 +169,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         revs = {key: feed.last_rev for key, feed in feeds.items()}
         known = [each for each in requests if each.key in feeds]
         welcomes = iter(cls.admit([Guest(feeds[each.key], each.user) for each in known]))
-        missed = cls._missed_by(known, feeds)
+        catch_up = cls._catching_up(known, feeds)
 
         def joined(request: JoinRequest) -> Joined | Exception:
             feed = feeds.get(request.key)
@@ -178,8 +178,8 @@ class FeedConsumer(Consumer, Generic[FeedType]):
             welcome = next(welcomes)
             if isinstance(welcome, Exception):
                 return welcome
-            catch_up = cls._catch_up(feed, request.since, missed) if request.since else None
-            return Joined(feed, welcome, revs[request.key], catch_up)
+            missed = catch_up(feed, request.since) if request.since else None
+            return Joined(feed, welcome, revs[request.key], missed)
 
         return [joined(request) for request in requests]
 
@@ -187,7 +187,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
     def _catch_up_all(cls, requests: Sequence[JoinRequest]) -> list[CatchUp | Exception]:
         feeds = cls._find(requests)
         hearers = cls.feed_model.topics.hearers({(each.key, each.user.pk) for each in requests})
-        missed = cls._missed_by([each for each in requests if each.key in feeds], feeds)
+        catch_up = cls._catching_up([each for each in requests if each.key in feeds], feeds)
 
         def caught_up(request: JoinRequest) -> CatchUp | Exception:
             feed = feeds.get(request.key)
@@ -195,7 +195,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
                 return cls._not_found()
             if (request.key, request.user.pk) not in hearers:
                 return forbidden()
-            return cls._catch_up(feed, request.since, missed)
+            return catch_up(feed, request.since)
 
         return [caught_up(request) for request in requests]
 
@@ -209,23 +209,25 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         return Refusal(ErrorCode.NOT_FOUND, f"There is no such {name}.")
 
     @classmethod
-    def _missed_by(
+    def _catching_up(
         cls, requests: Sequence[JoinRequest], feeds: Mapping[str, Any]
-    ) -> Missed[FeedItem]:
+    ) -> Callable[[Any, Since], CatchUp]:  # Any: the feeds' rows
+        """Gives the frame that leads on from each place; a reset if it is not in this run."""
         places = [(feeds[each.key], each.since.rev) for each in requests if each.since]
-        return Missed(cls.item_model, places, cls.page_items)
+        missed = Missed(cls.item_model, places, cls.page_items)
 
-    @classmethod
-    def _catch_up(cls, feed: Any, since: Since, missed: Missed[FeedItem]) -> CatchUp:
-        """The frame that leads on from a place; a reset if the place is not in this run."""
-        epoch = str(feed.epoch)
-        if epoch != since.epoch or not feed.pruned_rev <= since.rev <= feed.last_rev:
-            return CatchUp(Reply("reset", cls.reset_data(feed), feed.last_rev))
-        items, more = missed.page(feed, since.rev)
-        newest = items[-1].rev if items else since.rev
-        rev = newest if more else max(newest, feed.last_rev)
-        frame = Reply("changes", cls.changes_data(feed, items, more), rev)
-        return CatchUp(frame, Since(rev, epoch) if more else None)
+        @cache  # many come back from the same place
+        def catch_up(feed: Any, since: Since) -> CatchUp:
+            epoch = str(feed.epoch)
+            if epoch != since.epoch or not feed.pruned_rev <= since.rev <= feed.last_rev:
+                return CatchUp(Reply("reset", cls.reset_data(feed), feed.last_rev))
+            items, more = missed.page(feed, since.rev)
+            newest = items[-1].rev if items else since.rev
+            rev = newest if more else max(newest, feed.last_rev)
+            frame = Reply("changes", cls.changes_data(feed, items, more), rev)
+            return CatchUp(frame, Since(rev, epoch) if more else None)
+
+        return catch_up
 
 
 def forbidden() -> Refusal:

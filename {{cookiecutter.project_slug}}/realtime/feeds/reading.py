@@ -60,17 +60,11 @@ class Missed(Generic[ItemType]):
             if 0 < feed.last_rev - rev <= FEW_CHANGES:
                 self._from[feed.pk] = min(self._from.get(feed.pk, rev), rev)
         self._few = self._read_few(self._from)
-        self._pages: dict[tuple[int, int], Page[ItemType]] = {}  # many come back from one place
 
     def page(self, feed: Feed, since: int) -> Page[ItemType]:
         """The first items to change after `since`, by their latest change."""
         if since >= feed.last_rev:
             return Page([], more=False)
-        if (feed.pk, since) not in self._pages:
-            self._pages[feed.pk, since] = self._read(feed, since)
-        return self._pages[feed.pk, since]
-
-    def _read(self, feed: Feed, since: int) -> Page[ItemType]:
         if since >= self._from.get(feed.pk, feed.last_rev):
             few = [item for item in self._few[feed.pk] if item.rev > since]
             return _page_of(few, self._limit)

@@ -1,18 +1,52 @@
 """Fills a new site with two people and some rooms to try it with."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
+import msgspec
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils import timezone
+from msgspec import Struct
 
 from accounts.models import User
 from chat import actions
-from chat.demo import DIRECT, PASSWORD, PEOPLE, ROOMS, DemoRoom, Line
+from chat.frames import MessageData
 from chat.models import Room
-from chat.wire import MessageData
+
+CONTENT = Path(__file__).parents[2] / "demo.json"
+
+
+class Line(Struct):
+    """One message."""
+
+    author: str
+    minutes_ago: int
+    body: str
+    answers: int | None = None
+    """The message that it replies to, as an index into the room's lines."""
+    reactions: dict[str, list[str]] = {}
+    """Each emoji with those who chose it."""
+    edited_to: str = ""
+
+
+class DemoRoom(Struct):
+    name: str
+    owner: str
+    about: str
+    kind: str
+    lines: list[Line]
+    unread: int = 0
+    """Nobody but its author has read so many of the last lines."""
+
+
+class Demo(Struct):
+    password: str
+    people: dict[str, str]
+    rooms: list[DemoRoom]
+    direct: list[Line]
 
 
 class Command(BaseCommand):
@@ -30,11 +64,16 @@ class Command(BaseCommand):
                 "The demo people have a password that everybody knows, so they are for DEBUG mode. "
                 "If this site is not open to others, say --force."
             )
-        self.people = {username: _person(username, name) for username, name in PEOPLE.items()}
-        for room in ROOMS:
+        demo = msgspec.json.decode(CONTENT.read_bytes(), type=Demo)
+        self.people = {
+            username: _person(username, name, demo.password)
+            for username, name in demo.people.items()
+        }
+        for room in demo.rooms:
             self._make_room(room)
-        self._fill(actions.start_direct(*self.people.values()), DIRECT)
-        self.stdout.write(f"Sign in as {' or '.join(PEOPLE)} with the password {PASSWORD}.")
+        self._fill(actions.start_direct(*self.people.values()), demo.direct)
+        names = " or ".join(demo.people)
+        self.stdout.write(f"Sign in as {names} with the password {demo.password}.")
 
     def _make_room(self, demo: DemoRoom) -> None:
         if Room.objects.filter(slug=demo.name.lower()).exists():
@@ -78,8 +117,8 @@ class Command(BaseCommand):
                 actions.toggle_reaction(room, person, seq=message.seq, emoji=emoji)
 
 
-def _person(username: str, name: str) -> User:
+def _person(username: str, name: str, password: str) -> User:
     person = User.objects.filter(username=username).first()
     return person or User.objects.create_user(
-        username, f"{username}@example.com", PASSWORD, display_name=name
+        username, f"{username}@example.com", password, display_name=name
     )

@@ -13,7 +13,7 @@ from realtime.testing import Client, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-INBOX = "/ws/chat/"
+ROOMS = "/ws/chat/"
 Json = dict[str, Any]  # Any: JSON
 
 
@@ -27,7 +27,7 @@ async def test_the_welcome_lists_ones_rooms(
     ada: User, bob: User, public: Room, private: Room, say: Say
 ) -> None:
     message = await in_database(say, public, bob, "Hello @ada")
-    async with connect(INBOX, ada) as client:
+    async with connect(ROOMS, ada) as client:
         welcome = await client.receive()
     first, second = welcome["data"]["rooms"]
     assert (welcome["topic"], welcome["type"]) == ("chat", "welcome")
@@ -51,7 +51,7 @@ async def test_the_welcome_lists_ones_rooms(
 async def test_the_events_of_all_rooms_arrive(
     ada: User, bob: User, public: Room, private: Room, say: Say
 ) -> None:
-    async with connect(INBOX, ada) as client:
+    async with connect(ROOMS, ada) as client:
         await client.expect("welcome")
         for room in (public, private):
             await in_database(say, room, bob)
@@ -60,14 +60,14 @@ async def test_the_events_of_all_rooms_arrive(
 
 
 async def test_a_room_one_comes_to_is_announced(ada: User, bob: User, eve: User) -> None:
-    async with connect(INBOX, bob) as client:
+    async with connect(ROOMS, bob) as client:
         await client.expect("welcome")
         await in_database(actions.start_direct, ada, bob)
         assert (await client.expect("rooms.changed"))["topic"] == "chat"
 
 
 async def test_an_invitation_is_announced(ada: User, eve: User, private: Room) -> None:
-    async with connect(INBOX, eve) as client:
+    async with connect(ROOMS, eve) as client:
         await client.expect("welcome")
         await in_database(actions.invite, private, ada, eve)
         await client.expect("rooms.changed")
@@ -76,7 +76,7 @@ async def test_an_invitation_is_announced(ada: User, eve: User, private: Room) -
 async def test_a_room_one_is_removed_from_falls_silent_and_the_list_stays(
     ada: User, bob: User, public: Room, private: Room, say: Say
 ) -> None:
-    async with connect(INBOX, bob) as client:
+    async with connect(ROOMS, bob) as client:
         await client.expect("welcome")
         await in_database(actions.remove_member, private, ada, bob)
         await client.expect("rooms.changed")
@@ -91,7 +91,7 @@ async def test_others_rooms_are_not_heard(
     ada: User, eve: User, private: Room, say: Say, public: Room
 ) -> None:
     await in_database(actions.enter, public, eve)
-    async with connect(INBOX, eve) as client:
+    async with connect(ROOMS, eve) as client:
         await client.expect("welcome")
         await in_database(say, private, ada)
         await in_database(say, public, ada)

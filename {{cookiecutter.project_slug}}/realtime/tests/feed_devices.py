@@ -1,33 +1,74 @@
-"""A device in a room: it does its part of the promise in docs/protocol.md, and forgets nothing."""
+"""A device that follows a feed: it does its part of docs/protocol.md, and forgets nothing."""
 
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from typing import Any
 
-from accounts.models import User
-from chat.models import Room
-from realtime.testing import Client, connect
+from django.contrib.auth.models import AbstractUser
 
-Json = dict[str, Any]  # Any: JSON
+from realtime.feeds.consumer import FeedConsumer
+from realtime.feeds.models import Feed
+from realtime.testing import Client, Json, connect
 
-CHANGED = ("message.created", "message.updated", "message.deleted")
+Frame = tuple[str, Json]
+"""A command: its type and its data."""
+
+NO_CHANGES = ("welcome", "changes", "reset", "heartbeat")
+
+
+@dataclass(frozen=True)
+class FeedUnderTest:
+    """What the devices need to know of a kind of feed.
+
+    An item has a `seq`, a `rev`, the `client_id` of whoever added it, and a `deleted_at`. The
+    reply to a command is the item. To edit a deleted item is a `conflict`.
+
+    Args:
+        make: a new feed of its owner, by a number; everybody may hear and change it.
+        path: of its socket.
+        add: the command that adds an item with a client id and a text.
+        edit: the command that gives the item with this `seq` another text.
+        delete: the command that deletes it.
+        others: further commands that change it, such as a reaction.
+        items: the field of `changes` with the items.
+        text: the field of an item with its text.
+    """
+
+    consumer: type[FeedConsumer[Any]]  # Any: of each kind of feed
+    make: Callable[[Any, int], Feed]  # Any: the project's user model
+    path: Callable[[Any], str]  # Any: a feed of `make`
+    add: Callable[[str, str], Frame]
+    edit: Callable[[int, str], Frame]
+    delete: Callable[[int], Frame]
+    others: tuple[Callable[[int], Frame], ...] = ()
+    items: str = "items"
+    text: str = "text"
 
 
 class Device:
     """Connects when it has something to ask, and resumes from its cursor.
 
     Args:
-        since: the revision that it begins at; the head of its first welcome by default.
+        since: the revision that it begins at; the latest at its first welcome by default.
     """
 
     def __init__(
-        self, name: str, user: User, session: str, room: Room, since: int | None = None
+        self,
+        name: str,
+        user: AbstractUser,
+        session: str,
+        kind: FeedUnderTest,
+        feed: Feed,
+        since: int | None = None,
     ) -> None:
         self.name = name
         self.user = user
         self.session = session
-        self.room = room
-        self.epoch = str(room.epoch)
-        self.outbox: dict[str, str] = {}  # what is not acknowledged: bodies by client id
+        self.kind = kind
+        self.feed = feed
+        self.epoch = str(feed.epoch)
+        self.outbox: dict[str, str] = {}  # what is not acknowledged: texts by client id
         self._heard_revs: set[int] = set()  # over this connection
         self.losing = 0  # live frames that will not arrive
         self.begin(since)
@@ -35,7 +76,7 @@ class Device:
         self._connection: AbstractAsyncContextManager[Client]
 
     def begin(self, since: int | None) -> None:
-        """Know nothing of the room, and of its changes only those after this revision."""
+        """Know nothing of the feed, and of its changes only those after this revision."""
         self.since = self.cursor = since
         self.view: dict[int, Json] = {}
         self._held: dict[int, Json] = {}
@@ -47,19 +88,20 @@ class Device:
             self._held.clear()
             self._heard_revs.clear()
 
-    async def ask(self, type: str, **data: object) -> Json:
+    async def ask(self, type: str, data: Json) -> Json:
         """The reply to a command, after everything that came before it."""
         client = await self._connected()
         reply = await client.send(type, data)
-        self._take_all(client)
-        self._take(reply)
+        for frame in [*client.skipped, reply]:
+            self._take(frame)
+        client.skipped.clear()
         return reply
 
     async def deliver(self) -> list[Json]:
-        """Send what is not acknowledged; the messages that the server made of it."""
+        """Send what is not acknowledged; the items that the server made of it."""
         delivered = []
-        for client_id, body in list(self.outbox.items()):
-            reply = await self.ask("message.send", client_id=client_id, body=body)
+        for client_id, text in list(self.outbox.items()):
+            reply = await self.ask(*self.kind.add(client_id, text))
             del self.outbox[client_id]
             delivered.append(reply["data"])
         return delivered
@@ -67,21 +109,20 @@ class Device:
     async def send_unheard(self) -> None:
         """Send what is not acknowledged, and hang up before the answer comes."""
         client = await self._connected()
-        for client_id, body in self.outbox.items():
-            data = {"client_id": client_id, "body": body}
-            await client.send_unheard("message.send", data)
+        for client_id, text in self.outbox.items():
+            await client.send_unheard(*self.kind.add(client_id, text))
         await self.hang_up()
 
     async def catch_up(self) -> None:
         await self._connected()  # where a device without a place is given one
-        await self.ask("changes", since=self.cursor or 0, epoch=self.epoch)
+        await self.ask("changes", {"since": self.cursor or 0, "epoch": self.epoch})
 
     async def _connected(self) -> Client:
         if self._client is None:
             place: Json = {}
             if self.cursor is not None:
                 place = {"since": self.cursor, "epoch": self.epoch}
-            path = f"/ws/chat/{self.room.slug}/"
+            path = self.kind.path(self.feed)
             self._connection = connect(path, session=self.session, **place)
             self._client = await self._connection.__aenter__()
             self._welcomed(await self._client.receive())
@@ -90,6 +131,7 @@ class Device:
         return self._client
 
     def _welcomed(self, welcome: Json) -> None:
+        assert welcome["type"] == "welcome", welcome
         self.epoch = welcome["data"]["epoch"]
         if self.cursor is None:
             self.begin(welcome["rev"])
@@ -104,20 +146,15 @@ class Device:
         if not known:
             await self.catch_up()
 
-    def _take_all(self, client: Client) -> None:
-        for frame in client.skipped:
-            self._take(frame)
-        client.skipped.clear()
-
     def _take(self, frame: Json) -> None:
-        if frame["type"] in CHANGED:
-            self._heard(frame)
-        elif frame["type"] == "changes":
-            for message in frame["data"]["messages"]:
-                self._apply(message)
+        if frame["type"] == "changes":
+            for item in frame["data"][self.kind.items]:
+                self._apply(item)
             self.cursor = max(self.cursor or 0, frame["rev"])
         elif frame["type"] == "reset":
             self.begin(0)
+        elif "rev" in frame and frame["type"] not in NO_CHANGES:
+            self._heard(frame)
 
     def _heard(self, event: Json) -> None:
         assert event["rev"] == event["data"]["rev"], event
@@ -131,7 +168,7 @@ class Device:
             self.cursor = (self.cursor or 0) + 1
             self._apply(self._held.pop(self.cursor))
 
-    def _apply(self, message: Json) -> None:
-        known = self.view.get(message["seq"])
-        if known is None or known["rev"] < message["rev"]:
-            self.view[message["seq"]] = message
+    def _apply(self, item: Json) -> None:
+        known = self.view.get(item["seq"])
+        if known is None or known["rev"] < item["rev"]:
+            self.view[item["seq"]] = item

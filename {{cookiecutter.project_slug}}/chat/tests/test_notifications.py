@@ -6,9 +6,8 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import User
-from chat import actions, notices
+from chat import actions, notifications
 from chat.models import Room
-from chat.room_topic import RoomTopic
 from chat.tests.conftest import Say
 from notifications.actions import set_target_preference
 from notifications.kinds import TargetLevel
@@ -235,7 +234,7 @@ def test_a_deleted_room_is_told_of_no_more(public: Room, ada: User, bob: User, s
 def test_rooms_can_be_followed_by_their_members_only(private: Room, ada: User, eve: User) -> None:
     direct = actions.start_direct(ada, eve)
 
-    rooms = RoomTopic()
+    rooms = Room.topics
     slugs = [private.slug, direct.slug]
     assert rooms.names_for(ada.pk, slugs)[private.slug] == "Engineering"
     assert rooms.names_for(eve.pk, slugs) == {direct.slug: "ada"}
@@ -245,7 +244,7 @@ def test_rooms_can_be_followed_by_their_members_only(private: Room, ada: User, e
 def test_a_long_message_is_told_in_short(public: Room, ada: User, bob: User, say: Say) -> None:
     say(public, ada, "@bob " + "x" * 3_000)
 
-    assert len(of(bob.pk).get().data["excerpt"]) == notices.EXCERPT_CHARACTERS
+    assert len(of(bob.pk).get().data["excerpt"]) == notifications.EXCERPT_CHARACTERS
 
 
 def test_messages_that_mean_nobody_cost_no_more_than_a_look(

@@ -1,0 +1,343 @@
+"""Messages: posting, changing and reading them."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import NamedTuple
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts.models import User
+from chat import notifications
+from chat.frames import MessageData
+from chat.models import Membership, Mention, Message, Reaction, Room, room_list_topic
+from chat.notifications import Posted
+from chat.queries import in_rooms, membership_of, mentioned_members
+from chat.text import clean_body, clean_client_id, clean_emoji, mentioned_usernames
+from presence.viewing import viewers
+from realtime.delivery.publishing import Event, publish, publish_many
+from realtime.feeds.changes import Changes, changing
+from realtime.protocol import ErrorCode, Refusal
+
+EMOJI_PER_MESSAGE = 20
+READ_SHOWN_MEMBERS = 50
+"""In a larger room, telling everybody how far everybody has read would drown the messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A message on its way in.
+
+    Args:
+        client_id: the author's own id for it, 1 to 64 characters; a retry has the same.
+        body: 1 to 4,000 characters.
+        reply_to: the `seq` of the message that it answers.
+        created_at: when it was written, for messages from elsewhere; now by default.
+    """
+
+    room: Room
+    author_id: int
+    client_id: str
+    body: str
+    reply_to: int | None = None
+    created_at: datetime | None = None
+
+
+class Reading(NamedTuple):
+    """A person has read a room up to the message `seq`."""
+
+    room_id: int
+    user_id: int
+    seq: int
+
+
+def post_message(
+    room: Room,
+    author: User,
+    *,
+    body: str,
+    client_id: str,
+    reply_to: int | None = None,
+    created_at: datetime | None = None,
+) -> MessageData:
+    """Post one message; see `Draft`. Returns it, or the one that is there under its `client_id`.
+
+    Raises:
+        Refusal: `invalid`, `too_large`, `forbidden` (not a member), `not_found` (the room, or the
+            message that it answers).
+    """
+    (result,) = post_messages([Draft(room, author.pk, client_id, body, reply_to, created_at)])
+    if isinstance(result, Refusal):
+        raise result
+    return result
+
+
+def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
+    """Post messages, to one room or many, in their order in one transaction: a group commit.
+
+    Returns, for each draft in turn, its message or the `Refusal` that `post_message` would have
+    raised; one bad draft leaves the others alone. A retry, of a draft in the same batch too, gets
+    the message that is there as it is now, and takes no number.
+    """
+    checked = [_check(draft) for draft in drafts]
+    good = [each for each in checked if isinstance(each, Draft)]
+    if not good:
+        return [each for each in checked if isinstance(each, Refusal)]
+    now = timezone.now()
+    topics = {draft.room.topic for draft in good}
+    attention = notifications.attention(topics, {d.room.topic for d in good if _is_addressed(d)})
+    rooms = Room.objects.filter(pk__in={draft.room.pk for draft in good})
+    with changing(rooms) as changes:
+        authors = _authors(good)
+        answered = _answered(changes.feeds, good)
+
+        def message(draft: Draft) -> Message | Refusal:
+            room = changes.feeds.get(draft.room.pk)
+            if room is None:
+                return Refusal(ErrorCode.NOT_FOUND, "There is no such room any more.")
+            author = authors.get((room.pk, draft.author_id))
+            if author is None:
+                return Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
+            if draft.reply_to is not None and (room.pk, draft.reply_to) not in answered:
+                return Refusal(
+                    ErrorCode.NOT_FOUND, "The message that you answer is not in this room."
+                )
+            return Message(
+                room=room,
+                author=author,
+                client_id=draft.client_id,
+                body=draft.body,
+                reply_to=draft.reply_to,
+                created_at=draft.created_at or now,
+            )
+
+        asked = [message(each) if isinstance(each, Draft) else each for each in checked]
+        messages = [each for each in asked if isinstance(each, Message)]
+        stored = changes.add(*messages)
+        new = [each for each, found in zip(messages, stored, strict=True) if each is found]
+        named = mentioned_members((each.room_id, each.body) for each in new)
+        mentioned = {each.pk: named[each.room_id, each.body] for each in new}
+        Mention.objects.bulk_create(
+            Mention(message=each, user=user) for each in new for user in mentioned[each.pk]
+        )
+        data = {each.pk: each.as_data(mentioned.get(each.pk)) for each in stored}
+        for each in new:
+            publish(each.room.topic, "message.created", data[each.pk], rev=each.rev)
+        # Skip notifications for messages that were written elsewhere, long ago.
+        notifications.posted(
+            [
+                Posted(each, mentioned[each.pk], answered.get((each.room_id, each.reply_to)))
+                for each in new
+                if each.created_at == now
+            ],
+            attention,
+        )
+    results = iter(stored)
+    return [each if isinstance(each, Refusal) else data[next(results).pk] for each in asked]
+
+
+def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
+    """Change the text of one's own message.
+
+    Raises:
+        Refusal: `invalid`, `too_large`, `forbidden` (not a member, not the author), `not_found`,
+            `conflict` (it is deleted).
+    """
+    body = clean_body(body)
+    viewing = viewers([room.topic]) if mentioned_usernames(body) else ()
+    with room.changing() as changes:
+        membership_of(user, changes.feed)
+        message = changes.get(Message, seq=seq)
+        if message.author_id != user.pk:
+            raise Refusal(ErrorCode.FORBIDDEN, "You can edit your own messages only.")
+        _refuse_deleted(message)
+        if message.body == body:
+            return message.as_data()
+        mentioned = mentioned_members([(room.pk, body)])[room.pk, body]
+        mentioned_before = {mention.user_id for mention in message.mentions.all()}
+        message.mentions.all().delete()
+        Mention.objects.bulk_create(Mention(message=message, user=user) for user in mentioned)
+        message.body, message.edited_at = body, timezone.now()
+        changes.save(message, fields=["body", "edited_at"])
+        newly = [user.pk for user in mentioned if user.pk not in mentioned_before]
+        notifications.edited(message, newly, viewing)
+        data = message.as_data(mentioned)
+        publish(room.topic, "message.updated", data, rev=message.rev)
+        return data
+
+
+def delete_message(room: Room, user: User, *, seq: int) -> MessageData:
+    """Delete a message: one's own, or any as a moderator or owner. Deleting twice is harmless.
+
+    Raises:
+        Refusal: `forbidden`, `not_found`.
+    """
+    with room.changing() as changes:
+        membership = membership_of(user, changes.feed)
+        message = changes.get(Message, seq=seq)
+        if message.author_id != user.pk and not membership.may_moderate:
+            raise Refusal(
+                ErrorCode.FORBIDDEN, "Only its author and the room's moderators can delete this."
+            )
+        return _delete(changes, message)
+
+
+def erase_message(message: Message) -> MessageData:
+    """Delete a message on behalf of the site rather than of a member: for the admin.
+
+    Raises:
+        Refusal: `not_found`, the room is gone.
+    """
+    with message.room.changing() as changes:
+        return _delete(changes, changes.get(Message, seq=message.seq))
+
+
+def toggle_reaction(room: Room, user: User, *, seq: int, emoji: str) -> MessageData:
+    """Put one's reaction on a message, or take it off.
+
+    Raises:
+        Refusal: `invalid`, `forbidden`, `not_found`, `conflict` (it is deleted, or has
+            `EMOJI_PER_MESSAGE` different ones).
+    """
+    emoji = clean_emoji(emoji)
+    with room.changing() as changes:
+        membership_of(user, changes.feed)
+        message = changes.get(Message, seq=seq)
+        _refuse_deleted(message)
+        taken_off, _ = message.reactions.filter(user=user, emoji=emoji).delete()
+        if not taken_off:
+            there = {reaction.emoji for reaction in message.reactions.all()}
+            if emoji not in there and len(there) >= EMOJI_PER_MESSAGE:
+                raise Refusal(
+                    ErrorCode.CONFLICT,
+                    f"A message has at most {EMOJI_PER_MESSAGE} different reactions. "
+                    "Join one of them.",
+                )
+            Reaction.objects.create(message=message, user=user, emoji=emoji)
+        changes.save(message, fields=[])
+        message.refresh_from_db(fields=["reactions"])  # forget those that were read before
+        data = message.as_data()
+        publish(room.topic, "message.updated", data, rev=message.rev)
+        return data
+
+
+def mark_read(room: Room, user: User, *, seq: int) -> int:
+    """Move a person's place in the room forward to `seq`; it never moves back.
+
+    Returns the place where they are now.
+
+    Raises:
+        Refusal: `forbidden`, not a member.
+    """
+    (place,) = mark_readings([Reading(room.pk, user.pk, seq)])
+    if isinstance(place, Refusal):
+        raise place
+    return place
+
+
+def mark_readings(readings: Sequence[Reading]) -> list[int | Refusal]:
+    """Move the places of many, as of all who have just seen a message, in one transaction.
+
+    Returns for each reading in turn where its person is now, or the `Refusal` of `mark_read`.
+    """
+    with transaction.atomic():
+        # Locked in the order of their ids, so that two transactions never wait for each other.
+        rows = Membership.objects.select_for_update(no_key=True, of=("self",)).filter(
+            room__in={reading.room_id for reading in readings},
+            user__in={reading.user_id for reading in readings},
+        )
+        memberships = {
+            (each.room_id, each.user_id): each
+            for each in rows.select_related("room").order_by("pk")
+        }
+        before = {pk: membership.last_read for pk, membership in memberships.items()}
+        places: list[int | Refusal] = []
+        for room_id, user_id, seq in readings:
+            membership = memberships.get((room_id, user_id))
+            if membership is None:
+                places.append(Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room."))
+                continue
+            seq = min(seq, membership.room.last_rev)
+            membership.last_read = max(seq, membership.last_read)
+            places.append(membership.last_read)
+        _save_places([each for pk, each in memberships.items() if each.last_read > before[pk]])
+    return places
+
+
+def _delete(changes: Changes[Room], message: Message) -> MessageData:
+    if message.deleted_at:
+        return message.as_data()
+    message.reactions.all().delete()
+    message.mentions.all().delete()
+    message.refresh_from_db(fields=["reactions", "mentions"])  # forget those that were read before
+    changes.delete(message)
+    data = message.as_data()
+    publish(message.room.topic, "message.deleted", data, rev=message.rev)
+    notifications.deleted(message)
+    return data
+
+
+def _refuse_deleted(message: Message) -> None:
+    if message.deleted_at:
+        raise Refusal(ErrorCode.CONFLICT, "This message was deleted.")
+
+
+def _check(draft: Draft) -> Draft | Refusal:
+    """The draft with its body cleaned, or why it cannot be posted."""
+    try:
+        clean_client_id(draft.client_id)
+        return replace(draft, body=clean_body(draft.body))
+    except Refusal as refusal:
+        return refusal
+
+
+def _is_addressed(draft: Draft) -> bool:
+    """Whether it is meant for somebody in particular."""
+    return (
+        draft.room.is_direct or draft.reply_to is not None or bool(mentioned_usernames(draft.body))
+    )
+
+
+def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int], User]:
+    """By room and user: the authors that are members."""
+    memberships = Membership.objects.filter(
+        room__in={draft.room.pk for draft in drafts}, user__in={draft.author_id for draft in drafts}
+    )
+    return {(each.room_id, each.user_id): each.user for each in memberships.select_related("user")}
+
+
+def _answered(
+    rooms: Mapping[int, Room], drafts: Sequence[Draft]
+) -> dict[tuple[int, int | None], int]:
+    """By room and `seq`: the authors of the messages that the drafts answer."""
+    wanted: dict[int, set[int]] = defaultdict(set)
+    for draft in drafts:
+        room = rooms.get(draft.room.pk)
+        if room and draft.reply_to and 0 < draft.reply_to <= room.last_rev:  # so within a bigint
+            wanted[room.pk].add(draft.reply_to)
+    if not wanted:
+        return {}
+    messages = Message.objects.filter(in_rooms(wanted, "seq__in"))
+    rows = messages.values_list("room", "seq", "author")
+    return {(room_id, seq): author_id for room_id, seq, author_id in rows}
+
+
+def _save_places(moved: Sequence[Membership]) -> None:
+    """Write and publish the new places: most people of a room are at the same one, its end."""
+    for seq in {membership.last_read for membership in moved}:
+        there = [membership.pk for membership in moved if membership.last_read == seq]
+        Membership.objects.filter(pk__in=there).update(last_read=seq)
+    for room in {membership.room for membership in moved}:
+        reads = [
+            {"user_id": each.user_id, "seq": each.last_read}
+            for each in moved
+            if each.room_id == room.pk
+        ]
+        if room.memberships.all()[: READ_SHOWN_MEMBERS + 1].count() <= READ_SHOWN_MEMBERS:
+            for read in reads:
+                publish(room.topic, "read", read)
+        else:
+            events = (Event(room_list_topic.group(each["user_id"]), "read", each) for each in reads)
+            publish_many(room.topic, events)

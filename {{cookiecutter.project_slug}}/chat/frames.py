@@ -1,0 +1,145 @@
+"""Chat's part of the wire: the data of its commands and of its events, see docs/protocol.md."""
+
+from datetime import datetime
+from typing import Annotated, TypedDict
+
+from msgspec import Meta, Raw, Struct
+
+from accounts.models import Person
+from realtime.protocol import Revision, ShortText, Text
+
+PAGE_MESSAGES = 50
+LONGEST_PAGE_MESSAGES = 200
+
+
+# Commands
+
+
+class SendMessage(Struct, forbid_unknown_fields=True):
+    client_id: ShortText
+    body: Text
+    reply_to: Revision | None = None
+
+
+class EditMessage(Struct, forbid_unknown_fields=True):
+    seq: Revision
+    body: Text
+
+
+class DeleteMessage(Struct, forbid_unknown_fields=True):
+    seq: Revision
+
+
+class ToggleReaction(Struct, forbid_unknown_fields=True):
+    seq: Revision
+    emoji: ShortText
+
+
+class Typing(Struct, forbid_unknown_fields=True):
+    pass
+
+
+class Read(Struct, forbid_unknown_fields=True):
+    seq: Revision
+
+
+class GetHistory(Struct, forbid_unknown_fields=True):
+    before: Revision | None = None
+    limit: Annotated[int, Meta(ge=1, le=LONGEST_PAGE_MESSAGES)] = PAGE_MESSAGES
+
+
+# Events and answers: plain values, which may leave the thread and the transaction.
+
+
+class ReactionData(Struct, frozen=True):
+    emoji: str
+    users: list[int]
+
+
+class MessageData(Struct, frozen=True):
+    seq: int
+    rev: int
+    client_id: str
+    author: Person
+    body: str
+    reply_to: int | None
+    mentions: list[str]
+    reactions: list[ReactionData]
+    created_at: datetime
+    edited_at: datetime | None
+    deleted_at: datetime | None
+
+
+class RoomData(Struct, frozen=True):
+    slug: str
+    name: str
+    kind: str
+    about: str
+
+
+class MemberPerson(Person):
+    role: str
+
+
+class ReaderPerson(MemberPerson):
+    last_read: int
+
+
+class Welcome(Struct, frozen=True):
+    epoch: str
+    room: RoomData
+    you: ReaderPerson
+    members: Raw
+    """A list of `ReaderPerson`, encoded once for all who join."""
+    member_count: int
+
+
+class History(Struct, frozen=True):
+    messages: list[MessageData]
+    more: bool
+
+
+class Changes(Struct, frozen=True):
+    epoch: str
+    messages: list[MessageData]
+    more: bool
+
+
+class Reset(Struct, frozen=True):
+    epoch: str
+
+
+class LastMessage(Struct, frozen=True):
+    author: Person
+    body: str
+    created_at: datetime
+
+
+class RoomSummary(Struct, frozen=True):
+    """A room in a person's list of rooms."""
+
+    slug: str
+    name: str
+    kind: str
+    rev: int
+    unread: int
+    mentioned: bool
+    last_message: LastMessage | None
+    person: Person | None
+    """The other one, in a direct room."""
+
+
+class RoomList(Struct, frozen=True):
+    rooms: list[RoomSummary]
+
+
+class RoomPage(TypedDict):
+    """What the room's page is started with."""
+
+    slug: str
+    name: str
+    kind: str
+    epoch: str
+    rev: int
+    you: ReaderPerson
+    socket: str

@@ -1,0 +1,309 @@
+"""Rooms, their people and their messages. A room is a feed of messages."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
+from django.urls import reverse
+from django.utils import timezone
+
+from accounts.models import Person
+from chat.frames import MemberPerson, MessageData, ReactionData, ReaderPerson, RoomData
+from realtime.feeds.models import Feed, FeedItem, FeedTopic, feed_constraints
+from realtime.topics import Pair, Topic
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+ROOMS_LISTED = 100
+"""A person's list of rooms has so many at most, those with the latest messages."""
+
+
+class RoomTopic(FeedTopic):
+    """`chat:general` is the room with the slug `general`. Its members hear it."""
+
+    shows_presence = True
+
+    def hearers(self, pairs: Collection[Pair]) -> set[Pair]:
+        members = Membership.objects.filter(
+            room__slug__in={slug for slug, _ in pairs}, user__in={user for _, user in pairs}
+        )
+        return set(pairs) & set(members.values_list("room__slug", "user"))
+
+    def keys_of(self, user_ids: Collection[int]) -> Mapping[int, Sequence[str]]:
+        slugs: dict[int, list[str]] = defaultdict(list)
+        memberships = Membership.objects.filter(user__in=user_ids).order_by("-joined_at", "-pk")
+        for user_id, slug in memberships.values_list("user", "room__slug"):
+            slugs[user_id].append(slug)
+        return slugs
+
+    def names_for(self, user_id: int, keys: Collection[str] | None = None) -> Mapping[str, str]:
+        memberships = Membership.latest_first(user_id).select_related("room")
+        if keys is None:
+            memberships = memberships[:ROOMS_LISTED]
+        else:
+            memberships = memberships.filter(room__slug__in=keys)
+        rooms = [membership.room for membership in memberships]
+        others = other_people(user_id, rooms)
+        return {room.slug: room.name_beside(others.get(room.pk)) for room in rooms}
+
+    def link(self, key: str) -> str:
+        return reverse("chat:room", args=[key])
+
+
+class RoomListTopic(Topic):
+    """The list of a person's rooms: `chat` to clients; each person's own events have a group."""
+
+    prefix = "rooms"
+    name = "chat"
+
+
+room_list_topic = RoomListTopic()
+
+
+class Room(Feed):
+    """A place to talk: a feed of messages."""
+
+    class Kind(models.TextChoices):
+        PUBLIC = "public", "Public"
+        PRIVATE = "private", "Private"
+        DIRECT = "direct", "Direct"
+
+    slug = models.SlugField(max_length=60, unique=True)
+    name = models.CharField(max_length=80, blank=True)
+    about = models.CharField(max_length=300, blank=True)
+    kind = models.CharField(max_length=7, choices=Kind, default=Kind.PUBLIC)
+    direct_key = models.CharField(
+        max_length=41, unique=True, null=True, blank=True, default=None, editable=False
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+
+    prefix = "chat"
+    topic_class = RoomTopic
+
+    class Meta:
+        ordering = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name or self.slug
+
+    def get_absolute_url(self) -> str:
+        return reverse("chat:room", args=[self.slug])
+
+    @property
+    def is_public(self) -> bool:
+        return self.kind == self.Kind.PUBLIC
+
+    @property
+    def is_direct(self) -> bool:
+        return self.kind == self.Kind.DIRECT
+
+    def name_beside(self, other: Person | None) -> str:
+        """The room's name; in a direct room, that of the `other` person in it."""
+        if not self.is_direct:
+            return self.name
+        return other["name"] if other else "Nobody"
+
+    def as_data(self) -> RoomData:
+        return RoomData(self.slug, self.name, self.kind, self.about)
+
+
+class Membership(models.Model):
+    """A person's place in a room. `last_read` is the `seq` up to which they have read."""
+
+    class Role(models.TextChoices):
+        OWNER = "owner", "Owner"
+        MODERATOR = "moderator", "Moderator"
+        MEMBER = "member", "Member"
+
+    room = models.ForeignKey(
+        Room, on_delete=models.CASCADE, related_name="memberships", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+    )
+    role = models.CharField(max_length=9, choices=Role, default=Role.MEMBER)
+    last_read = models.PositiveBigIntegerField(default=0)
+    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["room", "user"], name="chat_one_membership_per_person"),
+        ]
+        indexes = [
+            models.Index(fields=["room", "-joined_at", "-id"], name="chat_members_by_joining"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.room}"
+
+    @property
+    def is_owner(self) -> bool:
+        return self.role == self.Role.OWNER
+
+    @property
+    def may_moderate(self) -> bool:
+        return self.role in (self.Role.OWNER, self.Role.MODERATOR)
+
+    @property
+    def may_invite(self) -> bool:
+        return self.room.is_public or (self.may_moderate and not self.room.is_direct)
+
+    def as_member(self) -> MemberPerson:
+        return {**self.user.as_person(), "role": self.role}
+
+    def as_reader(self) -> ReaderPerson:
+        return {**self.as_member(), "last_read": self.last_read}
+
+    @classmethod
+    def latest_first(cls, user_id: int) -> QuerySet["Membership"]:
+        """A person's memberships; those of the rooms with the latest messages come first."""
+        messages = Message.objects.filter(room=OuterRef("room"), deleted_at=None)
+        latest = Subquery(messages.order_by("-seq").values("created_at")[:1])
+        memberships = cls.objects.filter(user=user_id)
+        active_at = Coalesce(latest, F("joined_at"))
+        return memberships.annotate(active_at=active_at).order_by("-active_at", "-pk")
+
+
+class Invitation(models.Model):
+    """A place that is kept for a person until they accept or decline it."""
+
+    room = models.ForeignKey(
+        Room, on_delete=models.CASCADE, related_name="invitations", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="room_invitations"
+    )
+    invited_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+"
+    )
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["room", "user"], name="chat_one_invitation_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} invited to {self.room}"
+
+
+class Message(FeedItem):
+    """One message. `client_id` is its sender's own name for it, which makes a retry harmless.
+
+    People with messages are deactivated rather than deleted: conversations would lose their sense.
+    """
+
+    room = models.ForeignKey(
+        Room, on_delete=models.CASCADE, related_name="messages", db_index=False
+    )
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="messages"
+    )
+    client_id = models.CharField(max_length=64)
+    body = models.TextField(blank=True)
+    reply_to = models.PositiveBigIntegerField(null=True, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    edited_at = models.DateTimeField(null=True, blank=True)
+
+    feed_field = "room"
+    once = ("author", "client_id")
+    emptied = {"body": ""}
+
+    class Meta(FeedItem.Meta):
+        constraints = feed_constraints("room", "chat_message", once=("author", "client_id"))
+
+    def __str__(self) -> str:
+        return f"{self.room} {self.seq}"
+
+    @classmethod
+    def with_related(cls, items: QuerySet[Self]) -> QuerySet[Self]:
+        mentions = Prefetch("mentions", Mention.objects.select_related("user"))
+        return items.select_related("author").prefetch_related("reactions", mentions)
+
+    def as_data(self, mentioned: "Sequence[User] | None" = None) -> MessageData:
+        """The message as frames carry it.
+
+        Args:
+            mentioned: the people whom it mentions, where they are known.
+        """
+        if mentioned is None:
+            mentioned = [mention.user for mention in self.mentions.all()]
+        reactions: dict[str, list[int]] = {}
+        if self.rev != self.seq:  # each reaction is a change, so a new message has none
+            for reaction in self.reactions.all():
+                reactions.setdefault(reaction.emoji, []).append(reaction.user_id)
+        return MessageData(
+            seq=self.seq,
+            rev=self.rev,
+            client_id=self.client_id,
+            author=self.author.as_person(),
+            body=self.body,
+            reply_to=self.reply_to,
+            mentions=[user.username for user in mentioned],
+            reactions=[ReactionData(emoji, users) for emoji, users in reactions.items()],
+            created_at=self.created_at,
+            edited_at=self.edited_at,
+            deleted_at=self.deleted_at,
+        )
+
+    @property
+    def characters(self) -> int:
+        return len(self.body)
+
+
+class Reaction(models.Model):
+    """One person's emoji on one message."""
+
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="reactions", db_index=False
+    )
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    emoji = models.CharField(max_length=32)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["message", "user", "emoji"], name="chat_one_reaction_per_person_and_emoji"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.emoji} by {self.user}"
+
+
+class Mention(models.Model):
+    """A person named in a message, by `@username`."""
+
+    message = models.ForeignKey(
+        Message, on_delete=models.CASCADE, related_name="mentions", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="mentions"
+    )
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["message", "user"], name="chat_one_mention_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"@{self.user} in {self.message}"
+
+
+def other_people(user_id: int, rooms: Iterable[Room]) -> dict[int, Person]:
+    """The other person in each of `rooms` that is direct, by the room's id."""
+    direct = [room for room in rooms if room.is_direct]
+    if not direct:
+        return {}
+    others = Membership.objects.filter(~Q(user=user_id), room__in=direct).select_related("user")
+    return {other.room_id: other.user.as_person() for other in others}
