@@ -118,7 +118,7 @@ class Changes(Generic[FeedType]):
         """Give each item the next number, and write these of its fields.
 
         Raises:
-            Refusal: `conflict`, the item was read before somebody else changed it.
+            Refusal: `conflict`, the item is deleted, or was read before somebody else changed it.
         """
         self._write(items, ["rev", *fields])
 
@@ -163,6 +163,7 @@ class Changes(Generic[FeedType]):
         if not items:
             return
         model = type(items[0])
+        self._refuse_deleted(items, fields)
         self._refuse_stale(model, [item for item in items if item.pk is not None])
         for item in items:
             item.rev = self.next_rev(item)
@@ -186,6 +187,10 @@ class Changes(Generic[FeedType]):
             self._revs.update({(model, pk): rev for pk, rev in rows})
         if any(self._revs.get((model, item.pk)) != item.rev for item in items):
             raise Refusal(ErrorCode.CONFLICT, "This was changed meanwhile. Look at it again.")
+
+    def _refuse_deleted(self, items: Sequence[ItemType], fields: Iterable[str]) -> None:
+        if "deleted_at" not in fields and any(item.deleted_at for item in items):
+            raise Refusal(ErrorCode.CONFLICT, "This was deleted.")
 
     def save_feeds(self) -> None:
         """Write what the feeds count, in one query for all that changed by as much."""

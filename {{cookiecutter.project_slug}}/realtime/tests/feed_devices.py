@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 
+from realtime.asgi import Application
 from realtime.feeds.consumer import FeedConsumer
 from realtime.feeds.models import Feed
 from realtime.testing import Client, Json, connect
@@ -30,6 +31,7 @@ class FeedUnderTest:
         add: the command that adds an item with a client id and a text.
         edit: the command that gives the item with this `seq` another text.
         delete: the command that deletes it.
+        application: what serves it, where that is not the project.
         others: further commands that change it, such as a reaction.
         items: the field of `changes` with the items.
         text: the field of an item with its text.
@@ -42,6 +44,7 @@ class FeedUnderTest:
     edit: Callable[[int, str], Frame]
     delete: Callable[[int], Frame]
     others: tuple[Callable[[int], Frame], ...] = ()
+    application: Application | None = None
     items: str = "items"
     text: str = "text"
 
@@ -123,7 +126,9 @@ class Device:
             if self.cursor is not None:
                 place = {"since": self.cursor, "epoch": self.epoch}
             path = self.kind.path(self.feed)
-            self._connection = connect(path, session=self.session, **place)
+            self._connection = connect(
+                path, session=self.session, application=self.kind.application, **place
+            )
             self._client = await self._connection.__aenter__()
             self._welcomed(await self._client.receive())
             if place:

@@ -5,14 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from channels.routing import URLRouter
 from django.conf import settings
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from django.urls import path
 
 from accounts.models import User
-from realtime.admission.middleware import AdmissionMiddleware
 from realtime.database import in_database
 from realtime.feeds.changes import changing
 from realtime.protocol import ErrorCode, Refusal
@@ -20,12 +17,10 @@ from realtime.testing import Client, connect
 from realtime.tests import boards
 from realtime.tests.boards.consumers import BoardConsumer
 from realtime.tests.boards.models import Board, Card
+from realtime.tests.boards.routing import application
 from realtime.topics import latest_revisions
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-routes = [path("ws/board/<slug:slug>/", BoardConsumer.as_asgi())]
-application = AdmissionMiddleware(URLRouter(routes))
 
 
 @pytest.fixture
@@ -154,6 +149,14 @@ def test_a_deleted_item_is_emptied_and_keeps_its_place(plan: Board) -> None:
     rows = Card.objects.order_by("seq").values_list("seq", "rev", "title")
     assert list(rows) == [(1, 3, ""), (2, 4, "")]
     assert not Card.objects.filter(deleted_at=None).exists()
+
+
+def test_a_deleted_item_cannot_be_changed(plan: Board) -> None:
+    add(plan, "one")
+    delete(plan, 1)
+    with pytest.raises(Refusal) as refused, plan.changing() as changes:
+        changes.save(changes.get(Card, seq=1), fields=["title"])
+    assert refused.value.code == ErrorCode.CONFLICT
 
 
 def test_a_feed_is_not_changed_within_its_own_change(plan: Board) -> None:

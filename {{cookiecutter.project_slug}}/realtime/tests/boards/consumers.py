@@ -38,7 +38,7 @@ class BoardConsumer(FeedConsumer[Board]):
     @command("card.rename")
     def rename(self, data: RenameCard) -> CardData:
         with self.feed.changing() as changes:
-            card = changes.get(Card, seq=data.seq, deleted_at=None)
+            card = changes.get(Card, seq=data.seq)
             card.title = data.title
             changes.save(card, fields=["title"])
             publish(self.topic, "card.updated", card.as_data(), rev=card.rev)
