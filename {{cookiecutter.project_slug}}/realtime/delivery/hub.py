@@ -1,7 +1,7 @@
 """The hub: one subscription per process and group, one encoding per event.
 
 A group is a name that frames are published to: most often the topic itself, sometimes one
-person's (`inbox:7`). The hub joins the layer's group of that name when the first local socket
+person's (`rooms:7`). The hub joins the layer's group of that name when the first local socket
 subscribes and leaves it with the last, so that an event costs the layer one message per process
 and each process one write per socket. Events that wait for the layer travel, and are written,
 together.
