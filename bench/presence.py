@@ -17,22 +17,19 @@ from pathlib import Path
 from socket import create_connection, socket
 from typing import NamedTuple
 
+from msgspec.structs import replace
 from redis.asyncio import Redis
 
 PROJECT = Path(__file__).parents[1] / "{{cookiecutter.project_slug}}"
 sys.path.insert(0, str(PROJECT))
 
-from presence.announcer import ANNOUNCED_PEOPLE, SWEEP_LIMIT  # noqa: E402
-from presence.attendance import Attendance  # noqa: E402
-from presence.lease import Visit, batches  # noqa: E402
-from presence.stores import (  # noqa: E402
-    Announcement,
-    Change,
-    Join,
-    Leave,
-    SetViewing,
-    Timing,
+from presence.attendance import (  # noqa: E402
+    ANNOUNCED_PEOPLE,
+    SWEEP_LIMIT,
+    Attendance,
+    batches,
 )
+from presence.stores import Announcement, Timing, Visit  # noqa: E402
 from presence.stores.redis import RedisStore, RedisViewers  # noqa: E402
 
 SIZES = (100, 10_000, 100_000)
@@ -76,11 +73,11 @@ async def measured(url: str, size: int) -> Row:
     await client.flushall()
     await store.open("ours")
     await store.open("theirs")
-    joins = [Join(f"c{user}", user, rooms_of(user, size)) for user in range(1, size + 1)]
-    leaves = [Leave(join.connection, join.user, join.rooms) for join in joins]
+    visits = [Visit(user, rooms_of(user, size)) for user in range(1, size + 1)]
+    ends = [replace(visit, ended=True) for visit in visits]
 
     async with busy(client) as joining:
-        await make(store, "ours", joins)
+        await make(store, "ours", visits)
     async with busy(client) as beating:
         for _ in range(CALLS):
             await store.beat("ours")
@@ -88,9 +85,9 @@ async def measured(url: str, size: int) -> Row:
         for _ in range(CALLS):
             await store.sweep(SWEEP_LIMIT)
     async with busy(client) as leaving:
-        await make(store, "ours", leaves)
+        await make(store, "ours", ends)
     await sweep_all(store)
-    await make(store, "theirs", joins)
+    await make(store, "theirs", visits)
     await announce_all(store)
     await store.release("theirs")
     async with busy(client) as reaping:
@@ -110,15 +107,17 @@ async def measured(url: str, size: int) -> Row:
     )
 
 
-def rooms_of(user: int, size: int) -> list[str]:
+def rooms_of(user: int, size: int) -> frozenset[str]:
     """Rooms that fill up, each connection's in different company."""
     rooms = max(size // PEOPLE_PER_ROOM, 1)
-    return [f"room-{step}-{(user * (step + 1)) % rooms}" for step in range(ROOMS_PER_PERSON)]
+    return frozenset(
+        f"room-{step}-{(user * (step + 1)) % rooms}" for step in range(ROOMS_PER_PERSON)
+    )
 
 
-async def make(store: RedisStore, process: str, changes: Sequence[Change]) -> None:
-    for batch in batches(changes):
-        await store.apply(process, batch)
+async def make(store: RedisStore, process: str, visits: Sequence[Visit]) -> None:
+    for batch in batches(visits):
+        await store.put(process, batch)
 
 
 async def sweep_all(store: RedisStore) -> None:
@@ -153,7 +152,7 @@ async def arrivals_on_the_wire(url: str) -> str:
     attendance = Attendance(store, tell, nobody_hides)
     for user in range(1, ARRIVALS + 1):
         await asyncio.sleep(max(0, began + user / ARRIVALS - time.monotonic()))
-        await attendance.join(Visit(user, ["plaza"]))
+        await attendance.put(Visit(user, frozenset(["plaza"])))
     joined_at = time.monotonic()
     await all_heard.wait()
     await attendance.stop()
@@ -171,8 +170,7 @@ async def viewers_of_a_topic(url: str) -> str:
         store = RedisStore(url, TIMING)
         process = f"viewed by {views}"
         await store.open(process)
-        changes = [SetViewing(f"c{user}", user, "plaza", viewing=True) for user in range(views)]
-        await make(store, process, changes)
+        await make(store, process, [Visit(user, viewing="plaza") for user in range(views)])
         viewers = RedisViewers(url)
         viewers.read(["plaza"])
         began = time.perf_counter()

@@ -5,7 +5,7 @@ class PresenceConfig(AppConfig):
     name = "presence"
 
     def ready(self) -> None:
-        from presence.topics import RosterTopic
+        from presence.running import RosterTopic
         from realtime.topics import register
 
         register(RosterTopic())

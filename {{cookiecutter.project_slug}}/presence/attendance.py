@@ -1,101 +1,82 @@
-"""The connections of this process, and the task that keeps them in the store."""
+"""What a process does for presence: it keeps its visits in the store, sweeps and announces."""
 
 import asyncio
-from collections.abc import Collection
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from uuid import uuid4
 
-from presence.announcer import Announce, Announcer
-from presence.lease import Lease, Visibilities, Visit
-from presence.stores import (
-    Change,
-    Leave,
-    SetAway,
-    SetViewing,
-    SetVisibility,
-    Store,
-)
+from msgspec.structs import replace
+from prometheus_client import Counter
+
+from presence.stores import Announcement, LeaseLost, Store, StoreUnavailable, Visit
+
+logger = logging.getLogger(__name__)
+
+BATCH_PLACES = 500  # rooms of visits put by one call, in some ten milliseconds of Redis
+READ_VISITS = 500  # whose people are looked up by one query
+SWEEP_LIMIT = 250  # people in rooms; a call takes some five milliseconds of Redis's time
+ANNOUNCED_PEOPLE = 250  # in one frame
+RETRY_SECONDS = 1
+PAUSE_SECONDS = 0.005  # between two sweeps of many, so that Redis can serve others
+MARGIN_SECONDS = 0.005  # added to the window, so that an announcement is due when it is asked for
+
+beats = Counter("presence_beats", "Renewals of this process's lease in the store.")
+
+Announce = Callable[[Sequence[Announcement]], Awaitable[None]]
+Visibilities = Callable[[Sequence[int]], Awaitable[dict[int, int]]]
 
 
 class Attendance:
-    """Counts connections. Belongs to one event loop; see `presence.running`.
+    """The connections of this process. Belongs to one event loop; see `presence.running`.
 
-    Its task starts with the first connection and ends some time after the last one, when no grace
-    is running and nothing waits to be announced. Methods raise `StoreUnavailable` when the store
-    does not answer; the change is then made as soon as it does.
+    `visits` is the desired state, and the store is made to agree. When it may not (no answer, a
+    lease that expired while the process was frozen, a Redis that lost its data), the lease is
+    replaced by a new one and every visit is put again. The old lease's visits end with it; as the
+    same people are in the rooms under the new one by then, no change is announced.
+
+    Its task starts with the first visit and ends some time after the last one, when no grace is
+    running and nothing waits to be announced.
 
     Args:
         announce: publishes announcements.
-        visibilities: reads how often people changed whether they appear.
+        visibilities: reads how often each of some people changed whether they appear; those who
+            never did may be left out.
     """
 
     def __init__(self, store: Store, announce: Announce, visibilities: Visibilities) -> None:
         self.loop = asyncio.get_running_loop()
         self.store = store
+        self.process = ""
+        """The name of the lease that is held, if one is."""
+        self.visits: dict[str, Visit] = {}
         self.ended = False
-        self._announcer = Announcer(store, announce)
-        self._lease = Lease(store, visibilities, self._announcer.wake)
-        self._touched_at = 0.0
+        self._announce = announce
+        self._visibilities = visibilities
+        self._waiting: deque[tuple[Visit, asyncio.Future[None]]] = deque()
+        self._work = asyncio.Event()
+        self._woken = asyncio.Event()
+        self._quiet = False
+        self._beat_at = 0.0
+        self._put_at = 0.0
         self._task: asyncio.Task[None] | None = None
 
-    async def join(self, visit: Visit) -> None:
-        """The visit's connection is in its rooms, and views its topic."""
-        self._lease.visits[visit.connection] = visit
-        if self._task is None:
-            self._task = self.loop.create_task(self._run())
-        await self._submit(*visit.changes())
+    def put(self, visit: Visit) -> asyncio.Future[None]:
+        """The connection is as `visit` says; the future is done when the store knows.
 
-    def leave(self, visit: Visit) -> asyncio.Future[None]:
-        """The visit's connection is closed. Does nothing if it never joined.
-
-        The change is submitted whether or not the future is awaited.
+        The store is told whether or not the future is awaited. Where the store does not answer the
+        future fails with `StoreUnavailable`, and the store is made to agree later.
         """
-        if self._lease.visits.pop(visit.connection, None):
-            return self._submit(
-                Leave(visit.connection, visit.user, tuple(visit.rooms)),
-                *self._set_viewing(visit, None),
-            )
-        done = self.loop.create_future()
-        done.set_result(None)
+        done: asyncio.Future[None] = self.loop.create_future()
+        done.add_done_callback(_retrieve)
+        if self.ended:
+            done.set_exception(StoreUnavailable("this process ends"))
+        elif visit.ended and visit.connection not in self.visits:
+            done.set_result(None)
+        else:
+            self._submit(visit, done)
         return done
-
-    async def set_state(self, visit: Visit, *, away: bool, viewing: str | None) -> None:
-        """The visit is away or not, and views another topic."""
-        visit.away = away
-        await self._submit(
-            SetAway(visit.connection, visit.user, tuple(visit.rooms), away),
-            *self._set_viewing(visit, viewing),
-        )
-
-    async def enter(self, visit: Visit, rooms: Collection[str]) -> None:
-        """The visit counts in these rooms too."""
-        visit.rooms.update(rooms)
-        await self._submit(visit.join(rooms))
-
-    def withdraw(self, visit: Visit, rooms: Collection[str]) -> asyncio.Future[None]:
-        """The visit no longer counts in these rooms; see `leave`."""
-        visit.rooms.difference_update(rooms)
-        return self._submit(Leave(visit.connection, visit.user, tuple(rooms)))
-
-    async def set_visibility(self, user: int, rooms: Collection[str], visibility: int) -> None:
-        """A person appears offline in `rooms` or no longer does, on all their connections."""
-        for visit in self._lease.visits.values():
-            if visit.user == user:
-                visit.visibility = max(visit.visibility, visibility)
-        await self._submit(SetVisibility(user, tuple(rooms), visibility))
-
-    @staticmethod
-    def _set_viewing(visit: Visit, topic: str | None) -> list[Change]:
-        """Let the visit view another topic; the changes that say so to the store."""
-        before, visit.viewing = visit.viewing, topic
-        return [
-            SetViewing(visit.connection, visit.user, each, viewing)
-            for each, viewing in ((before, False), (topic, True))
-            if each is not None and before != topic
-        ]
-
-    def _submit(self, *changes: Change) -> asyncio.Future[None]:
-        self._touched_at = self.loop.time()
-        return self._lease.submit(*changes)
 
     async def stop(self) -> None:
         """End the task now; visits that are left end with the process's lease."""
@@ -107,12 +88,23 @@ class Attendance:
         with suppress(asyncio.CancelledError):
             await self._task
 
+    def _submit(self, visit: Visit, done: asyncio.Future[None]) -> None:
+        if visit.ended:
+            del self.visits[visit.connection]
+        else:
+            self.visits[visit.connection] = visit
+        self._waiting.append((visit, done))
+        self._work.set()
+        self._put_at = self.loop.time()
+        if self._task is None:
+            self._task = self.loop.create_task(self._run())
+
     async def _run(self) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
                 parts = [
-                    tasks.create_task(self._lease.run()),
-                    tasks.create_task(self._announcer.run()),
+                    tasks.create_task(self._repeat(self._keep_lease)),
+                    tasks.create_task(self._repeat(self._sweep)),
                 ]
                 await self._wait_until_deserted()
                 self.ended = True
@@ -120,7 +112,10 @@ class Attendance:
                     part.cancel()
         finally:
             self.ended = True
-            await self._lease.end()
+            self._fail(StoreUnavailable("this process ends"))
+            if self.process:
+                with suppress(StoreUnavailable):
+                    await self.store.release(self.process)
             await self.store.close()
 
     async def _wait_until_deserted(self) -> None:
@@ -128,6 +123,142 @@ class Attendance:
         linger = timing.grace_seconds + timing.window_seconds + 3 * timing.sweep_seconds
         while True:
             await asyncio.sleep(timing.sweep_seconds)
-            untouched = self.loop.time() > self._touched_at + linger
-            if untouched and self._announcer.quiet and not self._lease.visits:
+            if self._quiet and not self.visits and self.loop.time() > self._put_at + linger:
                 return
+
+    async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
+        """Work until cancelled; after a failure, go on in a moment."""
+        while True:
+            try:
+                await work()
+            except LeaseLost:
+                logger.info("Presence: the lease has expired; every visit is put again.")
+            except StoreUnavailable as error:
+                logger.warning("Presence: the store does not answer: %s", error.cause)
+                await asyncio.sleep(RETRY_SECONDS)
+            except Exception:  # most likely of the database
+                logger.exception("Presence: the store could not be kept up to date")
+                await asyncio.sleep(RETRY_SECONDS)
+
+    # The lease, and the visits under it
+
+    async def _keep_lease(self) -> None:
+        try:
+            await self._begin()
+            while True:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout_at(self._beat_at):
+                        await self._work.wait()
+                if self._waiting:
+                    await self._put_waiting()
+                if self.loop.time() >= self._beat_at:
+                    await self._beat()
+        except Exception as error:
+            self.process = ""
+            if not isinstance(error, LeaseLost):
+                self._fail(error)
+            raise
+
+    async def _begin(self) -> None:
+        """Take a lease under a new name, and put every visit under it."""
+        self.process = uuid4().hex[:16]
+        await self.store.open(self.process)
+        self._set_beat()
+        connections = list(self.visits)
+        for start in range(0, len(connections), READ_VISITS):
+            chunk = connections[start : start + READ_VISITS]
+            users = {self.visits[name].user for name in chunk if name in self.visits}
+            visibilities = await self._visibilities(list(users))
+            for batch in batches(
+                replace(visit, visibility=max(visit.visibility, visibilities.get(visit.user, 0)))
+                for visit in [self.visits[name] for name in chunk if name in self.visits]
+            ):
+                await self._put(batch)
+            if self.loop.time() >= self._beat_at:
+                await self.store.beat(self.process)
+                self._set_beat()
+
+    async def _put_waiting(self) -> None:
+        batch = next(batches(visit for visit, _ in self._waiting))
+        await self._put([self._latest(visit) for visit in batch])
+        for _ in batch:
+            _, done = self._waiting.popleft()
+            if not done.done():
+                done.set_result(None)
+        if not self._waiting:
+            self._work.clear()
+
+    def _latest(self, visit: Visit) -> Visit:
+        """The visit as it is now, so that the store never returns to how it was earlier."""
+        return self.visits.get(visit.connection) or replace(visit, ended=True)
+
+    async def _put(self, visits: Sequence[Visit]) -> None:
+        if await self.store.put(self.process, visits):
+            self._woken.set()
+
+    async def _beat(self) -> None:
+        expected, settled = len(self.visits), not self._waiting
+        held = await self.store.beat(self.process)
+        beats.inc()
+        self._set_beat()
+        if settled and held != expected:
+            logger.warning("Presence: the store has %d of %d visits.", held, expected)
+            raise LeaseLost
+
+    def _set_beat(self) -> None:
+        self._beat_at = self.loop.time() + self.store.timing.beat_seconds
+
+    def _fail(self, error: Exception) -> None:
+        waiting, self._waiting = self._waiting, deque()
+        self._work.clear()
+        for _, done in waiting:
+            if not done.done():
+                done.set_exception(error)
+
+    # Sweeps and announcements, for all processes
+
+    async def _sweep(self) -> None:
+        """Remove who is gone, announce what is due and wait until there may be more."""
+        swept = await self.store.sweep(SWEEP_LIMIT)
+        await self._announce_due()
+        self._quiet = swept.quiet
+        if swept.wake:
+            self._woken.set()
+        if swept.more:
+            await asyncio.sleep(PAUSE_SECONDS)
+            return
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self.store.timing.sweep_seconds):
+                await self._woken.wait()
+        if self._woken.is_set():
+            self._woken.clear()
+            await asyncio.sleep(self.store.timing.window_seconds + MARGIN_SECONDS)
+
+    async def _announce_due(self) -> None:
+        announcements = await self.store.announce(ANNOUNCED_PEOPLE)
+        if not announcements:
+            return
+        try:
+            await self._announce(announcements)
+        except Exception:  # clients notice the gap, and ask
+            logger.exception("Presence: %d announcements were lost", len(announcements))
+
+
+def batches(visits: Iterable[Visit]) -> Iterator[list[Visit]]:
+    """`visits` in parts with about `BATCH_PLACES` rooms each."""
+    batch: list[Visit] = []
+    places = 0
+    for visit in visits:
+        batch.append(visit)
+        places += 1 + len(visit.rooms)
+        if places >= BATCH_PLACES:
+            yield batch
+            batch, places = [], 0
+    if batch:
+        yield batch
+
+
+def _retrieve(done: asyncio.Future[None]) -> None:
+    """Keep asyncio from reporting a failure that nobody awaited."""
+    if not done.cancelled():
+        done.exception()

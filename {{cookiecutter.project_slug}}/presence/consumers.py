@@ -2,8 +2,10 @@
 
 import asyncio
 from contextlib import suppress
+from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from presence import actions
 from presence.frames import (
@@ -24,16 +26,14 @@ from presence.frames import (
     room_topic,
     roster_page,
 )
-from presence.lease import Visit
 from presence.queries import (
-    JoinRequest,
     last_seen_by_id,
     read_join_request,
     read_people,
     rooms_of,
 )
 from presence.running import this_attendance
-from presence.stores import StoreUnavailable
+from presence.stores import StoreUnavailable, Visit
 from realtime.consumers import Consumer, command
 from realtime.database import in_database
 from realtime.protocol import CloseCode, ErrorCode, Refusal
@@ -50,43 +50,39 @@ class PresenceConsumer(Consumer):
     async def join(self) -> None:
         self.topic = HERE
         self.attendance = this_attendance()
-        self.visit = Visit(self.user_id)
-        self.visit.away, self.visit.viewing = self._state_on_join()
+        away, viewing = self._state_on_join()
+        self.visit = Visit(self.user_id, away=away, viewing=viewing)
         await self.subscribe(own_group(self.user_id))
-        self.visit.rooms, self.visit.visibility = await self._hear_rooms()
-        await self.attendance.join(self.visit)
+        await self._enter_rooms()
         you = You(hidden=self.visit.visibility % 2 == 1)
         self.welcome(Welcome(you, await self._who_is_here()))
 
     async def leave(self) -> None:
         with suppress(StoreUnavailable):  # the visit then ends with the lease
-            await self.attendance.leave(self.visit)
+            await self._put(ended=True)
 
     def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
         """The person was removed from one room, and stays in the others."""
         room = room_of(group)
         self.unsubscribe(group)
         if room in self.visit.rooms:
-            self.attendance.withdraw(self.visit, {room})
+            self._put(rooms=self.visit.rooms - {room})
         self.send("rooms.changed", {})
 
     @command("state")
     async def set_state(self, data: SetState) -> None:
         away, viewing = _away_and_viewing(data)
-        await self.attendance.set_state(self.visit, away=away, viewing=viewing)
+        await self._put(away=away, viewing=viewing)
 
     @command("visibility")
     async def set_visibility(self, data: Hide) -> None:
-        visibility = await in_database(actions.choose_visibility, self.user_id, hidden=data.hidden)
-        rooms = (await read_join_request(self.user_id)).rooms
-        await self.attendance.set_visibility(self.user_id, self.visit.rooms | rooms, visibility)
+        await in_database(actions.choose_visibility, self.user_id, hidden=data.hidden)
+        await self._enter_rooms()  # which another connection may know of already
 
     @command("rooms")
     async def get_rooms(self, data: GetRooms) -> dict[str, list[RoomHere]]:
         """Count in the rooms that the person is in now: asked after `rooms.changed`."""
-        rooms, _ = await self._hear_rooms()
-        self.attendance.withdraw(self.visit, self.visit.rooms - rooms)
-        await self.attendance.enter(self.visit, rooms - self.visit.rooms)
+        await self._enter_rooms()
         return {"rooms": await self._who_is_here()}
 
     @command("roster")
@@ -114,8 +110,8 @@ class PresenceConsumer(Consumer):
         except msgspec.ValidationError:
             return False, None
 
-    async def _hear_rooms(self) -> JoinRequest:
-        """Subscribe to the person's rooms, and to no others."""
+    async def _enter_rooms(self) -> None:
+        """Hear the person's rooms and no others, and count there, as they appear now."""
         rooms, _ = await read_join_request(self.user_id)
         async with asyncio.TaskGroup() as tasks:
             for room in rooms:
@@ -123,7 +119,11 @@ class PresenceConsumer(Consumer):
         now = await read_join_request(self.user_id)  # a removal before the subscription was missed
         for room in (rooms | self.visit.rooms) - now.rooms:
             self.unsubscribe(room_topic(room))
-        return JoinRequest(rooms & now.rooms, now.visibility)
+        await self._put(rooms=rooms & now.rooms, visibility=now.visibility)
+
+    def _put(self, **changes: Any) -> asyncio.Future[None]:  # Any: as `replace` takes them
+        self.visit = replace(self.visit, **changes)
+        return self.attendance.put(self.visit)
 
     async def _who_is_here(self) -> list[RoomHere]:
         rooms = sorted(self.visit.rooms)

@@ -20,7 +20,7 @@ MOST_WAITING = 20_000  # connections; more are refused for a moment
 class JoinRequest(NamedTuple):
     """What a connection needs to know of its person to be counted."""
 
-    rooms: set[str]
+    rooms: frozenset[str]
     visibility: int
 
 
@@ -65,7 +65,7 @@ def _read_join_requests(user_ids: Sequence[int]) -> list[JoinRequest | Exception
     rooms = rooms_of(set(user_ids))
     visibilities = visibilities_by_id(set(user_ids))
     return [
-        JoinRequest(set(rooms.get(user_id, [])[:ROOMS_JOINED]), visibilities.get(user_id, 0))
+        JoinRequest(frozenset(rooms.get(user_id, [])[:ROOMS_JOINED]), visibilities.get(user_id, 0))
         for user_id in user_ids
     ]
 

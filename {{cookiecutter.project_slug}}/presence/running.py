@@ -1,8 +1,8 @@
-"""The attendance of the running process: where it is kept, what it reads, how it announces."""
+"""The attendance of the running process: what it reads, what it publishes, and who asks it."""
 
 import asyncio
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 from django.conf import settings
@@ -10,15 +10,18 @@ from django.core.exceptions import ImproperlyConfigured
 
 from presence.actions import record_last_seen
 from presence.attendance import Attendance
-from presence.frames import Changed, changed, room_topic
+from presence.frames import ROOM_PREFIX, Changed, changed, room_topic
 from presence.queries import people_by_id, visibilities_by_id
-from presence.stores import Announcement, State, Store, Timing
+from presence.stores import Announcement, State, Store, StoreUnavailable, Timing
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import KEY_PREFIX, RedisStore
 from realtime.database import in_database
 from realtime.delivery.publishing import publish
+from realtime.topics import Topic
 
 logger = logging.getLogger(__name__)
+
+VERSIONS_SECONDS = 1  # that a heartbeat waits for the store
 
 _attendance: Attendance | None = None
 
@@ -93,3 +96,23 @@ async def _save_last_seen(events: Sequence[Changed]) -> None:
         await in_database(record_last_seen, seen)
     except Exception:  # the event is published all the same
         logger.exception("Presence: when %d people were last seen is not saved", len(seen))
+
+
+class RosterTopic(Topic):
+    """The topic `presence:general` is who is in the room `general`."""
+
+    prefix = ROOM_PREFIX
+
+    def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
+        """Called in a thread, while the store belongs to the event loop."""
+        attendance = running_attendance()
+        if attendance is None:
+            return {}
+        reading = attendance.store.rosters(list(keys), limit=0)
+        rosters = asyncio.run_coroutine_threadsafe(reading, attendance.loop)
+        try:
+            return {roster.room: roster.version for roster in rosters.result(VERSIONS_SECONDS)}
+        except (StoreUnavailable, TimeoutError):
+            rosters.cancel()
+            logger.warning("Presence: the versions of rosters could not be read")
+            return {}

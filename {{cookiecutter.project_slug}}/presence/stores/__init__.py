@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
+from uuid import uuid4
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from realtime.protocol import ErrorCode, Refusal
 
@@ -35,60 +36,22 @@ View = tuple[int, str]
 """A person, by id, and the topic that one of their connections shows them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Join:
-    """A connection is in `rooms` from now on.
+class Visit(Struct, frozen=True, omit_defaults=True):
+    """A person's connection as it is now: the rooms that it counts in and the topic that it views.
 
-    `visibility` counts how often its person changed whether they appear: at an odd count they
-    appear offline. The higher of two counts is the newer one, whatever order they arrive in.
+    A change is a new visit with the same `connection`, by `msgspec.structs.replace`.
     """
 
-    connection: str
     user: int
-    rooms: Sequence[str]
+    rooms: frozenset[str] = frozenset()
     away: bool = False
+    viewing: str | None = None
     visibility: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Leave:
-    """A connection is no longer in `rooms`."""
-
-    connection: str
-    user: int
-    rooms: Sequence[str]
-
-
-@dataclass(frozen=True, slots=True)
-class SetAway:
-    """A connection that is in `rooms` is away, or no longer away."""
-
-    connection: str
-    user: int
-    rooms: Sequence[str]
-    away: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SetVisibility:
-    """A person appears offline in `rooms`, or no longer does (see `Join`)."""
-
-    user: int
-    rooms: Sequence[str]
-    visibility: int
-
-
-@dataclass(frozen=True, slots=True)
-class SetViewing:
-    """A connection shows `topic` to its person, or no longer does; it may show several."""
-
-    connection: str
-    user: int
-    topic: str
-    viewing: bool
-
-
-Change = Join | Leave | SetAway | SetVisibility | SetViewing
+    """How often the person changed whether they appear: at an odd count they appear offline. The
+    higher of two counts is the newer one, whatever order they arrive in."""
+    ended: bool = False
+    """Whether the connection is closed: it counts in none of its rooms any more."""
+    connection: str = field(default_factory=lambda: uuid4().hex[:16])
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +93,7 @@ class Swept:
 
 
 class LeaseLost(Exception):
-    """The lease has expired: the process's connections must join again, under a new name."""
+    """The lease has expired: the process must put its visits again, under a new name."""
 
 
 class StoreUnavailable(Refusal):
@@ -146,11 +109,11 @@ class Store(Protocol):
     """Who is in which room and views which topic, as reported by processes that hold a lease each.
 
     A person is in a room from their first connection until `grace` after their last one. A process
-    whose lease expires loses its connections. Every change takes effect at once and is announced
-    after `window`, together with the room's other changes. A room's version only rises, even when
-    the store has lost all its data. Viewing is not announced.
+    whose lease expires loses its visits. Every change takes effect at once and is announced after
+    `window`, together with the room's other changes. A room's version only rises, even when the
+    store has lost all its data. Viewing is not announced.
 
-    Every change is idempotent. All methods raise `StoreUnavailable`.
+    All methods raise `StoreUnavailable`.
     """
 
     timing: Timing
@@ -159,29 +122,30 @@ class Store(Protocol):
         """Begin the lease of `process`, a name never used before."""
 
     async def beat(self, process: str) -> int:
-        """Renew a lease; return how many entries the store has under it.
-
-        An entry is a connection in a room, or a connection's view of a topic.
+        """Renew a lease; return how many visits the store has under it.
 
         Raises:
             LeaseLost: it has expired.
         """
 
-    async def apply(self, process: str, changes: Sequence[Change]) -> bool:
-        """Make `changes`, in order; return whether there is something new to announce.
+    async def put(self, process: str, visits: Sequence[Visit]) -> bool:
+        """Replace, in order, what is known of these connections; idempotent.
+
+        Returns:
+            Whether there is something new to announce.
 
         Raises:
             LeaseLost: the lease has expired, and nothing was changed.
         """
 
     async def release(self, process: str) -> None:
-        """End a lease now; its connections are gone."""
+        """End a lease now, and its visits with it."""
 
     async def sweep(self, limit: int) -> Swept:
-        """Remove the connections of expired leases, and people whose grace has expired.
+        """Remove the visits of expired leases, and people whose grace has expired.
 
         Args:
-            limit: the most connections and people to remove in this call.
+            limit: about how many people to remove from rooms in this call, at most.
         """
 
     async def announce(self, limit: int) -> list[Announcement]:
@@ -196,9 +160,6 @@ class Store(Protocol):
 
     async def states(self, rooms: Sequence[str], users: Sequence[int]) -> dict[int, State]:
         """The state of each of `users` as it shows in any of `rooms`."""
-
-    async def versions(self, rooms: Sequence[str]) -> dict[str, int]:
-        """The current version of each room."""
 
     async def close(self) -> None:
         """Close connections to the store."""

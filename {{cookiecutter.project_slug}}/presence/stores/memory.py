@@ -4,37 +4,28 @@ import heapq
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Sequence
-from itertools import islice
+from dataclasses import dataclass, field
+
+from msgspec.structs import replace
 
 from presence.stores import (
     Announcement,
-    Change,
-    Join,
     LeaseLost,
-    Leave,
     Roster,
-    SetAway,
-    SetViewing,
-    SetVisibility,
     State,
     Swept,
     Timing,
     View,
+    Visit,
 )
 
-Entry = tuple[str, int, str]  # room, user, connection
 
-
+@dataclass
 class _Lease:
-    """One process: when its lease expires, and its connections."""
+    """One process: when its lease expires, and its visits by connection."""
 
-    def __init__(self, until: float) -> None:
-        self.until = until
-        self.entries: dict[Entry, bool] = {}  # to whether the connection is away
-        self.views: dict[str, set[tuple[int, str]]] = {}  # topic to user and connection
-
-    def __len__(self) -> int:
-        return len(self.entries) + sum(map(len, self.views.values()))
+    until: float
+    visits: dict[str, Visit] = field(default_factory=dict)
 
 
 class _Room:
@@ -47,11 +38,22 @@ class _Room:
         self.shows: dict[int, State] = {}
         self.changed: set[int] = set()
 
+    def count(self, user: int, step: int, away_step: int) -> None:
+        self.connections[user] += step
+        self.away[user] += away_step
+        if not self.connections[user]:
+            del self.connections[user], self.away[user]
+
     def target(self, user: int) -> State:
         connections = self.connections[user]
         if not connections:
             return State.OFFLINE
         return State.AWAY if self.away[user] >= connections else State.ONLINE
+
+
+def _places(visit: Visit | None) -> dict[str, bool]:
+    """The rooms that a visit counts in, each with whether it is away."""
+    return {} if visit is None or visit.ended else dict.fromkeys(visit.rooms, visit.away)
 
 
 class MemoryStore:
@@ -77,35 +79,30 @@ class MemoryStore:
     async def beat(self, process: str) -> int:
         lease = self._lease(process)
         lease.until = self._clock() + self.timing.lease_seconds
-        return len(lease)
+        return len(lease.visits)
 
-    async def apply(self, process: str, changes: Sequence[Change]) -> bool:
+    async def put(self, process: str, visits: Sequence[Visit]) -> bool:
         lease = self._lease(process)
         self._wake = False
-        for change in changes:
-            self._apply(lease, change)
+        for visit in visits:
+            self._put(lease, visit)
         return self._wake
 
     async def release(self, process: str) -> None:
-        lease = self._leases.get(process)
-        if lease is None:
-            return
-        if lease.entries:
-            lease.until = 0
-        else:
-            del self._leases[process]
+        if process in self._leases:
+            self._leases[process].until = 0
 
     async def sweep(self, limit: int) -> Swept:
         now, self._wake = self._clock(), False
-        silent = {p: lease for p, lease in self._leases.items() if lease.until <= now}
-        for process, lease in silent.items():
-            for entry in list(islice(lease.entries, limit)):
-                self._drop(lease, entry)
-                limit -= 1
-            if not lease.entries:
+        for process, lease in list(self._leases.items()):
+            while lease.until <= now and lease.visits and limit > 0:
+                visit = next(iter(lease.visits.values()))
+                self._put(lease, replace(visit, ended=True))
+                limit -= max(len(visit.rooms), 1)
+            if lease.until <= now and not lease.visits:
                 del self._leases[process]
         due = [pair for pair, at in self._leaving.items() if at <= now]
-        for room, user in due[:limit]:
+        for room, user in due[: max(limit, 0)]:
             self._settle(room, user, patient=False)
             limit -= 1
         quiet = not self._leaving and not self._announce_at
@@ -136,18 +133,15 @@ class MemoryStore:
                     states[user] = room.shows[user]
         return states
 
-    async def versions(self, rooms: Sequence[str]) -> dict[str, int]:
-        return {name: self._rooms[name].version for name in rooms}
-
     def viewers(self, topics: Collection[str]) -> set[View]:
         """As `presence.viewing.viewers`; from any thread."""
         now = self._clock()
         return {
-            (user, topic)
+            (visit.user, visit.viewing)
             for lease in tuple(self._leases.values())  # copied in one step, against other threads
             if lease.until > now
-            for topic in topics
-            for user, _ in tuple(lease.views.get(topic, ()))
+            for visit in tuple(lease.visits.values())
+            if visit.viewing is not None and visit.viewing in topics
         }
 
     async def close(self) -> None:
@@ -159,63 +153,22 @@ class MemoryStore:
             raise LeaseLost
         return lease
 
-    def _apply(self, lease: _Lease, change: Change) -> None:
-        match change:
-            case SetViewing():
-                self._set_viewing(lease, change)
-                return
-            case Join() | SetVisibility() if change.visibility:
-                known = self._visibility.get(change.user, 0)
-                self._visibility[change.user] = max(known, change.visibility)
-        for room in change.rooms:
-            match change:
-                case Join(connection, user):
-                    self._join(lease, (room, user, connection), change.away)
-                case Leave(connection, user):
-                    self._drop(lease, (room, user, connection))
-                case SetAway(connection, user):
-                    self._set_away(lease, (room, user, connection), change.away)
-                case SetVisibility(user):
-                    self._settle(room, user, patient=False)
-
-    @staticmethod
-    def _set_viewing(lease: _Lease, change: SetViewing) -> None:
-        view = change.user, change.connection
-        if change.viewing:
-            lease.views.setdefault(change.topic, set()).add(view)
-        elif views := lease.views.get(change.topic):
-            views.discard(view)
-            if not views:
-                del lease.views[change.topic]
-
-    def _join(self, lease: _Lease, entry: Entry, away: bool) -> None:
-        if entry in lease.entries:
-            return
-        lease.entries[entry] = away
-        room, user, _ = entry
-        self._rooms[room].connections[user] += 1
-        self._rooms[room].away[user] += away
-        self._settle(room, user, patient=True)
-
-    def _set_away(self, lease: _Lease, entry: Entry, away: bool) -> None:
-        if lease.entries.get(entry, away) == away:
-            return
-        lease.entries[entry] = away
-        room, user, _ = entry
-        self._rooms[room].away[user] += 1 if away else -1
-        self._settle(room, user, patient=False)
-
-    def _drop(self, lease: _Lease, entry: Entry) -> None:
-        if entry not in lease.entries:
-            return
-        away = lease.entries.pop(entry)
-        name, user, _ = entry
-        room = self._rooms[name]
-        room.away[user] -= away
-        room.connections[user] -= 1
-        if not room.connections[user]:
-            del room.connections[user], room.away[user]
-        self._settle(name, user, patient=True)
+    def _put(self, lease: _Lease, visit: Visit) -> None:
+        """Replace what is known of a connection (see `put` in common.lua)."""
+        user = visit.user
+        before = _places(lease.visits.pop(visit.connection, None))
+        now = _places(visit)
+        if not visit.ended:
+            lease.visits[visit.connection] = visit
+        turned = visit.visibility > self._visibility.get(user, 0)
+        if turned:
+            self._visibility[user] = visit.visibility
+        for name in before.keys() | now.keys():
+            step = (name in now) - (name in before)
+            away_step = now.get(name, False) - before.get(name, False)
+            if step or away_step or turned:
+                self._rooms[name].count(user, step, away_step)
+                self._settle(name, user, patient=step != 0)
 
     def _settle(self, name: str, user: int, *, patient: bool) -> None:
         """Make the state that shows agree with the connections (see `settle` in common.lua)."""

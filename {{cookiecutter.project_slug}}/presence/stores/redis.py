@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from redis import Redis as SyncRedis
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -19,19 +20,14 @@ from redis.retry import Retry as SyncRetry
 
 from presence.stores import (
     Announcement,
-    Change,
-    Join,
     LeaseLost,
-    Leave,
     Roster,
-    SetAway,
-    SetViewing,
-    SetVisibility,
     State,
     StoreUnavailable,
     Swept,
     Timing,
     View,
+    Visit,
 )
 from realtime.redis import Pool, async_pool
 
@@ -44,9 +40,6 @@ ANSWER_SECONDS = 5
 VIEWERS_SECONDS = 0.1  # longer, and whoever writes a message would be held up
 RETRY_SECONDS = 1
 ANNOUNCEMENTS = 100  # taken by one call
-VIEW = "="  # begins a topic where a room's name could stand (see common.lua)
-
-Argument = str | int
 
 
 class RedisStore:
@@ -88,9 +81,8 @@ class RedisStore:
             raise LeaseLost
         return held
 
-    async def apply(self, process: str, changes: Sequence[Change]) -> bool:
-        arguments = [argument for change in changes for argument in _arguments(change)]
-        wake: int = await self._run("apply", process, *arguments)
+    async def put(self, process: str, visits: Sequence[Visit]) -> bool:
+        wake: int = await self._run("put", process, *map(msgspec.json.encode, visits))
         if wake < 0:
             raise LeaseLost
         return bool(wake)
@@ -132,13 +124,12 @@ class RedisStore:
         states = await self._run("states", len(rooms), *rooms, *users)
         return dict(zip(users, map(State, states), strict=True))
 
-    async def versions(self, rooms: Sequence[str]) -> dict[str, int]:
-        return dict(zip(rooms, map(int, await self._run("versions", *rooms)), strict=True))
-
     async def close(self) -> None:
         await self._client.connection_pool.disconnect()
 
-    async def _run(self, script: str, *arguments: Argument) -> Any:  # Any: each script's own answer
+    async def _run(
+        self, script: str, *arguments: str | int | bytes
+    ) -> Any:  # Any: each script's own answer
         async with _unavailable(), asyncio.timeout(ANSWER_SECONDS):
             return await self._scripts[script](args=[*self._common_arguments, *arguments])
 
@@ -206,21 +197,6 @@ async def _unavailable() -> AsyncIterator[None]:
 def script(name: str) -> str:
     """The text of a script, with what all of them share."""
     return (LUA / "common.lua").read_text() + (LUA / f"{name}.lua").read_text()
-
-
-def _arguments(change: Change) -> Iterable[Argument]:
-    match change:
-        case Join(connection, user, rooms, away, visibility):
-            return ("join", user, connection, int(away), visibility, len(rooms), *rooms)
-        case Leave(connection, user, rooms):
-            return ("leave", user, connection, 0, 0, len(rooms), *rooms)
-        case SetAway(connection, user, rooms, away):
-            return ("set_away", user, connection, int(away), 0, len(rooms), *rooms)
-        case SetVisibility(user, rooms, visibility):
-            return ("set_visibility", user, "", 0, visibility, len(rooms), *rooms)
-        case SetViewing(connection, user, topic, viewing):
-            verb = "view" if viewing else "leave"
-            return (verb, user, connection, 0, 0, 1, VIEW + topic)
 
 
 def _pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:  # Any: as Redis answers

@@ -1,11 +1,13 @@
-"""Who must be here, and who must not be, after what was done to connections and processes."""
+"""What a storm is judged by: who must be here and who must not, and what a client makes of it."""
 
 from collections import defaultdict
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from presence.stores import State, Timing
+from presence.stores import Announcement, Roster, State, Timing
 
 FOREVER = float("inf")
+PATIENCE_SECONDS = 1.0  # of a follower with a gap
 LATE_SECONDS = 1.5  # how late a busy machine may be with what is due
 
 
@@ -17,7 +19,7 @@ class Stay:
     """
 
     user: int
-    rooms: list[str]
+    rooms: Collection[str]
     away: bool
     grace: float
     asked: float
@@ -40,7 +42,7 @@ class Model:
         self._timing = timing
         self._stays: dict[tuple[str, int], list[Stay]] = defaultdict(list)
 
-    def asked(self, user: int, rooms: list[str], away: bool, at: float) -> Stay:
+    def asked(self, user: int, rooms: Collection[str], away: bool, at: float) -> Stay:
         """The connection asks to be in the rooms."""
         return self._add(Stay(user, rooms, away, self._timing.grace_seconds, at))
 
@@ -94,3 +96,48 @@ class Model:
                 all_away = all(stay.away for stay in open_now)
                 here[user] = State.AWAY if all_away else State.ONLINE
         return here
+
+
+class Follower:
+    """A client of one room, as the wire asks clients to be.
+
+    It applies what is announced in the order of versions, and takes the roster at a gap.
+    """
+
+    def __init__(self) -> None:
+        self.people: dict[int, State] = {}
+        self._version = 0
+        self._heard: dict[int, Announcement] = {}
+        self._behind_since: float | None = None
+
+    def hear(self, heard: Announcement) -> bool:
+        """Take an announcement; return whether its version was not heard before."""
+        is_new = heard.version not in self._heard
+        self._heard[heard.version] = heard
+        self._apply()
+        return is_new
+
+    def look(self, roster: Roster, now: float) -> bool:
+        """Look at the roster as it is now; return whether it was taken because of a gap."""
+        if not self._version:
+            self._take(roster)
+        elif roster.version <= self._version:
+            self._behind_since = None
+        elif self._behind_since is None:
+            self._behind_since = now
+        elif now - self._behind_since > PATIENCE_SECONDS:
+            self._take(roster)
+            return True
+        return False
+
+    def _take(self, roster: Roster) -> None:
+        self._version, self.people = roster.version, dict(roster.people)
+        self._behind_since = None
+        self._apply()
+
+    def _apply(self) -> None:
+        while following := self._heard.get(self._version + 1):
+            self._version += 1
+            self._behind_since = None
+            self.people |= following.people
+            self.people = {u: s for u, s in self.people.items() if s != State.OFFLINE}

@@ -1,20 +1,35 @@
-"""Worker processes of presence, driven over their pipes."""
+"""Worker processes of presence for tests that kill them, driven over their pipes.
+
+A worker reads visits as lines of JSON, answers each with `{"done": id}` once the store has it, and
+writes what it announces.
+"""
 
 import asyncio
 import json
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
-from presence.stores import Announcement, Timing
-from presence.tests.worker import Json
+from presence.attendance import Attendance
+from presence.stores import Announcement, StoreUnavailable, Timing, Visit
+from presence.stores.redis import RedisStore
+
+Json = dict[str, Any]  # Any: JSON
 
 PROJECT = Path(__file__).parents[2]
+
+
+class Order(msgspec.Struct):
+    id: int
+    visit: Visit
 
 
 class Gone(Exception):
@@ -22,7 +37,7 @@ class Gone(Exception):
 
 
 class WorkerProcess:
-    """One `presence.tests.worker`.
+    """A worker, as the test sees it.
 
     Args:
         heard: called with whatever it announces.
@@ -42,7 +57,7 @@ class WorkerProcess:
         self.running = False
 
     async def start(self) -> None:
-        command = (sys.executable, "-m", "presence.tests.worker", *self._arguments)
+        command = (sys.executable, "-m", "presence.tests.processes", *self._arguments)
         self._process: Process = await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, cwd=PROJECT
         )
@@ -51,33 +66,22 @@ class WorkerProcess:
         self.running = not self._reading.done()
         assert self.running, "A worker did not start."
 
-    async def join(
-        self, tab: str, user: int, rooms: list[str], away: bool, viewing: str | None
-    ) -> None:
-        await self._make(verb="join", tab=tab, user=user, rooms=rooms, away=away, viewing=viewing)
-
-    async def set_state(self, tab: str, away: bool, viewing: str | None) -> None:
-        await self._make(verb="set_state", tab=tab, away=away, viewing=viewing)
-
-    async def leave(self, tab: str) -> None:
-        await self._make(verb="leave", tab=tab)
-
     async def thawed(self) -> None:
         """Wait for as long as it is frozen."""
         await self._thawed.wait()
 
-    async def _make(self, **change: object) -> None:
-        """Have it make a change; return when the store has.
+    async def put(self, visit: Visit) -> None:
+        """Have it put a visit; return when the store has it.
 
         Raises:
-            Gone: the process ended first; the change may have been made.
+            Gone: the process ended first; the store may have it.
         """
         if self._process.returncode is not None:
             raise Gone
         self._last_id += 1
         done = self._waiting[self._last_id] = asyncio.get_running_loop().create_future()
         assert self._process.stdin
-        self._process.stdin.write(json.dumps({"id": self._last_id, **change}).encode() + b"\n")
+        self._process.stdin.write(msgspec.json.encode(Order(self._last_id, visit)) + b"\n")
         await done
 
     def kill(self) -> None:
@@ -121,3 +125,47 @@ class WorkerProcess:
             self._heard(msgspec.convert(message["heard"], Announcement, strict=False))
         else:
             self._ready.set()
+
+
+# In the worker
+
+
+async def work(url: str, timing: Timing) -> None:
+    attendance = Attendance(RedisStore(url, timing), announce, nobody_hides)
+    lines = asyncio.StreamReader()
+    protocol = asyncio.StreamReaderProtocol(lines)
+    await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, sys.stdin)
+
+    async def put(order: Order) -> None:
+        with suppress(StoreUnavailable):  # made good later
+            await attendance.put(order.visit)
+        write({"done": order.id})
+
+    write({"ready": True})
+    async with asyncio.TaskGroup() as tasks:
+        while line := await lines.readline():
+            tasks.create_task(put(msgspec.json.decode(line, type=Order)))
+
+
+async def announce(announcements: Sequence[Announcement]) -> None:
+    for announcement in announcements:
+        write({"heard": msgspec.to_builtins(announcement, str_keys=True)})
+
+
+async def nobody_hides(users: Collection[int]) -> dict[int, int]:
+    return {}
+
+
+def write(message: Json) -> None:
+    print(json.dumps(message), flush=True)
+
+
+def set_clock_ahead(seconds: float) -> None:
+    right = time.time
+    time.time = lambda: right() + seconds
+
+
+if __name__ == "__main__":
+    url, timing, ahead = sys.argv[1:]
+    set_clock_ahead(float(ahead))
+    asyncio.run(work(url, msgspec.json.decode(timing, type=Timing)))

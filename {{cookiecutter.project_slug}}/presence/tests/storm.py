@@ -9,16 +9,17 @@ import json
 import random
 import sys
 import time
-from collections.abc import Awaitable, Collection
+from collections.abc import Collection
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from itertools import cycle
 
+from msgspec.structs import replace
 from redis import Redis
 
-from presence.stores import Announcement, State, Timing
+from presence.stores import Announcement, State, Timing, Visit
 from presence.stores.redis import RedisStore, RedisViewers
-from presence.tests.follower import Follower
-from presence.tests.model import LATE_SECONDS, Model, Stay, view_of
+from presence.tests.model import LATE_SECONDS, Follower, Model, Stay, view_of
 from presence.tests.processes import Gone, WorkerProcess
 
 TIMING = Timing(
@@ -77,8 +78,8 @@ class Storm:
         watching = asyncio.create_task(self._watch())
         try:
             async with asyncio.TaskGroup() as tasks:
-                for number in range(TABS):
-                    tasks.create_task(self._use_tab(f"tab-{number}"))
+                for _ in range(TABS):
+                    tasks.create_task(self._use_tab())
                 await self._make_trouble(kills, tasks)
                 self._busy = False
             await self._settle()
@@ -90,39 +91,35 @@ class Storm:
 
     # People
 
-    async def _use_tab(self, name: str) -> None:
+    async def _use_tab(self) -> None:
         """A tab: it joins some worker, is away and back, views topics, is closed or reloaded."""
         await asyncio.sleep(self._random.random())
-        visits = 0
         while self._busy:
             user = self._random.choice(PEOPLE)
-            rooms = self._random.sample(ROOMS, self._random.randint(1, len(ROOMS)))
+            rooms = frozenset(self._random.sample(ROOMS, self._random.randint(1, len(ROOMS))))
             for _ in range(self._random.randint(1, 3)):
-                visits += 1
-                worker = self._random.choice(self._running())
-                try:
-                    await self._visit(worker, f"{name}-{visits}", user, rooms)
-                except Gone:
-                    continue
+                away = self._random.random() < 0.3
+                visit = Visit(user, rooms, away, self._pick_viewing(away))
+                with suppress(Gone):
+                    await self._visit(self._random.choice(self._running()), visit)
 
-    async def _visit(self, worker: WorkerProcess, tab: str, user: int, rooms: list[str]) -> None:
-        away = self._random.random() < 0.3
-        viewing = self._pick_viewing(away)
-        stay = self._model.asked(user, rooms, away, time.time())
+    async def _visit(self, worker: WorkerProcess, visit: Visit) -> None:
+        tab = visit.connection
+        stay = self._model.asked(visit.user, visit.rooms, visit.away, time.time())
         self._stays[worker][tab] = stay
-        view = self._begin_view(worker, tab, user, viewing)
-        await self._make(worker.join(tab, user, rooms, away, viewing))
+        view = self._begin_view(worker, visit)
+        await self._put(worker, visit)
         self._count(worker, tab, stay)
         self._count(worker, view_of(tab), view)
         for _ in range(self._random.randint(0, 3)):
             await asyncio.sleep(self._random.random() * 0.5)
             await worker.thawed()
-            away = not away
+            away = not visit.away
+            visit = replace(visit, away=away, viewing=self._pick_viewing(away))
             self._stay(worker, tab).away = away
-            viewing = self._pick_viewing(away)
             self._leave(worker, view_of(tab))
-            view = self._begin_view(worker, tab, user, viewing)
-            await self._make(worker.set_state(tab, away, viewing))
+            view = self._begin_view(worker, visit)
+            await self._put(worker, visit)
             self._leaving[worker].pop(view_of(tab), None)
             self._count(worker, view_of(tab), view)
         if self._busy or self._random.random() < 0.5:  # in the end some stay
@@ -130,20 +127,18 @@ class Storm:
             self._stay(worker, tab)
             self._leave(worker, tab)
             self._leave(worker, view_of(tab))
-            await self._make(worker.leave(tab))
+            await self._put(worker, replace(visit, ended=True))
             self._leaving[worker].pop(tab, None)
             self._leaving[worker].pop(view_of(tab), None)
 
     def _pick_viewing(self, away: bool) -> str | None:
         return None if away else self._random.choice([None, *TOPICS])
 
-    def _begin_view(
-        self, worker: WorkerProcess, tab: str, user: int, topic: str | None
-    ) -> Stay | None:
-        if topic is None:
+    def _begin_view(self, worker: WorkerProcess, visit: Visit) -> Stay | None:
+        if visit.viewing is None:
             return None
-        view = self._model.asked_to_view(user, topic, time.time())
-        self._stays[worker][view_of(tab)] = view
+        view = self._model.asked_to_view(visit.user, visit.viewing, time.time())
+        self._stays[worker][view_of(visit.connection)] = view
         return view
 
     def _count(self, worker: WorkerProcess, name: str, stay: Stay | None) -> None:
@@ -162,8 +157,8 @@ class Storm:
         except KeyError:
             raise Gone from None
 
-    async def _make(self, change: Awaitable[None]) -> None:
-        await change
+    async def _put(self, worker: WorkerProcess, visit: Visit) -> None:
+        await worker.put(visit)
         self.report.operations += 1
 
     # Trouble
@@ -220,7 +215,7 @@ class Storm:
         worker = WorkerProcess(self._url, TIMING, self._hear, next(self._ahead))
         await worker.start()
         # The first connection starts the worker's task.
-        await worker.join("keeper", KEEPER, [], away=False, viewing=None)
+        await worker.put(Visit(KEEPER))
         self._stays[worker], self._leaving[worker] = {}, {}
 
     async def _any_but_the_last(self) -> WorkerProcess:

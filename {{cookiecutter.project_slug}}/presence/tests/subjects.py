@@ -3,26 +3,13 @@
 import asyncio
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
-from presence.stores import (
-    Announcement,
-    Change,
-    Join,
-    LeaseLost,
-    Leave,
-    Roster,
-    SetAway,
-    SetViewing,
-    SetVisibility,
-    State,
-    Store,
-    Timing,
-    View,
-)
+from presence.stores import Announcement, LeaseLost, Roster, State, Store, Timing, View, Visit
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer
@@ -35,6 +22,17 @@ EACH_STORE = [
     pytest.param("memory", marks=pytest.mark.embedded),
     pytest.param("redis", marks=pytest.mark.redis),
 ]
+
+
+def visit(
+    user: int,
+    connection: str = "tab",
+    *,
+    rooms: Iterable[str] = ("hall",),
+    **how: Any,  # Any: as `Visit` takes it
+) -> Visit:
+    """A connection, in the hall unless `rooms` says otherwise."""
+    return Visit(user, frozenset(rooms), connection=f"{user}-{connection}", **how)
 
 
 class Subject(ABC):
@@ -60,34 +58,17 @@ class Subject(ABC):
         """Let a process die, or freeze."""
         self._beating.discard(process)
 
-    async def apply(self, process: str, *changes: Change) -> bool:
-        return await self.store.apply(process, changes)
-
-    async def join(
-        self,
-        user: int,
-        connection: str,
-        *,
-        at: str = "one",
-        away: bool = False,
-        visibility: int = 0,
-    ) -> None:
-        await self.apply(at, Join(connection, user, ["hall"], away, visibility))
+    async def put(
+        self, user: int, connection: str, *, at: str = "one", **how: Any
+    ) -> bool:  # Any: as above
+        """A connection is in the hall, or as `how` says; whether there is something to announce."""
+        return await self.store.put(at, [visit(user, connection, **how)])
 
     async def leave(self, user: int, connection: str, *, at: str = "one") -> None:
-        await self.apply(at, Leave(connection, user, ["hall"]))
+        await self.put(user, connection, at=at, ended=True)
 
-    async def set_away(self, user: int, connection: str, away: bool, *, at: str = "one") -> None:
-        await self.apply(at, SetAway(connection, user, ["hall"], away))
-
-    async def set_visibility(self, user: int, visibility: int) -> None:
-        await self.apply("one", SetVisibility(user, ["hall"], visibility))
-
-    async def view(self, user: int, connection: str, topic: str, *, at: str = "one") -> None:
-        await self.apply(at, SetViewing(connection, user, topic, viewing=True))
-
-    async def view_no_more(self, user: int, connection: str, topic: str) -> None:
-        await self.apply("one", SetViewing(connection, user, topic, viewing=False))
+    async def view(self, user: int, connection: str, topic: str | None, at: str = "one") -> None:
+        await self.put(user, connection, at=at, rooms=(), viewing=topic)
 
     @abstractmethod
     def viewers(self, *topics: str) -> set[View]:

@@ -5,15 +5,15 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import transaction
+from msgspec.structs import replace
 
 from accounts.models import User
 from presence.actions import choose_visibility, room_left, rooms_changed
-from presence.lease import Visit
 from presence.models import Presence
-from presence.running import this_attendance
+from presence.running import RosterTopic, this_attendance
 from presence.stores import View
 from presence.tests.places import Places, Watcher, connect_presence
-from presence.topics import RosterTopic
+from presence.tests.subjects import visit
 from presence.viewing import viewers
 from realtime.database import in_database
 from realtime.testing import Json
@@ -195,7 +195,7 @@ async def test_a_roster_has_the_first_people_of_a_room(ada: User, places: Places
     )
     places.put("hall", *(person.pk for person in people))
     for person in people:
-        await this_attendance().join(Visit(person.pk, ["hall"], away=person.pk % 2 == 0))
+        await this_attendance().put(visit(person.pk, away=person.pk % 2 == 0))
 
     async with connect_presence("/ws/presence/", ada, state="away") as client:
         await client.expect("welcome")
@@ -281,7 +281,7 @@ async def test_a_thousand_arrivals_are_few_frames(ada: User, places: Places) -> 
     async with connect_presence("/ws/presence/", ada) as client:
         await client.expect("welcome")
         for guest in guests:
-            await this_attendance().join(Visit(guest.pk, ["hall"]))
+            await this_attendance().put(visit(guest.pk))
         arrived: set[int] = set()
         while len(arrived) < 1_000:
             event = await changed(client)
@@ -293,16 +293,16 @@ async def test_a_thousand_arrivals_are_few_frames(ada: User, places: Places) -> 
 
 
 async def test_whoever_was_deleted_meanwhile_is_passed_over(ada: User, bob: User) -> None:
-    ghost = Visit(10**9, ["hall"])
-    await this_attendance().join(ghost)
+    ghost = visit(10**9)
+    await this_attendance().put(ghost)
     async with connect_presence("/ws/presence/", ada) as client:
         await client.expect("welcome")
         roster = await client.send("roster", {"room": "hall"})
         assert roster["data"]["people"] == [{**ada.as_person(), "state": "online"}]
-        await this_attendance().join(Visit(bob.pk, ["hall"]))
+        await this_attendance().put(visit(bob.pk))
         while bob.pk not in ids((await changed(client))["data"]["joined"]):
             pass
-        this_attendance().leave(ghost)
+        this_attendance().put(replace(ghost, ended=True))
         while not (await changed(client))["data"]["left"]:
             pass
 

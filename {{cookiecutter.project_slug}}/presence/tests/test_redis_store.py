@@ -1,18 +1,24 @@
 """What only the Redis store has to stand: a server that forgets, restarts or is not there."""
 
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 import pytest_asyncio
 from pytest_django import Settings
 
 from presence.running import open_store
-from presence.stores import Join, LeaseLost, SetViewing, State, StoreUnavailable
-from presence.stores.redis import RedisStore
+from presence.stores import LeaseLost, State, StoreUnavailable
+from presence.stores import redis as redis_store
+from presence.stores.redis import VIEWERS_SECONDS, RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer
-from presence.tests.subjects import TIMING
+from presence.tests.subjects import TIMING, visit
 
 pytestmark = pytest.mark.redis
+
+PATIENCE_SECONDS = 15
+SLACK_SECONDS = 0.1
+TOPIC = "chat:general"
 
 
 @pytest_asyncio.fixture
@@ -35,14 +41,15 @@ async def test_a_flushed_server_loses_every_lease(
 
 async def test_versions_rise_over_a_flush(store: RedisStore, redis_server: RedisServer) -> None:
     await store.open("one")
-    await store.apply("one", [Join("tab", 7, ["hall"])])
+    await store.put("one", [visit(7)])
     while not await store.announce(limit=10):
         pass
-    before = await store.versions(["hall"])
+    (before,) = await store.rosters(["hall"], limit=0)
 
     redis_server.flush()
 
-    assert (await store.versions(["hall"]))["hall"] > before["hall"]
+    (after,) = await store.rosters(["hall"], limit=0)
+    assert after.version > before.version
 
 
 async def test_a_restarted_server_is_given_its_scripts_again() -> None:
@@ -55,7 +62,7 @@ async def test_a_restarted_server_is_given_its_scripts_again() -> None:
     server.start()
     await store.open("two")
 
-    await store.apply("two", [Join("tab", 7, ["hall"])])
+    await store.put("two", [visit(7)])
     (roster,) = await store.rosters(["hall"], limit=10)
     assert roster.people == {7: State.ONLINE}
     await store.close()
@@ -75,7 +82,7 @@ async def test_two_projects_can_share_a_server(redis_server: RedisServer) -> Non
     for store in stores:
         await store.open("one")
 
-    await stores[0].apply("one", [Join("tab", 7, ["hall"])])
+    await stores[0].put("one", [visit(7)])
 
     (roster,) = await stores[1].rosters(["hall"], limit=10)
     assert roster.people == {}
@@ -90,7 +97,7 @@ async def test_every_key_begins_with_the_site_s_prefix(
     store = open_store()
 
     await store.open("one")
-    await store.apply("one", [Join("tab", 7, ["hall"])])
+    await store.put("one", [visit(7)])
 
     keys = redis_server.keys()
     assert keys
@@ -102,11 +109,81 @@ async def test_nothing_is_left_of_a_room_that_emptied(
     store: RedisStore, redis_server: RedisServer
 ) -> None:
     await store.open("one")
-    view = SetViewing("tab", 7, "chat:general", viewing=True)
-    await store.apply("one", [Join("tab", 7, ["hall"], away=True), view])
+    await store.put("one", [visit(7, away=True, viewing="chat:general")])
     await store.release("one")
 
     while not (await store.sweep(limit=10)).quiet:
         await store.announce(limit=10)
 
     assert redis_server.keys() == [b"presence:v:hall"]
+
+
+# Reading who views what: nobody is kept waiting
+
+
+@pytest.fixture
+def failing_server(monkeypatch: pytest.MonkeyPatch) -> Iterator[RedisServer]:
+    monkeypatch.setattr(redis_store, "RETRY_SECONDS", 0.05)
+    server = RedisServer()
+    server.start()
+    yield server
+    server.thaw()
+    server.stop()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+async def view(server: RedisServer) -> None:
+    store = RedisStore(server.url, TIMING)
+    await store.open("one")
+    await store.put("one", [visit(7, viewing=TOPIC)])
+    await store.close()
+
+
+def seconds_to_read(viewers: RedisViewers) -> float:
+    began = time.monotonic()
+    assert viewers.read([TOPIC]) == set()
+    return time.monotonic() - began
+
+
+def test_a_silent_redis_is_waited_for_once(failing_server: RedisServer) -> None:
+    viewers = RedisViewers(failing_server.url)
+    viewers.read([TOPIC])
+
+    failing_server.freeze()
+
+    assert seconds_to_read(viewers) < VIEWERS_SECONDS + SLACK_SECONDS
+    assert sum(seconds_to_read(viewers) for _ in range(10)) < SLACK_SECONDS
+
+
+def test_a_silent_redis_is_waited_for_once_by_a_new_connection(failing_server: RedisServer) -> None:
+    failing_server.freeze()
+
+    assert seconds_to_read(RedisViewers(failing_server.url)) < VIEWERS_SECONDS + SLACK_SECONDS
+
+
+async def test_views_are_read_again_when_redis_answers_again(failing_server: RedisServer) -> None:
+    viewers = RedisViewers(failing_server.url)
+    failing_server.stop()
+    assert viewers.read([TOPIC]) == set()
+
+    failing_server.start()
+    await view(failing_server)
+
+    until(lambda: viewers.read([TOPIC]) == {(7, TOPIC)})
+
+
+async def test_an_idle_connection_that_died_is_no_outage(failing_server: RedisServer) -> None:
+    viewers = RedisViewers(failing_server.url)
+    viewers.read([TOPIC])
+    failing_server.stop()
+    failing_server.start()
+
+    await view(failing_server)
+
+    assert viewers.read([TOPIC]) == {(7, TOPIC)}

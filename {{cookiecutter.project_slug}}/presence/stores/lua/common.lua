@@ -2,8 +2,7 @@
 -- ARGV: 1 key prefix, 2 grace and 3 window in milliseconds; the scripts' own follow.
 --
 -- procs            ZSET  process -> end of its lease
--- p:PROCESS        SET   entries: room|user|connection, or =topic|user|connection for a view
--- pa:PROCESS       SET   those of them that are away
+-- p:PROCESS        HASH  connection -> its visit as JSON (see `Visit` in Python)
 -- w:PROCESS=TOPIC  HASH  user -> connections that show them the topic
 -- r:ROOM           HASH  user -> connections
 -- ra:ROOM          HASH  user -> connections that are away
@@ -105,14 +104,49 @@ local function count(kind, room, user, step)
   return now
 end
 
--- A topic that a connection views stands in its entry where a room would, after "=".
-local function is_view(room)
-  return string.sub(room, 1, 1) == '='
+-- The rooms that a visit counts in, each with whether it is away there.
+local function places(visit)
+  local rooms = {}
+  if visit and not visit.ended then
+    for _, room in ipairs(visit.rooms or {}) do rooms[room] = visit.away or false end
+  end
+  return rooms
 end
 
--- Undo one connection's part in a room, or its view; `entry` has been taken out of its process's set.
-local function drop(process, entry, room, user)
-  if is_view(room) then return count('w:', process .. room, user, -1) end
-  if call('SREM', key('pa:', process), entry) == 1 then count('ra:', room, user, -1) end
-  settle(room, user, true, count('r:', room, user, -1))
+local function turn(user, visibility)
+  if not visibility then return false end
+  nobody_hides = false
+  return call('ZADD', key('visibility', ''), 'GT', 'CH', string.format('%.0f', visibility), user) == 1
+end
+
+local function move(room, user, before, now, turned)
+  local step = (now ~= nil and 1 or 0) - (before ~= nil and 1 or 0)
+  local away_step = (now and 1 or 0) - (before and 1 or 0)
+  if step == 0 and away_step == 0 and not turned then return end
+  if away_step ~= 0 then count('ra:', room, user, away_step) end
+  settle(room, user, step ~= 0, step ~= 0 and count('r:', room, user, step) or nil)
+end
+
+-- Replace what is known of a connection of `process`; `json` is the visit encoded.
+local function put(process, visit, json)
+  local user, connection = string.format('%.0f', visit.user), visit.connection
+  local known = call('HGET', key('p:', process), connection)
+  known = known and cjson.decode(known)
+  if visit.ended then
+    call('HDEL', key('p:', process), connection)
+  else
+    call('HSET', key('p:', process), connection, json)
+  end
+
+  local viewed, viewing = known and known.viewing, not visit.ended and visit.viewing
+  if viewed ~= viewing then
+    if viewed then count('w:', process .. '=' .. viewed, user, -1) end
+    if viewing then count('w:', process .. '=' .. viewing, user, 1) end
+  end
+
+  local before, now, turned = places(known), places(visit), turn(user, visit.visibility)
+  for room, away in pairs(now) do move(room, user, before[room], away, turned) end
+  for room, away in pairs(before) do
+    if now[room] == nil then move(room, user, away, nil, turned) end
+  end
 end

@@ -1,18 +1,22 @@
--- Remove the entries of expired leases, and people whose grace is over.
--- ARGV: 4 the most that one call deals with. Answers: more, wake, quiet.
+-- Remove the visits of expired leases, and people whose grace is over.
+-- ARGV: 4 about how many people to remove from rooms at most. Answers: more, wake, quiet.
 
 local left = tonumber(ARGV[4])
 
+local function end_visits(process)
+  local visits = call('HRANDFIELD', key('p:', process), left, 'WITHVALUES')
+  for index = 2, table.getn(visits), 2 do
+    if left <= 0 then return end
+    local visit = cjson.decode(visits[index])
+    visit.ended = true
+    put(process, visit)
+    left = left - math.max(table.getn(visit.rooms or {}), 1)
+  end
+end
+
 for _, process in ipairs(call('ZRANGE', key('procs', ''), '-inf', NOW, 'BYSCORE')) do
-  for _, entry in ipairs(left > 0 and call('SPOP', key('p:', process), left) or {}) do
-    local room, user = string.match(entry, '^([^|]*)|([^|]*)|')
-    drop(process, entry, room, user)
-    left = left - 1
-  end
-  if call('EXISTS', key('p:', process)) == 0 then
-    call('ZREM', key('procs', ''), process)
-    call('DEL', key('pa:', process))
-  end
+  if left > 0 then end_visits(process) end
+  if call('EXISTS', key('p:', process)) == 0 then call('ZREM', key('procs', ''), process) end
 end
 
 if left > 0 then
