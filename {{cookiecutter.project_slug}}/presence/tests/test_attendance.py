@@ -120,6 +120,14 @@ async def test_the_end_of_an_unknown_connection_is_harmless(attendance: Attendan
     await attendance.put(end(visit(7)))
 
 
+async def test_the_store_is_told_the_latest_of_what_waits(attendance: Attendance) -> None:
+    waiting = [attendance.put(visit(7)), attendance.put(end(visit(7)))]
+    await asyncio.gather(*waiting)
+
+    (roster,) = await attendance.store.rosters(["hall"], limit=10)
+    assert roster.people == {}
+
+
 async def test_nobody_waits_for_a_process_that_has_ended(attendance: Attendance) -> None:
     await attendance.put(visit(7))
 
