@@ -8,8 +8,8 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
-from notifications import queries
-from notifications.actions import notify, notifying
+from notifications import actions, queries
+from notifications.actions import notify
 from notifications.models import Notification
 from realtime.database import in_database
 from realtime.delivery.hub import Hub, LayerMessage
@@ -44,7 +44,7 @@ def test_queries_are_bounded_by_the_portion() -> None:
 @pytest.mark.django_db(transaction=True)
 def test_memory_is_bounded_by_the_portion(monkeypatch: pytest.MonkeyPatch) -> None:
     # The in-memory layer keeps messages for the processes of earlier tests.
-    monkeypatch.setattr(notifying, "publish_many", lambda _, events: deque(events, maxlen=0))
+    monkeypatch.setattr(actions, "publish_many", lambda _, events: deque(events, maxlen=0))
     call()  # so that everything is imported and cached
     few = list(User.objects.values_list("pk", flat=True)[: 2 * PORTION])
     peaks = []

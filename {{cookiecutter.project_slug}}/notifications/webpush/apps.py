@@ -10,7 +10,7 @@ class WebPushConfig(AppConfig):
     verbose_name = "Web push"
 
     def ready(self) -> None:
-        from notifications.signals import notified
+        from notifications.actions import notified
         from notifications.webpush import keys, tasks
 
         notified.connect(tasks.enqueue)

@@ -1,22 +1,42 @@
-"""Telling people, and taking it back: rows first, then the push, when they are committed."""
+"""The verbs of notifications: the only code that writes their tables.
+
+Each is synchronous, tells the sockets on commit, and raises `realtime.protocol.Refusal` for what is
+not allowed. Call them from views, consumers (through `in_database`), the admin, signals, commands
+and threads alike, in a transaction or not.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from django.db import transaction
+from django.db.models import Q
+from django.dispatch import Signal
 from django.utils import timezone
 
 from accounts.models import User
 from notifications import kinds
-from notifications.actions.reading import delete_all
-from notifications.frames import Told
-from notifications.kinds import Level
-from notifications.models import TARGET_CHARACTERS, UNREAD, Inbox, Notification
-from notifications.queries import Levels, Recipients, in_chunks, recipients_of
-from notifications.signals import notified
+from notifications.frames import Deleted, Told, Unread
+from notifications.kinds import Level, TargetLevel
+from notifications.models import (
+    TARGET_CHARACTERS,
+    UNREAD,
+    Inbox,
+    KindPreference,
+    Notification,
+    TargetPreference,
+)
+from notifications.queries import Levels, Recipients, in_chunks, recipients_of, unread_count
 from presence.stores import View
 from presence.viewing import viewers
-from realtime.delivery.publishing import Event, publish_many
-from realtime.feeds.changes import Changes
+from realtime.delivery.publishing import Event, publish, publish_many
+from realtime.feeds.changes import Changes, changing
+from realtime.protocol import ErrorCode, Refusal
+from realtime.topics import topic_of
+
+notified = Signal()
+"""Sent with `notifications`, rows that their people want brought to them, in the transaction that
+writes these rows and while it locks their people: enqueue a task."""
 
 FOLDED = ["kind", "actor", "data", "count", "quiet", "created_at", "mailed_at"]
 
@@ -117,9 +137,116 @@ def retract(
     for chunk in in_chunks(recipients_of(rows) if recipients is None else recipients):
         with Inbox.changing_of(chunk) as changes:
             found = changes.select(rows.filter(recipient__in=changes.feeds).order_by("rev"))
-            delete_all(changes, found)
+            _delete_all(changes, found)
         retracted += len(found)
     return retracted
+
+
+# Reading and deleting
+
+
+def mark_read(user: User, notification_id: int) -> int:
+    """Mark one as read; doing so twice is harmless. Returns how many are unread.
+
+    Raises:
+        Refusal: `not_found`, the user has no such notification.
+    """
+    with Inbox(user=user).changing() as changes:
+        notification = changes.get(Notification, pk=notification_id, deleted_at=None)
+        if notification.read_at is None:
+            _read(changes, [notification])
+    return changes.feed.unread
+
+
+def mark_target_read(user: User, target: str) -> int:
+    """Mark as read what was told of a target. Returns how many are unread altogether."""
+    unread = Notification.objects.filter(UNREAD, recipient=user, target=target).order_by("seq")
+    if not unread.exists():
+        return unread_count(user.pk)
+    with Inbox(user=user).changing() as changes:
+        _read(changes, changes.select(unread))
+    return changes.feed.unread
+
+
+def mark_all_read(user: User) -> int:
+    """Mark everything as read, however much it is, by one change. Returns 0: what is unread."""
+    with changing(Inbox.objects.filter(user=user, unread__gt=0)) as changes:
+        for inbox in changes.feeds.values():
+            unread = Notification.objects.filter(UNREAD, recipient=user)
+            unread.update(read_at=timezone.now())
+            inbox.unread = 0
+            inbox.read_rev = rev = changes.mark(inbox)
+            publish(inbox.topic, "unread", Unread(0, rev), rev, group=inbox.group)
+    return 0
+
+
+def delete(user: User, notification_id: int) -> int:
+    """Take one off the list for good. Returns how many are unread.
+
+    Raises:
+        Refusal: `not_found`, the user has no such notification.
+    """
+    with Inbox(user=user).changing() as changes:
+        _delete_all(changes, [changes.get(Notification, pk=notification_id, deleted_at=None)])
+    return changes.feed.unread
+
+
+def prune(before: datetime) -> int:
+    """Drop notifications that were read or deleted before a moment; returns how many.
+
+    A client that last heard of anything before then starts over when it resumes.
+    """
+    old = Notification.objects.filter(Q(read_at__lt=before) | Q(deleted_at__lt=before))
+    dropped = 0
+    for chunk in in_chunks(recipients_of(old)):
+        with Inbox.changing_of(chunk) as changes:
+            dropped += changes.prune(old)
+    return dropped
+
+
+# Choosing what to be told of
+
+
+def set_preference(user: User, kind: str, level: str) -> None:
+    """Choose how much to hear of a kind of notification.
+
+    Raises:
+        Refusal: `invalid` (no such level), `not_found` (no such kind).
+    """
+    _check_level(level, Level.values)
+    try:
+        kinds.get(kind)
+    except kinds.UnknownKind:
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no such kind of notification.") from None
+    KindPreference.objects.update_or_create(user=user, kind=kind, defaults={"level": level})
+
+
+def set_target_preference(user: User, target: str, level: str) -> None:
+    """Choose how much to hear of a target, such as a room.
+
+    Raises:
+        Refusal: `invalid` (no such level), `not_found` (no such target in the user's reach).
+    """
+    _check_level(level, TargetLevel.values)
+    topic = topic_of(target)
+    if topic is None or not topic.names_for(user.pk, [topic.key(target)]):
+        raise Refusal(ErrorCode.NOT_FOUND, f"There is no {target} that you can follow.")
+    with transaction.atomic():
+        if level == TargetLevel.MENTIONS:  # as where nothing is chosen
+            TargetPreference.objects.filter(user=user, target=target).delete()
+        else:
+            TargetPreference.objects.update_or_create(
+                user=user, target=target, defaults={"level": level}
+            )
+
+
+def set_digest(user: User, wanted: bool) -> None:
+    """Choose whether to be e-mailed about what stays unread."""
+    Inbox.get_or_make([user.pk])
+    Inbox.objects.filter(user=user).update(digest=wanted)
+
+
+# Writing what is told
 
 
 def _check(notice: Notice) -> None:
@@ -237,3 +364,31 @@ def _blank_row(notice: Notice, recipient_id: int = 0) -> Notification:
         data=dict(notice.data),
         quiet=True,
     )
+
+
+def _read(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:
+    inbox = changes.feed
+    for notification in notifications:
+        notification.read_at = timezone.now()
+    changes.save(*notifications, fields=["read_at"])
+    for notification in notifications:
+        inbox.unread -= 1
+        told = Told(notification.as_data(), inbox.unread)
+        publish(inbox.topic, "notification.updated", told, notification.rev, group=inbox.group)
+
+
+def _delete_all(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:
+    """Delete notifications of inboxes that are locked."""
+    changes.delete(*notifications)
+    events = []
+    for notification in notifications:
+        inbox = changes.feeds[notification.recipient_id]
+        inbox.unread -= notification.read_at is None
+        deleted = Deleted(notification.pk, inbox.unread)
+        events.append(Event(inbox.group, "notification.deleted", deleted, notification.rev))
+    publish_many(Inbox.topics.name, events)
+
+
+def _check_level(level: str, levels: list[str]) -> None:
+    if level not in levels:
+        raise Refusal(ErrorCode.INVALID, f"A level is one of {', '.join(levels)}.")
