@@ -25,8 +25,7 @@ from chat.frames import (
     Welcome,
 )
 from chat.models import Membership, Message, Room, room_list_topic
-from chat.queries import members_shown, membership_of, named_for
-from chat.room_list import rooms_of, slugs_of
+from chat.queries import members_shown, membership_of, named_for, rooms_of, slugs_of
 from realtime import metrics
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, command

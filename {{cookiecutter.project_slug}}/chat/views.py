@@ -4,19 +4,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec
 
+from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.forms import Form
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.models import User
+from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
-from chat.forms import NewRoomForm, RoomForm
 from chat.frames import ReaderPerson, RoomPage
 from chat.models import Membership, Room
-from chat.room_list import rooms_of
+from chat.text import ABOUT_CHARACTERS, NAME_CHARACTERS
 from realtime.protocol import ErrorCode, Refusal
 
 SOCKET = "/ws/"
@@ -26,10 +26,27 @@ PEOPLE_SHOWN = 100
 P = ParamSpec("P")
 
 
-class SignedInRequest(HttpRequest):
-    """What a view behind `login_required` gets."""
+class RoomForm(forms.Form):
+    name = forms.CharField(label="Name", max_length=NAME_CHARACTERS)
+    about = forms.CharField(
+        label="About",
+        help_text="What people talk about here.",
+        max_length=ABOUT_CHARACTERS,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 3}),
+    )
 
-    user: User
+
+class NewRoomForm(RoomForm):
+    kind = forms.ChoiceField(
+        label="Who may come in",
+        choices=[
+            (Room.Kind.PUBLIC, "Everyone"),
+            (Room.Kind.PRIVATE, "Only people who are invited"),
+        ],
+        initial=Room.Kind.PUBLIC,
+        widget=forms.RadioSelect,
+    )
 
 
 # Rooms
@@ -37,12 +54,12 @@ class SignedInRequest(HttpRequest):
 
 @require_safe
 @login_required
-def home(request: SignedInRequest) -> HttpResponse:
+def home(request: AuthenticatedRequest) -> HttpResponse:
     return render(
         request,
         "chat/home.html",
         {
-            "rooms": rooms_of(request.user),
+            "rooms": queries.rooms_of(request.user),
             "invitations": queries.invitations_of(request.user),
             "public_rooms": queries.rooms_to_join(request.user)[:PUBLIC_ROOMS_SHOWN],
         },
@@ -51,7 +68,7 @@ def home(request: SignedInRequest) -> HttpResponse:
 
 @require_safe
 @login_required
-def room(request: SignedInRequest, slug: str) -> HttpResponse:
+def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.named_for(request.user, queries.room_by_slug(slug))
     membership = room.memberships.filter(user=request.user).select_related("user").first()
     if membership is None and not room.is_public:
@@ -72,7 +89,7 @@ def room(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def create(request: SignedInRequest) -> HttpResponse:
+def create(request: AuthenticatedRequest) -> HttpResponse:
     form = NewRoomForm(_sent(request))
     if form.is_valid():
         with _refusal_shown_in(form):
@@ -82,7 +99,7 @@ def create(request: SignedInRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
-def settings(request: SignedInRequest, slug: str) -> HttpResponse:
+def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     if not queries.membership_of(request.user, room).may_moderate:
         raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
@@ -100,7 +117,7 @@ def settings(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def join(request: SignedInRequest, slug: str) -> HttpResponse:
+def join(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     actions.enter(room, request.user)
     return redirect(room)
@@ -108,7 +125,7 @@ def join(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def leave(request: SignedInRequest, slug: str) -> HttpResponse:
+def leave(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     if not _attempt(request, actions.leave_room, room, request.user):
         return redirect(room)
@@ -118,7 +135,7 @@ def leave(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def accept(request: SignedInRequest, slug: str) -> HttpResponse:
+def accept(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     actions.accept_invitation(room, request.user)
     return redirect(room)
@@ -126,7 +143,7 @@ def accept(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def decline(request: SignedInRequest, slug: str) -> HttpResponse:
+def decline(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     actions.decline_invitation(queries.room_by_slug(slug), request.user)
     return redirect("chat:home")
 
@@ -136,7 +153,7 @@ def decline(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def invite(request: SignedInRequest, slug: str) -> HttpResponse:
+def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     queries.membership_of(request.user, room)
     try:
@@ -151,7 +168,7 @@ def invite(request: SignedInRequest, slug: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def withdraw(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
+def withdraw(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
     _attempt(request, actions.withdraw_invitation, room, request.user, person)
@@ -160,7 +177,7 @@ def withdraw(request: SignedInRequest, slug: str, username: str) -> HttpResponse
 
 @require_POST
 @login_required
-def remove(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
+def remove(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
     if _attempt(request, actions.remove_member, room, request.user, person):
@@ -170,7 +187,7 @@ def remove(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
 
 @require_POST
 @login_required
-def role(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
+def role(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
     role = request.POST.get("role", "")
@@ -183,7 +200,7 @@ def role(request: SignedInRequest, slug: str, username: str) -> HttpResponse:
 
 @require_safe
 @login_required
-def people(request: SignedInRequest) -> HttpResponse:
+def people(request: AuthenticatedRequest) -> HttpResponse:
     query = request.GET.get("q", "").replace("\x00", "").strip().removeprefix("@")
     people = queries.people_to_talk_to(request.user, query)[:PEOPLE_SHOWN]
     return render(request, "chat/people.html", {"people": people, "query": query})
@@ -191,7 +208,7 @@ def people(request: SignedInRequest) -> HttpResponse:
 
 @require_POST
 @login_required
-def direct(request: SignedInRequest, username: str) -> HttpResponse:
+def direct(request: AuthenticatedRequest, username: str) -> HttpResponse:
     return redirect(actions.start_direct(request.user, queries.person_by_username(username)))
 
 
@@ -217,7 +234,7 @@ def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def _turn_away(request: SignedInRequest, room: Room) -> HttpResponse:
+def _turn_away(request: AuthenticatedRequest, room: Room) -> HttpResponse:
     if not room.invitations.filter(user=request.user).exists():
         raise Refusal(ErrorCode.FORBIDDEN, "This room is private. Ask someone in it to invite you.")
     messages.info(request, f"You are invited to {room.name}: accept to come in.")
@@ -244,7 +261,7 @@ def _reader(room: Room, user: User, membership: Membership | None) -> ReaderPers
 
 
 @contextmanager
-def _refusal_shown_in(form: Form) -> Iterator[None]:
+def _refusal_shown_in(form: forms.Form) -> Iterator[None]:
     try:
         yield
     except Refusal as refusal:

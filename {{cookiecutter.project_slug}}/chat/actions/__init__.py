@@ -17,18 +17,22 @@ from chat.actions.messages import (
     post_messages,
     toggle_reaction,
 )
-from chat.actions.people import (
+from chat.actions.rooms import (
     accept_invitation,
+    amend_room,
     change_role,
+    create_room,
     decline_invitation,
+    delete_room,
     enter,
     expel,
     invite,
     leave_room,
     remove_member,
+    start_direct,
+    update_room,
     withdraw_invitation,
 )
-from chat.actions.rooms import amend_room, create_room, delete_room, start_direct, update_room
 
 __all__ = [
     "Draft",

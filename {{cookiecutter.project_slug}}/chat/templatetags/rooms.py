@@ -4,7 +4,7 @@ from django import template
 from django.template.context import Context
 
 from chat.models import Room
-from chat.room_list import rooms_of
+from chat.queries import rooms_of
 
 register = template.Library()
 

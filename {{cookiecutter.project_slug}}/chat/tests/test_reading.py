@@ -4,10 +4,10 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from chat import actions, queries, room_list
+from chat import actions, queries
 from chat.actions import messages
 from chat.models import Message, Room
-from chat.room_list import rooms_of
+from chat.queries import rooms_of
 from chat.tests.conftest import Published, Say, refused
 from realtime.feeds.reading import latest
 from realtime.protocol import ErrorCode, Refusal
@@ -128,7 +128,7 @@ def test_unread_is_what_others_said_since_and_did_not_take_back(
 def test_counting_ends_where_nobody_counts_on(
     ada: User, bob: User, public: Room, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(room_list, "UNREAD_COUNTED", 2)
+    monkeypatch.setattr(queries, "UNREAD_COUNTED", 2)
     for _ in range(4):
         say(public, ada)
     assert rooms_of(bob)[0].unread == 2

@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 
 from accounts.models import User
 from chat.models import Membership, Message, Reaction, Room
-from chat.room_list import rooms_of
+from chat.queries import rooms_of
 
 pytestmark = pytest.mark.django_db
 
