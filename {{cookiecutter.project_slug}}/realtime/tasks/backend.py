@@ -1,13 +1,20 @@
-"""The backend of Django's tasks API that writes rows."""
+"""Enqueueing: the backend of Django's tasks API, which writes rows and wakes the workers."""
 
+import asyncio
+import logging
 from collections.abc import Iterable, Sequence
+from threading import Event
 from typing import Any, ParamSpec, TypeVar
 
+from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 from django.utils.module_loading import import_string
 
+from realtime.delivery.engine import running_engine
+from realtime.delivery.hub import LAYER_SECONDS
+from realtime.delivery.publishing import send_alone
 from realtime.tasks.api import (
     BaseTaskBackend,
     Task,
@@ -16,10 +23,17 @@ from realtime.tasks.api import (
     task_enqueued,
 )
 from realtime.tasks.models import UNFINISHED, TaskRow
-from realtime.tasks.waking import wake
+
+logger = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+CHANNEL = "tasks"
+MESSAGE = {"type": "tasks.wake"}
+
+here: set[Event] = set()
+"""What wakes the workers of this process."""
 
 
 class UnknownTask(LookupError):
@@ -80,6 +94,26 @@ def task_at(path: str) -> "Task[..., Any]":
     return task
 
 
+def wake() -> None:
+    """Wake this process's workers or, where it has none, those that listen on the channel layer.
+
+    A wake-up that is lost costs a poll.
+    Waits for the layer only where no engine runs, and there for `LAYER_SECONDS` at most.
+    """
+    if here:
+        wake_here()
+    elif not isinstance(get_channel_layer(), InMemoryChannelLayer):  # which reaches nobody else
+        try:
+            _wake_elsewhere()
+        except Exception as error:  # the rows stand, and are found by the next poll
+            logger.warning("No worker was woken: %s %s", type(error).__name__, error)
+
+
+def wake_here() -> None:
+    for event in list(here):
+        event.set()
+
+
 def _row(task: "Task[..., Any]", args: Sequence[object], kwargs: dict[str, Any]) -> TaskRow:
     return TaskRow(
         path=task.module_path,
@@ -89,3 +123,19 @@ def _row(task: "Task[..., Any]", args: Sequence[object], kwargs: dict[str, Any])
         priority=task.priority,
         due_at=task.run_after or timezone.now(),
     )
+
+
+def _wake_elsewhere() -> None:
+    engine = running_engine()
+    if engine is None:
+        send_alone(lambda: get_channel_layer().send(CHANNEL, MESSAGE))
+    elif engine.hub.answering.is_set():
+        asyncio.run_coroutine_threadsafe(_send_wake(), engine.hub.loop)
+
+
+async def _send_wake() -> None:
+    try:
+        async with asyncio.timeout(LAYER_SECONDS):
+            await get_channel_layer().send(CHANNEL, MESSAGE)
+    except Exception as error:  # as above
+        logger.warning("No worker was woken: %s %s", type(error).__name__, error)

@@ -1,7 +1,7 @@
 """Claiming tasks, running them, and writing down how they went."""
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 from traceback import format_exception
 from typing import Any
 
@@ -19,9 +19,8 @@ from realtime.tasks.api import (
     task_finished,
     task_started,
 )
-from realtime.tasks.backend import task_at
+from realtime.tasks.backend import task_at, wake
 from realtime.tasks.models import UNFINISHED, TaskRow
-from realtime.tasks.waking import wake
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +55,7 @@ def claim(count: int) -> list[TaskRow]:
         claimed = TaskRow.objects.filter(pk__in=ids)
         claimed.update(
             status=TaskResultStatus.RUNNING,
-            due_at=lease_end(),
+            due_at=_lease_end(),
             attempts=F("attempts") + 1,
             started_at=Coalesce("started_at", Now()),
             last_attempted_at=now,
@@ -66,7 +65,7 @@ def claim(count: int) -> list[TaskRow]:
 
 def renew(row: TaskRow) -> None:
     """Extend the lease of a task that runs here."""
-    _held(row).update(due_at=lease_end())
+    _held(row).update(due_at=_lease_end())
 
 
 def perform(row: TaskRow) -> None:
@@ -109,7 +108,7 @@ def drop_finished() -> None:
     old.filter(status=TaskResultStatus.SUCCESSFUL).delete()
 
 
-def lease_end() -> Any:
+def _lease_end() -> datetime:
     return timezone.now() + timedelta(seconds=limits().task_lease_seconds)
 
 

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import close_old_connections, connections
 
 from realtime.conf import limits
+from realtime.tasks.backend import here, wake_here
 from realtime.tasks.models import TaskRow
 from realtime.tasks.running import claim, drop_finished, perform, renew
-from realtime.tasks.waking import here, wake_here
 
 logger = logging.getLogger(__name__)
 

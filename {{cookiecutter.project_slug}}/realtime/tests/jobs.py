@@ -44,6 +44,15 @@ def write(file: str, text: str, seconds: float = 0) -> None:
     append(file, f"{text} done")
 
 
+@task
+def write_when(file: str, there: str) -> None:
+    """Append to a file that it has begun, and once the file `there` is made, that it is done."""
+    append(file, "begun")
+    while not Path(there).exists():
+        time.sleep(0.01)
+    append(file, "done")
+
+
 def append(file: str, line: str) -> None:
     with Path(file).open("a") as opened:
         opened.write(f"{line}\n")

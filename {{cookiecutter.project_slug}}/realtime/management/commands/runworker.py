@@ -13,7 +13,7 @@ from channels.worker import Worker as ChannelWorker
 from django.core.management.base import CommandError
 
 from realtime.delivery.hub import RETRY_SECONDS
-from realtime.tasks.waking import CHANNEL
+from realtime.tasks.backend import CHANNEL
 from realtime.tasks.worker import Worker
 
 logger = logging.getLogger(__name__)
