@@ -87,9 +87,11 @@ def posted(news: Sequence[Posted], attention: Attention) -> None:
         }
         notified = {message.author_id}
         for kind, user_ids in by_kind.items():
-            notices += _notices(kind, message, user_ids - notified)
+            if user_ids - notified:
+                notices.append(_notice(kind, message, user_ids - notified))
             notified |= user_ids
-    notify_all(notices, attention.viewing)
+    if notices:
+        notify_all(notices, attention.viewing)
 
 
 def edited(message: Message, newly_mentioned: Collection[int], viewing: Collection[View]) -> None:
@@ -107,7 +109,7 @@ def edited(message: Message, newly_mentioned: Collection[int], viewing: Collecti
         data__seq=message.seq,
     ).values_list("recipient", flat=True)
     user_ids = set(newly_mentioned) - set(notified) - {message.author_id}
-    notify_all(_notices(MENTION, message, user_ids), viewing)
+    notify_all([_notice(MENTION, message, user_ids)], viewing)
 
 
 def deleted(message: Message) -> None:
@@ -139,15 +141,13 @@ def room_deleted(room: Room) -> None:
     retract(room.topic)
 
 
-def _notices(kind: str, message: Message, user_ids: set[int]) -> list[Notice]:
-    if not user_ids:
-        return []
+def _notice(kind: str, message: Message, user_ids: set[int]) -> Notice:
     data = {
         "room": message.room.name,
         "seq": message.seq,
         "excerpt": message.body[:EXCERPT_CHARACTERS],
     }
-    return [Notice(user_ids, kind, message.author, message.room.topic, data)]
+    return Notice(user_ids, kind, message.author, message.room.topic, data)
 
 
 def _members(news: Iterable[Posted], following: Mapping[str, set[int]]) -> dict[int, set[int]]:

@@ -55,29 +55,19 @@ def clean_about(about: str) -> str:
     return _clean("A room's description", about, ABOUT_CHARACTERS) if about.strip() else ""
 
 
-def clean_client_id(client_id: str) -> str:
-    """A sender's own name for a message, exactly as it was given.
+def check_client_id(client_id: str) -> None:
+    """Check a sender's own name for a message.
 
     Raises:
         Refusal: `invalid`, it is empty, too long or cannot be stored.
     """
     if not 1 <= len(client_id) <= CLIENT_ID_CHARACTERS:
         raise Refusal(ErrorCode.INVALID, f"A client_id has 1 to {CLIENT_ID_CHARACTERS} characters.")
-    return _storable("A client_id", client_id)
-
-
-def clean_emoji(emoji: str) -> str:
-    """One emoji.
-
-    Raises:
-        Refusal: `invalid`, it is something else.
-    """
-    if not is_emoji(emoji):
-        raise Refusal(ErrorCode.INVALID, "A reaction is one emoji.")
-    return emoji
+    _storable("A client_id", client_id)
 
 
 def is_emoji(text: str) -> bool:
+    """Whether `text` is one emoji."""
     return len(text) <= EMOJI_CODE_POINTS and _EMOJI.fullmatch(text) is not None
 
 

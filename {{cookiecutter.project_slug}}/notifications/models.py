@@ -163,8 +163,11 @@ class Notification(FeedItem):
     @property
     def link(self) -> str:
         """Where it leads; empty for nowhere, and for what is no address of a page."""
-        wording = kind_of(self).link
-        link = line(wording, self) if wording else self._link_of_target()
+        link = ""
+        if wording := kind_of(self).link:
+            link = line(wording, self)
+        elif topic := topic_of(self.target):
+            link = topic.link(topic.key(self.target))
         return link if is_link(link) else ""
 
     def as_data(self) -> NotificationData:
@@ -186,10 +189,6 @@ class Notification(FeedItem):
             read_at=self.read_at,
             deleted_at=self.deleted_at,
         )
-
-    def _link_of_target(self) -> str:
-        topic = topic_of(self.target)
-        return topic.link(topic.key(self.target)) if topic else ""
 
 
 class KindPreference(models.Model):

@@ -9,20 +9,21 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.requests import AuthenticatedRequest
 from notifications import actions, queries
 from notifications.forms import PreferencesForm
+from realtime.feeds.reading import number
 
 
 @require_safe
 @login_required
 def index(request: AuthenticatedRequest) -> HttpResponse:
-    before = request.GET.get("before", "")
-    page = queries.listed(request.user.pk, int(before) if _is_number(before) else None)
+    before = number(request.GET.get("before", ""))
+    page = queries.listed(request.user.pk, before if before >= 0 else None)
     return render(
         request,
         "notifications/list.html",
         {
             "notifications": page.notifications,
             "older": page.notifications[-1].seq if page.more else None,
-            "newest": not before,
+            "newest": before < 0,
             "unread": queries.unread_count(request.user.pk),
         },
     )
@@ -67,7 +68,3 @@ def settings(request: AuthenticatedRequest) -> HttpResponse:
         messages.success(request, "Your choices are saved.")
         return redirect("notifications:settings")
     return render(request, "notifications/settings.html", {"form": form})
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdecimal() and len(text) <= 16

@@ -15,7 +15,7 @@ from chat.frames import MessageData
 from chat.models import Membership, Mention, Message, Reaction, Room, room_list_topic
 from chat.notifications import Posted
 from chat.queries import in_rooms, membership_of, mentioned_members
-from chat.text import clean_body, clean_client_id, clean_emoji, mentioned_usernames
+from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
 from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import Changes, changing
@@ -201,7 +201,8 @@ def toggle_reaction(room: Room, user: User, *, seq: int, emoji: str) -> MessageD
         Refusal: `invalid`, `forbidden`, `not_found`, `conflict` (it is deleted, or has
             `EMOJI_PER_MESSAGE` different ones).
     """
-    emoji = clean_emoji(emoji)
+    if not is_emoji(emoji):
+        raise Refusal(ErrorCode.INVALID, "A reaction is one emoji.")
     with room.changing() as changes:
         membership_of(user, changes.feed)
         message = changes.get(Message, seq=seq)
@@ -287,7 +288,7 @@ def _refuse_deleted(message: Message) -> None:
 def _check(draft: Draft) -> Draft | Refusal:
     """The draft with its body cleaned, or why it cannot be posted."""
     try:
-        clean_client_id(draft.client_id)
+        check_client_id(draft.client_id)
         return replace(draft, body=clean_body(draft.body))
     except Refusal as refusal:
         return refusal

@@ -99,7 +99,7 @@ class Changes(Generic[FeedType]):
         for item in items:
             identity = _identity(item) if once else id(item)
             if identity not in known:
-                item.seq = item.rev = self.next_rev(item)
+                item.seq = item.rev = self.mark(self.feeds[_feed_id(item)])
                 known[identity] = item
                 added.append(item)
             result.append(known[identity])
@@ -151,9 +151,6 @@ class Changes(Generic[FeedType]):
             self.feeds[pk].pruned_rev = max(self.feeds[pk].pruned_rev, rev)
         return old.delete()[0]
 
-    def next_rev(self, item: "FeedItem") -> int:
-        return self.mark(self.feeds[_feed_id(item)])
-
     def _keep(self, feeds: Iterable[FeedType]) -> None:
         for feed in feeds:
             self.feeds[feed.pk] = feed
@@ -166,7 +163,7 @@ class Changes(Generic[FeedType]):
         self._refuse_deleted(items, fields)
         self._refuse_stale(model, [item for item in items if item.pk is not None])
         for item in items:
-            item.rev = self.next_rev(item)
+            item.rev = self.mark(self.feeds[_feed_id(item)])
             if "seq" in fields:
                 item.seq = item.rev
         if len(items) == 1 and items[0].pk is not None:

@@ -8,19 +8,14 @@ import msgspec
 
 from realtime.asgi import Receive, Scope, Send
 from realtime.conf import limits
-from realtime.delivery.connection import Connection, closing_for
+from realtime.delivery.connection import CLOSE_CODES, Connection, closing_for
 from realtime.delivery.socket import Socket
 from realtime.protocol import ClientFrame, CloseCode, Closing, ErrorCode, Refusal, encode
 from realtime.transports.session import ClientSession
 
 WAITING_FRAMES = 32
 NO_TOPIC = "This is not a topic: open a WebSocket at its own URL."
-REFUSALS = {
-    CloseCode.FORBIDDEN: ErrorCode.FORBIDDEN,
-    CloseCode.NOT_FOUND: ErrorCode.NOT_FOUND,
-    CloseCode.FLOODING: ErrorCode.RATE_LIMITED,
-    CloseCode.OVERLOAD: ErrorCode.UNAVAILABLE,
-}
+REFUSALS = {close: error for error, close in CLOSE_CODES.items()}
 
 _join_data = msgspec.json.Decoder(dict[str, str | int])
 
