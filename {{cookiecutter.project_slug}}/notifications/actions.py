@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from notifications import kinds
-from notifications.frames import Deleted, Told, Unread
+from notifications.frames import Deleted, NotificationChange, Unread
 from notifications.kinds import Level, TargetLevel
 from notifications.models import (
     TARGET_CHARACTERS,
@@ -349,7 +349,7 @@ class NotificationWriter:
     def _event(self, pending: PendingRow) -> Event:
         row, inbox = pending.row, self._changes.feeds[pending.row.recipient_id]
         name = "notification.created" if pending.is_new else "notification.updated"
-        return Event(inbox.group, name, Told(row.as_data(), inbox.unread), row.rev)
+        return Event(inbox.group, name, NotificationChange(row.as_data(), inbox.unread), row.rev)
 
 
 def _blank_row(notice: Notice, recipient_id: int = 0) -> Notification:
@@ -373,8 +373,8 @@ def _read(changes: Changes[Inbox], notifications: Sequence[Notification]) -> Non
     changes.save(*notifications, fields=["read_at"])
     for notification in notifications:
         inbox.unread -= 1
-        told = Told(notification.as_data(), inbox.unread)
-        publish(inbox.topic, "notification.updated", told, notification.rev, group=inbox.group)
+        change = NotificationChange(notification.as_data(), inbox.unread)
+        publish(inbox.topic, "notification.updated", change, notification.rev, group=inbox.group)
 
 
 def _delete_all(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:

@@ -1,6 +1,6 @@
 """The form by which people choose what to be told of."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 
 from django import forms
 from django.forms import BoundField
@@ -8,12 +8,12 @@ from django.forms.widgets import RadioSelect
 
 from accounts.models import User
 from notifications import actions
-from notifications.kinds import TEXT_CHARACTERS, Level, TargetLevel, validate_link
-from notifications.queries import preferences_of
+from notifications.kinds import TEXT_CHARACTERS, Level, TargetLevel, known, validate_link
+from notifications.models import Inbox, KindPreference, TargetPreference
+from realtime.topics import registered
 
 KIND = "kind "
 TARGET = "target "
-DIGEST = "digest"
 
 
 class Segmented(RadioSelect):
@@ -28,45 +28,45 @@ class PreferencesForm(forms.Form):
     def __init__(self, user: User, data: Mapping[str, str] | None = None) -> None:
         super().__init__(data)
         self.user = user
-        chosen = preferences_of(user)
-        for kind in chosen.kinds:
-            self._add(f"{KIND}{kind.key}", kind.title, kind.level, Level.choices)
-        for target in chosen.targets:
-            self._add(f"{TARGET}{target.key}", target.title, target.level, TargetLevel.choices)
-        self.fields[DIGEST] = forms.BooleanField(
+        of_kinds = dict(KindPreference.objects.filter(user=user).values_list("kind", "level"))
+        for kind in known():
+            level = of_kinds.get(kind.name, kind.default.value)
+            self._add(f"{KIND}{kind.name}", kind.title, level, Level.choices)
+        of_targets = dict(TargetPreference.objects.filter(user=user).values_list("target", "level"))
+        for topic in registered():
+            for key, name in topic.names_for(user.pk).items():
+                target = topic.group(key)
+                level = of_targets.get(target, TargetLevel.MENTIONS.value)
+                self._add(f"{TARGET}{target}", name, level, TargetLevel.choices)
+        inbox = Inbox.objects.filter(user=user).only("digest").first()
+        self.fields["digest"] = forms.BooleanField(
             label="Email me about what I have not read for a day",
             help_text="At most once a day, to your confirmed address.",
-            initial=chosen.digest,
+            initial=inbox is None or inbox.digest,
             required=False,
         )
 
     def kinds(self) -> list[BoundField]:
-        return self._beginning(KIND)
+        return [self[name] for name in self.fields if name.startswith(KIND)]
 
     def targets(self) -> list[BoundField]:
-        return self._beginning(TARGET)
+        return [self[name] for name in self.fields if name.startswith(TARGET)]
 
     def save(self) -> None:
         """Write down what was chosen differently than before."""
         for name in self.changed_data:
-            self._choice(name)(self.cleaned_data[name])
+            choice = self.cleaned_data[name]
+            if name.startswith(KIND):
+                actions.set_preference(self.user, name.removeprefix(KIND), choice)
+            elif name.startswith(TARGET):
+                actions.set_target_preference(self.user, name.removeprefix(TARGET), choice)
+            else:
+                actions.set_digest(self.user, choice)
 
     def _add(self, name: str, label: str, level: str, choices: Iterable[tuple[str, str]]) -> None:
         self.fields[name] = forms.ChoiceField(
             label=label, choices=choices, initial=level, widget=Segmented
         )
-
-    def _beginning(self, prefix: str) -> list[BoundField]:
-        return [self[name] for name in self.fields if name.startswith(prefix)]
-
-    def _choice(self, name: str) -> Callable[[str], None]:
-        if name.startswith(KIND):
-            kind = name.removeprefix(KIND)
-            return lambda level: actions.set_preference(self.user, kind, level)
-        if name.startswith(TARGET):
-            target = name.removeprefix(TARGET)
-            return lambda level: actions.set_target_preference(self.user, target, level)
-        return lambda wanted: actions.set_digest(self.user, bool(wanted))
 
 
 class AnnouncementForm(forms.Form):

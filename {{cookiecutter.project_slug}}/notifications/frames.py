@@ -56,7 +56,7 @@ class NotificationData(Struct, frozen=True):
     deleted_at: datetime | None
 
 
-class Told(Struct, frozen=True):
+class NotificationChange(Struct, frozen=True):
     """The data of `notification.created` and `notification.updated`."""
 
     notification: NotificationData

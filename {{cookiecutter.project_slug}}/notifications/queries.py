@@ -1,7 +1,6 @@
 """Reading notifications: what pages and sockets show. Nothing here writes."""
 
 from collections.abc import Collection, Iterable, Iterator
-from typing import NamedTuple
 
 from django.db.models import QuerySet
 
@@ -11,7 +10,6 @@ from notifications.frames import PAGE_NOTIFICATIONS, Listed
 from notifications.kinds import Level, TargetLevel
 from notifications.models import Inbox, KindPreference, Notification, TargetPreference
 from realtime.feeds.reading import latest
-from realtime.topics import registered
 
 CHUNK_PEOPLE = 500
 """One transaction changes the notifications of no more people."""
@@ -92,40 +90,3 @@ def in_chunks(recipients: Recipients) -> Iterator[list[int]]:
 def recipients_of(rows: QuerySet[Notification]) -> list[int]:
     """The ids of those who have some of these rows, each once."""
     return list(rows.order_by().values_list("recipient", flat=True).distinct())
-
-
-class Choice(NamedTuple):
-    """A person's level for a kind or a target."""
-
-    key: str
-    title: str
-    level: str
-
-
-class Preferences(NamedTuple):
-    kinds: list[Choice]
-    targets: list[Choice]
-    digest: bool
-
-
-def preferences_of(user: User) -> Preferences:
-    """What the user has chosen, or not, for everything that can be chosen."""
-    of_kinds = dict(KindPreference.objects.filter(user=user).values_list("kind", "level"))
-    of_targets = dict(TargetPreference.objects.filter(user=user).values_list("target", "level"))
-    inbox = Inbox.objects.filter(user=user).only("digest").first()
-    targets = {
-        topic.group(key): name
-        for topic in registered()
-        for key, name in topic.names_for(user.pk).items()
-    }
-    return Preferences(
-        kinds=[
-            Choice(kind.name, kind.title, of_kinds.get(kind.name, kind.default.value))
-            for kind in kinds.known()
-        ],
-        targets=[
-            Choice(target, name, of_targets.get(target, TargetLevel.MENTIONS.value))
-            for target, name in targets.items()
-        ],
-        digest=inbox is None or inbox.digest,
-    )

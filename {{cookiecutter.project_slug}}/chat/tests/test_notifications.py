@@ -10,9 +10,10 @@ from chat import actions, notifications
 from chat.models import Room
 from chat.tests.conftest import Say
 from notifications.actions import set_target_preference
+from notifications.forms import PreferencesForm
 from notifications.kinds import TargetLevel
 from notifications.models import Notification
-from notifications.queries import of, preferences_of
+from notifications.queries import of
 from presence import viewing
 
 pytestmark = pytest.mark.django_db
@@ -238,7 +239,7 @@ def test_rooms_can_be_followed_by_their_members_only(private: Room, ada: User, e
     slugs = [private.slug, direct.slug]
     assert rooms.names_for(ada.pk, slugs)[private.slug] == "Engineering"
     assert rooms.names_for(eve.pk, slugs) == {direct.slug: "ada"}
-    assert [room.key for room in preferences_of(eve).targets] == [direct.topic]
+    assert [room.name for room in PreferencesForm(eve).targets()] == [f"target {direct.topic}"]
 
 
 def test_a_long_message_is_told_in_short(public: Room, ada: User, bob: User, say: Say) -> None:

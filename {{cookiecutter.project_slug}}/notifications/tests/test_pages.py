@@ -7,9 +7,10 @@ from django.urls import reverse
 from accounts.models import User
 from notifications import kinds
 from notifications.actions import notify
+from notifications.forms import PreferencesForm
 from notifications.kinds import Kind, Level, TargetLevel
 from notifications.models import Inbox, Notification
-from notifications.queries import of, preferences_of
+from notifications.queries import of
 
 pytestmark = pytest.mark.django_db
 
@@ -136,11 +137,8 @@ def test_links_lead_to_pages_only(link: str, kept: bool, monkeypatch: pytest.Mon
 
 
 def choices(user: User) -> dict[str, str]:
-    preferences = preferences_of(user)
-    return {
-        **{f"kind {each.key}": each.level for each in preferences.kinds},
-        **{f"target {each.key}": each.level for each in preferences.targets},
-    }
+    form = PreferencesForm(user)
+    return {field.name: field.initial for field in [*form.kinds(), *form.targets()]}
 
 
 def test_choices_are_saved(browser: Client, ada: User) -> None:
@@ -153,7 +151,7 @@ def test_choices_are_saved(browser: Client, ada: User) -> None:
 
     assert response.headers["Location"] == SETTINGS
     assert choices(ada) == chosen
-    assert not preferences_of(ada).digest
+    assert not PreferencesForm(ada)["digest"].initial
 
 
 def test_a_level_that_is_none_is_refused(browser: Client, ada: User) -> None:

@@ -225,16 +225,6 @@ def changing(feeds: QuerySet[FeedType], *, savepoint: bool = True) -> Iterator[C
         changes.save_feeds()
 
 
-@contextmanager
-def changing_one(feed: FeedType) -> Iterator[Changes[FeedType]]:
-    """See `Feed.changing`."""
-    with changing(type(feed)._default_manager.filter(pk=feed.pk)) as changes:
-        if not changes.feeds:
-            name = feed._meta.verbose_name
-            raise Refusal(ErrorCode.NOT_FOUND, f"There is no such {name} any more.")
-        yield changes
-
-
 def _counts(feed: "Feed") -> dict[str, int]:
     return {name: getattr(feed, name) for name in ("last_rev", "pruned_rev", *feed.counts)}
 

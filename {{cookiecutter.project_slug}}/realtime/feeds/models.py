@@ -1,14 +1,15 @@
 """The abstract models of a feed and of its items."""
 
-from collections.abc import Collection, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 from uuid import uuid4
 
 from django.db import models
 from django.db.models import BaseConstraint, QuerySet, UniqueConstraint
 
-from realtime.feeds.changes import Changes, changing_one
+from realtime.feeds.changes import Changes, changing
+from realtime.protocol import ErrorCode, Refusal
 from realtime.topics import Topic, register
 
 
@@ -78,13 +79,18 @@ class Feed(models.Model):
         """The group that hears the feed."""
         return self.topics.group(self.topic_key)
 
-    def changing(self) -> AbstractContextManager[Changes[Self]]:
+    @contextmanager
+    def changing(self) -> Iterator[Changes[Self]]:
         """A transaction that holds the feed's lock; see `realtime.feeds.changes`.
 
         Raises:
             Refusal: `not_found`, the feed is gone.
         """
-        return changing_one(self)
+        with changing(type(self)._default_manager.filter(pk=self.pk)) as changes:
+            if not changes.feeds:
+                name = self._meta.verbose_name
+                raise Refusal(ErrorCode.NOT_FOUND, f"There is no such {name} any more.")
+            yield changes
 
 
 class FeedItem(models.Model):
