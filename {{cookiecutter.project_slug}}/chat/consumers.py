@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from functools import cache
-from typing import Any
 
 from msgspec import Raw, json
 
@@ -80,7 +79,7 @@ class ChatConsumer(FeedConsumer[Room]):
         return [welcome(room, user) for room, user in guests]
 
     @classmethod
-    def changes_data(cls, feed: Room, items: Sequence[Any], more: bool) -> Changes:
+    def changes_data(cls, feed: Room, items: Sequence[Message], more: bool) -> Changes:
         return Changes(str(feed.epoch), [message.as_data() for message in items], more)
 
     @classmethod

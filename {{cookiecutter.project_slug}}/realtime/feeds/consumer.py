@@ -128,7 +128,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
 
     @classmethod
     def changes_data(cls, feed: FeedType, items: Sequence[Any], more: bool) -> object:
-        """The data of `changes`: items in the order of their changes."""
+        """The data of `changes`: items, rows of `item_model`, in the order of their changes."""
         return ItemPage(str(feed.epoch), [item.as_data() for item in items], more)
 
     # Joining and catching up
