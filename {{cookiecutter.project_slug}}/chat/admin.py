@@ -16,7 +16,7 @@ from realtime.admin import ReadOnlyAdmin
 BODY_SHOWN_CHARACTERS = 80
 
 
-class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own cannot be subscripted
+class RoomAdminForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own cannot be subscripted
     name = forms.CharField(max_length=NAME_CHARACTERS)
 
     class Meta:
@@ -26,7 +26,7 @@ class RoomForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own canno
 
 @admin.register(Room)
 class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    form = RoomForm
+    form = RoomAdminForm
     list_display = ["__str__", "slug", "kind", "member_count", "last_rev", "created_at"]
     list_filter = ["kind", "created_at"]
     search_fields = ["slug", "name", "about"]
@@ -48,7 +48,9 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         direct = room is not None and room.is_direct
         return not direct and super().has_change_permission(request, room)
 
-    def save_model(self, request: HttpRequest, room: Room, form: RoomForm, change: bool) -> None:
+    def save_model(
+        self, request: HttpRequest, room: Room, form: RoomAdminForm, change: bool
+    ) -> None:
         actions.amend_room(room, name=room.name, about=room.about)
 
     def delete_model(self, request: HttpRequest, room: Room) -> None:

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Person
 from chat.frames import MemberPerson, MessageData, ReactionData, ReaderPerson, RoomData
+from chat.text import ABOUT_CHARACTERS, CLIENT_ID_CHARACTERS, NAME_CHARACTERS
 from realtime.feeds.models import Feed, FeedItem, FeedTopic, feed_constraints
 from realtime.topics import Pair, Topic
 
@@ -74,8 +75,8 @@ class Room(Feed):
         DIRECT = "direct", "Direct"
 
     slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=80, blank=True)
-    about = models.CharField(max_length=300, blank=True)
+    name = models.CharField(max_length=NAME_CHARACTERS, blank=True)
+    about = models.CharField(max_length=ABOUT_CHARACTERS, blank=True)
     kind = models.CharField(max_length=7, choices=Kind, default=Kind.PUBLIC)
     direct_key = models.CharField(
         max_length=41, unique=True, null=True, blank=True, default=None, editable=False
@@ -207,7 +208,7 @@ class Message(FeedItem):
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="messages"
     )
-    client_id = models.CharField(max_length=64)
+    client_id = models.CharField(max_length=CLIENT_ID_CHARACTERS)
     body = models.TextField(blank=True)
     reply_to = models.PositiveBigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)

@@ -96,8 +96,8 @@ def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = Non
             `presence.viewing.viewers` returned before the caller's transaction began. Without it
             this asks by itself; inside a transaction, nobody is then taken to view anything.
 
-    Two transactions that each told of one thing after another could wait for each other's people
-    for ever; so whoever tells of more than one thing in a transaction does it by one call of this.
+    Call this once in a transaction, for all of its notices: two transactions that notified twice
+    could lock the same people in opposite orders, and deadlock.
     """
     for notice in notices:
         _check(notice)
@@ -320,7 +320,7 @@ class NotificationWriter:
         """Write and publish the rows; returns how many times somebody was told."""
         self._changes.move(*(each.row for each in self._pending), fields=FOLDED)
         for each in self._pending:
-            each.row.quiet = not each.is_loud  # as of what is told now
+            each.row.quiet = not each.is_loud  # for the event: what is loud now
         publish_many(Inbox.topics.name, map(self._event, self._pending))
         if loud := [each.row for each in self._pending if each.is_loud]:
             notified.send(Notification, notifications=loud)
@@ -339,7 +339,7 @@ class NotificationWriter:
         return pending
 
     def _unread_by_group(self, groups: set[str]) -> dict[tuple[int, str], Notification]:
-        """By recipient and group, the unread rows that what is told of the group is folded into."""
+        """The unread rows of these groups, by recipient and group: notices are folded into them."""
         if not groups:
             return {}
         rows = Notification.objects.filter(UNREAD, group__in=groups)

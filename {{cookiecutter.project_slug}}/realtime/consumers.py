@@ -156,7 +156,7 @@ class Consumer:
         self._engine.call(self._close, code, reason)
 
     def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
-        """The person may no longer hear `group`: the hub calls this; by default, the end."""
+        """The hub calls this when the person may no longer hear `group`; it ends the consumer."""
         self.close(code, reason)
 
     # The life of a consumer

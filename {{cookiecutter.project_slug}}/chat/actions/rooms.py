@@ -221,7 +221,7 @@ def expel(membership: Membership) -> None:
 
 
 def leave_room(room: Room, user: User) -> None:
-    """Go. A room's last owner hands it to its longest-standing moderator, or else member.
+    """Leave a room. Its last owner hands it to the longest-standing moderator, or else member.
 
     Raises:
         Refusal: `forbidden` (not a member), `conflict` (the room is direct), `not_found`.
@@ -302,7 +302,7 @@ def _withdraw(invitation: Invitation) -> None:
 
 
 def _admit(room: Room, user: User) -> Membership:
-    """Make the user a member, who has nothing to catch up with; owner, if the room has nobody."""
+    """Make the user a member who has read everything; the owner, if the room is empty."""
     invited, _ = Invitation.objects.filter(room=room, user=user).delete()
     if invited:
         notifications.invitation_settled(room, user)

@@ -60,7 +60,7 @@ class CatchUp(NamedTuple):
 
 
 class Joined(NamedTuple):
-    """What someone who has joined is sent. `rev` is the head that goes with the welcome."""
+    """What someone who has joined is sent; the welcome brings them to the revision `rev`."""
 
     feed: Any  # Any: a row of `feed_model`
     welcome: object
