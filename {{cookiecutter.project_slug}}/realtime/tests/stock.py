@@ -116,7 +116,7 @@ class Ends(AsyncWebsocketConsumer):
             case "break":
                 raise RuntimeError("a bug")
             case "many":
-                for number in range(1_000):
+                for number in range(100):
                     await self.send(str(number))
             case "large":
                 await self.send("x" * 1_000_000)
