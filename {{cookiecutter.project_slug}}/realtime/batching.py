@@ -7,6 +7,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
+from django.db import IntegrityError
 from prometheus_client import Histogram
 
 from realtime.database import in_database
@@ -28,7 +29,8 @@ class Batcher(Generic[Item, Result]):
 
     Args:
         work: a synchronous function that processes the items, in one transaction if it writes. It
-            returns, in their order, a result or the exception to raise for each.
+            returns, in their order, a result or the exception to raise for each. If it raises
+            `IntegrityError`, it is called again for each item by itself.
         key: items with the same key are never in two batches at once, and are processed in the
             order in which they were submitted. By default all have the same key.
         linger: whether to pause after a batch of several items, so that the next one has more:
@@ -116,6 +118,8 @@ class Batcher(Generic[Item, Result]):
         results: Sequence[Result | Exception]
         try:
             results = await in_database(self._work, items)
+        except IntegrityError:  # such as of a person who was deleted meanwhile: others succeed
+            results = [await self._do_alone(item) for item in items]
         except Exception as error:
             results = [error] * len(items)
         finally:
@@ -129,3 +133,10 @@ class Batcher(Generic[Item, Result]):
                 done.set_exception(result)
             else:
                 done.set_result(result)
+
+    async def _do_alone(self, item: Item) -> Result | Exception:
+        try:
+            (result,) = await in_database(self._work, [item])
+        except Exception as error:
+            return error
+        return result

@@ -1,6 +1,6 @@
 """The consumer of a feed: its welcome, and what a client has missed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -169,7 +169,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         revs = {key: feed.last_rev for key, feed in feeds.items()}
         known = [each for each in requests if each.key in feeds]
         welcomes = iter(cls.admit([Guest(feeds[each.key], each.user) for each in known]))
-        catch_up = cls._catching_up(known, feeds)
+        missed = cls._catch_up(known, feeds)
 
         def joined(request: JoinRequest) -> Joined | Exception:
             feed = feeds.get(request.key)
@@ -178,8 +178,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
             welcome = next(welcomes)
             if isinstance(welcome, Exception):
                 return welcome
-            missed = catch_up(feed, request.since) if request.since else None
-            return Joined(feed, welcome, revs[request.key], missed)
+            return Joined(feed, welcome, revs[request.key], missed.get((feed, request.since)))
 
         return [joined(request) for request in requests]
 
@@ -187,7 +186,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
     def _catch_up_all(cls, requests: Sequence[JoinRequest]) -> list[CatchUp | Exception]:
         feeds = cls._find(requests)
         hearers = cls.feed_model.topics.hearers({(each.key, each.user.pk) for each in requests})
-        catch_up = cls._catching_up([each for each in requests if each.key in feeds], feeds)
+        missed = cls._catch_up([each for each in requests if each.key in feeds], feeds)
 
         def caught_up(request: JoinRequest) -> CatchUp | Exception:
             feed = feeds.get(request.key)
@@ -195,7 +194,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
                 return cls._not_found()
             if (request.key, request.user.pk) not in hearers:
                 return forbidden()
-            return catch_up(feed, request.since)
+            return missed[feed, request.since]
 
         return [caught_up(request) for request in requests]
 
@@ -209,25 +208,33 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         return Refusal(ErrorCode.NOT_FOUND, f"There is no such {name}.")
 
     @classmethod
-    def _catching_up(
+    def _catch_up(
         cls, requests: Sequence[JoinRequest], feeds: Mapping[str, Any]
-    ) -> Callable[[Any, Since], CatchUp]:  # Any: the feeds' rows
-        """Gives the frame that leads on from each place; a reset if it is not in this run."""
-        places = [(feeds[each.key], each.since.rev) for each in requests if each.since]
-        missed = Missed(cls.item_model, places, cls.page_items)
+    ) -> dict[tuple[Any, Since | None], CatchUp]:  # Any: the feeds' rows
+        """The frame that leads on from each place; a reset if the place is not in this run."""
+        places = {(feeds[each.key], each.since) for each in requests if each.since}
+        known = [
+            (feed, since)
+            for feed, since in places
+            if since.epoch == str(feed.epoch) and feed.pruned_rev <= since.rev <= feed.last_rev
+        ]
+        revs = [(feed, since.rev) for feed, since in known]
+        missed = Missed(cls.item_model, revs, cls.page_items)
+        pages = {(feed, since): missed.page(feed, since.rev) for feed, since in known}
+        # Read after the pages: an item that was pruned meanwhile is missing in them.
+        rows = cls.feed_model._default_manager.filter(pk__in={feed.pk for feed, _ in known})
+        pruned = dict(rows.values_list("pk", "pruned_rev")) if known else {}
 
-        @cache  # many come back from the same place
         def catch_up(feed: Any, since: Since) -> CatchUp:
-            epoch = str(feed.epoch)
-            if epoch != since.epoch or not feed.pruned_rev <= since.rev <= feed.last_rev:
+            if (feed, since) not in pages or since.rev < pruned.get(feed.pk, 0):
                 return CatchUp(Reply("reset", cls.reset_data(feed), feed.last_rev))
-            items, more = missed.page(feed, since.rev)
+            items, more = pages[feed, since]
             newest = items[-1].rev if items else since.rev
             rev = newest if more else max(newest, feed.last_rev)
             frame = Reply("changes", cls.changes_data(feed, items, more), rev)
-            return CatchUp(frame, Since(rev, epoch) if more else None)
+            return CatchUp(frame, Since(rev, since.epoch) if more else None)
 
-        return catch_up
+        return {place: catch_up(*place) for place in places}
 
 
 def forbidden() -> Refusal:

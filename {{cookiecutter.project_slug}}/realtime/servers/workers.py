@@ -32,6 +32,9 @@ def serve_here(listener: socket.socket) -> None:
     gc.collect()
     gc.set_threshold(COLLECT_OBJECTS, 20, 20)
     gc.freeze()  # the code that was loaded stays, so later collections skip it
+    # Before the first request, which may be long in coming. Imported here, since a spawned process
+    # loads the apps, which models need, after this module.
+    import_module("realtime.tasks.worker").start_in_web()
     import_module(f"realtime.servers.{settings.ASGI_SERVER}").run(application, listener)
 
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from traceback import format_exception
 from typing import Any
 
-from django.db import close_old_connections, connection, transaction
+from django.db import DataError, close_old_connections, connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
@@ -27,11 +27,16 @@ logger = logging.getLogger(__name__)
 ATTEMPTS = 6
 FIRST_RETRY = timedelta(seconds=30)  # then four times as long each time: 2 hours in all
 LONGEST_RETRY = timedelta(hours=1)
-KEPT = timedelta(days=1)  # what succeeded; what failed stays until somebody has looked at it
+KEPT = timedelta(days=1)  # what succeeded
+KEPT_FAILED = timedelta(days=30)  # what failed, so that somebody can look at it
 
 
 class RetryLater(Exception):
-    """Raised by a task to be tried again, after `seconds` at least: what a Retry-After says."""
+    """Raised by a task to be tried again later.
+
+    Args:
+        seconds: the least pause, as a Retry-After says it; `LONGEST_RETRY` at most.
+    """
 
     def __init__(self, reason: str, seconds: float = 0) -> None:
         super().__init__(reason)
@@ -77,11 +82,12 @@ def perform(row: TaskRow) -> None:
         result = row.result(task)
         task_started.send(type(task.get_backend()), task_result=result)
         value = _call(task, result)
-        _end(row, TaskResultStatus.SUCCESSFUL, return_value=value, exception="", traceback="")
     except (Exception, SystemExit) as error:
         if not connection.in_atomic_block:
             close_old_connections()  # it may be what failed
         _fail(row, error)
+    else:
+        _succeed(row, value)
 
 
 def run_due() -> int:
@@ -103,9 +109,12 @@ def retry(rows: QuerySet[TaskRow]) -> int:
 
 
 def drop_finished() -> None:
-    """Drop what succeeded some time ago."""
-    old = TaskRow.objects.filter(finished_at__lt=timezone.now() - KEPT)
-    old.filter(status=TaskResultStatus.SUCCESSFUL).delete()
+    """Drop what ended some time ago."""
+    for status, kept in (
+        (TaskResultStatus.SUCCESSFUL, KEPT),
+        (TaskResultStatus.FAILED, KEPT_FAILED),
+    ):
+        TaskRow.objects.filter(status=status, finished_at__lt=timezone.now() - kept).delete()
 
 
 def _lease_end() -> datetime:
@@ -116,6 +125,17 @@ def _lease_end() -> datetime:
 def _call(task: "Task[..., Any]", result: "TaskResult[..., Any]") -> Any:
     context = [TaskContext(task_result=result)] if task.takes_context else []
     return task.call(*context, *result.args, **result.kwargs)
+
+
+def _succeed(row: TaskRow, value: Any) -> None:
+    """The task is done, and is not done again where its value cannot be kept."""
+    succeeded = {"exception": "", "traceback": ""}
+    try:
+        with transaction.atomic():
+            _end(row, TaskResultStatus.SUCCESSFUL, return_value=value, **succeeded)
+    except (TypeError, ValueError, DataError) as error:
+        logger.error("Task %s (%s) returned what is no JSON: %s", row.pk, row.path, error)
+        _end(row, TaskResultStatus.SUCCESSFUL, return_value=None, **succeeded)
 
 
 def _fail(row: TaskRow, error: BaseException) -> None:

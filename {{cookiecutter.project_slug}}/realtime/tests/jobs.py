@@ -56,3 +56,8 @@ def write_when(file: str, there: str) -> None:
 def append(file: str, line: str) -> None:
     with Path(file).open("a") as opened:
         opened.write(f"{line}\n")
+
+
+@task
+def odd() -> set[int]:
+    return {1, 2}

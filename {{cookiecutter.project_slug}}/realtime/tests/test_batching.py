@@ -5,6 +5,7 @@ import threading
 from collections.abc import Sequence
 
 import pytest
+from django.db import IntegrityError
 
 from realtime import batching
 from realtime.batching import Batcher
@@ -54,6 +55,24 @@ async def test_a_failed_commit_fails_its_items_and_the_next_goes_on() -> None:
     with pytest.raises(RuntimeError):
         await group.submit(1)
     assert await group.submit(2) == 2
+
+
+async def test_an_item_that_breaks_a_constraint_fails_alone() -> None:
+    batches: list[list[int]] = []
+
+    def commit(items: Sequence[int]) -> list[int]:
+        batches.append(list(items))
+        if 2 in items:
+            raise IntegrityError("a row that it refers to is gone")
+        return list(items)
+
+    group = Batcher(commit)
+    results = await asyncio.gather(
+        *(group.submit(number) for number in (1, 2, 3)), return_exceptions=True
+    )
+    assert (results[0], results[2]) == (1, 3)
+    assert isinstance(results[1], IntegrityError)
+    assert batches == [[1, 2, 3], [1], [2], [3]]
 
 
 async def test_too_much_waiting_is_refused() -> None:

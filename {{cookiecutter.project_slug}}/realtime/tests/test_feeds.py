@@ -12,6 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from realtime.database import in_database
 from realtime.feeds.changes import changing
+from realtime.feeds.reading import Missed
 from realtime.protocol import ErrorCode, Refusal
 from realtime.testing import Client, connect
 from realtime.tests import boards
@@ -232,6 +233,24 @@ async def test_a_place_that_is_pruned_or_ahead_is_reset(ada: User, plan: Board, 
         reset = await client.expect("reset")
     assert reset["rev"] == 2
     assert [each["seq"] for each in reset["data"]["items"]] == [1, 2]
+
+
+async def test_what_is_pruned_while_changes_are_read_is_not_missed(
+    ada: User, plan: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await in_database(add, plan, "one", "two")
+    await in_database(delete, plan, 1)
+    page = Missed.page
+
+    def page_before_a_prune(self: Any, feed: Board, since: int) -> Any:  # Any: of any item
+        with plan.changing() as changes:
+            changes.prune(Card.objects.exclude(deleted_at=None))
+        return page(self, feed, since)
+
+    monkeypatch.setattr(Missed, "page", page_before_a_prune)
+    async with at_plan(ada, since=2, epoch=str(plan.epoch)) as client:
+        reset = await client.expect("reset")
+    assert [each["seq"] for each in reset["data"]["items"]] == [2]
 
 
 async def test_another_epoch_is_reset_on_a_command_too(ada: User, plan: Board) -> None:

@@ -167,6 +167,29 @@ def test_who_has_lost_the_lease_changes_nothing() -> None:
     assert TaskRow.objects.get().status == TaskResultStatus.READY
 
 
+def test_a_value_that_cannot_be_kept_does_not_run_the_task_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    jobs.odd.enqueue()
+
+    assert run_due() == 1
+
+    row = TaskRow.objects.get()
+    assert (row.status, row.attempts, row.return_value) == ("SUCCESSFUL", 1, None)
+    assert "returned what is no JSON" in caplog.text
+
+
+def test_what_failed_long_ago_is_dropped_too() -> None:
+    jobs.fail.enqueue("badly")
+    TaskRow.objects.update(attempts=5)
+    run_due()
+    TaskRow.objects.update(finished_at=timezone.now() - timedelta(days=30))
+
+    drop_finished()
+
+    assert not TaskRow.objects.exists()
+
+
 def test_what_succeeded_is_dropped_and_what_failed_is_kept() -> None:
     jobs.note.enqueue("well")
     jobs.fail.enqueue("badly")
