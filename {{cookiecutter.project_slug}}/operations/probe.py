@@ -1,16 +1,39 @@
-"""The health check of a container: `python -m operations.probe /readyz`.
+"""The health check of a container: `python -m operations.probe /readyz`, or `tasks` for a worker.
 
-Exits 0 if this machine's server answers 200; otherwise prints the answer and exits 1.
+Exits 0 if this machine's server answers 200, or if its worker looked for tasks within the last minute;
+otherwise prints what is wrong and exits 1.
 """
 
 import os
 import sys
+import time
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from tempfile import gettempdir
 
 ANSWER_SECONDS = 4
+# As in realtime.tasks.worker, which needs Django.
+ALIVE_FILE = Path(gettempdir()) / "tasks-worker"
+ALIVE_SECONDS = 60
 
 
-def main(path: str) -> int:
+def main(what: str) -> int:
+    return check_worker() if what == "tasks" else check_server(what)
+
+
+def check_worker() -> int:
+    try:
+        silent = time.time() - ALIVE_FILE.stat().st_mtime
+    except OSError:
+        print("No worker has looked for tasks.")
+        return 1
+    if silent > ALIVE_SECONDS:
+        print(f"The worker looked for tasks {silent:.0f} seconds ago, and not since.")
+        return 1
+    return 0
+
+
+def check_server(path: str) -> int:
     server = HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "8000")), ANSWER_SECONDS)
     try:
         server.request("GET", path)

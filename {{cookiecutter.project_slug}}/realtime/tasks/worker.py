@@ -7,6 +7,8 @@ its own. Any number of them share the table.
 import atexit
 import logging
 from functools import cache
+from pathlib import Path
+from tempfile import gettempdir
 from threading import Event, Thread, current_thread
 from time import monotonic, time
 from typing import Any
@@ -25,12 +27,19 @@ logger = logging.getLogger(__name__)
 POLL_SECONDS = 10.0  # how often it looks for what nobody woke it for: retries, lost leases
 STOP_SECONDS = 5.0  # with a drain, less than a supervisor waits
 TIDY_SECONDS = 3_600.0
+ALIVE_FILE = Path(gettempdir()) / "tasks-worker"
+"""Touched whenever `manage.py runworker tasks` looks for tasks; see `operations.probe`."""
 
 
 class Worker:
-    """Runs tasks from `start` until `stop`."""
+    """Runs tasks from `start` until `stop`.
 
-    def __init__(self) -> None:
+    Args:
+        alive: a file that is touched as long as it works.
+    """
+
+    def __init__(self, alive: Path | None = None) -> None:
+        self._alive = alive
         self._woken = Event()
         self._stopping = False
         self._running: dict[Thread, TaskRow] = {}
@@ -61,6 +70,8 @@ class Worker:
         while not self._stopping:
             self._woken.wait(min(POLL_SECONDS, third))
             self._woken.clear()
+            if self._alive:
+                self._alive.touch()
             try:
                 close_old_connections()
                 if time() >= self._renew_at:  # also after a sleep of the machine

@@ -14,7 +14,7 @@ from django.core.management.base import CommandError
 
 from realtime.delivery.hub import RETRY_SECONDS
 from realtime.tasks.backend import CHANNEL
-from realtime.tasks.worker import Worker
+from realtime.tasks.worker import ALIVE_FILE, Worker
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class Command(WorkerCommand):
         warnings.filterwarnings("ignore", "async_to_sync was passed a non-async-marked callable")
         # As SIGINT does, let a consumer's thread finish first.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        tasks = Worker() if CHANNEL in options["channels"] else None
+        tasks = Worker(ALIVE_FILE) if CHANNEL in options["channels"] else None
         if tasks:
             tasks.start()
         try:

@@ -1,0 +1,39 @@
+"""The health check of a worker's container."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from operations import probe
+from realtime.tasks import worker
+
+
+@pytest.fixture
+def alive_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "tasks-worker"
+    monkeypatch.setattr(probe, "ALIVE_FILE", file)
+    return file
+
+
+def test_both_know_the_same_file() -> None:
+    assert probe.ALIVE_FILE == worker.ALIVE_FILE
+
+
+def test_a_worker_that_looked_just_now_is_well(alive_file: Path) -> None:
+    alive_file.touch()
+    assert probe.main("tasks") == 0
+
+
+def test_a_worker_that_is_silent_or_was_never_there_is_not(
+    alive_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert probe.main("tasks") == 1
+    alive_file.touch()
+    os.utime(alive_file, (time.time() - 61, time.time() - 61))
+    assert probe.main("tasks") == 1
+    assert capsys.readouterr().out == (
+        "No worker has looked for tasks.\n"
+        "The worker looked for tasks 61 seconds ago, and not since.\n"
+    )
