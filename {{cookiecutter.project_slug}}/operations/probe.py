@@ -1,7 +1,7 @@
 """The health check of a container: `python -m operations.probe /readyz`, or `tasks` for a worker.
 
-Exits 0 if this machine's server answers 200, or if its worker looked for tasks within the last minute;
-otherwise prints what is wrong and exits 1.
+Exits 0 if this machine's server answers 200, or if its worker looked for tasks in the last minute.
+Otherwise it prints what is wrong and exits 1.
 """
 
 import os
