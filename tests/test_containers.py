@@ -127,7 +127,7 @@ def test_a_replica_can_write_nothing_but_what_is_temporary(stack: Stack) -> None
 
 
 def test_a_change_in_the_code_is_built_in_seconds(stack: Stack, say: Say) -> None:
-    change(stack.project / "chat" / "emoji.py", "# changed")
+    change(stack.project / "chat" / "text.py", "# changed")
     began = time.monotonic()
     stack.compose("build", "--quiet", "web")
     took = time.monotonic() - began
@@ -150,7 +150,7 @@ def test_up_ends_ready(stack: Stack, say: Say) -> None:
         "proxy": "healthy",
         "redis": "healthy",
         "web": "healthy",
-        "worker": "",
+        "worker": "healthy",
     }
     assert services["migrate"]["ExitCode"] == 0
     assert len(stack.containers()) == 3
@@ -302,7 +302,7 @@ def test_an_update_rolls_without_a_loss(stack: Stack, cookies: list[str], table:
         done = await asyncio.to_thread(stack.run, "deploy/update")
         assert done.returncode == 0, done.stdout + done.stderr
 
-    change(stack.project / "chat" / "emoji.py", "# changed once more")
+    change(stack.project / "chat" / "text.py", "# changed once more")
     figures = play(stack, cookies, scene, clients=200)
     table.add("an update rolls", *figures.cells)
     kept_whole(figures)
