@@ -57,23 +57,29 @@ class Subscriber(Protocol):
 class Group:
     """The local subscribers and sockets of one group."""
 
-    __slots__ = ("held", "holders", "joined", "layer_name", "sockets", "subscribers")
+    __slots__ = ("held", "joined", "layer_name", "sockets", "subscribers")
 
     def __init__(self, layer_name: str) -> None:
         self.layer_name = layer_name
         self.joined = asyncio.Event()  # set while the layer's group has this process in it
         self.sockets: dict[Socket, int] = {}  # each with the number of its subscribers
         self.subscribers: set[Subscriber] = set()
-        self.holders: set[Subscriber] = set()  # subscribers whose welcome is still to be sent
-        self.held: dict[Socket, list[Frame]] = {}
+        self.held: dict[Socket, tuple[set[Subscriber], list[Frame]]] = {}
+        """Of sockets that wait for a welcome: the subscribers who do, and the frames till then."""
 
-    def release(self, holder: Subscriber) -> None:
-        """Write the frames that were kept, unless another subscriber of the socket is a holder."""
-        self.holders.discard(holder)
-        socket = holder.socket
-        if not any(other.socket is socket for other in self.holders):
-            for frame in self.held.pop(socket, ()):
-                socket.write(frame)
+    def hold(self, subscriber: Subscriber) -> None:
+        """Keep what the subscriber's socket would hear until `release`."""
+        holders, _ = self.held.setdefault(subscriber.socket, (set(), []))
+        holders.add(subscriber)
+
+    def release(self, subscriber: Subscriber) -> None:
+        """Write the frames that were kept, unless another subscriber of the socket still waits."""
+        holders, frames = self.held.get(subscriber.socket, (set(), []))
+        holders.discard(subscriber)
+        if not holders:
+            self.held.pop(subscriber.socket, None)
+            for frame in frames:
+                subscriber.socket.write(frame)
 
 
 class Hub:
@@ -151,8 +157,7 @@ class Hub:
             local.subscribers.add(subscriber)
             local.sockets[subscriber.socket] = local.sockets.get(subscriber.socket, 0) + 1
             if hold:
-                local.holders.add(subscriber)
-                local.held.setdefault(subscriber.socket, [])
+                local.hold(subscriber)
         if not local.joined.is_set():
             with suppress(TimeoutError):
                 async with asyncio.timeout(SUBSCRIBE_SECONDS):
@@ -212,7 +217,7 @@ class Hub:
             )
             for socket in hearing:
                 socket.write(frame)
-            for frames in held.values():
+            for _, frames in held.values():
                 if len(frames) < HELD_FRAMES:
                     frames.append(frame)
 
