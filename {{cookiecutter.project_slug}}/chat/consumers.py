@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import cache
+from functools import partial
 
 from msgspec import Raw, json
 
@@ -62,11 +62,6 @@ class ChatConsumer(FeedConsumer[Room]):
         )
         by_guest = {(each.room_id, each.user_id): each for each in memberships}
 
-        @cache
-        def members(room: Room) -> tuple[Raw, int]:
-            shown, count = members_shown(room)
-            return Raw(json.encode(shown)), count
-
         def welcome(room: Room, user: User) -> Welcome | Refusal:
             try:
                 you = by_guest.get((room.pk, user.pk)) or actions.enter(room, user)
@@ -74,7 +69,12 @@ class ChatConsumer(FeedConsumer[Room]):
                 return refusal
             you.user = user
             about = named_for(user, room).as_data()
-            return Welcome(str(room.epoch), about, you.as_reader(), *members(room))
+            return Welcome(
+                str(room.epoch),
+                about,
+                you.as_reader(),
+                *cls.read_for_crowd(room, "members", partial(_members, room)),
+            )
 
         return [welcome(room, user) for room, user in guests]
 
@@ -144,3 +144,9 @@ class RoomListConsumer(Consumer):
     def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
         """Out of one room: its events stop, and `rooms.changed` says so."""
         self.unsubscribe(group)
+
+
+def _members(room: Room) -> tuple[Raw, int]:
+    """The members that a welcome shows, encoded once, and how many there are."""
+    shown, count = members_shown(room)
+    return Raw(json.encode(shown)), count

@@ -10,9 +10,12 @@ import pytest
 
 from accounts.models import User
 from chat import actions, consumers, queries
+from chat.frames import ReaderPerson
 from chat.models import Message, Room
+from chat.queries import members_shown
 from chat.tests.conftest import Say
 from realtime.database import in_database
+from realtime.delivery import hub
 from realtime.testing import Client, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,6 +74,30 @@ async def test_a_large_room_names_only_so_many_members(
         ["bob"],
         2,
     )
+
+
+async def test_a_crowd_s_members_are_read_once_and_anew_after_a_change(
+    ada: User, bob: User, public: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[int] = []
+
+    def counted(room: Room) -> tuple[list[ReaderPerson], int]:
+        reads.append(room.pk)
+        return members_shown(room)
+
+    async def roles_shown(client: Client) -> list[str]:
+        welcome = await client.expect("welcome")
+        return [each["role"] for each in welcome["data"]["members"]]
+
+    monkeypatch.setattr(consumers, "members_shown", counted)
+    monkeypatch.setattr(hub, "KEPT_SECONDS", 60)
+    async with connect(GENERAL, ada) as one, connect(GENERAL, bob) as two:
+        assert await roles_shown(one) == await roles_shown(two) == ["member", "owner"]
+        assert len(reads) == 1
+        await in_database(actions.change_role, public, ada, bob, "moderator")
+        await one.expect("member.updated")
+        async with connect(GENERAL, bob) as three:
+            assert await roles_shown(three) == ["moderator", "owner"]
 
 
 async def test_a_direct_room_has_the_name_of_the_other_person(ada: User, bob: User) -> None:

@@ -12,11 +12,11 @@ import itertools
 import logging
 import random
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from contextlib import suppress
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 from uuid import uuid4
 
 from channels.layers import get_channel_layer
@@ -41,6 +41,9 @@ GROUP_PREFIX = "realtime.on."  # keeps the names of stock consumers' groups free
 GROUP_CHARACTERS = 99 - len(GROUP_PREFIX)  # layers allow a group's name 99
 PACKED_EVENTS = 100
 
+KEPT_SECONDS = 1.0  # the longest that something is kept for those who join
+
+Value = TypeVar("Value")
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
 
 
@@ -54,10 +57,30 @@ class Subscriber(Protocol):
         """The user may no longer hear `group`."""
 
 
+class Kept:
+    """What was read about a group a moment ago, for those who join right after.
+
+    The hub begins a new one with every event. So whoever has subscribed may use what is kept: a
+    change since is still to be heard.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[Hashable, tuple[float, Any]] = {}  # Any: whatever was read
+
+    def get_or_read(self, key: Hashable, read: Callable[[], Value]) -> Value:
+        """What was kept under `key` within `KEPT_SECONDS`; otherwise what `read` gives."""
+        kept_at, value = self._values.get(key, (0.0, None))
+        if time.monotonic() - kept_at > KEPT_SECONDS:
+            kept_at, value = time.monotonic(), read()
+            self._values[key] = kept_at, value
+        found: Value = value
+        return found
+
+
 class Group:
     """The local subscribers and sockets of one group."""
 
-    __slots__ = ("held", "joined", "layer_name", "sockets", "subscribers")
+    __slots__ = ("held", "joined", "kept", "layer_name", "sockets", "subscribers")
 
     def __init__(self, layer_name: str) -> None:
         self.layer_name = layer_name
@@ -66,6 +89,8 @@ class Group:
         self.subscribers: set[Subscriber] = set()
         self.held: dict[Socket, tuple[set[Subscriber], list[Frame]]] = {}
         """Of sockets that wait for a welcome: the subscribers who do, and the frames till then."""
+
+        self.kept = Kept()
 
     def hold(self, subscriber: Subscriber) -> None:
         """Keep what the subscriber's socket would hear until `release`."""
@@ -190,6 +215,11 @@ class Hub:
         """The groups with a socket in this process."""
         return self._groups.keys()
 
+    def kept(self, group: str) -> "Kept":
+        """What was read about `group` since an event last came there; for any thread."""
+        local = self._groups.get(group)
+        return local.kept if local is not None and local.joined.is_set() else Kept()
+
     def subscribers(self, group: str) -> list[Subscriber]:
         """The subscribers of `group` in this process."""
         return list(self._groups[group].subscribers) if group in self._groups else []
@@ -210,6 +240,7 @@ class Hub:
         """Write the `texts` of events to the group's sockets in this process."""
         local = self._groups.get(group)
         if local is not None:
+            local.kept = Kept()
             metrics.frames_sent.inc(len(local.sockets) * len(texts))
             frame, held = Frame(*texts), local.held
             hearing = (
@@ -241,6 +272,7 @@ class Hub:
                 self._unconfirmed.clear()
                 for local in self._wanted.values():
                     local.joined.clear()
+                    local.kept = Kept()
                 longest = min(RETRY_SECONDS, 0.2 * 2 ** min(self._failures, 8))
                 await asyncio.sleep(random.uniform(0.1, longest))
         finally:

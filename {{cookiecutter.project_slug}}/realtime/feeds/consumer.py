@@ -1,6 +1,6 @@
 """The consumer of a feed: its welcome, and what a client has missed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -9,12 +9,14 @@ from msgspec import Struct
 
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
+from realtime.delivery.engine import running_engine
 from realtime.feeds.models import Feed, FeedItem
 from realtime.feeds.reading import Missed, Since, latest, number
 from realtime.protocol import ErrorCode, Refusal, Revision, Text
 from realtime.topics import Pair
 
 FeedType = TypeVar("FeedType", bound=Feed)
+Value = TypeVar("Value")
 
 MOST_JOINING = 20_000
 """At once, in one process."""
@@ -130,6 +132,15 @@ class FeedConsumer(Consumer, Generic[FeedType]):
     def changes_data(cls, feed: FeedType, items: Sequence[Any], more: bool) -> object:
         """The data of `changes`: items, rows of `item_model`, in the order of their changes."""
         return ItemPage(str(feed.epoch), [item.as_data() for item in items], more)
+
+    @classmethod
+    def read_for_crowd(cls, feed: Feed, key: str, read: Callable[[], Value]) -> Value:
+        """What `read` gives; or gave for `key`, a moment ago, if no event came to the feed since.
+
+        For what is the same in the welcome of all who join one after the other.
+        """
+        engine = running_engine()
+        return engine.hub.kept(feed.group).get_or_read(key, read) if engine else read()
 
     # Joining and catching up
 
