@@ -53,7 +53,7 @@ def check_origin(scope: Scope) -> None:
     scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
     as_http = {**scope, "method": "GET", "scheme": scheme, "query_string": b""}
     request = ASGIRequest(as_http, BytesIO())
-    origin = request.headers.get("origin", "")
+    origin = request.META.get("HTTP_ORIGIN", "")
     if origin in settings.CSRF_TRUSTED_ORIGINS:
         return
     try:
