@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 from msgspec import Raw, json
 
@@ -62,6 +62,10 @@ class ChatConsumer(FeedConsumer[Room]):
         )
         by_guest = {(each.room_id, each.user_id): each for each in memberships}
 
+        @cache  # also while the layer is not joined yet, when nothing is kept
+        def members(room: Room) -> tuple[Raw, int]:
+            return cls.read_for_crowd(room, "members", partial(_members, room))
+
         def welcome(room: Room, user: User) -> Welcome | Refusal:
             try:
                 you = by_guest.get((room.pk, user.pk)) or actions.enter(room, user)
@@ -69,12 +73,7 @@ class ChatConsumer(FeedConsumer[Room]):
                 return refusal
             you.user = user
             about = named_for(user, room).as_data()
-            return Welcome(
-                str(room.epoch),
-                about,
-                you.as_reader(),
-                *cls.read_for_crowd(room, "members", partial(_members, room)),
-            )
+            return Welcome(str(room.epoch), about, you.as_reader(), *members(room))
 
         return [welcome(room, user) for room, user in guests]
 
