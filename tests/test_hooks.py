@@ -13,15 +13,35 @@ import pytest
 
 from tests.conftest import Bake
 from tests.environment import SOURCE
-from tests.hooks import POST_GEN, PRE_GEN, constant, default_answers, questions, run_hook
+from tests.hooks import POST_GEN, PRE_GEN, default_answers, questions, run_hook
 
-ONLY_FOR: dict[str, dict[Any, list[str]]] = constant(POST_GEN, "ONLY_FOR")
-PARTS = [
-    (answer, choice, path)
-    for answer, choices in ONLY_FOR.items()
-    for choice, paths in choices.items()
-    for path in paths
+# The paths that a bake has only with this answer.
+PARTS: list[tuple[str, Any, str]] = [
+    ("asgi_server", "uvicorn", "realtime/servers/uvicorn.py"),
+    ("asgi_server", "uvicorn", "realtime/servers/lending_uvicorn.py"),
+    ("ci", "github", ".github"),
+    ("ci", "gitlab", ".gitlab-ci.yml"),
+    ("web_push", True, "notifications/webpush"),
+    ("kubernetes", True, "deploy/kubernetes"),
 ]
+SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET"}
+# Words that the text of one licence has, and no other.
+LICENSES = {
+    "MIT": "Permission is hereby granted, free of charge",
+    "BSD-3-Clause": "Redistribution and use in source and binary forms",
+    "Apache-2.0": "Apache License",
+    "AGPL-3.0-or-later": "GNU AFFERO GENERAL PUBLIC LICENSE",
+    "Proprietary": "All rights reserved",
+}
+
+TOP = set(
+    """
+    .dockerignore .editorconfig .env .env.example .git .gitattributes .gitignore
+    .pre-commit-config.yaml Dockerfile LICENSE Makefile README.md accounts chat compose.dev.yaml
+    compose.yaml config conftest.py deploy docs manage.py notifications operations presence
+    pyproject.toml realtime static templates
+    """.split()
+)
 
 
 def installed_pythons() -> list[str]:
@@ -38,7 +58,7 @@ def runs(python: str) -> bool:
 def test_two_bakes_share_no_secret(bake: Bake) -> None:
     first, second = secrets(bake(web_push="yes")), secrets(bake(web_push="yes"))
 
-    assert first.keys() == second.keys() == set(constant(POST_GEN, "SECRETS"))
+    assert first.keys() == second.keys() == SECRETS
     assert not set(first.values()) & set(second.values())
     assert all(len(secret) >= 64 for secret in first.values())
 
@@ -77,15 +97,22 @@ def test_a_part_is_there_only_if_it_was_chosen(
         assert not (bake(**{answer: str(other)}) / path).exists()
 
 
-@pytest.mark.parametrize("name", constant(PRE_GEN, "CHOICES")["license"])
-def test_one_licence_is_left(bake: Bake, name: str) -> None:
+@pytest.mark.parametrize("name", LICENSES)
+def test_the_licence_that_was_chosen_is_left(bake: Bake, name: str) -> None:
     project = bake(license=name, author_name="Ada Lovelace")
     text = (project / "LICENSE").read_text("utf-8")
 
     assert not (project / "licenses").exists()
-    standard = {"Apache-2.0": "Apache License", "AGPL-3.0-or-later": "GNU AFFERO GENERAL PUBLIC"}
-    expected = standard.get(name, "Ada Lovelace")
-    assert expected in text
+    assert [each for each, words in LICENSES.items() if words in text] == [name]
+    assert ("Ada Lovelace" in text) == (name in {"MIT", "BSD-3-Clause", "Proprietary"})
+
+
+def test_a_bake_has_only_these_files_at_its_top(bake: Bake) -> None:
+    everything = bake(ci="gitlab", web_push="yes", kubernetes="yes", asgi_server="uvicorn")
+
+    assert names(bake(ci="none")) == TOP
+    assert names(bake(ci="github")) == {*TOP, ".github"}
+    assert names(everything) == {*TOP, ".gitlab-ci.yml"}
 
 
 def test_a_bake_is_a_git_repository(bake: Bake) -> None:
@@ -174,11 +201,14 @@ def test_a_template_with_windows_line_ends_bakes_with_unix_ones(
     assert secrets(project)
 
 
+def names(folder: Path) -> set[str]:
+    return {each.name for each in folder.iterdir()}
+
+
 def secrets(project: Path) -> dict[str, str]:
     lines = (project / ".env").read_text("utf-8").splitlines()
     pairs = [line.partition("=") for line in lines if re.match(r"\w+=", line)]
-    names = constant(POST_GEN, "SECRETS")
-    return {name: value for name, _, value in pairs if name in names and value}
+    return {name: value for name, _, value in pairs if name in SECRETS and value}
 
 
 def git(project: Path, *arguments: str, fails: bool = False) -> str:

@@ -62,3 +62,87 @@ def test_every_yaml_file_of_a_bake_can_be_read(bake: Bake, answers: dict[str, An
     assert {file.name for file in files} >= {"compose.yaml", "compose.dev.yaml"}
     for file in files:
         yaml.safe_load(file.read_text("utf-8"))
+
+
+def test_the_site_in_compose_gets_these_variables(bake: Bake) -> None:
+    """Literally: a name that is misspelt, or DEBUG, would show only on a machine with Docker."""
+    compose = yaml.safe_load((bake() / "compose.yaml").read_text("utf-8"))
+    services = compose["services"]
+    for name in ("web", "worker", "migrate"):
+        variables = services[name]["environment"]
+        given = {key: value for key, value in variables.items() if value is not None}
+        assert given.pop("DOMAIN").startswith("${DOMAIN:?")
+        assert given.pop("SECRET_KEY").startswith("${SECRET_KEY:?")
+        address, _, place = given.pop("DATABASE_URL").partition("@")
+        assert address.startswith("postgres://site:${POSTGRES_PASSWORD:?")
+        assert place == "postgres:5432/site"
+        assert given == {
+            "REDIS_URL": "redis://redis:6379/0",
+            "BEHIND_PROXY": "true",
+            "WEB_CONCURRENCY": "1",
+            "TASKS_IN_WEB": "false",
+        }
+        assert {key for key, value in variables.items() if value is None} == set(
+            """
+            ADMIN_PATH CSRF_TRUSTED_ORIGINS DEFAULT_FROM_EMAIL EMAIL_URL LOG_LEVEL METRICS_TOKEN
+            REALTIME SECRET_KEY_FALLBACKS SECURE_HSTS_SECONDS SENTRY_DSN
+            """.split()
+        )
+
+
+def test_only_the_proxy_of_compose_can_be_reached_from_outside(bake: Bake) -> None:
+    compose = yaml.safe_load((bake() / "compose.yaml").read_text("utf-8"))
+    open_ports = {
+        name: each["ports"] for name, each in compose["services"].items() if "ports" in each
+    }
+    assert open_ports == {
+        "proxy": [
+            "${HTTP_PORT:-80}:80",
+            "${HTTPS_PORT:-443}:443",
+            "${HTTPS_PORT:-443}:443/udp",
+        ]
+    }
+    assert compose["services"]["postgres"]["networks"] == ["back"]
+    assert compose["services"]["redis"]["networks"] == ["back"]
+    assert compose["networks"]["back"] == {"internal": True}
+    assert compose["services"]["web"].get("command") is None  # the image's: manage.py serve
+    assert compose["services"]["worker"]["command"] == ["python", "manage.py", "runworker", "tasks"]
+    assert compose["services"]["migrate"]["command"] == ["python", "manage.py", "release"]
+
+
+def test_the_ports_of_development_are_open_to_this_machine_alone(bake: Bake) -> None:
+    compose = yaml.safe_load((bake() / "compose.dev.yaml").read_text("utf-8"))
+    ports = [port for each in compose["services"].values() for port in each.get("ports", [])]
+    assert ports == [
+        "127.0.0.1:${PORT:-8000}:8000",
+        "127.0.0.1:5432:5432",
+        "127.0.0.1:6379:6379",
+    ]
+
+
+def test_a_push_runs_these_commands_on_github(bake: Bake) -> None:
+    jobs = yaml.safe_load((bake(ci="github") / ".github/workflows/ci.yml").read_text("utf-8"))[
+        "jobs"
+    ]
+    commands = {
+        name: [step["run"] for step in job["steps"] if "run" in step] for name, job in jobs.items()
+    }
+    assert commands["lint"] == ["make lint", "make audit"]
+    assert commands["test"] == ["make test"]
+    assert commands["test-services"][-1] == "make test-services"
+    assert commands["image"] == ["deploy/smoke"]
+    assert jobs["test"]["strategy"]["matrix"] == {"python": ["3.11", "3.14"]}
+    assert jobs["test-services"]["steps"][-1]["env"] == {
+        "DATABASE_URL": "postgres://site:site@localhost:5432/site",
+        "REDIS_URL": "redis://localhost:6379/0",
+    }
+
+
+def test_a_push_runs_these_commands_on_gitlab(bake: Bake) -> None:
+    jobs = yaml.safe_load((bake(ci="gitlab") / ".gitlab-ci.yml").read_text("utf-8"))
+    assert jobs["lint"]["script"] == ["make lint", "make audit"]
+    assert jobs["test"]["script"] == ["make test"]
+    assert jobs["test"]["parallel"]["matrix"] == [{"UV_PYTHON": ["3.11", "3.14"]}]
+    assert jobs["test-services"]["script"][-1] == "make test-services"
+    assert jobs["test-services"]["variables"]["REDIS_URL"] == "redis://redis:6379/0"
+    assert jobs["containers"]["script"] == ["deploy/smoke"]

@@ -125,6 +125,19 @@ def test_unread_is_what_others_said_since_and_did_not_take_back(
     assert unread() == (0, False)
 
 
+def test_the_last_message_read_is_not_unread(ada: User, bob: User, public: Room, say: Say) -> None:
+    def unread() -> tuple[int, bool]:
+        (room,) = rooms_of(bob)
+        return room.unread, room.mentioned
+
+    say(public, ada, "Good morning")
+    read = say(public, ada, "@bob, are you there?")
+    actions.mark_read(public, bob, seq=read.seq)
+    assert unread() == (0, False)
+    say(public, ada, "Never mind")
+    assert unread() == (1, False)
+
+
 def test_counting_ends_where_nobody_counts_on(
     ada: User, bob: User, public: Room, say: Say, monkeypatch: pytest.MonkeyPatch
 ) -> None:
