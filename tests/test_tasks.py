@@ -44,6 +44,70 @@ def test_a_server_runs_tasks_before_any_request_comes(
         wait_for_lines(server, file, ["begun"] * processes + ["done"] * processes)
 
 
+@pytest.fixture(scope="module")
+def project(bake: Bake) -> Path:
+    return bake(asgi_server="daphne")
+
+
+@pytest.fixture
+def database(postgres_url: str, manage: Manage, project: Path) -> str:
+    manage(project, "migrate", DATABASE_URL=postgres_url)
+    return postgres_url
+
+
+def test_two_workers_run_each_task_once_and_hold_their_leases(
+    project: Path, python: Path, manage: Manage, database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "written"
+    surroundings = worker(database, TASK_LEASE_SECONDS=2)
+    calls = [(str(file), "slow", 5), *((str(file), str(number)) for number in range(60))]
+    manage(project, "shell", "-c", f"{JOBS}enqueue_many(jobs.write, {calls})", **surroundings)
+
+    with launched(python, project, surroundings, RUNWORKER, count=2) as server:
+        expected = [f"{call[1]} {what}" for call in calls for what in ("begun", "done")]
+        wait_for_lines(server, file, expected)
+    assert sorted(file.read_text().splitlines()) == sorted(expected)
+
+
+def test_a_worker_that_is_stopped_finishes_what_it_runs_and_leaves_the_rest(
+    project: Path, python: Path, manage: Manage, database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "written"
+    surroundings = worker(database, TASK_THREADS=1)
+    calls = [(str(file), "running", 2), (str(file), "waiting")]
+    manage(project, "shell", "-c", f"{JOBS}enqueue_many(jobs.write, {calls})", **surroundings)
+
+    with launched(python, project, surroundings, RUNWORKER) as server:
+        wait_for_lines(server, file, ["running begun"])
+        server.stop()
+        assert server.process
+        assert server.process.returncode == 0, server.log
+
+    assert file.read_text().splitlines() == ["running begun", "running done"]
+
+
+def test_a_worker_whose_threads_hang_ends_and_the_next_one_works_on(
+    project: Path, python: Path, manage: Manage, database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "written"
+    surroundings = worker(database, TASK_THREADS=1, TASK_LEASE_SECONDS=1, TASK_SECONDS=1)
+    hang = f"jobs.write_when.enqueue({str(file)!r}, {str(tmp_path / 'never')!r})"
+    write = f"jobs.write.enqueue({str(file)!r}, 'next')"
+    manage(project, "shell", "-c", f"{JOBS}{hang}; {write}", **surroundings)
+
+    with launched(python, project, surroundings, RUNWORKER) as server:
+        assert server.process
+        assert server.process.wait(30) == 0, server.log
+        assert "no more of them until it is restarted" in server.log
+    with launched(python, project, surroundings, RUNWORKER) as server:
+        wait_for_lines(server, file, ["begun", "next begun", "next done"])
+
+
+def worker(database: str, **limits: int) -> dict[str, str]:
+    """The environment of a worker."""
+    return served(DATABASE_URL=database, REALTIME=json.dumps(limits))
+
+
 @contextmanager
 def launched(
     python: Path, project: Path, surroundings: dict[str, str], command: str, count: int = 1
@@ -52,7 +116,7 @@ def launched(
     with ExitStack() as stack:
         servers = [Server(python, project, surroundings, command) for _ in range(count)]
         for server in servers:
-            stack.callback(server.kill)
+            stack.push(server)
             server.launch()
         yield servers[0]
 
