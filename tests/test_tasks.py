@@ -12,6 +12,7 @@ from tests.projects import SERVE, Server, served
 from tests.services import wait_for
 
 RUNWORKER = "python manage.py runworker tasks"
+RUNSERVER = "python manage.py runserver --noreload 127.0.0.1:{port}"
 JOBS = "from realtime.tasks import enqueue_many\nfrom realtime.tests import jobs\n"
 
 
@@ -53,6 +54,17 @@ def project(bake: Bake) -> Path:
 def database(postgres_url: str, manage: Manage, project: Path) -> str:
     manage(project, "migrate", DATABASE_URL=postgres_url)
     return postgres_url
+
+
+def test_the_development_server_runs_tasks(
+    project: Path, python: Path, manage: Manage, database: str, tmp_path: Path
+) -> None:
+    surroundings = worker(database)
+    call = f"jobs.write.enqueue({str(tmp_path / 'written')!r}, 'hello')"
+    manage(project, "shell", "-c", f"{JOBS}{call}", **surroundings)
+
+    with Server(python, project, surroundings, RUNSERVER) as server:
+        wait_for_lines(server, tmp_path / "written", ["hello begun", "hello done"])
 
 
 def test_two_workers_run_each_task_once_and_hold_their_leases(

@@ -84,7 +84,10 @@ async def test_too_much_waiting_is_refused() -> None:
     assert isinstance(results[2], Refusal)
 
 
-async def test_a_batch_that_waits_for_a_lock_holds_up_its_own_keys_only() -> None:
+async def test_a_batch_that_waits_for_a_lock_holds_up_its_own_keys_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "SLOW_SECONDS", 0.05)
     locked = threading.Event()
 
     def commit(items: Sequence[str]) -> list[str]:
@@ -131,7 +134,7 @@ async def test_a_crowd_lingers_and_a_single_item_does_not_wait(
     async with asyncio.timeout(20):
         for number in (1, 2):
             await group.submit(number)
-    monkeypatch.setattr(batching, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(batching, "LINGER_SECONDS", 0.1)
     await asyncio.gather(group.submit(3), group.submit(4))
     latecomers = [asyncio.create_task(group.submit(5))]
     for _ in range(10):  # turns of the loop, in any of which a batch could begin
