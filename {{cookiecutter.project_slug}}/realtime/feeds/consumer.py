@@ -10,6 +10,7 @@ from msgspec import Struct
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.delivery.engine import running_engine
+from realtime.delivery.publishing import publish
 from realtime.feeds.models import Feed, FeedItem
 from realtime.feeds.reading import Missed, Since, latest, number
 from realtime.protocol import ErrorCode, Refusal, Revision, Text
@@ -25,6 +26,12 @@ MOST_JOINING = 20_000
 class GetChanges(Struct, forbid_unknown_fields=True):
     since: Revision
     epoch: Text
+
+
+class ItemCommand(Struct, forbid_unknown_fields=True):
+    """The data of a command about an item."""
+
+    seq: Revision
 
 
 class ItemPage(Struct, frozen=True):
@@ -141,6 +148,12 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         """
         engine = running_engine()
         return engine.hub.kept(feed.group).get_or_read(key, read) if engine else read()
+
+    def publish(self, type: str, item: FeedItem) -> object:
+        """Publish an item after its change; returns its data, for the reply."""
+        data = item.as_data()
+        publish(self.topic, type, data, rev=item.rev)
+        return data
 
     # Joining and catching up
 
