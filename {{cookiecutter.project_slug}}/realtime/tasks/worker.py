@@ -118,9 +118,9 @@ class Worker:
             elif self._running.pop(thread, None):  # it has not ended meanwhile
                 self._hung.add(thread)
                 self._more = True
-                give_up(row, thread)
                 if len(self._hung) == limits().task_threads:
                     self._stop_for_hung()
+                give_up(row, thread)
 
     def _stop_for_hung(self) -> None:
         logger.critical(
