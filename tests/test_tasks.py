@@ -71,8 +71,8 @@ def test_two_workers_run_each_task_once_and_hold_their_leases(
     project: Path, python: Path, manage: Manage, database: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "written"
-    surroundings = worker(database, TASK_LEASE_SECONDS=2)
-    calls = [(str(file), "slow", 5), *((str(file), str(number)) for number in range(60))]
+    surroundings = worker(database, TASK_LEASE_SECONDS=4)
+    calls = [(str(file), "slow", 6), *((str(file), str(number)) for number in range(60))]
     manage(project, "shell", "-c", f"{JOBS}enqueue_many(jobs.write, {calls})", **surroundings)
 
     with launched(python, project, surroundings, RUNWORKER, count=2) as server:
