@@ -93,7 +93,8 @@ class Server:
         """All that it has written, over all its starts."""
         return self.output.read_text(encoding="utf-8")
 
-    def start(self) -> None:
+    def launch(self) -> None:
+        """Start it without waiting, and without a request."""
         program, *arguments = self.command.format(port=self.port).split()
         with self.output.open("ab") as log:
             self.process = subprocess.Popen(
@@ -105,6 +106,9 @@ class Server:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    def start(self) -> None:
+        self.launch()
         try:
             wait_for(self.responds, self.command, self.process)
         except (RuntimeError, TimeoutError) as error:

@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts.models import Person
 from chat.frames import MemberPerson, MessageData, ReactionData, ReaderPerson, RoomData
 from chat.text import ABOUT_CHARACTERS, CLIENT_ID_CHARACTERS, NAME_CHARACTERS
-from realtime.feeds.models import Feed, FeedItem, FeedTopic, feed_constraints
+from realtime.feeds.models import Feed, FeedItem, FeedKey, FeedTopic
 from realtime.topics import Pair, Topic
 
 if TYPE_CHECKING:
@@ -202,9 +202,7 @@ class Message(FeedItem):
     People with messages are deactivated rather than deleted: conversations would lose their sense.
     """
 
-    room = models.ForeignKey(
-        Room, on_delete=models.CASCADE, related_name="messages", db_index=False
-    )
+    room = FeedKey(Room, once=["author", "client_id"], related_name="messages")
     author = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="messages"
     )
@@ -214,12 +212,7 @@ class Message(FeedItem):
     created_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True, blank=True)
 
-    feed_field = "room"
-    once = ("author", "client_id")
     emptied = {"body": ""}
-
-    class Meta(FeedItem.Meta):
-        constraints = feed_constraints("room", "chat_message", once=("author", "client_id"))
 
     def __str__(self) -> str:
         return f"{self.room} {self.seq}"

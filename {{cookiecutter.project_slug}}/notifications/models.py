@@ -16,7 +16,7 @@ from accounts.models import User
 from notifications.frames import NotificationData
 from notifications.kinds import TEXT_CHARACTERS, Level, TargetLevel, is_link, kind_of, line
 from realtime.feeds.changes import Changes, changing
-from realtime.feeds.models import Feed, FeedItem, FeedTopic, feed_constraints
+from realtime.feeds.models import Feed, FeedItem, FeedKey, FeedTopic
 from realtime.topics import Pair, topic_of
 
 TARGET_CHARACTERS = 100
@@ -103,12 +103,9 @@ class Notification(FeedItem):
     folded into it: it moves to the front, says what happened last, and counts.
     """
 
-    feed_field = "recipient"
     emptied: ClassVar[dict[str, object]] = {"data": {}}
 
-    recipient = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False
-    )
+    recipient = FeedKey(settings.AUTH_USER_MODEL, related_name="+")
     kind = models.CharField(max_length=64)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
@@ -126,7 +123,6 @@ class Notification(FeedItem):
     class Meta(FeedItem.Meta):
         ordering = ["-seq"]
         constraints = [
-            *feed_constraints("recipient", "notification"),
             models.UniqueConstraint(
                 fields=["recipient", "group"],
                 condition=UNREAD & ~Q(group=""),

@@ -15,6 +15,7 @@ from operations import metrics
 from realtime.asgi import Application, Receive, Scope, Send
 from realtime.database import in_database
 from realtime.delivery.engine import this_engine
+from realtime.tasks.running import measure as measure_tasks
 
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0
@@ -56,6 +57,7 @@ class Operations:
     async def _answer_metrics(self, scope: Scope, send: Send) -> None:
         if metrics.may_read(scope):
             this_engine().measure()
+            await _state(in_database(measure_tasks))  # where the database answers
             await answer(send, 200, metrics.exposition(), CONTENT_TYPE_PLAIN_0_0_4)
         else:
             await answer(send, 403, b"Send METRICS_TOKEN, or come from within.\n")

@@ -7,7 +7,7 @@ import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from django.db import IntegrityError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from prometheus_client import Histogram
 
 from realtime.database import in_database
@@ -19,6 +19,7 @@ Result = TypeVar("Result")
 BATCH_ITEMS = 100
 WAITING_ITEMS = 10_000
 LINGER_SECONDS = 0.05  # the pause before the next batch of a crowd
+TRIES = 5  # of an item that refers to a row which somebody deletes at that moment
 SLOW_SECONDS = 0.5  # a batch that takes longer waits for a lock; the next one begins meanwhile
 
 
@@ -29,8 +30,8 @@ class Batcher(Generic[Item, Result]):
 
     Args:
         work: a synchronous function that processes the items, in one transaction if it writes. It
-            returns, in their order, a result or the exception to raise for each. If it raises
-            `IntegrityError`, it is called again for each item by itself.
+            returns, in their order, a result or the exception to raise for each. If it raises, it
+            is called again for each half, so that only an item at fault fails.
         key: items with the same key are never in two batches at once, and are processed in the
             order in which they were submitted. By default all have the same key.
         linger: whether to pause after a batch of several items, so that the next one has more:
@@ -115,13 +116,8 @@ class Batcher(Generic[Item, Result]):
         self._busy |= keys
         if self._sizes is not None:
             self._sizes.observe(len(items))
-        results: Sequence[Result | Exception]
         try:
-            results = await in_database(self._work, items)
-        except IntegrityError:  # such as of a person who was deleted meanwhile: others succeed
-            results = [await self._do_alone(item) for item in items]
-        except Exception as error:
-            results = [error] * len(items)
+            results = await self._results(items)
         finally:
             self._busy -= keys
         if self._waiting and self._worker is None:
@@ -134,9 +130,15 @@ class Batcher(Generic[Item, Result]):
             else:
                 done.set_result(result)
 
-    async def _do_alone(self, item: Item) -> Result | Exception:
+    async def _results(self, items: Sequence[Item], tries: int = TRIES) -> list[Result | Exception]:
         try:
-            (result,) = await in_database(self._work, [item])
+            return list(await in_database(self._work, items))
+        except (OperationalError, InterfaceError) as error:  # the database is away, or too busy
+            return [error] * len(items)
         except Exception as error:
-            return error
-        return result
+            if len(items) > 1:
+                half = len(items) // 2
+                return [*await self._results(items[:half]), *await self._results(items[half:])]
+            if isinstance(error, IntegrityError) and tries > 1:
+                return await self._results(items, tries - 1)
+            return [error]

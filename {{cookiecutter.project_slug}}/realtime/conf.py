@@ -48,6 +48,8 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     """Tasks that a process runs at once; each has a database connection while it runs."""
     task_lease_seconds: float = 60
     """After so long the task of a killed worker runs again. A live worker renews its leases."""
+    task_seconds: float = 900
+    """A task that runs longer is given up: the attempt has failed; its thread is left behind."""
     drain_seconds: float = 5
     """How long a stopping process waits for the commands that are under way."""
 

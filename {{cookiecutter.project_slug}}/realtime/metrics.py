@@ -32,6 +32,13 @@ commit_items = Histogram(
 )
 heartbeats = Counter("realtime_heartbeats", "Rounds of heartbeats to all topics of the process.")
 
+tasks = Gauge("realtime_tasks", "Tasks.", ["status"], multiprocess_mode="mostrecent")
+tasks_late_seconds = Gauge(
+    "realtime_tasks_late_seconds",
+    "For how long the oldest task that could run has waited.",
+    multiprocess_mode="mostrecent",
+)
+
 # The engine sets these every second (`Engine.measure`).
 sockets = Gauge("realtime_sockets", "Open sockets.", multiprocess_mode="livesum")
 people = Gauge("realtime_people", "People with an open socket.", multiprocess_mode="livesum")

@@ -1,6 +1,5 @@
 """Coming back to a room: resuming from a place, gaps, and places that are no good."""
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -10,8 +9,8 @@ from chat import actions
 from chat.consumers import ChatConsumer
 from chat.models import Message, Room
 from chat.tests.conftest import Say
-from realtime.feeds import reading
-from realtime.feeds.reading import Missed, latest
+from realtime.feeds import consumer, reading
+from realtime.feeds.reading import latest, missed
 from realtime.testing import Client, connect
 from realtime.topics import latest_revisions
 
@@ -128,13 +127,12 @@ async def test_what_is_said_while_one_joins_is_not_missed(
     ada: User, bob: User, spoken: Room, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Between the reading of the head and that of the rows: in the rows, and heard again."""
-    read_few = Missed._read_few
 
-    def late(missed: Missed[Message], since: Mapping[int, int]) -> Mapping[int, Sequence[Message]]:
+    def late(*arguments: Any) -> Any:  # Any: as of `missed`
         actions.post_message(spoken, bob, body="In between", client_id="b1")
-        return read_few(missed, since)
+        return missed(*arguments)
 
-    monkeypatch.setattr(Missed, "_read_few", late)
+    monkeypatch.setattr(consumer, "missed", late)
     async with connect(GENERAL, ada, since=5, epoch=str(spoken.epoch)) as client:
         welcome = await client.expect("welcome")
         changes = await client.expect("changes")
@@ -150,7 +148,8 @@ def test_a_page_of_long_messages_ends_sooner(ada: User, public: Room, say: Say) 
     revs = [0]
     more = True
     while more:
-        page = Missed(Message, [(public, revs[-1])], limit=200).page(public, revs[-1])
+        place = public, revs[-1]
+        page = missed(Message, [place], limit=200)[place]
         assert sum(len(message.body) for message in page.items) <= reading.PAGE_CHARACTERS
         revs += [message.rev for message in page.items]
         more = page.more

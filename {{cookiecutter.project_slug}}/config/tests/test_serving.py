@@ -22,10 +22,8 @@ from accounts.models import User
 from chat import actions
 from config.tests.servers import Server
 from operations import smoke
-from realtime.models import TaskRow
 from realtime.protocol import PROTOCOL
 from realtime.testing import session_key_of
-from realtime.tests import jobs
 
 ANSWER_SECONDS = 20
 
@@ -80,13 +78,6 @@ def test_killed_processes_are_replaced_and_their_sockets_no_longer_counted(
 
         assert "\nrealtime_sockets 0.0\n" in metrics(server)
         assert "\nrealtime_joins_total 1.0\n" in metrics(server)
-
-
-def test_a_server_runs_tasks(tmp_path: Path) -> None:
-    jobs.write.enqueue(str(tmp_path / "written"), "hello")
-    with Server("runserver", "--noreload", folder=tmp_path) as server:
-        server.wait_until(lambda: TaskRow.objects.get().status == "SUCCESSFUL")
-    assert (tmp_path / "written").read_text() == "hello begun\nhello done\n"
 
 
 def test_the_development_server_passes_the_check_of_a_deployed_site(

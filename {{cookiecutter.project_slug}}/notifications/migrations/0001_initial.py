@@ -69,7 +69,7 @@ class Migration(migrations.Migration):
                 'ordering': ['-seq'],
                 'abstract': False,
                 'indexes': [models.Index(condition=models.Q(('deleted_at', None), ('read_at', None)), fields=['recipient', 'target'], name='unread_notifications'), models.Index(condition=models.Q(('deleted_at', None), ('read_at', None), ('mailed_at', None)), fields=['created_at'], name='unmailed'), models.Index(condition=models.Q(('deleted_at', None)), fields=['target'], name='by_target')],
-                'constraints': [models.UniqueConstraint(fields=('recipient', 'seq'), name='notification_once_per_seq'), models.UniqueConstraint(fields=('recipient', 'rev'), name='notification_once_per_rev'), models.UniqueConstraint(condition=models.Q(('deleted_at', None), ('read_at', None), models.Q(('group', ''), _negated=True)), fields=('recipient', 'group'), name='one_unread_notification_per_group')],
+                'constraints': [models.UniqueConstraint(fields=('recipient', 'seq'), name='notifications_notification_once_per_seq'), models.UniqueConstraint(fields=('recipient', 'rev'), name='notifications_notification_once_per_rev'), models.UniqueConstraint(condition=models.Q(('deleted_at', None), ('read_at', None), models.Q(('group', ''), _negated=True)), fields=('recipient', 'group'), name='one_unread_notification_per_group')],
             },
         ),
         migrations.CreateModel(

@@ -18,7 +18,7 @@ async def readiness() -> tuple[int, dict[str, object]]:
 @pytest.fixture
 def _short_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     """For checks that never answer."""
-    monkeypatch.setattr(endpoints, "CHECK_SECONDS", 0.5)
+    monkeypatch.setattr(endpoints, "CHECK_SECONDS", 0.2)
 
 
 @pytest.fixture(autouse=True)

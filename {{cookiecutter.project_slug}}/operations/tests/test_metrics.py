@@ -5,18 +5,22 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.conf import settings
+from django.db import OperationalError
+from django.utils import timezone
 from prometheus_client.multiprocess import mark_process_dead
 from prometheus_client.parser import text_string_to_metric_families
 from pytest_django import Settings
 
-from operations import metrics
+from operations import endpoints, metrics
 from operations.tests.requests import get
 from realtime import metrics as engine_metrics
 from realtime.protocol import ErrorCode
+from realtime.tasks.models import TaskRow
 
 DASHBOARD = Path(__file__).parents[2] / "deploy/grafana/realtime.json"
 
@@ -46,6 +50,34 @@ async def test_metrics_have_what_was_counted_and_what_is_open() -> None:
     assert [now[bucket] - was[bucket] for bucket in buckets] == [0, 1, 1]
     assert now["realtime_sockets"] == 0
     assert now["process_resident_memory_bytes"] > 0
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_metrics_say_how_many_tasks_wait_run_and_failed_and_for_how_long() -> None:
+    now = timezone.now()
+    rows = {"READY": [-60, -5, 3_600], "RUNNING": [30, 30], "FAILED": [-90], "SUCCESSFUL": [-90]}
+    for status, dues in rows.items():
+        for seconds in dues:
+            due_at = now + timedelta(seconds=seconds)
+            await TaskRow.objects.acreate(path="a.task", status=status, due_at=due_at)
+
+    found = samples((await get("/metrics"))[1])
+
+    assert [found[f"realtime_tasks/{state}"] for state in ("waiting", "running", "failed")] == [
+        3,
+        2,
+        1,
+    ]
+    assert 60 <= found["realtime_tasks_late_seconds"] < 80
+
+
+async def test_metrics_are_there_without_a_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> None:
+        raise OperationalError("no database")
+
+    monkeypatch.setattr(endpoints, "measure_tasks", away)
+
+    assert (await get("/metrics"))[0] == 200
 
 
 async def test_without_a_token_metrics_are_for_private_addresses() -> None:

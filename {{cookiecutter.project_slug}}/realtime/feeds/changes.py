@@ -126,14 +126,19 @@ class Changes(Generic[FeedType]):
         """As `save`, and put each item at the end of its feed; new ones are added there."""
         self._write(items, ["seq", "rev", *fields])
 
-    def delete(self, *items: ItemType) -> None:
-        """Empty the items, and mark them as deleted."""
-        for item in items:
+    def delete(self, *items: ItemType) -> list[ItemType]:
+        """Empty the items, and mark them as deleted.
+
+        Returns those that this deleted: others were before, and take no number.
+        """
+        there = [item for item in items if item.deleted_at is None]
+        for item in there:
             item.deleted_at = timezone.now()
             for field, value in item.emptied.items():
                 setattr(item, field, value)
-        if items:
-            self.save(*items, fields=["deleted_at", *items[0].emptied])
+        if there:
+            self.save(*there, fields=["deleted_at", *there[0].emptied])
+        return there
 
     def mark(self, feed: FeedType) -> int:
         """Take a number for a change that is not of one item, such as "all of them are read"."""

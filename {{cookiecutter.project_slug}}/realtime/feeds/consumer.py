@@ -1,6 +1,6 @@
 """The consumer of a feed: its welcome, and what a client has missed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -10,21 +10,28 @@ from msgspec import Struct
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.delivery.engine import running_engine
+from realtime.delivery.publishing import publish
 from realtime.feeds.models import Feed, FeedItem
-from realtime.feeds.reading import Missed, Since, latest, number
+from realtime.feeds.reading import latest, missed, number
 from realtime.protocol import ErrorCode, Refusal, Revision, Text
 from realtime.topics import Pair
 
 FeedType = TypeVar("FeedType", bound=Feed)
 Value = TypeVar("Value")
 
-MOST_JOINING = 20_000
+MOST_WAITING = 20_000
 """At once, in one process."""
 
 
 class GetChanges(Struct, forbid_unknown_fields=True):
     since: Revision
     epoch: Text
+
+
+class ItemCommand(Struct, forbid_unknown_fields=True):
+    """The data of a command about an item."""
+
+    seq: Revision
 
 
 class ItemPage(Struct, frozen=True):
@@ -46,12 +53,20 @@ class Guest(NamedTuple, Generic[FeedType]):
         return self.feed.topic_key, self.user.pk
 
 
-class JoinRequest(NamedTuple):
-    """Someone who joins a feed's topic, with what they have of it where they come back."""
+class Since(NamedTuple):
+    """What a client has of a feed: all up to the revision `rev`, of the run of numbers `epoch`."""
+
+    rev: int
+    epoch: str
+
+
+class Request(NamedTuple):
+    """Someone who joins a feed's topic, or asks for what they missed since."""
 
     key: str
     user: AbstractBaseUser
     since: Since | None
+    joins: bool = False
 
 
 class CatchUp(NamedTuple):
@@ -61,12 +76,12 @@ class CatchUp(NamedTuple):
     then: Since | None = None
 
 
-class Joined(NamedTuple):
-    """What someone who has joined is sent; the welcome brings them to the revision `rev`."""
+class Answer(NamedTuple):
+    """The feed as it is at the revision `rev`, which the welcome of who joins brings them to."""
 
     feed: Any  # Any: a row of `feed_model`
-    welcome: object
     rev: int
+    welcome: object
     missed: CatchUp | None
 
 
@@ -93,16 +108,12 @@ class FeedConsumer(Consumer, Generic[FeedType]):
     feed: FeedType
     """The feed as it was when this person joined."""
 
-    _joins: ClassVar[Batcher[JoinRequest, Joined]]
-    _catch_ups: ClassVar[Batcher[JoinRequest, CatchUp]]
+    _requests: ClassVar[Batcher[Request, Answer]]
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._joins = Batcher(
-            cls._join_all, key=lambda each: each.key, linger=True, most_waiting=MOST_JOINING
-        )
-        cls._catch_ups = Batcher(
-            cls._catch_up_all, key=lambda each: each.key, linger=True, most_waiting=MOST_JOINING
+        cls._requests = Batcher(
+            cls._answer_all, key=lambda each: each.key, linger=True, most_waiting=MOST_WAITING
         )
 
     # For subclasses
@@ -142,6 +153,12 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         engine = running_engine()
         return engine.hub.kept(feed.group).get_or_read(key, read) if engine else read()
 
+    def publish(self, type: str, item: FeedItem) -> object:
+        """Publish an item after its change; returns its data, for the reply."""
+        data = item.as_data()
+        publish(self.topic, type, data, rev=item.rev)
+        return data
+
     # Joining and catching up
 
     async def join(self) -> None:
@@ -151,18 +168,20 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         since = None
         if "since" in self.query:
             since = Since(number(self.query["since"]), self.query.get("epoch", ""))
-        joined = await self._joins.submit(JoinRequest(self.feed_key, self.user, since))
-        self.feed = joined.feed
-        self.welcome(joined.welcome, rev=joined.rev)
-        if joined.missed is not None:
-            self.send(*await self._last_of(joined.missed))
+        answer = await self._requests.submit(Request(self.feed_key, self.user, since, joins=True))
+        self.feed = answer.feed
+        self.welcome(answer.welcome, rev=answer.rev)
+        if answer.missed is not None:
+            self.send(*await self._last_of(answer.missed))
 
     @command("changes")
     async def get_changes(self, data: GetChanges) -> Reply:
         return await self._last_of(await self._missed(Since(data.since, data.epoch)))
 
     async def _missed(self, since: Since) -> CatchUp:
-        return await self._catch_ups.submit(JoinRequest(self.feed_key, self.user, since))
+        answer = await self._requests.submit(Request(self.feed_key, self.user, since))
+        assert answer.missed  # noqa: S101 (there is one for each `since`)
+        return answer.missed
 
     async def _last_of(self, missed: CatchUp) -> Reply:
         """Send all that is missing but the last frame, no faster than it is read; return that."""
@@ -174,72 +193,52 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         return missed.frame
 
     @classmethod
-    def _join_all(cls, requests: Sequence[JoinRequest]) -> list[Joined | Exception]:
-        feeds = cls._find(requests)
+    def _answer_all(cls, requests: Sequence[Request]) -> list[Answer | Exception]:
+        topics = cls.feed_model.topics
+        feeds = topics.find({each.key for each in requests})
         # Taken before `admit`, which may change a feed: it must promise nothing that rows lack.
         revs = {key: feed.last_rev for key, feed in feeds.items()}
         known = [each for each in requests if each.key in feeds]
-        welcomes = iter(cls.admit([Guest(feeds[each.key], each.user) for each in known]))
-        missed = cls._catch_up(known, feeds)
+        guests = [Guest(feeds[each.key], each.user) for each in known if each.joins]
+        welcomes = iter(cls.admit(guests) if guests else ())
+        asking = {(each.key, each.user.pk) for each in known if not each.joins}
+        hearers = topics.hearers(asking) if asking else set()
+        missed = cls._catch_up({(feeds[each.key], each.since) for each in known if each.since})
 
-        def joined(request: JoinRequest) -> Joined | Exception:
+        def answer(request: Request) -> Answer | Exception:
             feed = feeds.get(request.key)
             if feed is None:
-                return cls._not_found()
-            welcome = next(welcomes)
+                name = cls.feed_model._meta.verbose_name
+                return Refusal(ErrorCode.NOT_FOUND, f"There is no such {name}.")
+            welcome = next(welcomes) if request.joins else None
             if isinstance(welcome, Exception):
                 return welcome
-            return Joined(feed, welcome, revs[request.key], missed.get((feed, request.since)))
-
-        return [joined(request) for request in requests]
-
-    @classmethod
-    def _catch_up_all(cls, requests: Sequence[JoinRequest]) -> list[CatchUp | Exception]:
-        feeds = cls._find(requests)
-        hearers = cls.feed_model.topics.hearers({(each.key, each.user.pk) for each in requests})
-        missed = cls._catch_up([each for each in requests if each.key in feeds], feeds)
-
-        def caught_up(request: JoinRequest) -> CatchUp | Exception:
-            feed = feeds.get(request.key)
-            if feed is None or request.since is None:
-                return cls._not_found()
-            if (request.key, request.user.pk) not in hearers:
+            if not request.joins and (request.key, request.user.pk) not in hearers:
                 return forbidden()
-            return missed[feed, request.since]
+            return Answer(feed, revs[request.key], welcome, missed.get((feed, request.since)))
 
-        return [caught_up(request) for request in requests]
-
-    @classmethod
-    def _find(cls, requests: Sequence[JoinRequest]) -> Mapping[str, Any]:  # Any: the feeds' rows
-        return cls.feed_model.topics.find({each.key for each in requests})
-
-    @classmethod
-    def _not_found(cls) -> Refusal:
-        name = cls.feed_model._meta.verbose_name
-        return Refusal(ErrorCode.NOT_FOUND, f"There is no such {name}.")
+        return [answer(request) for request in requests]
 
     @classmethod
     def _catch_up(
-        cls, requests: Sequence[JoinRequest], feeds: Mapping[str, Any]
-    ) -> dict[tuple[Any, Since | None], CatchUp]:  # Any: the feeds' rows
+        cls, places: Collection[tuple[Any, Since]]
+    ) -> Mapping[tuple[Any, Since | None], CatchUp]:  # Any: the feeds' rows
         """The frame that leads on from each place; a reset if the place is not in this run."""
-        places = {(feeds[each.key], each.since) for each in requests if each.since}
-        known = [
-            (feed, since)
+        known = {
+            (feed, since.rev)
             for feed, since in places
             if since.epoch == str(feed.epoch) and feed.pruned_rev <= since.rev <= feed.last_rev
-        ]
-        revs = [(feed, since.rev) for feed, since in known]
-        missed = Missed(cls.item_model, revs, cls.page_items)
-        pages = {(feed, since): missed.page(feed, since.rev) for feed, since in known}
+        }
+        pages = missed(cls.item_model, known, cls.page_items)
         # Read after the pages: an item that was pruned meanwhile is missing in them.
         rows = cls.feed_model._default_manager.filter(pk__in={feed.pk for feed, _ in known})
         pruned = dict(rows.values_list("pk", "pruned_rev")) if known else {}
 
         def catch_up(feed: Any, since: Since) -> CatchUp:
-            if (feed, since) not in pages or since.rev < pruned.get(feed.pk, 0):
+            is_here = since.epoch == str(feed.epoch) and (feed, since.rev) in pages
+            if not is_here or since.rev < pruned.get(feed.pk, 0):
                 return CatchUp(Reply("reset", cls.reset_data(feed), feed.last_rev))
-            items, more = pages[feed, since]
+            items, more = pages[feed, since.rev]
             newest = items[-1].rev if items else since.rev
             rev = newest if more else max(newest, feed.last_rev)
             frame = Reply("changes", cls.changes_data(feed, items, more), rev)

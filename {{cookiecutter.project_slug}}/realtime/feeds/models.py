@@ -1,16 +1,16 @@
 """The abstract models of a feed and of its items."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Self, TypeVar
 from uuid import uuid4
 
 from django.db import models
-from django.db.models import BaseConstraint, QuerySet, UniqueConstraint
+from django.db.models import Model, QuerySet, UniqueConstraint
 
 from realtime.feeds.changes import Changes, changing
 from realtime.protocol import ErrorCode, Refusal
-from realtime.topics import Topic, register
+from realtime.topics import Pair, Topic, register
 
 
 class FeedTopic(Topic):
@@ -25,6 +25,9 @@ class FeedTopic(Topic):
         field = self.feed_model.key_field
         rows = self.feed_model._default_manager.filter(**{f"{field}__in": keys})
         return {row.topic_key: row for row in rows}
+
+    def hearers(self, pairs: Collection[Pair]) -> set[Pair]:
+        return set(pairs) if self.feed_model.for_everyone else set()
 
     def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
         field = self.feed_model.key_field
@@ -52,6 +55,8 @@ class Feed(models.Model):
     """The field whose value ends it."""
     counts: ClassVar[tuple[str, ...]] = ()
     """Further fields that change under the row's lock; `changing` saves them with `last_rev`."""
+    for_everyone: ClassVar[bool] = False
+    """Whether all who are signed in may hear it; otherwise `FeedTopic.hearers` says who."""
     topic_class: ClassVar[type[FeedTopic]] = FeedTopic
     topics: ClassVar[FeedTopic]
 
@@ -105,11 +110,13 @@ class FeedItem(models.Model):
     deleted_at = models.DateTimeField(null=True, blank=True)
 
     feed_field: ClassVar[str]
-    """The foreign key to the feed, or to the row whose id the feed has as its own."""
-    once: ClassVar[tuple[str, ...]] = ()
-    """The fields by which a retry is recognised: adding an item again gives the first one."""
+    """The name of its `FeedKey`."""
+    once: ClassVar[tuple[str, ...]]
+    """As of its `FeedKey`."""
     emptied: ClassVar[dict[str, object]] = {}
     """The fields that a deleted item loses, each with what it has then."""
+    sent: ClassVar[tuple[str, ...]] = ()
+    """The fields that frames carry besides `seq`, `rev` and `deleted_at`."""
 
     class Meta:
         abstract = True
@@ -122,7 +129,8 @@ class FeedItem(models.Model):
 
     def as_data(self) -> object:
         """The item as frames carry it: a value that may leave the transaction and the thread."""
-        raise NotImplementedError
+        names = ("seq", "rev", *self.sent, "deleted_at")
+        return {name: self.serializable_value(name) for name in names}
 
     @property
     def characters(self) -> int:
@@ -130,20 +138,44 @@ class FeedItem(models.Model):
         return 0
 
 
-def feed_constraints(
-    feed_field: str, name: str, once: Collection[str] = ()
-) -> list[BaseConstraint]:
-    """The constraints that a `FeedItem` needs in its Meta: each number is given once.
+SetType = TypeVar("SetType")
+GetType = TypeVar("GetType")
+
+
+class FeedKey(models.ForeignKey[SetType, GetType]):
+    """An item's foreign key to its feed, or to the row whose id the feed has as its own.
+
+    It adds the constraints of an item: each number is given once.
 
     Args:
-        name: begins the names of the constraints, such as `chat_message`.
-        once: as `FeedItem.once`.
+        once: the fields by which a retry is recognised: adding an item again gives the first one.
     """
-    constraints: list[BaseConstraint] = [
-        UniqueConstraint(fields=[feed_field, "seq"], name=f"{name}_once_per_seq"),
-        UniqueConstraint(fields=[feed_field, "rev"], name=f"{name}_once_per_rev"),
-    ]
-    if once:
-        fields = [feed_field, *once]
-        constraints.append(UniqueConstraint(fields=fields, name=f"{name}_once_per_sender"))
-    return constraints
+
+    def __init__(self, to: Any, once: Sequence[str] = (), **options: Any) -> None:  # Any: Django's
+        super().__init__(to, models.CASCADE, db_index=False, **options)
+        self._once = tuple(once)
+
+    def contribute_to_class(self, cls: type[Model], name: str, *args: Any, **kwargs: Any) -> None:
+        super().contribute_to_class(cls, name, *args, **kwargs)
+        assert issubclass(cls, FeedItem), f"{cls} is no FeedItem"  # noqa: S101
+        cls.feed_field, cls.once = name, self._once
+        unique = {"once_per_seq": ["seq"], "once_per_rev": ["rev"], "once_per_sender": self._once}
+        meta = cls._meta
+        meta.constraints = [
+            *meta.constraints,
+            *(
+                UniqueConstraint(fields=[name, *fields], name=f"{meta.db_table}_{what}")
+                for what, fields in unique.items()
+                if fields
+            ),
+        ]
+        meta.original_attrs["constraints"] = meta.constraints  # for migrations
+
+    def deconstruct(self) -> Any:  # Any: Django's
+        """In migrations it is a foreign key."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.ForeignKey", args, kwargs
+
+    def clone(self) -> Any:  # Any: as above
+        _, _, args, kwargs = self.deconstruct()
+        return models.ForeignKey(*args, **kwargs)

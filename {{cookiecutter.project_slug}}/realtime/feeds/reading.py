@@ -1,14 +1,14 @@
 """Reading feeds: pages of items, and what has changed since a revision."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import reduce
 from operator import or_
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db.models import Q, QuerySet
 
-from realtime.feeds.models import Feed, FeedItem
+from realtime.feeds.models import FeedItem
 
 ItemType = TypeVar("ItemType", bound=FeedItem)
 
@@ -25,11 +25,8 @@ class Page(NamedTuple, Generic[ItemType]):
     more: bool
 
 
-class Since(NamedTuple):
-    """What a client has of a feed: all up to the revision `rev`, of the run of numbers `epoch`."""
-
-    rev: int
-    epoch: str
+Place = tuple[Any, int]  # Any: a feed's row
+"""A feed, and the revision that somebody has of it."""
 
 
 def latest(items: QuerySet[ItemType], limit: int, before: int | None = None) -> Page[ItemType]:
@@ -42,47 +39,38 @@ def latest(items: QuerySet[ItemType], limit: int, before: int | None = None) -> 
     return _first(items.order_by("-seq"), limit)
 
 
-class Missed(Generic[ItemType]):
-    """The changes after some places: all that are few are read together, others when asked for.
+def missed(
+    model: type[ItemType], places: Collection[Place], limit: int
+) -> dict[Place, Page[ItemType]]:
+    """What follows each of `places`: the first items to change, by their latest change.
 
-    Args:
-        places: feeds, each with the revision that somebody has.
-        limit: the items of a page.
+    Those who missed few are answered from what is read for all of them together.
     """
+    oldest: dict[int, int] = {}
+    for feed, rev in places:
+        if 0 < feed.last_rev - rev <= FEW_CHANGES:
+            oldest[feed.pk] = min(oldest.get(feed.pk, rev), rev)
+    few = _few(model, oldest)
 
-    def __init__(
-        self, model: type[ItemType], places: Iterable[tuple[Feed, int]], limit: int
-    ) -> None:
-        self._model = model
-        self._limit = limit
-        self._from: dict[int, int] = {}
-        for feed, rev in places:
-            if 0 < feed.last_rev - rev <= FEW_CHANGES:
-                self._from[feed.pk] = min(self._from.get(feed.pk, rev), rev)
-        self._few = self._read_few(self._from)
+    def page(feed: Any, rev: int) -> Page[ItemType]:
+        if rev >= oldest.get(feed.pk, feed.last_rev):
+            return _page_of([item for item in few.get(feed.pk, []) if item.rev > rev], limit)
+        items = model._default_manager.filter(**{model.feed_field: feed.pk}, rev__gt=rev)
+        return _first(items.order_by("rev"), limit)
 
-    def page(self, feed: Feed, since: int) -> Page[ItemType]:
-        """The first items to change after `since`, by their latest change."""
-        if since >= feed.last_rev:
-            return Page([], more=False)
-        if since >= self._from.get(feed.pk, feed.last_rev):
-            few = [item for item in self._few[feed.pk] if item.rev > since]
-            return _page_of(few, self._limit)
-        items = self._model._default_manager.filter(
-            **{self._model.feed_field: feed.pk}, rev__gt=since
-        )
-        return _first(items.order_by("rev"), self._limit)
+    return {place: page(*place) for place in places}
 
-    def _read_few(self, since: Mapping[int, int]) -> Mapping[int, Sequence[ItemType]]:
-        found: dict[int, list[ItemType]] = defaultdict(list)
-        if not since:
-            return found
-        field = self._model.feed_field
-        after = reduce(or_, (Q(**{field: pk, "rev__gt": rev}) for pk, rev in since.items()))
-        items = self._model.with_related(self._model._default_manager.filter(after))
+
+def _few(model: type[ItemType], oldest: Mapping[int, int]) -> Mapping[int, Sequence[ItemType]]:
+    """By the ids of feeds, the items that changed after a revision of each."""
+    found: dict[int, list[ItemType]] = defaultdict(list)
+    if oldest:
+        field = model.feed_field
+        after = reduce(or_, (Q(**{field: pk, "rev__gt": rev}) for pk, rev in oldest.items()))
+        items = model.with_related(model._default_manager.filter(after))
         for item in items.order_by("rev"):
             found[getattr(item, f"{field}_id")].append(item)
-        return found
+    return found
 
 
 def number(text: str) -> int:

@@ -1,15 +1,18 @@
 """Claiming tasks, running them, and writing down how they went."""
 
 import logging
+import sys
 from datetime import datetime, timedelta
-from traceback import format_exception
+from threading import Thread
+from traceback import format_exception, format_stack
 from typing import Any
 
 from django.db import DataError, close_old_connections, connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import Count, F, Min, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.utils import timezone
 
+from realtime import metrics
 from realtime.conf import limits
 from realtime.tasks.api import (
     Task,
@@ -47,6 +50,10 @@ class WorkerLost(Exception):
     """Every attempt ended with its worker: killed, or out of memory."""
 
 
+class TooLong(Exception):
+    """The attempt ran for more than `TASK_SECONDS`."""
+
+
 def claim(count: int) -> list[TaskRow]:
     """Take up to `count` due tasks, by priority and age, which nobody else takes for a lease."""
     now = timezone.now()
@@ -82,12 +89,21 @@ def perform(row: TaskRow) -> None:
         result = row.result(task)
         task_started.send(type(task.get_backend()), task_result=result)
         value = _call(task, result)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:
         if not connection.in_atomic_block:
             close_old_connections()  # it may be what failed
         _fail(row, error)
+        if not isinstance(error, Exception | SystemExit):  # such as the Ctrl-C of who runs it
+            raise
     else:
         _succeed(row, value)
+
+
+def give_up(row: TaskRow, thread: Thread) -> None:
+    """Let the attempt that runs in `thread`, which cannot be ended, count as failed."""
+    error = TooLong(f"It ran for more than {limits().task_seconds:g} seconds (TASK_SECONDS).")
+    frame = sys._current_frames().get(thread.ident or 0)
+    _fail(row, error, "".join(format_stack(frame)))
 
 
 def run_due() -> int:
@@ -106,6 +122,19 @@ def retry(rows: QuerySet[TaskRow]) -> int:
     count = failed.update(due_at=timezone.now(), **fresh)
     transaction.on_commit(wake)
     return count
+
+
+def measure() -> None:
+    """Set the gauges of tasks."""
+    waiting = TaskRow.objects.filter(status=TaskResultStatus.READY)
+    running = TaskRow.objects.filter(status=TaskResultStatus.RUNNING)
+    failed = TaskRow.objects.filter(status=TaskResultStatus.FAILED)
+    found = waiting.aggregate(count=Count("pk"), oldest=Min("due_at"))
+    late = timezone.now() - (found["oldest"] or timezone.now())
+    metrics.tasks.labels("waiting").set(found["count"])
+    metrics.tasks.labels("running").set(running.count())
+    metrics.tasks.labels("failed").set(failed.count())
+    metrics.tasks_late_seconds.set(max(0.0, late.total_seconds()))
 
 
 def drop_finished() -> None:
@@ -138,11 +167,11 @@ def _succeed(row: TaskRow, value: Any) -> None:
         _end(row, TaskResultStatus.SUCCESSFUL, return_value=None, **succeeded)
 
 
-def _fail(row: TaskRow, error: BaseException) -> None:
+def _fail(row: TaskRow, error: BaseException, where: str = "") -> None:
     what = type(error)
     details = {
         "exception": f"{what.__module__}.{what.__qualname__}",
-        "traceback": _storable("".join(format_exception(error))),
+        "traceback": _storable(where + "".join(format_exception(error))),
     }
     if row.attempts >= ATTEMPTS:
         logger.error("Task %s (%s) failed for good.", row.pk, row.path, exc_info=error)

@@ -6,6 +6,8 @@ its own. Any number of them share the table.
 
 import atexit
 import logging
+import os
+import signal
 from functools import cache
 from pathlib import Path
 from tempfile import gettempdir
@@ -20,7 +22,7 @@ from django.db import close_old_connections, connections
 from realtime.conf import limits
 from realtime.tasks.backend import here, wake_here
 from realtime.tasks.models import TaskRow
-from realtime.tasks.running import claim, drop_finished, perform, renew
+from realtime.tasks.running import claim, drop_finished, give_up, perform, renew
 
 logger = logging.getLogger(__name__)
 
@@ -34,15 +36,19 @@ ALIVE_FILE = Path(gettempdir()) / "tasks-worker"
 class Worker:
     """Runs tasks from `start` until `stop`.
 
+    A thread that hangs cannot be ended: another takes its place. When as many hang as may work, the
+    worker takes no more tasks, and ends the process if that has no other purpose.
+
     Args:
-        alive: a file that is touched as long as it works.
+        alive: a file that is touched as long as it works, in a process that only runs tasks.
     """
 
     def __init__(self, alive: Path | None = None) -> None:
         self._alive = alive
         self._woken = Event()
         self._stopping = False
-        self._running: dict[Thread, TaskRow] = {}
+        self._running: dict[Thread, tuple[TaskRow, float]] = {}  # each since when
+        self._hung: set[Thread] = set()
         self._more = False  # whether there may be more to claim when one of them ends
         self._thread = Thread(target=self._run, name="tasks", daemon=True)
         self._renew_at = 0.0
@@ -84,12 +90,14 @@ class Worker:
         connections.close_all()
 
     def _claim(self) -> None:
-        free = limits().task_threads - len(self._running)
+        threads = limits().task_threads
+        self._hung = {thread for thread in self._hung if thread.is_alive()}
+        free = threads - len(self._running) if len(self._hung) < threads else 0
         rows = claim(free) if free > 0 and not self._stopping else []
         self._more = len(rows) >= free
         for row in rows:
             thread = Thread(target=self._perform, args=[row], name=f"task-{row.pk}", daemon=True)
-            self._running[thread] = row
+            self._running[thread] = row, monotonic()
             thread.start()
 
     def _perform(self, row: TaskRow) -> None:
@@ -99,13 +107,28 @@ class Worker:
             logger.warning("How task %s went could not be saved, so it runs again: %s", row, error)
         finally:
             connections.close_all()
-            del self._running[current_thread()]
+            self._running.pop(current_thread(), None)
             if self._more:
                 self._woken.set()
 
     def _renew(self) -> None:
-        for row in list(self._running.values()):
-            renew(row)
+        for thread, (row, since) in list(self._running.items()):
+            if monotonic() - since < limits().task_seconds:
+                renew(row)
+            elif self._running.pop(thread, None):  # it has not ended meanwhile
+                self._hung.add(thread)
+                self._more = True
+                if len(self._hung) == limits().task_threads:
+                    self._stop_for_hung()
+                give_up(row, thread)
+
+    def _stop_for_hung(self) -> None:
+        logger.critical(
+            "%s threads hang in tasks, so this process runs no more of them until it is restarted.",
+            len(self._hung),
+        )
+        if self._alive:
+            os.kill(os.getpid(), signal.SIGTERM)
 
     def _tidy(self) -> None:
         if monotonic() >= self._tidy_at:

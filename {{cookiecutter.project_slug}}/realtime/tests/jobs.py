@@ -61,3 +61,8 @@ def append(file: str, line: str) -> None:
 @task
 def odd() -> set[int]:
     return {1, 2}
+
+
+@task
+def interrupt() -> None:
+    raise KeyboardInterrupt

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Sequence
 
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, OperationalError
 
 from realtime import batching
 from realtime.batching import Batcher
@@ -72,7 +72,53 @@ async def test_an_item_that_breaks_a_constraint_fails_alone() -> None:
     )
     assert (results[0], results[2]) == (1, 3)
     assert isinstance(results[1], IntegrityError)
-    assert batches == [[1, 2, 3], [1], [2], [3]]
+    assert batches == [[1, 2, 3], [1], [2, 3], *[[2]] * 5, [3]]
+
+
+async def test_an_item_that_meets_a_row_as_it_goes_is_tried_again() -> None:
+    races = iter([True, True, True, False])
+
+    def commit(items: Sequence[int]) -> list[int]:
+        if next(races):
+            raise IntegrityError("a row that it refers to is gone")
+        return list(items)
+
+    assert await Batcher(commit).submit(1) == 1
+
+
+async def test_one_item_at_fault_in_a_crowd_fails_alone_after_few_calls() -> None:
+    calls = 0
+
+    def read(items: Sequence[int]) -> list[int]:
+        nonlocal calls
+        calls += 1
+        if 70 in items:
+            raise LookupError("a fault of what is read for 70")
+        return list(items)
+
+    group = Batcher(read)
+    results = await asyncio.gather(
+        *(group.submit(number) for number in range(100)), return_exceptions=True
+    )
+
+    assert [number for number in range(100) if results[number] != number] == [70]
+    assert isinstance(results[70], LookupError)
+    assert calls < 20
+
+
+async def test_a_database_that_is_away_is_not_asked_for_each_item() -> None:
+    calls = 0
+
+    def read(items: Sequence[int]) -> list[int]:
+        nonlocal calls
+        calls += 1
+        raise OperationalError("no connection")
+
+    group = Batcher(read)
+    results = await asyncio.gather(*map(group.submit, range(3)), return_exceptions=True)
+
+    assert [type(result) for result in results] == [OperationalError] * 3
+    assert calls == 1
 
 
 async def test_too_much_waiting_is_refused() -> None:
@@ -84,7 +130,10 @@ async def test_too_much_waiting_is_refused() -> None:
     assert isinstance(results[2], Refusal)
 
 
-async def test_a_batch_that_waits_for_a_lock_holds_up_its_own_keys_only() -> None:
+async def test_a_batch_that_waits_for_a_lock_holds_up_its_own_keys_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(batching, "SLOW_SECONDS", 0.05)
     locked = threading.Event()
 
     def commit(items: Sequence[str]) -> list[str]:
@@ -131,7 +180,7 @@ async def test_a_crowd_lingers_and_a_single_item_does_not_wait(
     async with asyncio.timeout(20):
         for number in (1, 2):
             await group.submit(number)
-    monkeypatch.setattr(batching, "LINGER_SECONDS", 0.3)
+    monkeypatch.setattr(batching, "LINGER_SECONDS", 0.1)
     await asyncio.gather(group.submit(3), group.submit(4))
     latecomers = [asyncio.create_task(group.submit(5))]
     for _ in range(10):  # turns of the loop, in any of which a batch could begin

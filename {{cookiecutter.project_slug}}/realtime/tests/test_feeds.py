@@ -11,8 +11,9 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
 from realtime.database import in_database
+from realtime.feeds import consumer
 from realtime.feeds.changes import changing
-from realtime.feeds.reading import Missed
+from realtime.feeds.reading import missed
 from realtime.protocol import ErrorCode, Refusal
 from realtime.testing import Client, connect
 from realtime.tests import boards
@@ -240,14 +241,13 @@ async def test_what_is_pruned_while_changes_are_read_is_not_missed(
 ) -> None:
     await in_database(add, plan, "one", "two")
     await in_database(delete, plan, 1)
-    page = Missed.page
 
-    def page_before_a_prune(self: Any, feed: Board, since: int) -> Any:  # Any: of any item
+    def missed_after_a_prune(*arguments: Any) -> Any:  # Any: of any item
         with plan.changing() as changes:
             changes.prune(Card.objects.exclude(deleted_at=None))
-        return page(self, feed, since)
+        return missed(*arguments)
 
-    monkeypatch.setattr(Missed, "page", page_before_a_prune)
+    monkeypatch.setattr(consumer, "missed", missed_after_a_prune)
     async with at_plan(ada, since=2, epoch=str(plan.epoch)) as client:
         reset = await client.expect("reset")
     assert [each["seq"] for each in reset["data"]["items"]] == [2]

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 from urllib.parse import quote
 
 import pytest
@@ -22,6 +24,7 @@ from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
+from pytest_django import Settings
 from redis import Redis
 
 from accounts.models import User
@@ -179,6 +182,17 @@ def test_a_value_that_cannot_be_kept_does_not_run_the_task_again(
     assert "returned what is no JSON" in caplog.text
 
 
+def test_an_interrupted_task_is_tried_again_as_a_failed_one_and_ends_who_runs_it() -> None:
+    jobs.interrupt.enqueue()
+
+    with pytest.raises(KeyboardInterrupt):
+        run_due()
+
+    row = TaskRow.objects.get()
+    assert (row.status, row.attempts, row.exception) == ("READY", 1, "builtins.KeyboardInterrupt")
+    assert round((row.due_at - timezone.now()).total_seconds()) == 30
+
+
 def test_what_failed_long_ago_is_dropped_too() -> None:
     jobs.fail.enqueue("badly")
     TaskRow.objects.update(attempts=5)
@@ -237,14 +251,10 @@ def test_a_worker_finds_what_nobody_woke_it_for(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
-    working = worker.Worker()
-    working.start()
-    try:
+    with working():
         backend.here.clear()
         jobs.write.enqueue(str(file), "unheard")
         until(lambda: "unheard done" in file.read_text())
-    finally:
-        working.stop()
 
 
 @pytest.mark.django_db(transaction=True)
@@ -253,12 +263,8 @@ def test_a_worker_runs_some_at_a_time_and_more_when_one_ends(
 ) -> None:
     monkeypatch.setattr(worker, "POLL_SECONDS", 60)
     enqueue_many(jobs.write, [(str(file), str(number), 0.05) for number in range(20)])
-    working = worker.Worker()
-    working.start()
-    try:
+    with working():
         until(lambda: file.read_text().count("done") == 20)
-    finally:
-        working.stop()
     assert [line.split()[1] for line in file.read_text().splitlines()[:8]] == ["begun"] * 8
 
 
@@ -298,7 +304,10 @@ async def test_a_process_that_serves_does_not_wait_for_the_layer(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_task_of_a_killed_worker_runs_again_after_its_lease(file: Path) -> None:
+def test_the_task_of_a_killed_worker_runs_again_after_its_lease(
+    file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
     go_on = file.with_name("go on")
     with worker_process(file) as killed:
         jobs.write_when.enqueue(str(file), str(go_on))
@@ -307,7 +316,7 @@ def test_the_task_of_a_killed_worker_runs_again_after_its_lease(file: Path) -> N
         killed.wait()
 
     go_on.touch()
-    with worker_process(file):
+    with working():
         until(lambda: TaskRow.objects.get().status == TaskResultStatus.SUCCESSFUL)
 
     assert file.read_text().splitlines() == ["begun", "begun", "done"]
@@ -315,30 +324,95 @@ def test_the_task_of_a_killed_worker_runs_again_after_its_lease(file: Path) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_two_workers_run_each_task_once_and_hold_their_leases(file: Path) -> None:
-    calls = [(str(file), "slow", 3)]  # longer than a lease, and than until the next poll
-    calls += [(str(file), str(number), 0) for number in range(60)]
-    enqueue_many(jobs.write, calls)
+def test_workers_run_each_task_once_and_hold_their_leases(
+    file: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REALTIME = {"TASK_LEASE_SECONDS": 3}
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
+    go_on = file.with_name("go on")
+    slow = jobs.write_when.enqueue(str(file), str(go_on))
+    enqueue_many(jobs.write, [(str(file), str(number)) for number in range(20)])
 
-    with worker_process(file, lease=2), worker_process(file, lease=2):
+    with working(), working():
+        until(lambda: file.read_text().count("done") == 20)
+        lease_end = TaskRow.objects.get(pk=slow.id).due_at
+        until(lambda: TaskRow.objects.get(pk=slow.id).due_at > lease_end)
+        go_on.touch()
         until(lambda: not TaskRow.objects.exclude(status="SUCCESSFUL").exists())
 
-    assert sorted(file.read_text().splitlines()) == sorted(
-        f"{text} {what}" for _, text, _ in calls for what in ("begun", "done")
-    )
+    texts = [f"{number} {what}" for number in range(20) for what in ("begun", "done")]
+    assert sorted(file.read_text().splitlines()) == sorted([*texts, "begun", "done"])
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_worker_that_is_stopped_finishes_what_it_runs_and_leaves_the_rest(file: Path) -> None:
-    with worker_process(file, TASK_THREADS=1) as working:
-        jobs.write.enqueue(str(file), "running", 1)
-        jobs.write.enqueue(str(file), "waiting")
+def test_a_worker_that_is_stopped_finishes_what_it_runs_and_leaves_the_rest(
+    file: Path, settings: Settings
+) -> None:
+    settings.REALTIME = {"TASK_THREADS": 1}
+    jobs.write.enqueue(str(file), "running", 0.1)
+    jobs.write.enqueue(str(file), "waiting")
+    with working():
         until(lambda: "running begun" in file.read_text())
-        working.terminate()
-        assert working.wait(WORKER_SECONDS) == 0
 
     assert file.read_text().splitlines() == ["running begun", "running done"]
     assert [row.status for row in TaskRow.objects.order_by("pk")] == ["SUCCESSFUL", "READY"]
+
+
+@pytest.fixture
+def hanging(file: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The file that a hanging task waits for; a worker gives it up soon, and works on alone."""
+    settings.REALTIME = {"TASK_THREADS": 2, "TASK_LEASE_SECONDS": 0.3, "TASK_SECONDS": 0.1}
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
+    go_on = file.with_name("go on")
+    yield go_on
+    go_on.touch()
+    until(lambda: not [each for each in enumerate_threads() if each.name.startswith("task-")])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_that_hangs_is_given_up_and_another_thread_takes_its_place(
+    file: Path, hanging: Path, settings: Settings
+) -> None:
+    hung = jobs.write_when.enqueue(str(file), str(hanging))
+    others_go_on = file.with_name("others go on")
+    with working():
+        until(lambda: TaskRow.objects.get(pk=hung.id).exception)
+        settings.REALTIME = {"TASK_THREADS": 2}
+        enqueue_many(jobs.write_when, [(str(file), str(others_go_on))] * 2)
+        until(lambda: file.read_text().count("begun") == 3)
+        others_go_on.touch()
+        until(lambda: file.read_text().count("done") == 2)
+
+    row = TaskRow.objects.get(pk=hung.id)
+    assert (row.status, row.attempts) == (TaskResultStatus.READY, 1)
+    assert 20 < (row.due_at - timezone.now()).total_seconds() <= 30
+    assert "in write_when\n" in row.traceback  # where it hangs
+    assert row.traceback.endswith("It ran for more than 0.1 seconds (TASK_SECONDS).\n")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_worker_whose_threads_all_hang_takes_no_more_and_ends_a_process_of_its_own(
+    file: Path,
+    hanging: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    *,
+    alone: bool,
+) -> None:
+    ended: list[tuple[int, int]] = []
+    monkeypatch.setattr("os.kill", lambda *signal: ended.append(signal))
+    enqueue_many(jobs.write_when, [(str(file), str(hanging))] * 2)
+    with working(file.with_name("alive") if alone else None):
+        until(lambda: "2 threads hang in tasks" in caplog.text)
+        jobs.write.enqueue(str(file), "never")
+        time.sleep(0.2)  # in which it looks several times
+
+        assert TaskRow.objects.latest("pk").attempts == 0
+        assert ended == ([(os.getpid(), signal.SIGTERM)] if alone else [])
+
+        hanging.touch()
+        until(lambda: "never done" in file.read_text())
 
 
 @pytest.mark.redis
@@ -358,13 +432,24 @@ def test_a_worker_of_channels_that_no_message_can_reach_says_so() -> None:
         call_command("runworker", "tasks", "other", stdout=StringIO())
 
 
+@contextmanager
+def working(alive: Path | None = None) -> Iterator[None]:
+    """A worker in this process."""
+    running = worker.Worker(alive)
+    running.start()
+    try:
+        yield
+    finally:
+        running.stop()
+
+
 def make_due() -> None:
     TaskRow.objects.update(due_at=timezone.now())
 
 
 @contextmanager
 def worker_process(
-    file: Path, before: str = "", lease: float = 1, **limits: int
+    file: Path, before: str = "", lease: float = 0.5
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`manage.py runworker tasks`. Told to stop, it must end in order.
 
@@ -376,7 +461,7 @@ def worker_process(
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "DATABASE_URL": database_url(),
         "DEBUG": "true",
-        "REALTIME": json.dumps({"TASK_LEASE_SECONDS": lease, **limits}),
+        "REALTIME": json.dumps({"TASK_LEASE_SECONDS": lease}),
     }
     log = file.with_suffix(".log")
     with log.open("ab") as output:

@@ -1,10 +1,9 @@
 from msgspec import Struct
 
 from realtime.consumers import command
-from realtime.delivery.publishing import publish
-from realtime.feeds.consumer import FeedConsumer
-from realtime.protocol import Revision, ShortText
-from realtime.tests.boards.models import Board, Card, CardData
+from realtime.feeds.consumer import FeedConsumer, ItemCommand
+from realtime.protocol import ShortText
+from realtime.tests.boards.models import Board, Card
 
 
 class AddCard(Struct, forbid_unknown_fields=True):
@@ -12,13 +11,8 @@ class AddCard(Struct, forbid_unknown_fields=True):
     title: ShortText
 
 
-class RenameCard(Struct, forbid_unknown_fields=True):
-    seq: Revision
+class RenameCard(ItemCommand):
     title: ShortText
-
-
-class DeleteCard(Struct, forbid_unknown_fields=True):
-    seq: Revision
 
 
 class BoardConsumer(FeedConsumer[Board]):
@@ -26,29 +20,23 @@ class BoardConsumer(FeedConsumer[Board]):
     item_model = Card
 
     @command("card.add")
-    def add(self, data: AddCard) -> CardData:
+    def add(self, data: AddCard) -> object:
         with self.feed.changing() as changes:
-            card, created = changes.get_or_add(
-                Card(board=self.feed, client_id=data.client_id, title=data.title)
-            )
-            if created:
-                publish(self.topic, "card.created", card.as_data(), rev=card.rev)
-        return card.as_data()
+            card = Card(board=self.feed, client_id=data.client_id, title=data.title)
+            card, created = changes.get_or_add(card)
+            return self.publish("card.created", card) if created else card.as_data()
 
     @command("card.rename")
-    def rename(self, data: RenameCard) -> CardData:
+    def rename(self, data: RenameCard) -> object:
         with self.feed.changing() as changes:
             card = changes.get(Card, seq=data.seq)
             card.title = data.title
             changes.save(card, fields=["title"])
-            publish(self.topic, "card.updated", card.as_data(), rev=card.rev)
-        return card.as_data()
+            return self.publish("card.updated", card)
 
     @command("card.delete")
-    def delete(self, data: DeleteCard) -> CardData:
+    def delete(self, data: ItemCommand) -> object:
         with self.feed.changing() as changes:
             card = changes.get(Card, seq=data.seq)
-            if card.deleted_at is None:
-                changes.delete(card)
-                publish(self.topic, "card.deleted", card.as_data(), rev=card.rev)
-        return card.as_data()
+            gone = changes.delete(card)
+            return self.publish("card.deleted", card) if gone else card.as_data()
