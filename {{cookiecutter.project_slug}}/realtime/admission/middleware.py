@@ -39,6 +39,7 @@ class AdmissionMiddleware:
             await self.application(scope, receive, send)
             return
         engine = this_engine()
+        gaps = engine.gaps
         request_id.set(new_id())
         lent: Lent | None = scope.get("realtime.lent")
         socket = Socket(send, lent.transport if lent else None)
@@ -75,6 +76,7 @@ class AdmissionMiddleware:
             "path_remaining": remaining,
         }
         engine.add(connection)
+        engine.check_after(gaps)
         try:
             await connection.run(inner)
         finally:

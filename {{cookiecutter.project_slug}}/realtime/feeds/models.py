@@ -10,7 +10,7 @@ from django.db.models import BaseConstraint, QuerySet, UniqueConstraint
 
 from realtime.feeds.changes import Changes, changing
 from realtime.protocol import ErrorCode, Refusal
-from realtime.topics import Topic, register
+from realtime.topics import Pair, Topic, register
 
 
 class FeedTopic(Topic):
@@ -25,6 +25,13 @@ class FeedTopic(Topic):
         field = self.feed_model.key_field
         rows = self.feed_model._default_manager.filter(**{f"{field}__in": keys})
         return {row.topic_key: row for row in rows}
+
+    def hearers(self, pairs: Collection[Pair]) -> set[Pair]:
+        """Nobody, until a subclass says who."""
+        return set()
+
+    def existing(self, keys: Collection[str]) -> Collection[str]:
+        return self.find(keys).keys()
 
     def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
         field = self.feed_model.key_field

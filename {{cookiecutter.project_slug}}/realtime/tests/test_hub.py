@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -62,12 +62,16 @@ class Listener:
     """A subscriber that keeps what it hears."""
 
     user_id = 1
+    has_joined = True
 
     def __init__(self) -> None:
         self.heard: list[str] = []
         self.socket = Socket(self._send)
 
     def dismiss(self, group: str, code: CloseCode, reason: str) -> None: ...
+
+    @classmethod
+    async def heal(cls, subscribers: Sequence["Listener"]) -> None: ...
 
     async def _send(self, message: Message) -> None:
         self.heard.append(message["text"])
