@@ -46,11 +46,9 @@ async def compare(hub: Hub) -> None:
     for cls, found in of_class.items():
         subscribers = list(found)
         for start in range(0, len(subscribers), READ_SUBSCRIBERS):
-            some = [
-                each for each in subscribers[start : start + READ_SUBSCRIBERS] if each.has_joined
-            ]
+            some = subscribers[start : start + READ_SUBSCRIBERS]
             try:
-                await cls.heal(some)
+                await cls.heal([each for each in some if each.has_joined])
             except DATABASE_AWAY:
                 raise
             except Exception:
