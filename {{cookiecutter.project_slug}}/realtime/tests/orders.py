@@ -103,6 +103,7 @@ class Server:
         scope = {
             "type": "websocket",
             "path": path,
+            "query_string": b"",
             "subprotocols": ["realtime.v1"],
             "headers": [
                 (b"host", b"testserver"),
@@ -231,9 +232,14 @@ class Story:
 
 
 def lasting_tasks() -> set[asyncio.Task[Any]]:
-    """The tasks of the engine's part in the layer, which begin anew after a failure."""
-    tasks = asyncio.all_tasks()
-    return {task for task in tasks if getattr(task.get_coro(), "__qualname__", "")[:5] == "Hub._"}
+    """The tasks of what a process has one of, which may begin anew after a failure."""
+    owners = ("Hub", "Attendance")
+    return {task for task in asyncio.all_tasks() if name_of(task).startswith(owners)}
+
+
+def name_of(task: asyncio.Task[Any]) -> str:
+    name: str = getattr(task.get_coro(), "__qualname__", "")
+    return name
 
 
 def nothing_is_left() -> None:
