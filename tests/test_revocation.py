@@ -2,10 +2,12 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, closing, suppress
+from dataclasses import replace
 from http.client import HTTPConnection
 from time import time
+from typing import Self
 
 import pytest
 from websockets.asyncio.client import ClientConnection
@@ -13,6 +15,8 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.conversations import SETTLE_SECONDS, received, until
 from tests.projects import Server
+from tests.raw import close_code, frame, upgraded
+from tests.services import free_port
 from tests.sites import LIMITS, Person, Site, lines, tail
 from tests.tables import Table, shown_at_the_end
 from tests.wire import PROTOCOL, Json, opened
@@ -20,6 +24,9 @@ from tests.wire import PROTOCOL, Json, opened
 PROMISED_SECONDS = 1.0
 TICK_SECONDS = 1.0  # the engine looks this often whether the check is due
 SLACK_SECONDS = 2.0  # on a busy machine
+AWAY_SECONDS = 4.0
+BACK_SECONDS = 10.0  # until a process has found Redis again: 5 between two tries, 3 for an echo
+TRIES = 3
 
 IN_A_SHELL = """
 import json
@@ -119,6 +126,14 @@ def test_signing_out_closes_the_sockets_of_every_process(
     assert seconds < PROMISED_SECONDS + SLACK_SECONDS
 
 
+def test_signing_out_reaches_a_client_in_the_middle_of_a_frame(site: Site) -> None:
+    person = site.new_person()
+    with upgraded(site.pair()[1], "/ws/chat/", person.session) as client:
+        client.sendall(frame(b"x" * 60_000)[:1_000])
+        post(site.pair()[0], "/accounts/logout/", person.session)
+        assert close_code(client, SETTLE_SECONDS, drip=b"x" * 100) == 4401
+
+
 def test_a_removal_closes_the_room_in_every_process(
     site: Site, unchecking: Server, endings: Table
 ) -> None:
@@ -168,6 +183,139 @@ def test_a_sign_in_that_ends_unheard_closes_the_sockets_at_the_next_check(
     endings.add(site.kind, f"the sign-in, by {what}", "a shell, unheard", codes[0], seconds)
     assert codes == (4401, 4401)
     assert seconds < LIMITS["CHECK_SECONDS"] + TICK_SECONDS + SLACK_SECONDS
+
+
+# What the layer has lost
+
+
+ADMIT = """
+from accounts.models import User
+from chat import actions
+from chat.models import Room
+
+room = Room.objects.get(slug="{room}")
+for user in User.objects.filter(pk__in={ids}):
+    actions.invite(room, room.memberships.get(role="owner").user, user)
+    actions.accept_invitation(room, user)
+"""
+
+TAKE_AND_GIVE = """
+from accounts.models import User
+from chat import actions
+from chat.models import Room
+
+owner, user = User.objects.get(username="person0"), User.objects.get(pk={id})
+actions.remove_member(Room.objects.get(slug="{room}"), owner, user)
+actions.start_direct(owner, user)
+"""
+
+
+def test_what_redis_loses_while_it_is_away_is_made_up_for_when_it_is_back(
+    site: Site, unchecking: Server, endings: Table
+) -> None:
+    """A removal and a new direct room, on another process, while there is no Redis.
+
+    The other process may be killed with what it has not sent.
+    """
+    owner, room = site.people[0], site.private_room
+    people = [site.new_person() for _ in range(TRIES)]
+    site.inside(ADMIT.format(room=room, ids=[person.id for person in people]) + "\nprint(0)")
+
+    async def scene(person: Person, *, kill: bool) -> float:
+        another = site.pair()[0]
+        async with Listener(unchecking.websocket_url, room, person.session) as listener:
+            site.redis.kill()
+            await asyncio.to_thread(
+                post, another, f"/rooms/{room}/{person.username}/remove/", owner.session
+            )
+            await asyncio.to_thread(post, another, f"/direct/{person.username}/", owner.session)
+            if kill:
+                another.kill()
+            await asyncio.sleep(AWAY_SECONDS)
+            await asyncio.to_thread(site.redis.start)
+            return await listener.heals(lambda: say(unchecking, room, owner))
+
+    for number, person in enumerate(people):
+        seconds = asyncio.run(scene(person, kill=number % 2 == 0))
+        endings.add(site.kind, "a removal while Redis is away", "another process", 4403, seconds)
+        assert seconds < BACK_SECONDS + SLACK_SECONDS
+
+
+def test_what_is_lost_unnoticed_is_made_up_for_at_the_next_check(
+    site: Site, endings: Table
+) -> None:
+    """A removal in a shell that reaches no Redis: the servers see no gap."""
+    owner, room, person = site.people[0], site.private_room, site.new_person()
+    site.inside(ADMIT.format(room=room, ids=[person.id]) + "\nprint(0)")
+    server = site.pair()[1]
+    apart = replace(
+        site, environment=site.environment | {"REDIS_URL": f"redis://127.0.0.1:{free_port()}/0"}
+    )
+
+    async def scene() -> float:
+        async with Listener(server.websocket_url, room, person.session) as listener:
+            code = TAKE_AND_GIVE.format(room=room, id=person.id)
+            await asyncio.to_thread(apart.inside, code + "\nprint(0)")
+            return await listener.heals(lambda: say(server, room, owner))
+
+    seconds = asyncio.run(scene())
+    endings.add(site.kind, "a removal that is lost", "a shell, unheard", 4403, seconds)
+    assert seconds < LIMITS["CHECK_SECONDS"] + TICK_SECONDS + SLACK_SECONDS
+
+
+class Listener:
+    """Someone in a room over a socket of its own, and over a shared one with an inbox."""
+
+    def __init__(self, url: str, room: str, session: str) -> None:
+        self._topic = f"chat:{room}"
+        self._stack = AsyncExitStack()
+        self._own = opened(url, f"/ws/chat/{room}/", session)
+        self._shared = opened(url, "/ws/", session)
+
+    async def __aenter__(self) -> Self:
+        self.own = await self._stack.enter_async_context(self._own)
+        self.shared = await self._stack.enter_async_context(self._shared)
+        for topic in (self._topic, "chat", "presence"):
+            await self.shared.send(json.dumps({"id": topic, "type": "join", "topic": topic}))
+            await received(self.shared, "welcome")
+        await received(self.own, "welcome")
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        await self._stack.aclose()
+
+    async def heals(self, say: Callable[[], Awaitable[None]]) -> float:
+        """Wait until they are out of the room and know of their direct room; how long it took.
+
+        After that they hear nothing of what `say` says in the room.
+        """
+        began = time()
+        (own_code, _), (shared_code, _) = await asyncio.gather(
+            end_of(self.own), end_of(self.shared)
+        )
+        assert (own_code, shared_code) == (4403, 4403)
+        seconds = time() - began
+        while (await received(self.shared, "rooms.changed"))["topic"] != "chat":
+            pass
+        await self.shared.send(json.dumps({"id": "again", "type": "join", "topic": "chat"}))
+        welcome = await received(self.shared, "welcome")
+        assert [room["kind"] for room in welcome["data"]["rooms"]] == ["direct"]
+        await say()
+        await self.shared.send(json.dumps({"id": "last", "type": "nothing", "topic": "chat"}))
+        frames = []
+        while (frame := json.loads(await self.shared.recv())).get("id") != "last":
+            frames.append(frame)
+        assert [frame for frame in frames if frame["topic"].endswith(self._topic[5:])] == []
+        return seconds
+
+
+async def say(server: Server, room: str, person: Person) -> None:
+    """Say something in a room, and wait until a reader there has it."""
+    async with opened(server.websocket_url, f"/ws/chat/{room}/", person.session) as client:
+        await received(client, "welcome")
+        data = {"client_id": str(time()), "body": "Not for everybody"}
+        await client.send(json.dumps({"id": "1", "type": "message.send", "data": data}))
+        await received(client, "message.created")
 
 
 # Help

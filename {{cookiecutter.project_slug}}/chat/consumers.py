@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from functools import cache, partial
+from typing import Self
 
 from msgspec import Raw, json
 
@@ -23,7 +24,7 @@ from chat.frames import (
     Typing,
     Welcome,
 )
-from chat.models import Membership, Message, Room, room_list_topic
+from chat.models import ROOMS_LISTED, Membership, Message, Room, room_list_topic
 from chat.queries import members_shown, membership_of, named_for, rooms_of, slugs_of
 from realtime import metrics
 from realtime.batching import Batcher
@@ -127,11 +128,15 @@ class RoomListConsumer(Consumer):
     """One person's list of rooms, and the events of all of them."""
 
     user: User
+    known: int
+    """The hash of the set of rooms that the person was told of: a set would take more memory."""
 
     async def join(self) -> None:
         self.topic = room_list_topic.name
         await self.subscribe(room_list_topic.group(self.user.pk))
-        slugs = await in_database(slugs_of, self.user)
+        all_slugs = await in_database(slugs_of, self.user)
+        self.known = hash(frozenset(all_slugs))
+        slugs = all_slugs[:ROOMS_LISTED]
         async with asyncio.TaskGroup() as subscribing:
             for slug in slugs:
                 subscribing.create_task(self.subscribe(Room.topics.group(slug)))
@@ -143,6 +148,17 @@ class RoomListConsumer(Consumer):
     def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
         """Out of one room: its events stop, and `rooms.changed` says so."""
         self.unsubscribe(group)
+
+    @classmethod
+    async def heal(cls, consumers: Sequence[Self]) -> None:
+        """Send `rooms.changed` where the person is in other rooms than they were told of."""
+        people = {each.user_id for each in consumers}
+        rooms = await in_database(Room.topics.keys_of, people)
+        for each in consumers:
+            known = hash(frozenset(rooms.get(each.user_id, ())))
+            if each.has_joined and each.known != known:
+                each.known = known
+                each.send("rooms.changed", {})
 
 
 def _members(room: Room) -> tuple[Raw, int]:

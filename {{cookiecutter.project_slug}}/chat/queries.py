@@ -148,9 +148,8 @@ class _Count(Subquery):
 
 
 def slugs_of(user: User) -> list[str]:
-    """The slugs of the rooms that `rooms_of` lists, in its order; one query."""
-    memberships = Membership.latest_first(user.pk)[:ROOMS_LISTED]
-    return list(memberships.values_list("room__slug", flat=True))
+    """The slugs of all rooms that the user is in, in the order of `rooms_of`; one query."""
+    return list(Membership.latest_first(user.pk).values_list("room__slug", flat=True))
 
 
 def rooms_of(user: User, limit: int = ROOMS_LISTED) -> list[RoomSummary]:

@@ -1,8 +1,9 @@
 """Presence's socket: a connection that is counted, and hears who else is here."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -29,6 +30,7 @@ from presence.frames import (
 from presence.queries import (
     last_seen_by_id,
     read_join_request,
+    read_join_requests,
     read_people,
     rooms_of,
 )
@@ -68,6 +70,19 @@ class PresenceConsumer(Consumer):
         if room in self.visit.rooms:
             self._put(rooms=self.visit.rooms - {room})
         self.send("rooms.changed", {})
+
+    @classmethod
+    async def heal(cls, consumers: Sequence[Self]) -> None:
+        """Send what a person's own connections are told when rooms or the visibility change."""
+        people = [each.user_id for each in consumers]
+        for each, now in zip(consumers, await in_database(read_join_requests, people), strict=True):
+            if not each.has_joined:  # it has left meanwhile
+                continue
+            if each.visit.rooms != now.rooms:
+                each.send("rooms.changed", {})
+            if each.visit.visibility < now.visibility:
+                each._put(visibility=now.visibility)
+                each.send("visibility.changed", {"hidden": now.visibility % 2 == 1})
 
     @command("state")
     async def set_state(self, data: SetState) -> None:

@@ -61,7 +61,8 @@ def visibilities_by_id(user_ids: Collection[int]) -> dict[int, int]:
     return dict(changed.values_list("pk", "visibility"))
 
 
-def _read_join_requests(user_ids: Sequence[int]) -> list[JoinRequest | Exception]:
+def read_join_requests(user_ids: Sequence[int]) -> list[JoinRequest]:
+    """What the connections of these people need to know now, in their order."""
     rooms = rooms_of(set(user_ids))
     visibilities = visibilities_by_id(set(user_ids))
     return [
@@ -75,7 +76,7 @@ def _read_people(wanted: Sequence[Collection[int]]) -> list[dict[int, Person] | 
     return [people] * len(wanted)
 
 
-_join_requests: Batcher[int, JoinRequest] = Batcher(_read_join_requests, most_waiting=MOST_WAITING)
+_join_requests: Batcher[int, JoinRequest] = Batcher(read_join_requests, most_waiting=MOST_WAITING)
 _people: Batcher[Collection[int], dict[int, Person]] = Batcher(
     _read_people, most_waiting=MOST_WAITING
 )

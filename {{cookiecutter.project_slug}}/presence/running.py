@@ -11,13 +11,13 @@ from django.core.exceptions import ImproperlyConfigured
 from presence.actions import record_last_seen
 from presence.attendance import Attendance
 from presence.frames import ROOM_PREFIX, Changed, changed, room_topic
-from presence.queries import people_by_id, visibilities_by_id
+from presence.queries import people_by_id, rooms_of, visibilities_by_id
 from presence.stores import Announcement, State, Store, StoreUnavailable, Timing
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import KEY_PREFIX, RedisStore
 from realtime.database import in_database
 from realtime.delivery.publishing import publish
-from realtime.topics import Topic
+from realtime.topics import Pair, Topic
 
 logger = logging.getLogger(__name__)
 
@@ -102,6 +102,10 @@ class RosterTopic(Topic):
     """The topic `presence:general` is who is in the room `general`."""
 
     prefix = ROOM_PREFIX
+
+    def hearers(self, pairs: Collection[Pair]) -> set[Pair]:
+        rooms = rooms_of({user_id for _, user_id in pairs})
+        return {(room, user_id) for room, user_id in pairs if room in rooms.get(user_id, ())}
 
     def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
         """Called in a thread, while the store belongs to the event loop."""

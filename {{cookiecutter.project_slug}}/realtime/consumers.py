@@ -1,9 +1,9 @@
 """The base of every consumer: joins a topic, answers commands, leaves."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from inspect import iscoroutinefunction
-from typing import Any, ClassVar, NamedTuple, TypeVar, get_type_hints
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -68,11 +68,11 @@ class Consumer:
         self.socket: Socket = session.socket
         self.query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
         self.kwargs: dict[str, str] = scope["url_route"]["kwargs"]
-        self.topic = ""
+        self._topic = ""
         self._session = session
         self._engine = this_engine()
         self._groups: list[str] = []
-        self._joined = False
+        self.has_joined = False
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -109,6 +109,16 @@ class Consumer:
 
     # For subclasses
 
+    @property
+    def topic(self) -> str:
+        """The topic's one name; `join` sets it, before anything else."""
+        return self._topic
+
+    @topic.setter
+    def topic(self, name: str) -> None:
+        self._session.serve(name)
+        self._topic = name
+
     async def join(self) -> None:
         """Set `topic`, subscribe, send the welcome.
 
@@ -124,7 +134,7 @@ class Consumer:
         """Let the socket hear what is published to `group`; before the welcome it is held back."""
         if group not in self._groups:
             self._groups.append(group)
-        await self._engine.hub.subscribe(group, self, hold=not self._joined)
+        await self._engine.hub.subscribe(group, self, hold=not self.has_joined)
 
     def unsubscribe(self, group: str) -> None:
         """Hear `group` no longer."""
@@ -159,11 +169,22 @@ class Consumer:
         """The hub calls this when the person may no longer hear `group`; it ends the consumer."""
         self.close(code, reason)
 
+    @classmethod
+    async def heal(cls, consumers: Sequence[Self]) -> None:
+        """Make up for what the layer may have lost, other than events that have a revision.
+
+        The engine calls this after each gap and every `CHECK_SECONDS`, with up to 500 consumers of
+        this class that have joined, for a few queries about all of them. Whoever may no longer hear
+        a topic, by its `Topic.hearers`, was dismissed before.
+        """
+
     # The life of a consumer
 
     async def _join(self) -> None:
+        gaps = self._engine.gaps
         await self.join()
-        self._joined = True
+        self.has_joined = True
+        self._engine.check_after(gaps)
         metrics.joins.inc()
         self._session.accept()
         for group in self._groups:
@@ -202,5 +223,6 @@ class Consumer:
             refusal_for(error, f"Leaving {self.scope['path']}")  # which logs it
 
     def _unsubscribe_all(self) -> None:
+        self.has_joined = False
         for group in list(self._groups):
             self.unsubscribe(group)

@@ -13,8 +13,15 @@ The app that owns a kind registers it once:
 The methods are synchronous and may use the ORM. Each answers for many topics or people at once.
 """
 
+import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+
+from django.db import InterfaceError, OperationalError
+
+logger = logging.getLogger(__name__)
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Pair = tuple[str, int]
 """A topic, by its key, and a person, by their id."""
@@ -51,8 +58,15 @@ class Topic:
         return {}
 
     def hearers(self, pairs: Collection[Pair]) -> set[Pair]:
-        """Those of `pairs` in which the person may hear the topic."""
-        return set()
+        """Those of `pairs` in which the person may hear the topic: whoever joined, by default.
+
+        The engine asks after each gap of the layer and every `CHECK_SECONDS`, and dismisses others.
+        """
+        return set(pairs)
+
+    def existing(self, keys: Collection[str]) -> Collection[str]:
+        """Those of `keys` that have a topic: all, by default."""
+        return keys
 
     def keys_of(self, user_ids: Collection[int]) -> Mapping[int, Sequence[str]]:
         """The topics that each person belongs to, the latest that they came to first."""
@@ -97,5 +111,12 @@ def latest_revisions(groups: Iterable[str]) -> Iterator[tuple[str, str, int]]:
         if topic is not None:
             keys[topic].append(topic.key(group))
     for topic, wanted in keys.items():
-        for key, rev in topic.latest_revisions(wanted).items():
+        try:
+            revisions = topic.latest_revisions(wanted)
+        except DATABASE_AWAY:
+            raise
+        except Exception:  # the other kinds have their heartbeats
+            logger.exception("The latest revisions of %s:... could not be read", topic.prefix)
+            continue
+        for key, rev in revisions.items():
             yield topic.group(key), topic.topic(key), rev

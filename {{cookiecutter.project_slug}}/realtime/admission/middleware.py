@@ -39,9 +39,11 @@ class AdmissionMiddleware:
             await self.application(scope, receive, send)
             return
         engine = this_engine()
+        gaps = engine.gaps
         request_id.set(new_id())
-        lent: Lent | None = scope.get("realtime.lent")
-        socket = Socket(send, lent.transport if lent else None)
+        lent: Lent = scope.get("realtime.lent") or Lent(None)
+        socket = Socket(send, lent.transport)
+        lent.on_end = socket.abandon
         offered = [
             each for each in scope.get("subprotocols", ()) if not each.startswith(TICKET_PREFIX)
         ]
@@ -54,6 +56,7 @@ class AdmissionMiddleware:
             logger.info("%s refused with %d: %s", scope["path"], closing.code, closing.reason)
             socket.close(closing.code, closing.reason)
             await socket.finish(offered[0] if offered else None)
+            lent.forget()
             return
         # Channels' `URLRouter` routes this. Without it a router takes itself for the outermost one,
         # and raises a `ValueError` where it has no route, not Django's `Resolver404`.
@@ -61,8 +64,7 @@ class AdmissionMiddleware:
         remaining = scope.get("path_remaining", path)
         base_path = scope["path"].removesuffix(remaining)
         connection = Connection(self.application, base_path, receive, send, socket, signed_in)
-        if lent is not None:
-            lent.on_control_frame = connection.count_control_frame
+        lent.on_control_frame = connection.count_control_frame
         inner = {
             **scope,
             "subprotocols": offered,
@@ -75,13 +77,13 @@ class AdmissionMiddleware:
             "path_remaining": remaining,
         }
         engine.add(connection)
+        engine.check_after(gaps)
         try:
             await connection.run(inner)
         finally:
             engine.remove(connection)
             socket.on_close = ignore  # a circle, which only the garbage collector would free
-            if lent is not None:
-                lent.on_control_frame = ignore
+            lent.forget()
 
 
 async def _admitted(scope: Scope, engine: Engine) -> VerifiedSession:

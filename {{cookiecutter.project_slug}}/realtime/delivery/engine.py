@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from functools import partial
 from threading import get_ident
@@ -14,6 +14,7 @@ from realtime import metrics
 from realtime.asgi import Receive, Scope, Send
 from realtime.conf import limits
 from realtime.database import in_database
+from realtime.delivery import hearing
 from realtime.delivery.connection import Connection, Person
 from realtime.delivery.hub import Hub, LayerMessage
 from realtime.protocol import CloseCode, encode
@@ -33,16 +34,40 @@ engine_started = Signal()
 """Sent in a process that serves, once its engine runs."""
 
 
+class Routine:
+    """Work that is done every so often, and at the next tick where it is `due` or has failed."""
+
+    def __init__(self, work: Callable[[], Awaitable[None]]) -> None:
+        self._work = work
+        self.due_at = 0.0
+
+    async def do_if_due(self, seconds: float) -> None:
+        """Do the work if it is due, and let it be due again in so many seconds."""
+        now = asyncio.get_running_loop().time()
+        if now < self.due_at:
+            return
+        self.due_at = now + seconds  # first: meanwhile there may be a reason to do it again
+        try:
+            await self._work()
+        except Exception as error:  # the database is away
+            self.due_at = 0.0
+            logger.warning("The engine's periodic work failed: %s", error)
+
+
 class Engine:
     """The state of one process. Belongs to one event loop."""
 
     def __init__(self) -> None:
-        self.hub = Hub(on_gap=self._beat_soon, on_control=self._control)
+        self.hub = Hub(on_gap=self._on_gap, on_control=self._control)
+        self.gaps = 0
+        """How often messages of the layer may have been lost."""
         self._thread = get_ident()
         self.connections: set[Connection] = set()
         self.people: dict[int, Person] = {}
         self.draining = False
-        self._beat_at = self._check_at = 0.0
+        self._beat = Routine(self.beat)
+        self._check = Routine(self.check)
+        self._recheck = Routine(self._close_suspects)
         self._suspects: set[int] = set()  # people whose sign-in may have ended
         self._due = asyncio.Event()
         self._clock: asyncio.Task[None] | None = None
@@ -115,10 +140,21 @@ class Engine:
             self.hub.deliver(group, encode(topic, "heartbeat", {}, rev))
         metrics.heartbeats.inc()
 
+    async def check(self) -> None:
+        """Close what is signed out, and compare what is heard with what may be heard."""
+        await self._close_signed_out(self.connections)
+        await hearing.compare(self.hub)
+
+    def check_after(self, gaps: int) -> None:
+        """Check soon, if there were more gaps than `gaps` before: what was read may be outdated."""
+        if self.gaps != gaps:
+            self._check.due_at = 0.0
+            self._due.set()
+
     async def _keep_time(self) -> None:
         now = asyncio.get_running_loop().time
-        self._beat_at = now() + limits().heartbeat_seconds
-        self._check_at = now() + limits().check_seconds
+        self._beat.due_at = now() + limits().heartbeat_seconds
+        self._check.due_at = now() + limits().check_seconds
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(TICK_SECONDS):
@@ -128,27 +164,22 @@ class Engine:
             for connection in self.connections:
                 if connection.last_heard < now() - limits().idle_seconds:
                     connection.socket.close(CloseCode.GOING_AWAY, "Nothing came from you for long.")
-            try:
-                await self._do_what_is_due(now())
-            except Exception as error:  # the database is away; the next tick tries again
-                logger.warning("The engine's periodic work failed: %s", error)
+            await self._recheck.do_if_due(0)
+            await self._check.do_if_due(limits().check_seconds)
+            await self._beat.do_if_due(limits().heartbeat_seconds)
 
-    async def _do_what_is_due(self, now: float) -> None:
-        if now >= self._beat_at:
-            await self.beat()
-            self._beat_at = now + limits().heartbeat_seconds
-        if now >= self._check_at:
-            await self._close_signed_out(self.connections)
-            self._check_at = now + limits().check_seconds
-            self._suspects.clear()
-        while self._suspects:
-            user_id = next(iter(self._suspects))
-            await self._close_signed_out(c for c in self.connections if c.user_id == user_id)
-            self._suspects.discard(user_id)
-
-    def _beat_soon(self) -> None:
-        self._beat_at = 0.0
+    def _on_gap(self) -> None:
+        self.gaps += 1
+        self._check.due_at = self._beat.due_at = 0.0
         self._due.set()
+
+    async def _close_suspects(self) -> None:
+        suspects, self._suspects = self._suspects, set()
+        try:
+            await self._close_signed_out(c for c in self.connections if c.user_id in suspects)
+        except Exception:
+            self._suspects |= suspects
+            raise
 
     async def _close_signed_out(self, suspects: Iterable[Connection]) -> None:
         connections = list(suspects)
@@ -156,7 +187,7 @@ class Engine:
             for connection in await in_database(signed_out, connections):
                 connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
 
-    def _recheck(self, user_id: int) -> None:
+    def _suspect(self, user_id: int) -> None:
         self._suspects.add(user_id)
         self._due.set()
 
@@ -171,7 +202,7 @@ class Engine:
                 code, reason = CloseCode(message["code"]), message["reason"]
                 for subscriber in self.hub.subscribers(message["group"]):
                     if subscriber.user_id == message["user_id"]:
-                        subscriber.dismiss(message["group"], code, reason)
+                        self.hub.dismiss(message["group"], subscriber, code, reason)
             case "realtime.sign_out":
                 user_id, session_key = message["user_id"], message["session_key"]
                 for connection in self.connections:
@@ -179,10 +210,10 @@ class Engine:
                         session_key in (None, connection.session_key)
                     ):
                         connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
-                self.hub.loop.call_later(RECHECK_SECONDS, self._recheck, user_id)
+                self.hub.loop.call_later(RECHECK_SECONDS, self._suspect, user_id)
             case "realtime.recheck":  # twice, since the session may be ending only now
-                self._recheck(message["user_id"])
-                self.hub.loop.call_later(RECHECK_SECONDS, self._recheck, message["user_id"])
+                self._suspect(message["user_id"])
+                self.hub.loop.call_later(RECHECK_SECONDS, self._suspect, message["user_id"])
 
 
 _engine: Engine | None = None

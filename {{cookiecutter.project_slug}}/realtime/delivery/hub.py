@@ -11,9 +11,11 @@ import asyncio
 import itertools
 import logging
 import random
+import re
 import time
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from contextlib import suppress
+from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Protocol, TypeVar
@@ -39,6 +41,8 @@ OUTGOING_EVENTS = 10_000
 HELD_FRAMES = 1_000  # of one group, for one socket; later ones are dropped, which the client sees
 GROUP_PREFIX = "realtime.on."  # keeps the names of stock consumers' groups free
 GROUP_CHARACTERS = 99 - len(GROUP_PREFIX)  # layers allow a group's name 99
+PLAIN = re.compile(r"[-a-zA-Z0-9_:]*")
+DIGEST_PREFIX = "realtime.of."  # of the names of other groups
 PACKED_EVENTS = 100
 
 KEPT_SECONDS = 1.0  # the longest that something is kept for those who join
@@ -52,9 +56,14 @@ class Subscriber(Protocol):
 
     socket: Socket
     user_id: int
+    has_joined: bool
 
     def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
         """The user may no longer hear `group`."""
+
+    @classmethod
+    async def heal(cls, subscribers: Sequence[Any]) -> None:  # Any: of this class
+        """Make up for what the layer may have lost, beyond events that have a revision."""
 
 
 class Kept:
@@ -210,6 +219,16 @@ class Hub:
             self._wanted.pop(local.layer_name, None)
             self._changed.set()
 
+    def dismiss(self, group: str, subscriber: Subscriber, code: CloseCode, reason: str) -> None:
+        """Tell `subscriber`, if it is there, that its user may no longer hear `group`."""
+        if group not in self._groups or subscriber not in self._groups[group].subscribers:
+            return
+        try:
+            subscriber.dismiss(group, code, reason)
+        except Exception:
+            logger.exception("A subscriber of %s failed as it was dismissed", group)
+            self.unsubscribe(group, subscriber)
+
     @property
     def groups(self) -> Iterable[str]:
         """The groups with a socket in this process."""
@@ -295,23 +314,29 @@ class Hub:
     async def _receive(self, channel: str) -> None:
         while True:
             message: LayerMessage = await self._layer.receive(channel)
-            packed = message["messages"] if message["type"] == "realtime.pack" else [message]
-            for (kind, group), messages in groupby(packed, itemgetter("type", "group")):
-                match kind:
-                    case "realtime.event":
-                        events = list(messages)
-                        self.deliver(group, *(event["text"] for event in events))
-                        now = time.time()
-                        for event in events:
-                            metrics.delivery_seconds.observe(max(now - event["at"], 0.0))
-                    case "realtime.call":
-                        for call in messages:
-                            self._hear_call(group, call)
-                    case "realtime.echo":
-                        self._echoed.set()
-                    case _:
-                        for control in messages:
-                            self._on_control(control)
+            try:
+                self._take(message)
+            except Exception:  # such as a message of another version; the layer works all the same
+                logger.exception("A message of the channel layer could not be taken")
+
+    def _take(self, message: LayerMessage) -> None:
+        packed = message["messages"] if message["type"] == "realtime.pack" else [message]
+        for (kind, group), messages in groupby(packed, itemgetter("type", "group")):
+            match kind:
+                case "realtime.event":
+                    events = list(messages)
+                    self.deliver(group, *(event["text"] for event in events))
+                    now = time.time()
+                    for event in events:
+                        metrics.delivery_seconds.observe(max(now - event["at"], 0.0))
+                case "realtime.call":
+                    for call in messages:
+                        self._hear_call(group, call)
+                case "realtime.echo":
+                    self._echoed.set()
+                case _:
+                    for control in messages:
+                        self._on_control(control)
 
     async def _send_outgoing(self) -> None:
         """Send what waits, the groups in turn; a message is forgotten only once it was sent."""
@@ -384,4 +409,6 @@ class Hub:
 
 def layer_group(group: str) -> str:
     """The layer's name for `group`: layers allow letters, digits, hyphens and full stops."""
-    return GROUP_PREFIX + group.replace(":", ".")
+    if PLAIN.fullmatch(group):
+        return GROUP_PREFIX + group.replace(":", ".")
+    return DIGEST_PREFIX + sha256(group.encode()).hexdigest()

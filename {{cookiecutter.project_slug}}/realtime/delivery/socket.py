@@ -31,14 +31,20 @@ class Lent:
     """What a server of `realtime.servers` lends for one WebSocket, as `scope["realtime.lent"]`.
 
     The server calls `on_control_frame` for each ping, pong and fragment. ASGI does not report
-    them, and parsing one costs as much as parsing a message.
+    them, and parsing one costs as much as parsing a message. It calls `on_end` when nothing more
+    may be written.
     """
 
-    __slots__ = ("on_control_frame", "transport")
+    __slots__ = ("on_control_frame", "on_end", "transport")
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: Transport | None) -> None:
         self.transport = transport
+        self.forget()
+
+    def forget(self) -> None:
+        """Call back no more, or there is a circle that only the garbage collector would free."""
         self.on_control_frame: Callable[[], None] = ignore
+        self.on_end: Callable[[], None] = ignore
 
 
 def ignore() -> None:

@@ -7,3 +7,10 @@ reader. The code that uses private names of a server is in `lending_daphne.py` a
 `lending_uvicorn.py`; where a name is missing, the server is used as it is. Both ways drain on
 SIGTERM: sockets are closed with 1012, and commands under way are finished.
 """
+
+DISCARDED_BYTES = 1_048_576
+"""What is read and thrown away of a client that is closed while it sends.
+
+A connection that is closed with bytes unread is reset, and the reset may overtake the close: the
+client then sees 1006, and comes back with the same. So the server shuts down its own side first.
+"""

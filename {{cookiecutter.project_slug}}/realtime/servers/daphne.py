@@ -15,7 +15,8 @@ from realtime.servers.private_names import is_usable
 
 INSIDE = {
     "autobahn.twisted.websocket:WebSocketServerProtocol": (
-        "STATE_OPEN is_closed onConnect onMessageBegin onMessageFrameBegin onPing onPong"
+        "STATE_OPEN _fail_connection dataReceived is_closed onConnect onMessageBegin"
+        " onMessageFrameBegin onPing onPong"
         " sendCloseFrame sendFrame sendMessage state"
     ),
     "autobahn.twisted.websocket:WebSocketServerFactory": "protocol setProtocolOptions",
@@ -28,8 +29,8 @@ INSIDE = {
     ),
     "daphne.ws_protocol:WebSocketProtocol": "application_queue transport",
     "twisted.internet.tcp:Server": (
-        "_tempDataLen abortConnection connected dataBuffer disconnecting offset pauseProducing"
-        " resumeProducing write writeSomeData"
+        "_tempDataLen abortConnection connected dataBuffer disconnecting loseWriteConnection offset"
+        " pauseProducing resumeProducing write writeSomeData"
     ),
     "twisted.web.http:_GenericHTTPChannelProtocol": "_channel",
     "twisted.web.http:HTTPChannel": "requestFactory transport",

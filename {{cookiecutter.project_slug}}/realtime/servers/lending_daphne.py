@@ -16,6 +16,7 @@ from realtime.asgi import Message, Scope
 from realtime.conf import limits
 from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
+from realtime.servers import DISCARDED_BYTES
 from realtime.servers import daphne as plain
 
 WAITING_MESSAGES = 32
@@ -56,7 +57,7 @@ class Server(plain.Server):
             code = message.get("code") or CloseCode.NORMAL
             protocol.sendCloseFrame(code, (message.get("reason") or "").encode())
             if code == CloseCode.FLOODING:
-                protocol.application_queue.stop()  # read nothing more
+                protocol.discard()
         else:
             await super().handle_reply(protocol, message)
 
@@ -97,6 +98,28 @@ class Protocol(WebSocketProtocol):
     """Has the engine count control frames: pings, pongs and fragments."""
 
     _begun = False
+    _discarded: int | None = None  # bytes, once nothing of the client is wanted any more
+
+    def discard(self) -> None:
+        """Throw away what comes until the client hangs up: see `DISCARDED_BYTES`."""
+        if self._discarded is None:
+            self._discarded = 0
+            self.lent.transport.flush()
+            self.transport.loseWriteConnection()
+
+    def dataReceived(self, data: bytes) -> None:  # noqa: N802 (Twisted's)
+        if self._discarded is None:
+            super().dataReceived(data)
+            return
+        self._discarded += len(data)
+        if self._discarded > DISCARDED_BYTES:
+            self.transport.pauseProducing()
+
+    def _fail_connection(self, code: int, reason: str) -> None:
+        """Send a close, once; autobahn drops the connection at the next thing that is wrong."""
+        if self.state == self.STATE_OPEN:
+            super()._fail_connection(code, reason)
+        self.discard()
 
     def onConnect(self, request: Any) -> Any:  # noqa: N802 (autobahn's; Any: untyped there)
         if not request.headers.get("sec-websocket-protocol", "").isascii():
@@ -198,7 +221,6 @@ class PausingQueue:
         self._queue = queue
         self._tcp = tcp
         self._paused = False
-        self._stopped = False
 
     def put_nowait(self, message: Message) -> None:
         self._queue.put_nowait(message)
@@ -207,13 +229,8 @@ class PausingQueue:
             self._tcp.pauseProducing()
             self._resume_when_read()
 
-    def stop(self) -> None:
-        """Read no more."""
-        self._stopped = True
-        self._tcp.pauseProducing()
-
     def _resume_when_read(self) -> None:
-        if self._stopped or not self._tcp.connected:
+        if not self._tcp.connected:
             return
         if self._queue.qsize() < WAITING_MESSAGES:
             self._paused = False

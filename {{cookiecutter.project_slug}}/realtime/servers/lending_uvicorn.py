@@ -15,6 +15,7 @@ from websockets.frames import Frame
 from realtime.conf import limits
 from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
+from realtime.servers import DISCARDED_BYTES
 from realtime.servers import uvicorn as plain
 from realtime.servers.uvicorn import LAST_SECONDS
 
@@ -40,6 +41,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     """Lends its transport to the engine, and bounds what a client can make the server do."""
 
     _paused = False
+    _discarded: int | None = None  # bytes, once nothing of the client is wanted any more
 
     def connection_made(self, transport: Any) -> None:  # Any: the versions differ
         super().connection_made(transport)
@@ -52,10 +54,14 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     async def send(self, message: Any) -> None:  # Any: one of uvicorn's private types
         await super().send(message)
         if message["type"] == "websocket.close" and message.get("code") == CloseCode.FLOODING:
-            self.read_paused = True
-            self.transport.pause_reading()  # a flooding client: read nothing more from it
+            self._discard()
 
     def data_received(self, data: bytes) -> None:
+        if self._discarded is not None:
+            self._discarded += len(data)
+            if self._discarded > DISCARDED_BYTES:
+                self.transport.pause_reading()
+            return
         super().data_received(data)
         if self.conn.handshake_exc is not None:  # such as a header that is too large
             self.transport.close()
@@ -76,8 +82,18 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._count()
         super().handle_cont(event)
 
+    def handle_parser_exception(self) -> None:
+        close = self.conn.close_sent
+        if close is not None and not self.close_sent:
+            event = {"type": "websocket.disconnect", "code": close.code, "reason": close.reason}
+            self.queue.put_nowait(event)  # type: ignore[arg-type]  # one of uvicorn's private types
+            self.transport.write(b"".join(self.conn.data_to_send()))
+            self.close_sent = True
+        self._discard()
+
     def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not is_utf8(b"".join(self.frames)):
+        text = self.curr_msg_data_type == "text" and not self.close_sent
+        if text and not is_utf8(b"".join(self.frames)):
             self.conn.send_close(NOT_UTF8)
             self.handle_parser_exception()  # uvicorn's own way would log a traceback
         else:
@@ -86,6 +102,19 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()
         self.loop.call_later(LAST_SECONDS, self.transport.abort)
+
+    def _discard(self) -> None:
+        """Throw away what comes until the client hangs up: see `DISCARDED_BYTES`."""
+        if self._discarded is not None or self.transport.is_closing():
+            return
+        self._discarded = 0
+        self.lent.on_end()
+        if self.close_timer is not None:
+            self.close_timer.cancel()
+        self.close_timer = self.loop.call_later(LAST_SECONDS, self.transport.abort)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.transport.resume_reading()
 
     def _count(self) -> None:
         """Have the engine count a frame; read on in the next turn of the loop, after others."""

@@ -20,13 +20,13 @@ INSIDE = {
         "connection_made cycle handle_websocket_upgrade loop transport"
     ),
     "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": (
-        "close_sent conn connection_made curr_msg_data_type data_received frames"
+        "close_sent close_timer conn connection_made curr_msg_data_type data_received frames"
         " handle_cont handle_parser_exception handle_ping handle_pong keepalive_timeout loop"
-        " read_paused run_asgi scope send send_receive_event_to_app transport"
+        " queue read_paused run_asgi scope send send_receive_event_to_app transport"
     ),
     "uvicorn.server:Server": "servers shutdown",
     "websockets.frames:Frame": "fin",
-    "websockets.server:ServerProtocol": "data_to_send handshake_exc send_close",
+    "websockets.server:ServerProtocol": "close_sent data_to_send handshake_exc send_close",
 }
 """The names that `realtime.servers.lending_uvicorn` uses, looked for when the server starts."""
 

@@ -60,15 +60,13 @@ class Multiplexer:
             return
         topic = self._topics.get(frame.topic)
         if topic is None or topic.ended:
-            raise Refusal(ErrorCode.NOT_FOUND, f"You have not joined {frame.topic}.")
+            raise not_joined(frame.topic)
         topic.take(frame)
 
     def _join(self, name: str, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
         before = self._topics.get(name)
         if before is None and len(self._topics) >= limits().topics_per_socket:
             raise Refusal(ErrorCode.TOO_LARGE, "You have joined too many topics. Leave some first.")
-        if "/" in name:  # a topic has one name
-            raise Refusal(ErrorCode.NOT_FOUND, "There is nothing of that name.")
         try:
             query = _join_data.decode(frame.data)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
@@ -94,7 +92,7 @@ class Multiplexer:
         if before is not None:
             await asyncio.wait([before.task])
         try:
-            if not topic.ended:
+            if topic.begins:
                 await self._connection.application(scope, _no_topic, _no_topic)
         except Exception as error:
             closing = closing_for(error, scope["path"])
@@ -106,7 +104,10 @@ class Multiplexer:
 
 
 class TopicSession(ClientSession):
-    """What a consumer knows of its client on one topic of a shared WebSocket."""
+    """What a consumer knows of its client on one topic of a shared WebSocket.
+
+    Each frame of the client has one answer: the join too, however it ends.
+    """
 
     task: asyncio.Task[None]
 
@@ -115,8 +116,8 @@ class TopicSession(ClientSession):
         self.socket = socket
         self.ended = False
         self._join_id = join_id
+        self._answered = False  # whether the join has had its answer
         self._accepted = False
-        self._overtaken = False
         self._leave: ClientFrame | None = None
         self._waiting: asyncio.Queue[ClientFrame | None] = asyncio.Queue()
 
@@ -124,24 +125,29 @@ class TopicSession(ClientSession):
         frame = await self._waiting.get()
         return frame if self.socket.closing is None else None
 
+    def serve(self, topic: str) -> None:
+        if topic != self.name:
+            raise Refusal(ErrorCode.NOT_FOUND, "There is nothing of that name.")
+
     def accept(self) -> None:
-        if not (self._accepted or self._overtaken):
-            self._accepted = True
+        if not self._answered:
+            self._answered = self._accepted = True
             self.socket.send(encode(self.name, "ok", {}, frame_id=self._join_id))
 
     def close(self, code: CloseCode, reason: str) -> None:
-        if self.ended:
-            return
-        if self._accepted:
+        if not self._answered:
+            self._refuse_join(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
+        elif self._accepted and not self.ended:
             self.socket.send(encode(self.name, "left", {"code": int(code), "reason": reason}))
-        else:
-            refusal = Refusal(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
-            self.socket.refuse(self.name, self._join_id, refusal)
-        while not self._waiting.empty():
-            self._waiting.get_nowait()
+        self._refuse_waiting()
         self.end()
 
     # For the multiplexer
+
+    @property
+    def begins(self) -> bool:
+        """Whether the topic is to be served: a join that was overtaken before it began is not."""
+        return not self.ended or self._leave is not None
 
     def take(self, frame: ClientFrame) -> None:
         """Queue a frame for the consumer; a `leave` ends the topic."""
@@ -155,10 +161,8 @@ class TopicSession(ClientSession):
 
     def overtake(self) -> None:
         """End the topic, since it is joined again."""
-        if not (self._accepted or self.ended):
-            self._overtaken = True
-            refusal = Refusal(ErrorCode.CONFLICT, f"{self.name} was joined again meanwhile.")
-            self.socket.refuse(self.name, self._join_id, refusal)
+        if not (self._answered or self.ended):
+            self._refuse_join(ErrorCode.CONFLICT, f"{self.name} was joined again meanwhile.")
         self.end()
 
     def end(self) -> None:
@@ -168,10 +172,25 @@ class TopicSession(ClientSession):
 
     def finish(self) -> None:
         """Send the answers that are due when the consumer has left."""
-        if not (self._accepted or self.ended):
-            self.close(CloseCode.NOT_FOUND, NO_TOPIC)
+        if not self._answered:
+            self._refuse_join(ErrorCode.NOT_FOUND, NO_TOPIC)
+        self._refuse_waiting()
         if self._leave is not None:
             self.socket.send(encode(self.name, "ok", {}, frame_id=self._leave.id))
+
+    def _refuse_join(self, code: ErrorCode, detail: str) -> None:
+        self._answered = True
+        self.socket.refuse(self.name, self._join_id, Refusal(code, detail))
+
+    def _refuse_waiting(self) -> None:
+        while not self._waiting.empty():
+            if (frame := self._waiting.get_nowait()) is not None:
+                self.socket.refuse(self.name, frame.id, not_joined(self.name))
+
+
+def not_joined(name: str) -> Refusal:
+    """The refusal of a frame for a topic that is not, or no longer, joined."""
+    return Refusal(ErrorCode.NOT_FOUND, f"You have not joined {name}.")
 
 
 async def _no_topic(*message: object) -> NoReturn:

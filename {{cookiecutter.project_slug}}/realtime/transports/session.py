@@ -71,6 +71,13 @@ class ClientSession:
                 self._connection.refused()
         return None
 
+    def serve(self, topic: str) -> None:
+        """The consumer serves the topic of this name.
+
+        Raises:
+            Refusal: `not_found`, the client has joined it by another spelling.
+        """
+
     def accept(self) -> None:
         """The consumer has joined its topic; a second call does nothing."""
 

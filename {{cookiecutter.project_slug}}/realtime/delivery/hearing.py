@@ -1,0 +1,72 @@
+"""What sockets hear, compared with what their people may hear.
+
+The layer may lose the message that ends or begins what somebody hears, as it may lose any other.
+So each process compares after every gap, and every `CHECK_SECONDS`. It makes a query for each kind
+of topic and `READ_PAIRS`, and for each class of consumers and `READ_SUBSCRIBERS` those of `heal`.
+"""
+
+import logging
+from collections import defaultdict
+from collections.abc import Collection
+
+from realtime.database import in_database
+from realtime.delivery.hub import Hub, Subscriber
+from realtime.protocol import CloseCode
+from realtime.topics import DATABASE_AWAY, Pair, Topic, topic_of
+
+logger = logging.getLogger(__name__)
+
+READ_PAIRS = 2_000
+READ_SUBSCRIBERS = 500
+
+
+async def compare(hub: Hub) -> None:
+    """Dismiss whoever may not hear a group any more; then let each subscriber heal.
+
+    Subscribers that have not joined are left out: they read what they may hear once subscribed.
+    """
+    heard: dict[Topic, list[tuple[Pair, Subscriber]]] = defaultdict(list)
+    of_class: dict[type[Subscriber], dict[Subscriber, None]] = defaultdict(dict)
+    for group in hub.groups:
+        topic = topic_of(group)
+        for subscriber in hub.subscribers(group):
+            if not subscriber.has_joined:
+                continue
+            of_class[type(subscriber)][subscriber] = None
+            if topic is not None:
+                heard[topic].append(((topic.key(group), subscriber.user_id), subscriber))
+    for topic, pairs in heard.items():
+        for start in range(0, len(pairs), READ_PAIRS):
+            try:
+                await _put_out(hub, topic, pairs[start : start + READ_PAIRS])
+            except DATABASE_AWAY:
+                raise
+            except Exception:  # others are compared
+                logger.exception("Who may hear %s:... could not be read", topic.prefix)
+    for cls, found in of_class.items():
+        subscribers = list(found)
+        for start in range(0, len(subscribers), READ_SUBSCRIBERS):
+            some = subscribers[start : start + READ_SUBSCRIBERS]
+            try:
+                await cls.heal([each for each in some if each.has_joined])
+            except DATABASE_AWAY:
+                raise
+            except Exception:
+                logger.exception("%s could not heal", cls.__name__)
+
+
+async def _put_out(hub: Hub, topic: Topic, heard: Collection[tuple[Pair, Subscriber]]) -> None:
+    asked = {pair for pair, _ in heard}
+    strangers = asked - await in_database(topic.hearers, asked)
+    if not strangers:
+        return
+    existing = await in_database(topic.existing, {key for key, _ in strangers})
+    for (key, user_id), subscriber in heard:
+        if (key, user_id) not in strangers:
+            continue
+        if key in existing:
+            hub.dismiss(
+                topic.group(key), subscriber, CloseCode.FORBIDDEN, "You may not hear this any more."
+            )
+        else:
+            hub.dismiss(topic.group(key), subscriber, CloseCode.NOT_FOUND, "This was deleted.")
