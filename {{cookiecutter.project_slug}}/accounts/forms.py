@@ -2,10 +2,11 @@
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
 from django.http import QueryDict
 
 from accounts.colors import COLORS
-from accounts.models import User
+from accounts.models import User, validate_free
 from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
 
 
@@ -38,9 +39,19 @@ class ProfileForm(forms.Form):
         name = tidy(self.cleaned_data["display_name"])
         if len(name) > DISPLAY_NAME_LENGTH:  # composing some letters makes them longer
             raise ValidationError(f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
+        validate_free(name or self._user.username, self._user)
         return name
 
-    def save(self) -> None:
+    def save(self) -> bool:
+        """Whether it is saved: another may have taken the name meanwhile, which `errors` say."""
+        before = self._user.display_name, self._user.color
         self._user.display_name = self.cleaned_data["display_name"]
         self._user.color = self.cleaned_data["color"]
-        self._user.save(update_fields=["display_name", "color"])
+        try:
+            with transaction.atomic():
+                self._user.save(update_fields=["display_name", "color"])
+        except IntegrityError:
+            self._user.display_name, self._user.color = before
+            self.add_error("display_name", "Somebody has just taken this name. Choose another.")
+            return False
+        return True
