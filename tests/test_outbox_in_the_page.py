@@ -122,7 +122,9 @@ def test_messages_wait_in_their_order_for_a_server_that_is_busy(page: Page, answ
 
 
 def test_what_a_damaged_storage_holds_does_not_stop_the_rest(page: Page) -> None:
-    page.evaluate("localStorage.setItem('outbox:1:a:x', '{'); localStorage.setItem('outbox:1:a:y', '1')")
+    page.evaluate(
+        "localStorage.setItem('outbox:1:a:x', '{'); localStorage.setItem('outbox:1:a:y', '1')"
+    )
     page.evaluate("begin(); outbox.add({ body: 'good' })")
     page.wait_for_function("outbox.entries.length === 0")
     assert page.evaluate("sent") == ["good"]
@@ -130,7 +132,9 @@ def test_what_a_damaged_storage_holds_does_not_stop_the_rest(page: Page) -> None
 
 def test_a_request_that_gets_no_answer_ends(page: Page) -> None:
     page.clock.install()
-    page.evaluate("open(); setTimeout(() => { window.end = refused({}); end.then((code) => (window.code = code)); })")
+    page.evaluate(
+        "open(); setTimeout(() => { window.end = refused({}); end.then((code) => (window.code = code)); })"
+    )
     page.clock.run_for(16_000)
     assert page.evaluate("code") == "timeout"
 
