@@ -1,4 +1,4 @@
-"""A page with a script of a test's own beside the template's scripts, as they stand in the source."""
+"""A page that runs a script of a test's own, beside the scripts of the source."""
 
 from playwright.sync_api import Page, Route
 

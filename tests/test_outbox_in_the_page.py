@@ -29,10 +29,12 @@ const send = async ({ body }) => {
   if (answer) throw new RequestError({ code: answer, detail: `It is ${answer}.` });
 };
 window.begin = () => {
-  window.outbox = new Outbox({ user: 1, room: "a", send, backoff: { next: () => 0.01, reset() {} } });
+  const backoff = { next: () => 0.01, reset() {} };
+  window.outbox = new Outbox({ user: 1, room: "a", send, backoff });
   window.outbox.resume();
 };
-window.waiting = () => window.outbox.entries.map(({ body, state, detail }) => [body, state, detail]);
+window.waiting = () =>
+  window.outbox.entries.map(({ body, state, detail }) => [body, state, detail]);
 
 window.open = () => {
   window.frames_ = [];
@@ -46,7 +48,8 @@ window.open = () => {
   window.socket = new Socket("/ws/", { WebSocket: Wire });
   window.socket.connect();
 };
-window.refused = (data) => socket.request("a", "b", data).then(() => "taken", ({ code, message }) => code ?? message);
+window.refused = (data) =>
+  socket.request("a", "b", data).then(() => "taken", ({ code, message }) => code ?? message);
 window.ready = true;
 """
 
@@ -132,9 +135,9 @@ def test_what_a_damaged_storage_holds_does_not_stop_the_rest(page: Page) -> None
 
 def test_a_request_that_gets_no_answer_ends(page: Page) -> None:
     page.clock.install()
-    page.evaluate(
-        "open(); setTimeout(() => { window.end = refused({}); end.then((code) => (window.code = code)); })"
-    )
+    page.evaluate("open()")
+    page.wait_for_function("socket.isOpen")
+    page.evaluate("void refused({}).then((code) => (window.code = code))")
     page.clock.run_for(16_000)
     assert page.evaluate("code") == "timeout"
 

@@ -25,14 +25,17 @@ HOSTILE = [
 HARNESS = """
 import { finds, renderText } from "/chat/text.js";
 
-window.finds = (text) => Array.from(finds(text), ({ start, end, name }) => [text.slice(start, end), name]);
+window.finds = (text) =>
+  Array.from(finds(text), ({ start, end, name }) => [text.slice(start, end), name]);
 
 // Renders a text as the page does, and returns its words, links and mentions.
 window.render = (text, names) => {
   const holder = document.createElement("div");
   holder.append(renderText(text, { mentions: names, you: "ada" }));
-  const words = (selector) => Array.from(holder.querySelectorAll(selector), ({ textContent }) => textContent);
-  return { text: holder.textContent, links: words("a"), mentions: words(".mention"), you: words(".mention--you") };
+  const words = (selector) =>
+    Array.from(holder.querySelectorAll(selector), ({ textContent }) => textContent);
+  const [links, mentions, you] = ["a", ".mention", ".mention--you"].map(words);
+  return { text: holder.textContent, links, mentions, you };
 };
 
 // How many characters of the text are looked at: the scanner has no other way to them.

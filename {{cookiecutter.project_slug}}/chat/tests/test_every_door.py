@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -29,7 +30,7 @@ def page(view: str, /, *args: object, **form: object) -> Callable[[Client], obje
     return lambda client: client.post(reverse(view, args=args), form)
 
 
-def headless(path: str, **answers: str) -> Callable[[Client], object]:
+def headless(path: str, **answers: str) -> Callable[[Client], Any]:  # Any: as in test_headless
     url = f"/_allauth/app/v1/auth/{path}"
     return lambda client: client.post(url, answers, content_type="application/json")
 
