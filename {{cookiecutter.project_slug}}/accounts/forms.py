@@ -2,7 +2,6 @@
 
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
 from django.http import QueryDict
 
 from accounts.colors import COLORS
@@ -42,16 +41,7 @@ class ProfileForm(forms.Form):
         validate_free(name or self._user.username, self._user)
         return name
 
-    def save(self) -> bool:
-        """Whether it is saved: another may have taken the name meanwhile, which `errors` say."""
-        before = self._user.display_name, self._user.color
+    def save(self) -> None:
         self._user.display_name = self.cleaned_data["display_name"]
         self._user.color = self.cleaned_data["color"]
-        try:
-            with transaction.atomic():
-                self._user.save(update_fields=["display_name", "color"])
-        except IntegrityError:
-            self._user.display_name, self._user.color = before
-            self.add_error("display_name", "Somebody has just taken this name. Choose another.")
-            return False
-        return True
+        self._user.save(update_fields=["display_name", "color"])

@@ -12,6 +12,7 @@ from accounts.colors import color_for, validate_color
 from accounts.names import (
     DISPLAY_NAME_LENGTH,
     LOOK_CHARACTERS,
+    RESERVED_LOOKS,
     USERNAME_LENGTH,
     initials,
     look,
@@ -113,8 +114,9 @@ class User(AbstractUser):
 def validate_free(name: str, owner: User | None = None) -> None:
     """Refuse a name that somebody else has, as username or otherwise, or that looks like it."""
     looks = look(name)
-    others = User.objects.exclude(pk=owner.pk) if owner and owner.pk else User.objects.all()
-    if others.filter(models.Q(look=looks) | models.Q(username=looks)).exists():
+    others = User.objects.exclude(pk=owner.pk if owner else None)
+    taken = others.filter(models.Q(look=looks) | models.Q(username=looks))
+    if looks in RESERVED_LOOKS or taken.exists():
         raise ValidationError(
             "Somebody goes by this name, or one that looks the same. Choose another.", code="taken"
         )

@@ -23,6 +23,8 @@ _LOOKALIKES = str.maketrans(
     "abekmhopctyxsijhdqwylabezhikmnoptyxcjonuhgqiag",
 )
 LOOK_CHARACTERS = 200
+RESERVED_LOOKS = {"deleted user", "nobody", "someone", "you"}
+"""What pages and notifications say where they name nobody in particular."""
 
 
 def validate_username(username: str) -> None:

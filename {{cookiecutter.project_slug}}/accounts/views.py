@@ -22,7 +22,8 @@ def profile(request: HttpRequest, username: str) -> HttpResponse:
 @login_required
 def edit(request: AuthenticatedRequest) -> HttpResponse:
     form = ProfileForm(request.user, request.POST or None)
-    if form.is_valid() and form.save():
+    if form.is_valid():
+        form.save()
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:edit")
     return render(request, "accounts/edit.html", {"form": form})

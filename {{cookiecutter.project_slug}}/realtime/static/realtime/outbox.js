@@ -177,13 +177,20 @@ class Store {
 
   /** @returns {object[]} the entries, first written first */
   all() {
-    const entries = storage.keys(this.name).map((key) => parsed(storage.get(key)));
+    const entries = storage.keys(this.name).map((key) => this.get(key.slice(this.name.length)));
     // Another tab may have removed one since its key was read.
     return entries.filter((entry) => entry !== null).sort((a, b) => a.order - b.order);
   }
 
+  /** @returns {object | null} the entry; null for what is none, as where the storage was damaged */
   get(clientId) {
-    return parsed(storage.get(this.name + clientId));
+    const text = storage.get(this.name + clientId);
+    try {
+      const entry = JSON.parse(text);
+      return entry?.client_id === clientId && typeof entry.body === "string" ? entry : null;
+    } catch {
+      return null;
+    }
   }
 
   put(entry) {
@@ -197,16 +204,6 @@ class Store {
   /** Calls back when another tab has changed the entries. */
   watch(changed) {
     watch(this.name, changed);
-  }
-}
-
-/** @returns {object | null} an entry; null for what is none, as where the storage was damaged */
-function parsed(text) {
-  try {
-    const entry = JSON.parse(text);
-    return typeof entry?.body === "string" ? entry : null;
-  } catch {
-    return null;
   }
 }
 
