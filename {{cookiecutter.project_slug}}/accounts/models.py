@@ -114,7 +114,7 @@ class User(AbstractUser):
 def validate_free(name: str, owner: User | None = None) -> None:
     """Refuse a name that somebody else has, as username or otherwise, or that looks like it."""
     looks = look(name)
-    others = User.objects.exclude(pk=owner.pk if owner else None)
+    others = User.objects.exclude(pk=owner.pk if owner and owner.pk else 0)
     taken = others.filter(models.Q(look=looks) | models.Q(username=looks))
     if looks in RESERVED_LOOKS or taken.exists():
         raise ValidationError(
