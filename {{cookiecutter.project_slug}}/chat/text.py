@@ -16,6 +16,7 @@ BODY_LINES = 400
 """A longer column of short lines is nothing but height."""
 CLIENT_ID_CHARACTERS = 64
 NAME_CHARACTERS = 80
+MOST_TYPED_CHARACTERS = 1_000  # of a name, with spaces that go
 ABOUT_CHARACTERS = 300
 ABOUT_LINES = 10
 EMOJI_CODE_POINTS = 16  # the longest sequences join four people, each with a skin tone
@@ -60,7 +61,7 @@ def clean_name(name: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    name = _filled("A room's name", tidy(name))
+    name = _filled("A room's name", tidy(name[:MOST_TYPED_CHARACTERS]))
     with _refusing("A room's name"):
         validate_line(name)
     return _fitting("A room's name", name, NAME_CHARACTERS)

@@ -209,3 +209,27 @@ def test_half_a_character_in_an_address_is_no_failure(owner: Client) -> None:
         "/people/", {"q": "\\ud83d"}, content_type="text/plain; charset=unicode_escape"
     )
     assert response.status_code < 500
+
+
+# Long text
+
+
+def test_a_long_username_is_cut_before_it_is_normalised(
+    owner: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Normalising takes time that grows with the square of the marks in a row."""
+    lengths: list[int] = []
+    normalise = User.normalize_username
+
+    def counted(username: str) -> str:
+        lengths.append(len(username))
+        return normalise(username)
+
+    monkeypatch.setattr(User, "normalize_username", counted)
+    marks = "a" + "\u0301\u0316" * 2_000
+    owner.post(reverse("chat:invite", args=["general"]), {"username": marks})
+    assert lengths == [41]
+
+
+def test_a_long_search_finds_nobody(owner: Client) -> None:
+    assert owner.get("/people/", {"q": "a" * 60_000}).status_code == 200
