@@ -340,6 +340,50 @@ def test_a_message_that_is_refused_says_why_and_can_be_given_up(
     expect(ada.waiting).to_have_count(0)
 
 
+def test_half_an_emoji_holds_up_nothing_and_can_be_written_again(
+    ada: Person, grace: Person, room: str
+) -> None:
+    slug = room.removeprefix("/rooms/").strip("/")
+    ada.page.evaluate(
+        """slug => {
+          const { you } = JSON.parse(document.getElementById("room-data").textContent);
+          const cut = { client_id: "cut", order: 1, state: "pending", body: "cut \\ud83d" };
+          localStorage.setItem(`outbox:${you.id}:${slug}:cut`, JSON.stringify(cut));
+        }""",
+        slug,
+    )
+    ada.page.reload()
+    ada.say("behind it")
+    expect(ada.page.get_by_text("half of a character")).to_be_visible()
+    expect(grace.said).to_have_text(["behind it"])
+
+    ada.page.get_by_role("button", name="Edit").click()
+    expect(ada.waiting).to_have_count(0)
+    ada.box.press("Enter")
+
+    expect(grace.said).to_have_text(["behind it", "cut"])
+
+
+def test_a_message_takes_little_room_until_it_is_unfolded(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.say("\n".join(str(number) for number in range(400)), "end")
+    expect(grace.said).to_have_count(2)
+    message = grace.message("399")
+
+    def height() -> float:
+        box = message.bounding_box()
+        assert box
+        return box["height"]
+
+    assert height() < 600
+    message.get_by_role("button", name="Show more").click()
+    assert height() > 9_000
+    ada.say("later")
+    expect(grace.said).to_have_count(3)
+    assert height() > 9_000
+
+
 def test_what_is_half_written_is_still_there_after_a_reload(ada: Person, room: str) -> None:
     ada.box.fill("half a thou")
     ada.page.reload()

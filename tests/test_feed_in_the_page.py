@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, Route
+from playwright.sync_api import Browser, Page
 
-from tests.environment import SOURCE
+from tests.pages import SITE, serve_source
 
 Json = dict[str, Any]  # Any: JSON
 
-SITE = "http://feed.test"
 EPOCH = "first"
 TOPIC = "board:plan"
 
@@ -128,7 +127,7 @@ def page(browser: Browser) -> Iterator[Page]:
     context = browser.new_context()
     context.set_default_timeout(10_000)
     page = context.new_page()
-    page.route(f"{SITE}/**", served_from_the_source)
+    serve_source(page, HARNESS)
     yield page
     context.close()
 
@@ -146,17 +145,6 @@ def board(page: Page) -> Iterator[Board]:
     yield Board(page)
     page.remove_listener("pageerror", note)
     assert faults == []
-
-
-def served_from_the_source(route: Route) -> None:
-    path = route.request.url.removeprefix(SITE)
-    if path == "/":
-        body = f"<!doctype html><script type=module>{HARNESS}</script>"
-        route.fulfill(body=body, content_type="text/html")
-    elif path.startswith("/realtime/"):
-        route.fulfill(path=SOURCE / "realtime" / "static" / path[1:])
-    else:
-        route.fulfill(status=404)
 
 
 def card(seq: int, title: str, rev: int | None = None, *, deleted: bool = False) -> Json:

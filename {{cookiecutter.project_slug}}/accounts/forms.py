@@ -5,7 +5,7 @@ from django.core.exceptions import ValidationError
 from django.http import QueryDict
 
 from accounts.colors import COLORS
-from accounts.models import User
+from accounts.models import User, validate_free
 from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
 
 
@@ -38,6 +38,7 @@ class ProfileForm(forms.Form):
         name = tidy(self.cleaned_data["display_name"])
         if len(name) > DISPLAY_NAME_LENGTH:  # composing some letters makes them longer
             raise ValidationError(f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
+        validate_free(name or self._user.username, self._user)
         return name
 
     def save(self) -> None:

@@ -3,6 +3,7 @@
 from typing import Any, ClassVar, TypedDict
 
 from django.contrib.auth.models import AbstractUser, UserManager
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 from django.urls import reverse
@@ -10,8 +11,11 @@ from django.urls import reverse
 from accounts.colors import color_for, validate_color
 from accounts.names import (
     DISPLAY_NAME_LENGTH,
+    LOOK_CHARACTERS,
+    RESERVED_LOOKS,
     USERNAME_LENGTH,
     initials,
+    look,
     validate_display_name,
     validate_username,
 )
@@ -53,6 +57,8 @@ class User(AbstractUser):
         max_length=DISPLAY_NAME_LENGTH, blank=True, validators=[validate_display_name]
     )
     color = models.CharField(max_length=7, blank=True, validators=[validate_color])
+    look = models.CharField(max_length=LOOK_CHARACTERS, blank=True, editable=False)
+    """Of the name that others see: nobody else goes by one that looks the same."""
 
     objects: ClassVar[People] = People()
 
@@ -62,15 +68,26 @@ class User(AbstractUser):
                 condition=models.Q(username=Lower("username")),
                 name="accounts_user_username_in_lower_case",
             ),
+            models.UniqueConstraint(
+                fields=["look"], condition=~models.Q(look=""), name="accounts_user_one_of_a_look"
+            ),
         ]
 
     @classmethod
     def normalize_username(cls, username: str) -> str:
         return super().normalize_username(username).lower()
 
+    def clean(self) -> None:
+        super().clean()
+        validate_free(self.name, self)
+
     def save(self, *args: Any, **kwargs: Any) -> None:  # Any: whatever Django's own save takes
         self.username = self.normalize_username(self.username)
         self.color = self.color or color_for(self.username)
+        self.look = look(self.name)
+        fields = kwargs.get("update_fields")
+        if fields is not None and not {"username", "display_name"}.isdisjoint(fields):
+            kwargs["update_fields"] = {*fields, "look"}
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
@@ -92,3 +109,18 @@ class User(AbstractUser):
 
     def as_person(self) -> Person:
         return as_person(self.pk, self.username, self.display_name, self.color)
+
+
+def validate_free(name: str, owner: User | None = None) -> None:
+    """Refuse a name that somebody else has, as username or otherwise, or that looks like it."""
+    looks = look(name)
+    others = User.objects.exclude(pk=owner.pk if owner and owner.pk else 0)
+    taken = others.filter(models.Q(look=looks) | models.Q(username=looks))
+    if looks in RESERVED_LOOKS or taken.exists():
+        raise ValidationError(
+            "Somebody goes by this name, or one that looks the same. Choose another.", code="taken"
+        )
+
+
+USERNAME_VALIDATORS = [validate_username, validate_free]
+"""For those who sign up (`ACCOUNT_USERNAME_VALIDATORS`)."""

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from django.core.exceptions import ValidationError
 
+from realtime.text import validate_line, without_invisible
+
 USERNAME_LENGTH = 40
 DISPLAY_NAME_LENGTH = 60
 
@@ -15,10 +17,14 @@ USERNAME_PATTERN = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _username = re.compile(USERNAME_PATTERN, re.ASCII)
 _separators = re.compile(r"[\s._-]+")
 
-# Controls, surrogates, line breaks, and the marks that change the direction of text, with which a
-# name could garble the words beside it. Joiners are allowed: emoji and many scripts need them.
-_REFUSED_CATEGORIES = {"Cc", "Cs", "Zl", "Zp"}
-_REFUSED_MARKS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Letters of other scripts that look like Latin ones, small or as capitals.
+_LOOKALIKES = str.maketrans(
+    "авекмнорстухѕіјһԁԛԝүӏαβεζηικμνορτυχϲϳօոսհցզıɑɡ",
+    "abekmhopctyxsijhdqwylabezhikmnoptyxcjonuhgqiag",
+)
+LOOK_CHARACTERS = 200
+RESERVED_LOOKS = {"deleted user", "nobody", "someone", "you"}
+"""What pages and notifications say where they name nobody in particular."""
 
 
 def validate_username(username: str) -> None:
@@ -31,19 +37,27 @@ def validate_username(username: str) -> None:
 
 
 def validate_display_name(name: str) -> None:
-    """Allow any text in one line, without control characters."""
-    if any(
-        unicodedata.category(character) in _REFUSED_CATEGORIES or character in _REFUSED_MARKS
-        for character in name
-    ):
-        raise ValidationError(
-            "A name is one line of text without control characters.", code="invalid"
-        )
+    """Allow one line of text that can be seen, see `realtime.text`."""
+    validate_line(name)
 
 
 def tidy(name: str) -> str:
-    """The name in Unicode's composed form, with single spaces."""
+    """The name in Unicode's composed form, with single spaces.
+
+    Bound its length first: the time that this takes grows with the square of the marks in a row.
+    """
     return " ".join(unicodedata.normalize("NFC", name).split())
+
+
+def look(name: str) -> str:
+    """What the name looks like: the same for names that could be taken for each other.
+
+    Capitals, invisible characters, fonts, and letters of Cyrillic, Greek and Armenian that look
+    like Latin ones make no difference. (After Unicode's `skeleton`, UTS #39,
+    without its whole table; l, 1 and I differ.)
+    """
+    name = without_invisible(unicodedata.normalize("NFKC", without_invisible(name)))
+    return tidy(name.casefold().translate(_LOOKALIKES))[:LOOK_CHARACTERS]
 
 
 @lru_cache(maxsize=10_000)  # rosters and lists of members show the same people again and again

@@ -1,17 +1,19 @@
 """Chat in the admin, which changes rows through the actions only."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from django import forms
 from django.contrib import admin
+from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
 
 from chat import actions
 from chat.models import Membership, Message, Room
-from chat.text import NAME_CHARACTERS
+from chat.text import NAME_CHARACTERS, clean_about, clean_name
 from realtime.admin import ReadOnlyAdmin
+from realtime.protocol import Refusal
 
 BODY_SHOWN_CHARACTERS = 80
 
@@ -22,6 +24,18 @@ class RoomAdminForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own 
     class Meta:
         model = Room
         fields = ["name", "about"]
+
+    def clean_name(self) -> str:
+        return self._as_kept("name", clean_name)
+
+    def clean_about(self) -> str:
+        return self._as_kept("about", clean_about)
+
+    def _as_kept(self, field: str, clean: Callable[[str], str]) -> str:
+        try:
+            return clean(self.cleaned_data[field])
+        except Refusal as refusal:
+            raise ValidationError(refusal.detail) from None
 
 
 @admin.register(Room)

@@ -1,14 +1,24 @@
 """Text that people enter: checked before it reaches a query; its emoji and its mentions."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from string import ascii_letters, digits
 
-from accounts.names import USERNAME_PATTERN
+from django.core.exceptions import ValidationError
+
+from accounts.names import tidy
 from realtime.protocol import ErrorCode, Refusal
+from realtime.text import clean_text, validate_line, validate_text
 
 BODY_CHARACTERS = 4_000
+BODY_LINES = 400
+"""A longer column of short lines is nothing but height."""
 CLIENT_ID_CHARACTERS = 64
 NAME_CHARACTERS = 80
+MOST_TYPED_CHARACTERS = 1_000  # of a name, with spaces that go
 ABOUT_CHARACTERS = 300
+ABOUT_LINES = 10
 EMOJI_CODE_POINTS = 16  # the longest sequences join four people, each with a skin tone
 MENTIONS_PER_MESSAGE = 20
 
@@ -24,17 +34,25 @@ _KEYCAP = r"[0-9#*]\ufe0f?\u20e3"
 _REGIONAL_FLAG = r"\U0001f3f4[\U000e0020-\U000e007e]{2,8}\U000e007f"
 _EMOJI = re.compile(rf"{_REGIONAL_FLAG}|{_FLAG}|{_KEYCAP}|{_ELEMENT}(?:\u200d{_ELEMENT})*")
 
-# Not within a word, so that an e-mail address mentions nobody; the username is taken as a whole.
-_MENTION = re.compile(rf"(?<![\w.@-])@((?>{USERNAME_PATTERN}))(?![\w@])")
+# The same rule as in text.js: tests/mentions.json has examples for both.
+_NAME_ENDS = frozenset(ascii_letters + digits + "_")
+_NAME = _NAME_ENDS | {".", "-"}
+_SCHEMES = ("https://", "http://")
+_SPACES = " \t\n\x0b\x0c\r\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
+)
+_ENDS_LINK = frozenset(f'{_SPACES}<>"、。，！？；：')  # noqa: RUF001
+_AFTER_LINK = frozenset(".,:;!?'’”»")  # noqa: RUF001
+_BRACKETS = dict(zip(")]}）】」』》", "([{（【「『《", strict=True))  # noqa: RUF001
 
 
 def clean_body(body: str) -> str:
-    """A message's text without the space around it.
+    """A message's text as it is kept.
 
     Raises:
         Refusal: `invalid`, it is empty or cannot be stored; `too_large`.
     """
-    return _clean("A message", body, BODY_CHARACTERS)
+    return _filled("A message", _lines("A message", body, BODY_CHARACTERS, BODY_LINES))
 
 
 def clean_name(name: str) -> str:
@@ -43,7 +61,10 @@ def clean_name(name: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    return _clean("A room's name", " ".join(name.split()), NAME_CHARACTERS)
+    name = _filled("A room's name", tidy(name[:MOST_TYPED_CHARACTERS]))
+    with _refusing("A room's name"):
+        validate_line(name)
+    return _fitting("A room's name", name, NAME_CHARACTERS)
 
 
 def clean_about(about: str) -> str:
@@ -52,7 +73,7 @@ def clean_about(about: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    return _clean("A room's description", about, ABOUT_CHARACTERS) if about.strip() else ""
+    return _lines("A room's description", about, ABOUT_CHARACTERS, ABOUT_LINES)
 
 
 def check_client_id(client_id: str) -> None:
@@ -63,7 +84,8 @@ def check_client_id(client_id: str) -> None:
     """
     if not 1 <= len(client_id) <= CLIENT_ID_CHARACTERS:
         raise Refusal(ErrorCode.INVALID, f"A client_id has 1 to {CLIENT_ID_CHARACTERS} characters.")
-    _storable("A client_id", client_id)
+    with _refusing("A client_id"):
+        validate_text(client_id)
 
 
 def is_emoji(text: str) -> bool:
@@ -72,25 +94,117 @@ def is_emoji(text: str) -> bool:
 
 
 def mentioned_usernames(body: str) -> list[str]:
-    """The usernames in `body` that follow an @: each once, in the order of the text."""
-    names = dict.fromkeys(match[1].lower() for match in _MENTION.finditer(body))
-    return list(names)[:MENTIONS_PER_MESSAGE]
+    """The usernames in `body` that follow an @: each once, in the order of the text.
+
+    A name is taken as a whole. Nobody is mentioned within a word, as in an e-mail address, nor in
+    the address of a page. Scripts without capitals, such as Japanese, write no spaces around a
+    name, so their letters may stand next to it.
+    """
+    if "@" not in body:
+        return []
+    return list(dict.fromkeys(_usernames(body)))[:MENTIONS_PER_MESSAGE]
 
 
-def _clean(what: str, text: str, longest: int) -> str:
-    text = text.strip()
+def _usernames(text: str) -> Iterator[str]:
+    at, length, last_end = 0, len(text), -1
+    while at < length:
+        character = text[at]
+        if character == "@" and (name := _username(text, at, last_end)):
+            yield name.lower()
+            at = last_end = at + 1 + len(name)
+        elif character in "hH":
+            at = _end_of_link(text, at) or at + 1
+        else:
+            at += 1
+
+
+def _username(text: str, at: int, last_end: int) -> str:
+    """The name after the @ at `at`; empty if this mentions nobody.
+
+    Args:
+        last_end: where the last mention ended: "@ada/@grace" names two.
+    """
+    before = text[at - 1] if at else " "
+    if before in _NAME or before in "@/" or _is_of_a_word(before):
+        listed = at - 1 == last_end and before in "/.-"
+        if not listed:
+            return ""
+    length, end = len(text), at + 1
+    while end < length and text[end] in _NAME:
+        end += 1
+    while end > at + 1 and text[end - 1] in ".-":
+        end -= 1
+    after = text[end] if end < length else " "
+    if end == at + 1 or text[at + 1] not in _NAME_ENDS or after == "@" or _is_of_a_word(after):
+        return ""
+    return text[at + 1 : end]
+
+
+def _end_of_link(text: str, at: int) -> int:
+    """The end of the address that begins at `at`; 0 if none does.
+
+    The punctuation of the sentence around it is not part of it: "(see https://example.com/a)."
+    """
+    if at and text[at - 1] in _NAME_ENDS:
+        return 0
+    beginning = text[at : at + len("https://")].lower()
+    scheme = next((each for each in _SCHEMES if beginning.startswith(each)), "")
+    if not scheme:
+        return 0
+    start = end = at + len(scheme)
+    length, unopened = len(text), dict.fromkeys(_BRACKETS.values(), 0)
+    while end < length and (character := text[end]) not in _ENDS_LINK:
+        if character in unopened:
+            unopened[character] -= 1
+        elif character in _BRACKETS:
+            unopened[_BRACKETS[character]] += 1
+        end += 1
+    while end > start:
+        last = text[end - 1]
+        if last in _BRACKETS and unopened[_BRACKETS[last]] > 0:
+            unopened[_BRACKETS[last]] -= 1
+        elif last not in _AFTER_LINK:
+            break
+        end -= 1
+    return end if end > start else 0
+
+
+def _is_of_a_word(character: str) -> bool:
+    """Whether it belongs to a word that a name beside it would run into, as é and к do."""
+    if not "\x80" <= character <= "\uffff":
+        return False
+    return "\u0300" <= character <= "\u036f" or character.lower() != character.upper()
+
+
+def _lines(what: str, text: str, longest: int, most_lines: int) -> str:
+    with _refusing(what):
+        text = _fitting(what, clean_text(text), longest)
+    lines = text.count("\n") + 1
+    if lines > most_lines:
+        raise Refusal(
+            ErrorCode.TOO_LARGE, f"{what} has at most {most_lines} lines, and this has {lines:,}."
+        )
+    return text
+
+
+def _filled(what: str, text: str) -> str:
     if not text:
         raise Refusal(ErrorCode.INVALID, f"{what} cannot be empty.")
+    return text
+
+
+def _fitting(what: str, text: str, longest: int) -> str:
     if len(text) > longest:
         raise Refusal(
             ErrorCode.TOO_LARGE,
             f"{what} has at most {longest:,} characters, and this has {len(text):,}.",
         )
-    return _storable(what, text)
-
-
-def _storable(what: str, text: str) -> str:
-    """PostgreSQL stores no NUL, and half of a surrogate pair is not UTF-8."""
-    if "\x00" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        raise Refusal(ErrorCode.INVALID, f"{what} has characters that are not text.")
     return text
+
+
+@contextmanager
+def _refusing(what: str) -> Iterator[None]:
+    try:
+        yield
+    except ValidationError as error:
+        raise Refusal(ErrorCode.INVALID, f"{what}: {error.message}") from None

@@ -10,6 +10,7 @@ from accounts.models import User
 from notifications import actions
 from notifications.kinds import TEXT_CHARACTERS, Level, TargetLevel, known, validate_link
 from notifications.models import Inbox, KindPreference, TargetPreference
+from realtime.text import validate_line
 from realtime.topics import registered
 
 KIND = "kind "
@@ -72,7 +73,11 @@ class PreferencesForm(forms.Form):
 class AnnouncementForm(forms.Form):
     """What to announce."""
 
-    text = forms.CharField(max_length=TEXT_CHARACTERS, widget=forms.TextInput(attrs={"size": 80}))
+    text = forms.CharField(
+        max_length=TEXT_CHARACTERS,
+        validators=[validate_line],
+        widget=forms.TextInput(attrs={"size": 80}),
+    )
     link = forms.CharField(
         max_length=500,
         required=False,

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from django.core.exceptions import ValidationError
 from django.db.models import TextChoices
 
+from realtime.text import plain, validate_line
+
 if TYPE_CHECKING:
     from notifications.models import Notification
 
@@ -133,7 +135,7 @@ def word(wording: Wording, notification: "Notification") -> str:
 def line(wording: Wording, notification: "Notification") -> str:
     """`wording` filled in, on one line; empty where the row's data is older than its wording."""
     try:
-        return " ".join(word(wording, notification).split())
+        return " ".join(plain(word(wording, notification)).split())
     except (KeyError, AttributeError, IndexError, ValueError):
         return ""
 
@@ -149,6 +151,7 @@ def is_link(text: str) -> bool:
 
 
 def validate_link(link: str) -> None:
+    validate_line(link)
     if not is_link(link):
         raise ValidationError("Give a path of this site, such as /people/, or an https:// address.")
 

@@ -31,7 +31,8 @@ STATUS = {
 class RefusalMiddleware:
     """Answers a request that raised `Refusal` with a page, or with JSON if the client prefers it.
 
-    A request that needs Redis while it is down is refused as `unavailable`.
+    A request that needs Redis while it is down is refused as `unavailable`, and one with half of a
+    surrogate pair, which is not UTF-8, as `invalid`.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -54,6 +55,8 @@ class RefusalMiddleware:
                 level="warning",
             )
             return response
+        if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
+            error = Refusal(ErrorCode.INVALID, "This has characters that are not text.")
         return _answer(request, error) if isinstance(error, Refusal) else None
 
 

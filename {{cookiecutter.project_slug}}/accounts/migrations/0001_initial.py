@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('username', models.CharField(error_messages={'unique': 'Somebody has this username already.'}, max_length=40, unique=True, validators=[accounts.names.validate_username])),
                 ('display_name', models.CharField(blank=True, max_length=60, validators=[accounts.names.validate_display_name])),
                 ('color', models.CharField(blank=True, max_length=7, validators=[accounts.colors.validate_color])),
+                ('look', models.CharField(blank=True, editable=False, max_length=200)),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),
                 ('user_permissions', models.ManyToManyField(blank=True, help_text='Specific permissions for this user.', related_name='user_set', related_query_name='user', to='auth.permission', verbose_name='user permissions')),
             ],
@@ -39,7 +40,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'user',
                 'verbose_name_plural': 'users',
                 'abstract': False,
-                'constraints': [models.CheckConstraint(condition=models.Q(('username', django.db.models.functions.text.Lower('username'))), name='accounts_user_username_in_lower_case')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('username', django.db.models.functions.text.Lower('username'))), name='accounts_user_username_in_lower_case'), models.UniqueConstraint(condition=models.Q(('look', ''), _negated=True), fields=('look',), name='accounts_user_one_of_a_look')],
             },
         ),
     ]

@@ -1,7 +1,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.names import initials, tidy, validate_display_name, validate_username
+from accounts.names import initials, look, tidy, validate_display_name, validate_username
 
 
 @pytest.mark.parametrize("username", ["ada", "Ada", "a", "_", "ada.l-o_v3", "0", "x" * 40])
@@ -51,3 +51,32 @@ def test_a_tidy_name_has_single_spaces_and_composed_letters() -> None:
 )
 def test_initials_stand_for_the_first_and_the_last_word(name: str, expected: str) -> None:
     assert initials(name) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "same"),
+    [
+        ("Ada", "ada"),
+        ("Ada", "\u0410d\u0430"),  # Cyrillic
+        ("Hope", "\u0397\u03bfpe"),  # Greek
+        ("Grace", "\uff27\uff52\uff41\uff43\uff45"),
+        ("Grace", "\U0001d406race"),
+        ("Grace", "Gr\u200da\u200cce"),
+        ("Grace", "Gra\ufe0fce"),
+        ("Grace Hopper", "Grace\u00a0 Hopper"),
+        ("Kim", "\u212aim"),
+        ("Kim", "K\u0131m"),
+        ("Stra\u00dfe", "STRASSE"),
+        ("\u00c5sa", "A\u030asa"),
+    ],
+)
+def test_names_that_could_be_taken_for_each_other_look_the_same(name: str, same: str) -> None:
+    assert look(name) == look(same)
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("Ada", "Ida"), ("Åsa", "Asa"), ("Ian", "Lan"), ("李", "季")],
+)
+def test_other_names_look_different(name: str, other: str) -> None:
+    assert look(name) != look(other)

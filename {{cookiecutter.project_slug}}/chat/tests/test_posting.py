@@ -207,3 +207,37 @@ def test_a_batch_of_refusals_needs_no_database(
     with django_assert_num_queries(0):
         assert codes(actions.post_messages([draft(public, ada, "a1", "")])) == ["invalid"]
         assert actions.post_messages([]) == []
+
+
+@pytest.mark.parametrize(
+    "body", ["", " \n ", "\u200b", "\u2800\u3164\xad", "\ufe0f", "a\x00b", "\ud83d"]
+)
+def test_a_message_in_which_nothing_can_be_seen_or_kept_is_refused(
+    ada: User, public: Room, say: Say, body: str
+) -> None:
+    with refused(ErrorCode.INVALID):
+        say(public, ada, body)
+
+
+def test_a_message_has_only_so_many_lines(ada: User, public: Room, say: Say) -> None:
+    assert say(public, ada, "a" + "\n" * 3_990 + "b").body == "a\n\n\nb"
+    assert say(public, ada, "\n".join("x" * 400)).body.count("\n") == 399
+    with refused(ErrorCode.TOO_LARGE):
+        say(public, ada, "\n".join("x" * 401))
+
+
+def test_an_edit_is_cleaned_as_a_message_is(ada: User, public: Room, say: Say) -> None:
+    seq = say(public, ada, "first").seq
+    edited = actions.edit_message(
+        public, ada, seq=seq, body="exe\u202egpj.\x07" + "\n" * 99 + "end"
+    )
+    assert edited.body == "exegpj.\n\n\nend"
+    with refused(ErrorCode.INVALID):
+        actions.edit_message(public, ada, seq=seq, body="\u200b")
+
+
+def test_a_room_says_on_a_few_lines_what_it_is_about(ada: User) -> None:
+    room = actions.create_room(ada, name=" Our\t room ", about="one\r\ntwo\u202e\n\n\n\n\nthree")
+    assert (room.name, room.about) == ("Our room", "one\ntwo\n\n\nthree")
+    with refused(ErrorCode.TOO_LARGE):
+        actions.create_room(ada, name="Other", about="\n".join("x" * 11))

@@ -98,7 +98,7 @@ async def test_a_topic_that_cannot_be_joined_closes_with_its_code(
         ('{"id": "7", "type": "say", "data": {"text": 1}}', "invalid", "7"),
         ('{"id": "7", "type": "say", "data": {"text": "a", "more": 1}}', "invalid", "7"),
         ('{"id": "7", "type": "say", "data": %s}' % ("[" * 30_000), "invalid", None),
-        ('{"id": "7", "type": "say", "data": {"text": "\\ud800"}}', "invalid", None),
+        ('{"id": "7", "type": "say", "data": {"text": "\\ud800"}}', "invalid", "7"),
         ('{"id": "7", "type": "shout"}', "unknown_type", "7"),
         ('{"id": "7", "type": "say", "topic": "echo:other"}', "not_found", "7"),
         ('{"id": "7", "type": "refuse"}', "conflict", "7"),

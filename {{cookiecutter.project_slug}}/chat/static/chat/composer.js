@@ -5,6 +5,8 @@ import { forgetOthers, storage } from "../realtime/storage.js";
 import { attempt } from "./popups.js";
 
 const DRAFTS = "draft:";
+/** Half of a surrogate pair, as a cut emoji leaves it, is not text. */
+const HALF_PAIR = /\p{Surrogate}/gu;
 const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
 
 /** Dispatches `send` ({body, reply_to}) and `type` (a key was pressed). */
@@ -51,6 +53,15 @@ export class Composer extends EventTarget {
     this.#write(message.body);
   }
 
+  /** Takes back what could not be sent, in front of what is being written. */
+  takeBack(body, answered) {
+    if (this.#mode.name === "edit") this.cancel();
+    if (answered) this.reply(answered);
+    this.#write([body, this.#input.value].filter(Boolean).join("\n"));
+    this.#draft.text = this.#input.value;
+    this.focus();
+  }
+
   /** Back to writing a new message. */
   cancel() {
     if (this.#mode.name === "edit") this.#write(this.#draft.text);
@@ -75,7 +86,7 @@ export class Composer extends EventTarget {
 
   #submitted(event) {
     event.preventDefault();
-    const body = this.#input.value.trim();
+    const body = this.#input.value.replace(HALF_PAIR, "").trim();
     if (!body) return;
     const { name, message } = this.#mode;
     if (name === "edit") {

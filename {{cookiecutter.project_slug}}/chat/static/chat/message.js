@@ -6,6 +6,8 @@ import { clock, moment } from "../js/times.js";
 import { renderText } from "./text.js";
 
 const DELETED = "This message was deleted.";
+const ROW_CHARACTERS = 60;
+const FOLDED_ROWS = 24; // A message that takes more is folded until the reader asks for all of it.
 
 /**
  * @param {object} message as on the wire
@@ -34,9 +36,26 @@ export function updateMessage(element, message, reader) {
   element.classList.toggle("message--deleted", deleted);
   element.classList.toggle("message--mentions-you", message.mentions.includes(reader.you.username));
   const names = { mentions: message.mentions, you: reader.you.username };
-  part(element, "body").replaceChildren(deleted ? DELETED : renderText(message.body, names));
+  const body = part(element, "body");
+  body.replaceChildren(deleted ? DELETED : renderText(message.body, names));
+  const folded = !deleted && rows(message.body) > FOLDED_ROWS && !body.classList.contains("message__body--unfolded");
+  body.classList.toggle("message__body--folded", folded);
+  part(element, "unfold").hidden = !folded;
   part(element, "edited").hidden = deleted || message.edited_at === null;
   showReactions(part(element, "reactions"), message, reader);
+}
+
+/** Shows all of a long message. */
+export function unfold(element) {
+  const body = part(element, "body");
+  body.classList.remove("message__body--folded");
+  body.classList.add("message__body--unfolded");
+  part(element, "unfold").hidden = true;
+}
+
+/** About how many rows a text takes. */
+function rows(text) {
+  return text.split("\n").reduce((count, line) => count + Math.ceil((line.length || 1) / ROW_CHARACTERS), 0);
 }
 
 /** Shows the author and the first words of the message that this one replies to. */

@@ -5,7 +5,8 @@ import { avatar } from "../js/pictures.js";
 import { Outbox } from "../realtime/outbox.js";
 import { renderText } from "./text.js";
 
-export class Pending {
+/** Dispatches `edit` ({body, reply_to}) for a message that was refused and that its author takes back to change it. */
+export class Pending extends EventTarget {
   #list;
   #messages;
   #outbox;
@@ -14,6 +15,7 @@ export class Pending {
 
   /** @param {{page: HTMLElement, slug: string, you: object, topic: EventTarget, messages: object}} room */
   constructor({ page, slug, you, topic, messages }, scroller) {
+    super();
     this.#list = part(page, "pending");
     this.#messages = messages;
     this.#outbox = new Outbox({ user: you.id, room: slug, send: (entry) => this.#send(entry) });
@@ -79,7 +81,10 @@ export class Pending {
   #clicked(button) {
     if (!button) return;
     const { clientId } = button.closest("[data-client-id]").dataset;
-    if (button.dataset.action === "retry") this.#outbox.retry(clientId);
-    else this.#outbox.settle(clientId);
+    const { action } = button.dataset;
+    if (action === "retry") return this.#outbox.retry(clientId);
+    const entry = this.#outbox.entries.find(({ client_id }) => client_id === clientId);
+    this.#outbox.settle(clientId);
+    if (action === "edit" && entry) this.dispatchEvent(new CustomEvent("edit", { detail: entry }));
   }
 }

@@ -42,6 +42,7 @@ confirmForms();
 
 toolbar.addEventListener("reply", ({ detail }) => composer.reply(detail));
 toolbar.addEventListener("edit", ({ detail }) => composer.edit(detail));
+pending.addEventListener("edit", ({ detail: { body, reply_to } }) => composer.takeBack(body, messages.get(reply_to)));
 composer.addEventListener("type", () => typing.tell());
 composer.addEventListener("send", ({ detail }) => {
   typing.sent();

@@ -2,7 +2,7 @@
 
 import { part } from "../js/dom.js";
 import { day, sameDay } from "../js/times.js";
-import { createMessage, showQuote, updateMessage } from "./message.js";
+import { createMessage, showQuote, unfold, updateMessage } from "./message.js";
 
 const TOGETHER_MS = 5 * 60_000; // Messages of one person within this time share one heading.
 const SHOWN_MESSAGES = 600;
@@ -28,6 +28,9 @@ export class Timeline {
     this.#reader = { you, nameOf: (id) => members.nameOf(id) };
     this.#scroller = scroller;
     messages.addEventListener("change", ({ detail }) => this.#show(detail));
+    this.#list.addEventListener("click", ({ target }) => {
+      if (target.dataset.part === "unfold") unfold(target.closest("[data-seq]"));
+    });
     this.#moveWithKeys();
   }
 

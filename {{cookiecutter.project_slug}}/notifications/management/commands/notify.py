@@ -12,6 +12,7 @@ from accounts.models import User
 from notifications.actions import notify
 from notifications.kinds import ANNOUNCEMENT, TEXT_CHARACTERS, validate_link
 from notifications.queries import in_chunks
+from realtime.text import validate_line
 
 BAR_COLUMNS = 40
 
@@ -50,8 +51,12 @@ class Command(BaseCommand):
         self.stdout.write(f"Told {told:,} of {total:,} people.")
 
     def _check(self, text: str, link: str) -> None:
-        if not text.strip() or len(text) > TEXT_CHARACTERS or "\x00" in text:
+        if not 1 <= len(text) <= TEXT_CHARACTERS:
             raise CommandError(f"Give a text of 1 to {TEXT_CHARACTERS} characters.")
+        try:
+            validate_line(text)
+        except ValidationError as error:
+            raise CommandError(f"Give a text that can be shown. {error.message}") from None
         try:
             if link:
                 validate_link(link)

@@ -6,14 +6,16 @@ import { forgetOthers, storage, watch } from "./storage.js";
 const PREFIX = "outbox:";
 /** Errors that sending again would repeat; the author decides what to do. */
 const PERMANENT = new Set(["invalid", "too_large", "forbidden", "not_found", "conflict", "unknown_type"]);
-/** Errors that may pass, each with how often one entry may meet it. "lost" means that the connection broke during the send. */
-const PATIENCE = new Map([
-  ["internal", 3],
-  ["lost", 5],
-]);
+/** Errors that pass, and that all entries meet alike. */
+const BUSY = new Set(["unavailable", "rate_limited"]);
+/** Any other error, also one that is not known yet, may pass; an entry that meets it so often is not sent again. */
+const TRIES = 3;
+const UNKNOWN = "Something went wrong. Try again, or write it differently.";
+const LOST_TRIES = 6; // A bad network loses many connections; a server that fails at an entry loses each.
 
 /**
- * The unacknowledged sends of one person in one room; every tab of the browser shares them.
+ * The unacknowledged sends of one person in one room; every tab of the browser shares them. Whatever the answer to one
+ * of them, or if none comes, those behind it are sent: it then waits as "failed" for its author to decide.
  *
  * Dispatches `change` whenever `entries` may have changed.
  */
@@ -23,7 +25,7 @@ export class Outbox extends EventTarget {
   #backoff;
   #open = false;
   #sending = false;
-  #failures = new Map(); // client id → how often it has met an error that may pass
+  #errors = new Map(); // client id → how often it was tried in vain
   #timer = null;
 
   /**
@@ -70,6 +72,7 @@ export class Outbox extends EventTarget {
 
   /** Removes an entry: it is in the room, or its author gave it up. */
   settle(clientId) {
+    this.#errors.delete(clientId);
     if (!this.#store.get(clientId)) return;
     this.#store.remove(clientId);
     this.#changed();
@@ -92,7 +95,8 @@ export class Outbox extends EventTarget {
   async #drain() {
     if (!this.#open || this.#sending || this.#timer !== null) return;
     this.#sending = true;
-    const seconds = await oneTabAtATime(this.#store.name, () => this.#deliverAll());
+    const work = () => this.#deliverAll();
+    const seconds = await oneTabAtATime(this.#store.name, work).catch(() => this.#backoff.next());
     this.#sending = false;
     if (seconds !== null && this.#open) this.#wait(seconds);
     else if (this.#next()) this.#drain(); // Written while the last reply was on its way.
@@ -100,34 +104,52 @@ export class Outbox extends EventTarget {
 
   /** @returns {Promise<number | null>} seconds to wait before going on, or null when nothing is left to send */
   async #deliverAll() {
-    for (let entry; this.#open && (entry = this.#next()); ) {
-      try {
-        await this.#send(entry);
-        this.#backoff.reset();
-        this.settle(entry.client_id);
-      } catch (error) {
-        if (!this.#isFinal(entry, error)) return error.retry_after ?? this.#backoff.next();
-        this.#fail(entry, error);
+    const passed = new Map(); // client id → the error for which it lets the ones behind it try
+    for (let entry; this.#open && (entry = this.#next(passed)); ) {
+      const error = await this.#attempt(entry);
+      if (error && !this.#isFinal(entry, error)) {
+        passed.set(entry.client_id, error);
+        if (this.#errors.get(entry.client_id) >= TRIES && BUSY.has(error.code)) continue;
+        break;
       }
+      if (error) this.#fail(entry.client_id, error);
+      else this.settle(entry.client_id);
+      if (error && !PERMANENT.has(error.code)) continue;
+      this.#backoff.reset();
+      // The server is there for others: it is these that it does not take.
+      for (const [clientId, reason] of passed) this.#fail(clientId, reason);
+      passed.clear();
     }
-    return null;
+    const [error] = passed.values();
+    return error ? (error.retry_after ?? this.#backoff.next()) : null;
   }
 
-  #next() {
-    return this.entries.find((entry) => entry.state === "pending");
+  #next(passed = new Map()) {
+    return this.entries.find(({ state, client_id }) => state === "pending" && !passed.has(client_id));
   }
 
-  /** A message that meets an error again and again, such as one too big for the server, must not hold up the rest. */
-  #isFinal(entry, error) {
-    if (!PATIENCE.has(error.code)) return PERMANENT.has(error.code);
-    const failures = (this.#failures.get(entry.client_id) ?? 0) + 1;
-    this.#failures.set(entry.client_id, failures);
-    return failures >= PATIENCE.get(error.code);
+  /** @returns {Promise<Error | null>} why the entry is not taken */
+  async #attempt(entry) {
+    try {
+      await this.#send(entry);
+      return null;
+    } catch (error) {
+      return error ?? new Error();
+    }
   }
 
-  #fail(entry, error) {
-    this.#failures.delete(entry.client_id);
-    this.#store.put({ ...entry, state: "failed", detail: error.detail });
+  #isFinal({ client_id }, { code }) {
+    if (PERMANENT.has(code)) return true;
+    const errors = (this.#errors.get(client_id) ?? 0) + 1;
+    this.#errors.set(client_id, errors);
+    return !BUSY.has(code) && errors >= (code === "lost" ? LOST_TRIES : TRIES);
+  }
+
+  #fail(clientId, error) {
+    this.#errors.delete(clientId);
+    const entry = this.#store.get(clientId);
+    if (!entry) return; // It was settled meanwhile.
+    this.#store.put({ ...entry, state: "failed", detail: error.detail || UNKNOWN });
     this.#changed();
   }
 
@@ -155,13 +177,20 @@ class Store {
 
   /** @returns {object[]} the entries, first written first */
   all() {
-    const entries = storage.keys(this.name).map((key) => JSON.parse(storage.get(key)));
+    const entries = storage.keys(this.name).map((key) => this.get(key.slice(this.name.length)));
     // Another tab may have removed one since its key was read.
     return entries.filter((entry) => entry !== null).sort((a, b) => a.order - b.order);
   }
 
+  /** @returns {object | null} the entry; null for what is none, as where the storage was damaged */
   get(clientId) {
-    return JSON.parse(storage.get(this.name + clientId));
+    const text = storage.get(this.name + clientId);
+    try {
+      const entry = JSON.parse(text);
+      return entry?.client_id === clientId && typeof entry.body === "string" ? entry : null;
+    } catch {
+      return null;
+    }
   }
 
   put(entry) {

@@ -9,6 +9,8 @@ const SILENCE_MS = 50_000; // A joined topic's heartbeat comes every 20 s; this 
 const SETTLED_MS = 5_000;
 const REPLY_MS = 15_000;
 const LOST = 1006;
+/** The server's default; it ends a socket that sends more. */
+const FRAME_BYTES = 65_536;
 
 /**
  * Dispatches `state` when `state` changes and `frame` for every frame of a topic, joined or not.
@@ -79,9 +81,14 @@ export class Socket extends EventTarget {
   /** @returns {Promise<object>} the data of the reply; rejects with a RequestError */
   request(topic, type, data) {
     if (!this.isOpen) return Promise.reject(new RequestError({ code: "lost", detail: "There is no connection." }));
-    const { id, reply } = this.#requests.open();
-    this.#connection.send(JSON.stringify({ id, topic, type, data }));
-    return reply;
+    return this.#requests.open((id) => this.#send(JSON.stringify({ id, topic, type, data })));
+  }
+
+  #send(frame) {
+    if (new Blob([frame]).size > FRAME_BYTES) {
+      throw new RequestError({ code: "too_large", detail: "This is too long to be sent." });
+    }
+    this.#connection.send(frame);
   }
 
   #opened() {
@@ -152,17 +159,20 @@ class Requests {
   #waiting = new Map();
   #last = 0;
 
-  /** @returns {{id: string, reply: Promise<object>}} */
-  open() {
+  /**
+   * @param {(id: string) => void} send sends the request; what it throws rejects it
+   * @returns {Promise<object>} the data of the reply
+   */
+  open(send) {
     const id = String(++this.#last);
-    const reply = new Promise((resolve, reject) => {
+    return new Promise((resolve, reject) => {
+      send(id);
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
         reject(new RequestError({ code: "timeout", detail: "The server did not answer in time." }));
       }, REPLY_MS);
       this.#waiting.set(id, { resolve, reject, timer });
     });
-    return { id, reply };
   }
 
   /** Resolves the request that a reply belongs to. */
