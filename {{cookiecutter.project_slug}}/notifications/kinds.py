@@ -68,6 +68,7 @@ class Kind:
         default: the level of those who have not chosen one.
         personal: whether it is meant for its recipient, and not merely happened where they listen.
         groups: whether several unread ones of the same target fold into one.
+        across_targets: whether those of all targets do, as far as they are of this kind.
         icon: a symbol of static/icons.svg, shown where there is no actor.
     """
 
@@ -79,7 +80,14 @@ class Kind:
     default: Level = Level.EVERYTHING
     personal: bool = True
     groups: bool = True
+    across_targets: bool = False
     icon: str = "bell"
+
+    def group(self, target: str) -> str:
+        """Unread notifications of one group fold into one; empty for what does not fold."""
+        if not self.groups:
+            return ""
+        return self.name if self.across_targets else target
 
 
 _kinds: dict[str, Kind] = {}
