@@ -17,6 +17,7 @@ from notifications.models import Happening, lock_people
 from notifications.queries import recipients_of, who_wants_everything
 from presence.stores import View
 from presence.viewing import viewers
+from realtime.tasks import enqueue_many, task
 
 EXCERPT_CHARACTERS = 140
 
@@ -34,7 +35,7 @@ def register_kinds() -> None:
     everything = _about_a_message(MESSAGE, "All of chosen rooms", "{actor} wrote in {room}")
     register(replace(everything, personal=False))
     invitation = Kind(INVITATION, "Invitations", "{actor} invites you to {room}")
-    register(replace(invitation, across_targets=True, link=lambda _: reverse("chat:home")))
+    register(replace(invitation, groups=INVITATION, link=lambda _: reverse("chat:home")))
 
 
 def _about_a_message(name: str, title: str, text: str) -> Kind:
@@ -145,6 +146,17 @@ def invitation_settled(room: Room, user: User) -> None:
 def member_left(room: Room, user: User) -> None:
     """A person may no longer see the room, nor the notifications from it."""
     retract(room.topic, recipients=[user])
+
+
+def room_renamed(room: Room) -> None:
+    enqueue_many(retell_room, [(room.pk,)])
+
+
+@task
+def retell_room(room_id: int) -> None:
+    """Call a room by its name as it is now in all that was told of it."""
+    for room in Room.objects.filter(pk=room_id):
+        retell(room.topic, room=room.name)
 
 
 def room_deleted(room: Room) -> None:

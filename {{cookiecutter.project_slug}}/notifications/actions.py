@@ -69,7 +69,9 @@ class Notice:
 
     @property
     def group(self) -> str:
-        return kinds.get(self.kind).group(self.target)
+        """Unread notifications of one group fold into one; empty for what does not fold."""
+        groups = kinds.get(self.kind).groups
+        return groups if isinstance(groups, str) else self.target if groups else ""
 
 
 def notify(
@@ -167,6 +169,17 @@ def retell(
         return Happening.objects.bulk_update(changed, ["kind", "data"], BATCH_HAPPENINGS)
 
     return _retell(_happenings(target, kind, key, recipients), change)
+
+
+def refresh(notification_ids: Collection[int]) -> None:
+    """Give notifications another number, as when the name of their actor has changed."""
+    rows = Notification.objects.filter(pk__in=notification_ids, deleted_at=None)
+    recipients = rows.order_by().values_list("recipient", flat=True).distinct()
+    for chunk in in_chunks(list(recipients)):
+        with Inbox.changing_of(chunk) as changes:
+            found = changes.select(rows.filter(recipient__in=changes.feeds).order_by("rev"))
+            changes.save(*found, fields=[])
+            _publish_updated(changes, found)
 
 
 # Reading and deleting

@@ -67,8 +67,8 @@ class Kind:
         excerpt: a second line, such as the beginning of a message; may be empty.
         default: the level of those who have not chosen one.
         personal: whether it is meant for its recipient, and not merely happened where they listen.
-        groups: whether several unread ones of the same target fold into one.
-        across_targets: whether those of all targets do, as far as they are of this kind.
+        groups: whether several unread ones of the same target fold into one; or a name, by which
+            those of all targets do.
         icon: a symbol of static/icons.svg, shown where there is no actor.
     """
 
@@ -79,15 +79,8 @@ class Kind:
     excerpt: Wording = ""
     default: Level = Level.EVERYTHING
     personal: bool = True
-    groups: bool = True
-    across_targets: bool = False
+    groups: bool | str = True
     icon: str = "bell"
-
-    def group(self, target: str) -> str:
-        """Unread notifications of one group fold into one; empty for what does not fold."""
-        if not self.groups:
-            return ""
-        return self.name if self.across_targets else target
 
 
 _kinds: dict[str, Kind] = {}
