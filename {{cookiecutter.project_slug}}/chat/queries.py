@@ -83,7 +83,9 @@ def members_shown(room: Room) -> tuple[list[ReaderPerson], int]:
 
 
 def pending_invitations(room: Room) -> QuerySet[Invitation]:
-    return room.invitations.select_related("user", "invited_by").order_by("-created_at", "-pk")
+    """Those who may still accept."""
+    invitations = room.invitations.filter(user__is_active=True)
+    return invitations.select_related("user", "invited_by").order_by("-created_at", "-pk")
 
 
 def invitations_of(user: User) -> QuerySet[Invitation]:

@@ -305,11 +305,12 @@ def _withdraw(invitation: Invitation) -> None:
 
 
 def _admit(room: Room, user: User) -> Membership:
-    """Make the user a member who has read everything; the owner, if the room is empty."""
+    """Make the user a member who has read everything; the owner, if nobody else is active there."""
     invited, _ = Invitation.objects.filter(room=room, user=user).delete()
     if invited:
         notifications.invitation_settled(room, user)
-    role = Role.MEMBER if room.memberships.exists() else Role.OWNER
+    active = room.memberships.filter(user__is_active=True)
+    role = Role.MEMBER if active.exists() else Role.OWNER
     membership, created = Membership.objects.get_or_create(
         room=room, user=user, defaults={"role": role, "last_read": room.last_rev}
     )

@@ -19,6 +19,7 @@ from notifications.kinds import TargetLevel
 from notifications.models import HAPPENINGS_KEPT, Happening, Notification
 from notifications.queries import of
 from notifications.tests.conftest import assert_numbers_hold
+from realtime.tasks import run_due
 
 pytestmark = pytest.mark.django_db
 
@@ -159,6 +160,27 @@ def test_what_is_folded_is_told_again_from_what_is_left(scene: Scene, name: str)
     assert lines(scene.bob) == expected
     assert_numbers_hold(scene.bob)
     assert Happening.objects.count() == sum(count for _, _, count in expected)
+
+
+def test_what_is_folded_has_the_rooms_new_name(scene: Scene) -> None:
+    actions.amend_room(scene.room, name="Lobby", about="")
+    run_due()
+    assert lines(scene.bob) == [("ada mentioned you in Lobby", "Three, @bob", 3)]
+
+    scene.delete(3)
+    assert lines(scene.bob) == [("ada mentioned you in Lobby", "Two, @bob", 2)]
+
+
+def test_what_is_folded_has_its_peoples_new_names(scene: Scene) -> None:
+    scene.say(scene.room, scene.bob, "@ada")
+    before = of(scene.ada.pk).get().rev
+    scene.bob.display_name = "Bob the Builder"
+    scene.bob.save()
+    run_due()
+
+    notification = of(scene.ada.pk).get()
+    assert notification.text == "Bob the Builder mentioned you in General"
+    assert notification.rev == before + 1
 
 
 def test_invitations_fold_and_are_taken_back_one_by_one(ada: User, eve: User) -> None:
