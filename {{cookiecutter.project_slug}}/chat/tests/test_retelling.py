@@ -4,14 +4,17 @@
 """
 
 import random
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import pytest
+from django.db import connections
 
 from accounts.models import User
 from chat import actions
-from chat.models import Room
+from chat.models import Mention, Room
 from chat.tests.conftest import Published, Say
 from notifications import actions as notifications
 from notifications.actions import set_target_preference
@@ -319,3 +322,53 @@ def test_whatever_happens_bob_is_told_what_is_so(
         assert rows == told.lines(), f"after step {step}"
     assert_numbers_hold(bob)
     assert not Notification.objects.exclude(deleted_at=None).exclude(data={}).exists()
+
+
+# At once
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_writes_at_once_what_is_told_is_what_the_messages_say(
+    public: Room, ada: User, bob: User, say: Say
+) -> None:
+    rooms = [public, actions.create_room(ada, name="Other")]
+    people = [User.objects.create(username=f"person{number}") for number in range(3)]
+    for room in rooms:
+        for person in [bob, *people]:
+            actions.enter(room, person)
+
+    def write(number: int) -> None:
+        chance = random.Random(number)
+        names = [f"@{person.username}" for person in people]
+        own: list[tuple[Room, int]] = []
+        try:
+            for step in range(12):
+                body = " ".join([f"{number}.{step}", *chance.sample(names, k=chance.randrange(4))])
+                if not own or chance.random() < 0.4:
+                    room = chance.choice(rooms)
+                    own.append((room, say(room, bob, body).seq))
+                elif chance.random() < 0.6:
+                    room, seq = chance.choice(own)
+                    actions.edit_message(room, bob, seq=seq, body=body)
+                else:
+                    room, seq = own.pop(chance.randrange(len(own)))
+                    actions.delete_message(room, bob, seq=seq)
+                if step == 6 and number == 0:
+                    people[0].delete()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(3) as threads:
+        for done in [threads.submit(write, number) for number in range(3)]:
+            done.result()
+
+    mentions = Mention.objects.select_related("message__room")
+    assert Counter(
+        (each.notification.recipient_id, each.target, each.key, each.data["excerpt"])
+        for each in Happening.objects.select_related("notification")
+    ) == Counter(
+        (each.user_id, each.message.room.topic, str(each.message.seq), each.message.body)
+        for each in mentions
+    )
+    for person in people[1:]:
+        assert_numbers_hold(person)
