@@ -118,6 +118,7 @@ class Watched:
         self.ada = sockets["ada"]
         self.room = sockets["room"]
         self.rooms = sockets["rooms"]
+        self.notifications = sockets["notifications"]
 
 
 async def watch(stack: AsyncExitStack, ada: User, bob: User) -> Watched:
@@ -125,10 +126,17 @@ async def watch(stack: AsyncExitStack, ada: User, bob: User) -> Watched:
         "ada": await stack.enter_async_context(connect("/ws/chat/general/", ada)),
         "room": await stack.enter_async_context(connect("/ws/chat/general/", bob)),
         "rooms": await stack.enter_async_context(connect("/ws/chat/", bob)),
+        "notifications": await stack.enter_async_context(connect("/ws/notifications/", bob)),
     }
     for socket in sockets.values():
         await socket.expect("welcome")
     return Watched(sockets)
+
+
+async def told(watched: Watched) -> list[str]:
+    """What bob's two notifications are changed to."""
+    frames = [await watched.notifications.expect("notification.updated") for _ in range(2)]
+    return [frame["data"]["notification"]["text"] for frame in frames]
 
 
 @pytest.fixture
@@ -158,8 +166,10 @@ async def test_a_new_name_is_seen_at_once(
         await watched.rooms.expect("rooms.changed")
 
         await in_database(run_due)
-        told = await in_database(lambda: [row.text for row in of(bob.pk)])
-    assert told == ["Lady Lovelace wrote to you", "Lady Lovelace mentioned you in General"]
+        assert await told(watched) == [
+            "Lady Lovelace mentioned you in General",
+            "Lady Lovelace wrote to you",
+        ]
 
 
 @pytest.mark.parametrize("deactivate", CHANGES)
@@ -213,12 +223,9 @@ async def test_whoever_is_deleted_leaves_words_and_no_room_without_an_owner(
         assert messages[1]["body"] == "A word, @bob"
         assert (messages[2]["reactions"], messages[2]["mentions"]) == ([], [])
         await in_database(run_due)
+        assert await told(watched) == ["Someone mentioned you in General", "Someone wrote to you"]
 
     def check() -> None:
-        assert [row.text for row in of(bob.pk)] == [
-            "Someone wrote to you",
-            "Someone mentioned you in General",
-        ]
         assert not of(eve.pk).exists()
         assert not pending_invitations(story).exists()
         assert {room.name for room in Room.objects.all()} == {"General", ""}
@@ -234,6 +241,17 @@ def test_the_admin_says_what_becomes_of_a_deleted_persons_things(story: Room, ad
 
     assert (answer.context["perms_lacking"], answer.context["protected"]) == (set(), [])
     assert "What they wrote stays, as the words of a deleted user." in answer.content.decode()
+
+
+def test_a_deactivated_owner_does_not_count_as_the_rooms_owner(
+    public: Room, ada: User, bob: User, eve: User
+) -> None:
+    actions.change_role(public, ada, bob, "owner")
+    actions.enter(public, eve)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    actions.leave_room(public, ada)
+
+    assert Membership.objects.get(room=public, user=eve).role == "owner"
 
 
 def test_a_direct_room_that_both_have_left_is_deleted(ada: User, bob: User, say: Say) -> None:
