@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Count, Max, Q, QuerySet
+from django.db.models import Count, Max, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -377,9 +378,7 @@ class NotificationWriter:
             row.count = HAPPENINGS_KEPT
         self._changes.move(*rows, fields=FOLDED)
         Happening.objects.bulk_create(self._happenings)
-        for row in crowded:
-            kept = row.happenings.order_by("-pk").values("pk")[:HAPPENINGS_KEPT]
-            row.happenings.exclude(pk__in=list(kept.values_list("pk", flat=True))).delete()
+        _forget_oldest(crowded)
         for each in self._pending:
             each.row.quiet = not each.is_loud  # for the event: what is loud now
         publish_many(Inbox.topics.name, map(self._event, self._pending))
@@ -411,6 +410,15 @@ class NotificationWriter:
         row, inbox = pending.row, self._changes.feeds[pending.row.recipient_id]
         name = "notification.created" if pending.is_new else "notification.updated"
         return Event(inbox.group, name, NotificationChange(row.as_data(), inbox.unread), row.rev)
+
+
+def _forget_oldest(crowded: Sequence[Notification]) -> None:
+    """Leave `HAPPENINGS_KEPT` happenings of each."""
+    if crowded:
+        place = Window(RowNumber(), partition_by="notification", order_by="-pk")
+        happenings = Happening.objects.filter(notification__in=crowded).annotate(place=place)
+        oldest = happenings.filter(place__gt=HAPPENINGS_KEPT).values_list("pk", flat=True)
+        Happening.objects.filter(pk__in=list(oldest)).delete()
 
 
 def _blank_row(notice: Notice, recipient_id: int = 0) -> Notification:
