@@ -309,8 +309,7 @@ def _tell(
 ) -> int:
     if viewing is None:
         viewing = viewers({notice.target for notice, _ in notices if notice.target})
-    active = User.objects.filter(pk__in=user_ids, is_active=True).values_list("pk", flat=True)
-    with Inbox.changing_of(list(active)) as changes:
+    with Inbox.changing_of(user_ids, is_active=True) as changes:
         writer = NotificationWriter(changes, [notice for notice, _ in notices])
         for notice, ids in notices:
             actor = notice.actor.pk if notice.actor else None

@@ -77,14 +77,14 @@ class Inbox(Feed):
 
     @classmethod
     @contextmanager
-    def changing_of(cls, user_ids: Collection[int]) -> Iterator[Changes[Self]]:
+    def changing_of(cls, user_ids: Collection[int], **only: bool) -> Iterator[Changes[Self]]:
         """A transaction that holds the locks of some people's inboxes, made where they have none.
 
-        Those who do not exist are left out. The people's own rows are locked first, so that nobody
-        is deleted meanwhile; see `delete_with`.
+        Those who do not exist, or are not as `only` says, are left out. The people's own rows are
+        locked first, so that nobody is deleted meanwhile; see `delete_with`.
         """
         with transaction.atomic():
-            present = lock_people(user_ids)
+            present = lock_people(user_ids, **only)
             inboxes = cls.objects.filter(user__in=present)
             with changing(inboxes, savepoint=False) as changes:
                 missing = [pk for pk in present if pk not in changes.feeds]
@@ -92,14 +92,16 @@ class Inbox(Feed):
                 yield changes
 
 
-def lock_people(user_ids: Collection[int]) -> list[int]:
-    """Lock the rows of some people, in the order of their ids; returns who of them exists.
+def lock_people(user_ids: Collection[int], **only: bool) -> list[int]:
+    """Lock the rows of some people, in the order of their ids.
+
+    Returns who of them exists and is as `only` says.
 
     A transaction that tells, retells and retracts does so for all of its people first, so that two
     such transactions never wait for each other.
     """
     people = User.objects.select_for_update(no_key=True).order_by("pk")
-    return list(people.filter(pk__in=user_ids).values_list("pk", flat=True))
+    return list(people.filter(pk__in=user_ids, **only).values_list("pk", flat=True))
 
 
 class Told(models.Model):

@@ -15,6 +15,7 @@ from chat.models import Membership, Message, Room
 from chat.queries import pending_invitations, people_to_talk_to
 from chat.tests.conftest import Say, refused
 from notifications.queries import of
+from presence.actions import choose_visibility
 from realtime.database import in_database
 from realtime.protocol import ErrorCode
 from realtime.tasks import run_due
@@ -241,6 +242,23 @@ def test_the_admin_says_what_becomes_of_a_deleted_persons_things(story: Room, ad
 
     assert (answer.context["perms_lacking"], answer.context["protected"]) == (set(), [])
     assert "What they wrote stays, as the words of a deleted user." in answer.content.decode()
+
+
+def test_the_admin_says_that_direct_rooms_keep_their_people(ada: User, bob: User) -> None:
+    direct = actions.start_direct(ada, bob)
+    chosen = list(direct.memberships.values_list("pk", flat=True))
+    form = {"action": "delete_selected", "_selected_action": chosen}
+    answer = signed_in().post(reverse("admin:chat_membership_changelist"), form)
+
+    assert answer.context["perms_lacking"] == set()
+    assert len(answer.context["protected"]) == 2
+
+
+def test_presence_is_only_shown_in_the_admin(ada: User) -> None:
+    choose_visibility(ada.pk, hidden=True)
+
+    url = reverse("admin:presence_presence_delete", args=[ada.pk])
+    assert signed_in().post(url, {"post": "yes"}).status_code == 403
 
 
 def test_a_deactivated_owner_does_not_count_as_the_rooms_owner(
