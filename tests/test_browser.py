@@ -44,6 +44,20 @@ grace, newcomer = (User.objects.get(username=name) for name in ("grace", "{usern
 actions.invite(actions.create_room(grace, name="Party"), by=grace, person=newcomer)
 """
 
+RENAMED = """
+from accounts.models import User
+
+newcomer = User.objects.get(username="{username}")
+newcomer.display_name = "Newly Named"
+newcomer.save()
+"""
+
+DELETED = """
+from accounts.models import User
+
+User.objects.filter(username="{username}").delete()
+"""
+
 
 @pytest.fixture(scope="module")
 def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
@@ -427,6 +441,45 @@ def test_a_mention_rings_in_every_tab_and_is_read_in_all_of_them(
     Bell(mine[0]).read_all()
     Bell(mine[1]).counts(0)
     Bell(theirs[1]).counts(0)
+
+
+def test_the_bell_shows_what_is_left_when_one_of_two_mentions_is_deleted(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.page.goto("/settings/profile/")
+    Bell(ada.page).read_all()
+    grace.say("The first, @ada", "The second, @ada")
+    Bell(ada.page).shows("The second, @ada", times=2)
+
+    grace.message("The second").hover()
+    grace.page.get_by_role("button", name="More", exact=True).click()
+    grace.page.get_by_role("button", name="Delete").click()
+    grace.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+
+    Bell(ada.page).shows("The first, @ada")
+    Bell(ada.page).counts(1)
+
+
+def test_a_new_name_and_a_deleted_account_show_on_open_pages(
+    ada: Person, newcomer: Person, room: str, site: Server, manage: Manage
+) -> None:
+    newcomer.enter(room)
+    newcomer.say("A word", "Another")
+    expect(ada.message("Another")).to_be_visible()
+    author = ada.message("A word").locator("[data-part=author]")
+    people = ada.page.locator(f"[data-username={newcomer.username}]")
+
+    code = RENAMED.format(username=newcomer.username)
+    manage(site.project, "shell", "-c", code, **site.environment)
+    expect(author).to_have_text("Newly Named")
+    expect(people.locator("[data-part=name]")).to_have_text("Newly Named")
+
+    newcomer.losses_expected = True
+    code = DELETED.format(username=newcomer.username)
+    manage(site.project, "shell", "-c", code, **site.environment)
+    expect(author).to_have_text("Deleted user")
+    expect(people).to_have_count(0)
+    expect(newcomer.page.get_by_text("Sign in")).to_be_visible()
 
 
 def test_the_title_counts_messages_and_notifications_that_come_after_them(

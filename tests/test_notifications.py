@@ -17,25 +17,33 @@ SERVER_KILLS = 8
 DEVICES = 2
 CALM_SECONDS = 2.0
 
-# Tells at random, in transactions of every kind, until it is killed.
+# Tells, retells and takes back at random, in transactions of every kind, until it is killed.
 WRITER = """
 import random
 from django.db import transaction
 from accounts.models import User
-from notifications.actions import Notice, notify, notify_all
+from notifications.actions import Notice, notify, notify_all, retell, retract
 
 people = list(User.objects.filter(username__startswith="person").order_by("pk"))
 text = {"text": "Hello", "link": ""}
 print("ready", flush=True)
 while True:
     some = random.sample(people, k=4)
-    if random.random() < 0.5:
-        notify(some, "announcement", **text)
-        continue
+    key = random.choice("1234")
+    match random.randrange(8):
+        case 0 | 1 | 2:
+            notify(some, "announcement", **text)
+            continue
+        case 3:
+            retract("chat:hall", key=key)
+            continue
+        case 4:
+            retell("chat:hall", key=key, excerpt=str(random.random()))
+            continue
     with transaction.atomic():
         hall = {"room": "Hall", "slug": "hall", "seq": 1, "excerpt": ""}
         notify_all([
-            Notice(some, "chat.mention", target="chat:hall", data=hall),
+            Notice(some, "chat.mention", target="chat:hall", data=hall, key=key),
             Notice(some[:2], "announcement", data=text),
         ])
         if random.random() < 0.2:
@@ -56,7 +64,7 @@ for user in User.objects.filter(username__startswith="person"):
         "head": inbox.last_rev if inbox else 0,
         "count": inbox.unread if inbox else 0,
         "revs": list(rows.values_list("rev", flat=True)),
-        "kept": list(kept.values_list("pk", "count")),
+        "kept": {row.pk: [row.happenings.count(), row.excerpt] for row in kept},
         "unread": list(kept.filter(read_at=None).values_list("pk", flat=True)),
     }
 print(json.dumps(people))
@@ -99,9 +107,12 @@ async def _storm(site: Site, servers: tuple[Server, Server], table: Table) -> No
     for person, device in zip(people, devices, strict=True):
         rows = ledger[str(person.id)]
         assert len(set(rows["revs"])) == len(rows["revs"])
-        kept = dict(rows["kept"])
+        kept = {int(pk): shown for pk, shown in rows["kept"].items()}
         lost += len(kept.keys() ^ device.rows.keys())
-        lost += sum(device.rows[pk]["count"] != kept[pk] for pk in kept.keys() & device.rows.keys())
+        lost += sum(
+            [device.rows[pk]["count"], device.rows[pk]["excerpt"]] != kept[pk]
+            for pk in kept.keys() & device.rows.keys()
+        )
         doubled += device.doubled
         miscounted += rows["count"] != len(rows["unread"])
         miscounted += device.unread != rows["count"] or device.unread_ids != set(rows["unread"])

@@ -1,12 +1,25 @@
 """People in the admin. Its sign-in is the site's own, which has rate limits."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
+from django.http import HttpRequest
 
 from accounts.models import User
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+
+CONSEQUENCES = [
+    "They are signed out everywhere.",
+    "What they wrote stays, as the words of a deleted user. To delete that too, do so first.",
+    "Rooms that nobody else owns pass to another member.",
+    "Their invitations, reactions, notifications and settings are deleted.",
+    "If they may come back, make them inactive instead: untick Active on their page.",
+]
 
 
 @admin.register(User)
@@ -24,3 +37,16 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         ),
         ("Dates", {"fields": ["last_login", "date_joined"]}),
     ]
+
+    def get_deleted_objects(
+        self, people: Iterable[User], request: HttpRequest
+    ) -> tuple[list[Any], dict[str, int], set[str], list[str]]:  # Any: a tree of texts
+        """Say what becomes of people's things.
+
+        Django's own page would list them, and ask for the permission to delete each by itself.
+        """
+        people = list(people)
+        shown: list[Any] = []
+        for person in people:
+            shown += [f"{person.name} (@{person.username})", CONSEQUENCES]
+        return shown, {"people": len(people)}, set(), []

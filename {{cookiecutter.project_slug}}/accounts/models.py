@@ -1,13 +1,16 @@
 """The people of the site."""
 
+from collections.abc import Collection
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, ClassVar, TypedDict
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
-from django.db import models
+from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.urls import reverse
 
+from accounts import signals
 from accounts.colors import color_for, validate_color
 from accounts.names import (
     DISPLAY_NAME_LENGTH,
@@ -19,6 +22,7 @@ from accounts.names import (
     validate_display_name,
     validate_username,
 )
+from realtime.delivery.publishing import recheck
 
 
 class Person(TypedDict):
@@ -37,8 +41,38 @@ def as_person(id: int, username: str, display_name: str, color: str) -> Person:
     return Person(id=id, username=username, name=name, color=color, initials=initials(name))
 
 
+DELETED = Person(id=0, username="", name="Deleted user", color="#71717a", initials="DU")
+"""Stands for the author of messages whose account was deleted."""
+
+
+class PeopleQuerySet(models.QuerySet["User"]):
+    """Tells of what becomes of people; see `accounts.signals`."""
+
+    def update(self, **values: Any) -> int:  # Any: of each field's type
+        if {"is_active", "password"} & set(values):
+            for pk in self.values_list("pk", flat=True):
+                recheck(pk)
+        if not set(signals.SHOWN_FIELDS) & set(values):
+            return super().update(**values)
+        with signals.changing(self):
+            return super().update(**values)
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        with transaction.atomic():
+            users = list(self.order_by("pk"))
+            signals.people_leaving.send(User, users=users)
+            return super().delete()
+
+    update.alters_data = True  # type: ignore[attr-defined]  # for templates
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+
 class People(UserManager["User"]):
     use_in_migrations = False
+
+    def get_queryset(self) -> PeopleQuerySet:
+        return PeopleQuerySet(self.model, using=self._db)
 
     def get_by_natural_key(self, username: str | None) -> "User":
         return super().get_by_natural_key(username and User.normalize_username(username))
@@ -88,7 +122,22 @@ class User(AbstractUser):
         fields = kwargs.get("update_fields")
         if fields is not None and not {"username", "display_name"}.isdisjoint(fields):
             kwargs["update_fields"] = {*fields, "look"}
-        super().save(*args, **kwargs)
+        with self._changing(kwargs.get("update_fields")):
+            super().save(*args, **kwargs)
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:  # Any: as of save
+        with transaction.atomic():
+            signals.people_leaving.send(User, users=[self])
+            return super().delete(*args, **kwargs)
+
+    def _changing(self, update_fields: Collection[str] | None) -> AbstractContextManager[None]:
+        """Tells of the change where it is one that others see."""
+        shown = set(signals.SHOWN_FIELDS) & set(update_fields or signals.SHOWN_FIELDS)
+        row = User.objects.filter(pk=self.pk)
+        saved = None if self._state.adding or not shown else row.values(*shown).first()
+        if saved is None or all(saved[name] == getattr(self, name) for name in shown):
+            return nullcontext()
+        return signals.changing(row)
 
     def get_absolute_url(self) -> str:
         return reverse("accounts:profile", args=[self.username])

@@ -103,6 +103,15 @@ class MembershipAdmin(ReadOnlyAdmin):
         direct = membership is not None and membership.room.is_direct
         return not direct and super().has_delete_permission(request, membership)
 
+    def get_deleted_objects(
+        self, memberships: Iterable[Membership], request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        """Direct rooms keep their people: those of `memberships` are named as protected."""
+        memberships = list(memberships)
+        direct = [str(each) for each in memberships if each.room.is_direct]
+        others = [str(each) for each in memberships if not each.room.is_direct]
+        return others, {"memberships": len(others)}, set(), direct
+
     def delete_model(self, request: HttpRequest, membership: Membership) -> None:
         actions.expel(membership)
 

@@ -8,5 +8,7 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import notifications
+        from chat.actions import people
 
         notifications.register_kinds()
+        people.connect_signals()

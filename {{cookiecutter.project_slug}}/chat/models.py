@@ -11,7 +11,7 @@ from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Person
+from accounts.models import DELETED, Person
 from chat.frames import MemberPerson, MessageData, ReactionData, ReaderPerson, RoomData
 from chat.text import ABOUT_CHARACTERS, CLIENT_ID_CHARACTERS, NAME_CHARACTERS
 from realtime.feeds.models import Feed, FeedItem, FeedKey, FeedTopic
@@ -199,12 +199,13 @@ class Invitation(models.Model):
 class Message(FeedItem):
     """One message. `client_id` is its sender's own name for it, which makes a retry harmless.
 
-    People with messages are deactivated rather than deleted: conversations would lose their sense.
+    The messages of a person who is deleted stay, without an author: conversations would lose their
+    sense.
     """
 
     room = FeedKey(Room, once=["author", "client_id"], related_name="messages")
     author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="messages"
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="messages"
     )
     client_id = models.CharField(max_length=CLIENT_ID_CHARACTERS)
     body = models.TextField(blank=True)
@@ -238,7 +239,7 @@ class Message(FeedItem):
             seq=self.seq,
             rev=self.rev,
             client_id=self.client_id,
-            author=self.author.as_person(),
+            author=self.author.as_person() if self.author else DELETED,
             body=self.body,
             reply_to=self.reply_to,
             mentions=[user.username for user in mentioned],
@@ -259,7 +260,7 @@ class Reaction(models.Model):
     message = models.ForeignKey(
         Message, on_delete=models.CASCADE, related_name="reactions", db_index=False
     )
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     emoji = models.CharField(max_length=32)
 
     class Meta:

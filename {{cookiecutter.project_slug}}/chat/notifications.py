@@ -11,12 +11,13 @@ from django.urls import reverse
 from accounts.models import User
 from chat.models import Invitation, Membership, Message, Room
 from chat.queries import in_rooms
-from notifications.actions import Notice, notify, notify_all, retract
+from notifications.actions import Notice, notify, notify_all, retell, retract
 from notifications.kinds import Kind, register
-from notifications.models import Notification
-from notifications.queries import who_wants_everything
+from notifications.models import Happening, lock_people
+from notifications.queries import recipients_of, who_wants_everything
 from presence.stores import View
 from presence.viewing import viewers
+from realtime.tasks import enqueue_many, task
 
 EXCERPT_CHARACTERS = 140
 
@@ -33,8 +34,8 @@ def register_kinds() -> None:
     register(_about_a_message(DIRECT, "Direct messages", "{actor} wrote to you"))
     everything = _about_a_message(MESSAGE, "All of chosen rooms", "{actor} wrote in {room}")
     register(replace(everything, personal=False))
-    invitation = Kind(INVITATION, "Invitations", "{actor} invites you to {room}", groups=False)
-    register(replace(invitation, link=lambda _: reverse("chat:home")))
+    invitation = Kind(INVITATION, "Invitations", "{actor} invites you to {room}")
+    register(replace(invitation, groups=INVITATION, link=lambda _: reverse("chat:home")))
 
 
 def _about_a_message(name: str, title: str, text: str) -> Kind:
@@ -94,27 +95,37 @@ def posted(news: Sequence[Posted], attention: Attention) -> None:
         notify_all(notices, attention.viewing)
 
 
-def edited(message: Message, newly_mentioned: Collection[int], viewing: Collection[View]) -> None:
-    """Notify those whom the edited text mentions, and the text before it did not.
+def edited(
+    message: Message, mentioned: Collection[int], before: Collection[int], viewing: Collection[View]
+) -> None:
+    """A message was edited: its notifications quote it, and it may mention others than `before`.
 
-    Whoever was notified of the message before, as of a reply or of a mention that was removed and
-    added again, is not notified twice.
+    Whoever was notified of the message before, as of a reply, is not notified twice. A mention that
+    is gone is told no more; to the author whom the message answers it becomes a reply, and to those
+    who follow the room a message.
     """
-    if not newly_mentioned:
-        return
-    notified = Notification.objects.filter(
-        target=message.room.topic,
-        recipient__in=newly_mentioned,
-        deleted_at=None,
-        data__seq=message.seq,
-    ).values_list("recipient", flat=True)
-    user_ids = set(newly_mentioned) - set(notified) - {message.author_id}
-    notify_all([_notice(MENTION, message, user_ids)], viewing)
+    topic, key = message.room.topic, str(message.seq)
+    told = Happening.objects.filter(target=topic, key=key, notification__deleted_at=None)
+    told_ids = set(recipients_of(told))
+    newly = set(mentioned) - set(before) - told_ids - {message.author_id}
+    lock_people(told_ids | newly)
+    gone = (set(before) - set(mentioned)) & told_ids
+    if gone:
+        for kind, user_ids in (
+            (REPLY, _answered(message)),
+            (MESSAGE, who_wants_everything([topic])[topic]),
+        ):
+            retell(topic, kind=MENTION, key=key, recipients=gone & user_ids, become=kind)
+            gone -= user_ids
+        retract(topic, kind=MENTION, key=key, recipients=gone)
+    retell(topic, key=key, excerpt=_excerpt(message))
+    if newly:
+        notify_all([_notice(MENTION, message, newly)], viewing)
 
 
 def deleted(message: Message) -> None:
     """A message was deleted: its notifications quote it."""
-    retract(message.room.topic, seq=message.seq)
+    retract(message.room.topic, key=str(message.seq))
 
 
 def invited(invitation: Invitation) -> None:
@@ -137,6 +148,17 @@ def member_left(room: Room, user: User) -> None:
     retract(room.topic, recipients=[user])
 
 
+def room_renamed(room: Room) -> None:
+    enqueue_many(retell_room, [(room.pk,)])
+
+
+@task
+def retell_room(room_id: int) -> None:
+    """Call a room by its name as it is now in all that was told of it."""
+    for room in Room.objects.filter(pk=room_id):
+        retell(room.topic, room=room.name)
+
+
 def room_deleted(room: Room) -> None:
     retract(room.topic)
 
@@ -145,9 +167,23 @@ def _notice(kind: str, message: Message, user_ids: set[int]) -> Notice:
     data = {
         "room": message.room.name,
         "seq": message.seq,
-        "excerpt": message.body[:EXCERPT_CHARACTERS],
+        "excerpt": _excerpt(message),
     }
-    return Notice(user_ids, kind, message.author, message.room.topic, data)
+    key = str(message.seq)
+    return Notice(user_ids, kind, message.author, message.room.topic, data, key)
+
+
+def _excerpt(message: Message) -> str:
+    return message.body[:EXCERPT_CHARACTERS]
+
+
+def _answered(message: Message) -> set[int]:
+    """The author whom a message answers, if it answers one who is still in the room."""
+    if message.reply_to is None:
+        return set()
+    author = Message.objects.filter(room=message.room_id, seq=message.reply_to).values("author")
+    members = Membership.objects.filter(room=message.room_id, user__in=author)
+    return set(members.values_list("user", flat=True))
 
 
 def _members(news: Iterable[Posted], following: Mapping[str, set[int]]) -> dict[int, set[int]]:

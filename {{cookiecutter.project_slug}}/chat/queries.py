@@ -6,7 +6,7 @@ from operator import or_
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 
-from accounts.models import User, as_person
+from accounts.models import DELETED, User, as_person
 from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH
 from chat.frames import LastMessage, ReaderPerson, RoomSummary
 from chat.models import ROOMS_LISTED, Invitation, Membership, Mention, Message, Room, other_people
@@ -85,7 +85,9 @@ def members_shown(room: Room) -> tuple[list[ReaderPerson], int]:
 
 
 def pending_invitations(room: Room) -> QuerySet[Invitation]:
-    return room.invitations.select_related("user", "invited_by").order_by("-created_at", "-pk")
+    """Those who may still accept."""
+    invitations = room.invitations.filter(user__is_active=True)
+    return invitations.select_related("user", "invited_by").order_by("-created_at", "-pk")
 
 
 def invitations_of(user: User) -> QuerySet[Invitation]:
@@ -193,6 +195,10 @@ def _last_messages(ids: Iterable[int | None]) -> dict[int, LastMessage]:
         pk__in=[pk for pk in ids if pk is not None]
     )
     return {
-        message.room_id: LastMessage(message.author.as_person(), message.body, message.created_at)
+        message.room_id: LastMessage(
+            message.author.as_person() if message.author else DELETED,
+            message.body,
+            message.created_at,
+        )
         for message in messages
     }

@@ -5,12 +5,13 @@ not allowed. Call them from views, consumers (through `in_database`), the admin,
 and threads alike, in a transaction or not.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Count, Max, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -19,8 +20,11 @@ from notifications import kinds
 from notifications.frames import Deleted, NotificationChange, Unread
 from notifications.kinds import Level, TargetLevel
 from notifications.models import (
+    HAPPENINGS_KEPT,
     TARGET_CHARACTERS,
+    TOLD_FIELDS,
     UNREAD,
+    Happening,
     Inbox,
     KindPreference,
     Notification,
@@ -38,7 +42,8 @@ notified = Signal()
 """Sent with `notifications`, rows that their people want brought to them, in the transaction that
 writes these rows and while it locks their people: enqueue a task."""
 
-FOLDED = ["kind", "actor", "data", "count", "quiet", "created_at", "mailed_at"]
+BATCH_HAPPENINGS = 500
+FOLDED = [*TOLD_FIELDS, "count", "quiet"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,8 @@ class Notice:
         actor: who did it.
         target: where it happened, such as `chat:general`.
         data: what the kind's text and link are made of; JSON, dates and UUIDs.
+        key: what happened, such as a message's number in a room: by it, `retell` and `retract`
+            find this happening.
     """
 
     recipients: Recipients
@@ -59,11 +66,13 @@ class Notice:
     actor: User | None = None
     target: str = ""
     data: Mapping[str, object] = field(default_factory=dict)
+    key: str = ""
 
     @property
     def group(self) -> str:
         """Unread notifications of one group fold into one; empty for what does not fold."""
-        return self.target if kinds.get(self.kind).groups else ""
+        groups = kinds.get(self.kind).groups
+        return groups if isinstance(groups, str) else self.target if groups else ""
 
 
 def notify(
@@ -71,6 +80,7 @@ def notify(
     kind: str,
     actor: User | None = None,
     target: str = "",
+    key: str = "",
     **data: object,
 ) -> int:
     """Tell people that something has happened; see `Notice`. Returns how many are told.
@@ -81,9 +91,9 @@ def notify(
     Raises:
         UnknownKind: nobody has registered the kind.
         KeyError: its text needs something that is not in `data`.
-        ValueError: the target's name is too long.
+        ValueError: the target's name or the key is too long.
     """
-    notice = Notice(recipients, kind, actor, target, data)
+    notice = Notice(recipients, kind, actor, target, data, key)
     _check(notice)
     return sum(_tell(chunk, [(notice, chunk)], None) for chunk in in_chunks(recipients))
 
@@ -117,29 +127,60 @@ def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = Non
 
 
 def retract(
-    target: str, *, kind: str = "", recipients: Recipients | None = None, **data: object
+    target: str, *, kind: str = "", key: str = "", recipients: Recipients | None = None
 ) -> int:
-    """Delete what people were told of a target, as when an invitation is withdrawn.
+    """Take back what people were told of a target, as when an invitation is withdrawn.
+
+    What was folded with it stays; a notification of which nothing is left is deleted.
 
     Args:
         kind: of this kind only.
+        key: of the happening with this key only.
         recipients: of these people only.
-        data: only those in which these keys have these values.
 
     Returns:
-        How many there were.
+        How often somebody had been told.
     """
-    rows = Notification.objects.filter(target=target, deleted_at=None)
-    rows = rows.filter(**{f"data__{key}": value for key, value in data.items()})
-    if kind:
-        rows = rows.filter(kind=kind)
-    retracted = 0
-    for chunk in in_chunks(recipients_of(rows) if recipients is None else recipients):
+    found = _happenings(target, kind, key, recipients)
+    return _retell(found, lambda happenings: happenings.delete()[0])
+
+
+def retell(
+    target: str,
+    *,
+    kind: str = "",
+    key: str = "",
+    recipients: Recipients | None = None,
+    become: str = "",
+    **data: object,
+) -> int:
+    """Change what people were told of a target, as when the words are edited that it quotes.
+
+    Args:
+        kind, key, recipients: as of `retract`.
+        become: the kind that it is from now on; by default, it stays what it is.
+        data: what changes in its data.
+    """
+
+    def change(happenings: QuerySet[Happening]) -> int:
+        changed = list(happenings)
+        for happening in changed:
+            happening.kind = become or happening.kind
+            happening.data |= data
+        return Happening.objects.bulk_update(changed, ["kind", "data"], BATCH_HAPPENINGS)
+
+    return _retell(_happenings(target, kind, key, recipients), change)
+
+
+def refresh(notification_ids: Collection[int]) -> None:
+    """Give notifications another number, as when the name of their actor has changed."""
+    rows = Notification.objects.filter(pk__in=notification_ids, deleted_at=None)
+    recipients = rows.order_by().values_list("recipient", flat=True).distinct()
+    for chunk in in_chunks(list(recipients)):
         with Inbox.changing_of(chunk) as changes:
             found = changes.select(rows.filter(recipient__in=changes.feeds).order_by("rev"))
-            _delete_all(changes, found)
-        retracted += len(found)
-    return retracted
+            changes.save(*found, fields=[])
+            _publish_updated(changes, found)
 
 
 # Reading and deleting
@@ -198,7 +239,8 @@ def prune(before: datetime) -> int:
     """
     old = Notification.objects.filter(Q(read_at__lt=before) | Q(deleted_at__lt=before))
     dropped = 0
-    for chunk in in_chunks(recipients_of(old)):
+    recipients = old.order_by().values_list("recipient", flat=True).distinct()
+    for chunk in in_chunks(list(recipients)):
         with Inbox.changing_of(chunk) as changes:
             dropped += changes.prune(old)
     return dropped
@@ -253,6 +295,8 @@ def _check(notice: Notice) -> None:
     kind = kinds.get(notice.kind)
     if len(notice.target) > TARGET_CHARACTERS:
         raise ValueError(f"A target has at most {TARGET_CHARACTERS} characters: {notice.target}")
+    if len(notice.key) > TARGET_CHARACTERS:
+        raise ValueError(f"A key has at most {TARGET_CHARACTERS} characters: {notice.key}")
     sample = _blank_row(notice)
     for wording in (kind.text, kind.link, kind.excerpt):
         kinds.word(wording, sample)
@@ -265,7 +309,7 @@ def _tell(
 ) -> int:
     if viewing is None:
         viewing = viewers({notice.target for notice, _ in notices if notice.target})
-    with Inbox.changing_of(user_ids) as changes:
+    with Inbox.changing_of(user_ids, is_active=True) as changes:
         writer = NotificationWriter(changes, [notice for notice, _ in notices])
         for notice, ids in notices:
             actor = notice.actor.pk if notice.actor else None
@@ -299,7 +343,7 @@ class NotificationWriter:
         self._unread = self._unread_by_group({notice.group for notice in notices} - {""})
         self._pending: list[PendingRow] = []
         self._pending_by_group: dict[tuple[int, str], PendingRow] = {}
-        self._told = 0
+        self._happenings: list[Happening] = []
         self._now = timezone.now()
 
     def tell(self, user_id: int, notice: Notice) -> None:
@@ -309,22 +353,37 @@ class NotificationWriter:
             return
         pending = self._pending_row(user_id, notice)
         row = pending.row
-        row.kind, row.actor, row.data = notice.kind, notice.actor, dict(notice.data)
-        row.created_at, row.mailed_at = self._now, None
+        happening = Happening(
+            notification=row,
+            kind=notice.kind,
+            actor=notice.actor,
+            target=notice.target,
+            key=notice.key,
+            data=dict(notice.data),
+            quiet=level != Level.EVERYTHING,
+            created_at=self._now,
+        )
+        self._happenings.append(happening)
+        row.tell(happening)
         row.count += 1
-        if level == Level.EVERYTHING:
+        if not happening.quiet:
             row.quiet, pending.is_loud = False, True  # once loud, it stays so until it is read
-        self._told += 1
 
     def save(self) -> int:
         """Write and publish the rows; returns how many times somebody was told."""
-        self._changes.move(*(each.row for each in self._pending), fields=FOLDED)
+        rows = [each.row for each in self._pending]
+        crowded = [row for row in rows if row.count > HAPPENINGS_KEPT]
+        for row in crowded:
+            row.count = HAPPENINGS_KEPT
+        self._changes.move(*rows, fields=FOLDED)
+        Happening.objects.bulk_create(self._happenings)
+        _forget_oldest(crowded)
         for each in self._pending:
             each.row.quiet = not each.is_loud  # for the event: what is loud now
         publish_many(Inbox.topics.name, map(self._event, self._pending))
         if loud := [each.row for each in self._pending if each.is_loud]:
             notified.send(Notification, notifications=loud)
-        return self._told
+        return len(self._happenings)
 
     def _pending_row(self, user_id: int, notice: Notice) -> PendingRow:
         key = user_id, notice.group
@@ -352,6 +411,15 @@ class NotificationWriter:
         return Event(inbox.group, name, NotificationChange(row.as_data(), inbox.unread), row.rev)
 
 
+def _forget_oldest(crowded: Sequence[Notification]) -> None:
+    """Leave `HAPPENINGS_KEPT` happenings of each."""
+    if crowded:
+        place = Window(RowNumber(), partition_by="notification", order_by="-pk")
+        happenings = Happening.objects.filter(notification__in=crowded).annotate(place=place)
+        oldest = happenings.filter(place__gt=HAPPENINGS_KEPT).values_list("pk", flat=True)
+        Happening.objects.filter(pk__in=list(oldest)).delete()
+
+
 def _blank_row(notice: Notice, recipient_id: int = 0) -> Notification:
     """A row that tells of nothing yet."""
     return Notification(
@@ -364,6 +432,70 @@ def _blank_row(notice: Notice, recipient_id: int = 0) -> Notification:
         data=dict(notice.data),
         quiet=True,
     )
+
+
+# Telling anew
+
+
+def _happenings(
+    target: str, kind: str, key: str, recipients: Recipients | None
+) -> QuerySet[Happening]:
+    found = Happening.objects.filter(target=target, notification__deleted_at=None)
+    if kind:
+        found = found.filter(kind=kind)
+    if key:
+        found = found.filter(key=key)
+    if recipients is not None:
+        found = found.filter(notification__recipient__in=recipients)
+    return found
+
+
+def _retell(happenings: QuerySet[Happening], change: Callable[[QuerySet[Happening]], int]) -> int:
+    """Change or delete happenings by `change`, which returns how many there are; return that."""
+    count = 0
+    for chunk in in_chunks(recipients_of(happenings)):
+        with Inbox.changing_of(chunk) as changes:
+            found = happenings.filter(notification__recipient__in=changes.feeds)
+            notification_ids = set(found.values_list("notification", flat=True))
+            count += change(found)
+            _refold(changes, notification_ids)
+    return count
+
+
+def _refold(changes: Changes[Inbox], notification_ids: Collection[int]) -> None:
+    """Show what is left of some notifications, and delete those of which nothing is."""
+    rows = changes.select(Notification.objects.filter(pk__in=notification_ids).order_by("rev"))
+    folds = Happening.objects.filter(notification__in=rows).order_by().values("notification")
+    latest = folds.annotate(latest=Max("pk"), count=Count("pk"), loud=Count("pk", Q(quiet=False)))
+    left = {fold["notification"]: fold for fold in latest}
+    shown = Happening.objects.select_related("actor").in_bulk(
+        [each["latest"] for each in left.values()]
+    )
+    refolded = []
+    for row in rows:
+        if row.pk in left:
+            before = _folded(row)
+            fold = left[row.pk]
+            row.tell(shown[fold["latest"]])
+            row.count, row.quiet = fold["count"], not fold["loud"]
+            if _folded(row) != before:
+                refolded.append(row)
+    changes.save(*refolded, fields=FOLDED)
+    _publish_updated(changes, refolded)
+    _delete_all(changes, [row for row in rows if row.pk not in left])
+
+
+def _folded(row: Notification) -> list[object]:
+    return [getattr(row, name) for name in FOLDED]
+
+
+def _publish_updated(changes: Changes[Inbox], rows: Sequence[Notification]) -> None:
+    events = []
+    for row in rows:
+        inbox = changes.feeds[row.recipient_id]
+        change = NotificationChange(row.as_data(), inbox.unread)
+        events.append(Event(inbox.group, "notification.updated", change, row.rev))
+    publish_many(Inbox.topics.name, events)
 
 
 def _read(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:
@@ -379,7 +511,10 @@ def _read(changes: Changes[Inbox], notifications: Sequence[Notification]) -> Non
 
 def _delete_all(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:
     """Delete notifications of inboxes that are locked."""
+    if not notifications:
+        return
     changes.delete(*notifications)
+    Happening.objects.filter(notification__in=notifications).delete()
     events = []
     for notification in notifications:
         inbox = changes.feeds[notification.recipient_id]

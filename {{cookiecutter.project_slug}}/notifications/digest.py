@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from notifications.kinds import Level, kind_of
-from notifications.models import UNREAD, Inbox, Notification
+from notifications.models import UNMAILED, UNREAD, Inbox, Notification
 from notifications.queries import Levels, in_chunks
 from realtime.tasks import enqueue_many, task, unfinished
 
@@ -81,7 +81,7 @@ def _claim(user_id: int, now: datetime) -> list[Notification]:
 
 
 def _give_back(user_id: int, rows: list[Notification]) -> None:
-    Notification.objects.filter(pk__in=[row.pk for row in rows]).update(mailed_at=None)
+    Notification.objects.bulk_update(rows, ["mailed_at"])  # as it was when they were claimed
     Inbox.objects.filter(user=user_id).update(mailed_at=None)
 
 
@@ -92,9 +92,7 @@ def _ready(now: datetime) -> QuerySet[Inbox]:
 
 
 def _due(now: datetime) -> QuerySet[Notification]:
-    return Notification.objects.filter(
-        UNREAD, mailed_at=None, quiet=False, created_at__lt=now - WAIT
-    )
+    return Notification.objects.filter(UNREAD, UNMAILED, quiet=False, created_at__lt=now - WAIT)
 
 
 def _is_wanted(row: Notification) -> bool:

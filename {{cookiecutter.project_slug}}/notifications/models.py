@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Self
 from django.conf import settings
 from django.core.serializers.json import DjangoJSONEncoder
 from django.db import models, transaction
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 from django.utils import timezone
@@ -21,6 +21,10 @@ from realtime.topics import Pair, topic_of
 
 TARGET_CHARACTERS = 100
 UNREAD = Q(read_at=None, deleted_at=None)
+UNMAILED = Q(mailed_at=None) | Q(mailed_at__lt=F("created_at"))
+TOLD_FIELDS = ("kind", "actor", "target", "data", "created_at")
+HAPPENINGS_KEPT = 100
+"""A notification tells of so many happenings at most: older ones are forgotten."""
 
 
 class InboxTopic(FeedTopic):
@@ -73,16 +77,14 @@ class Inbox(Feed):
 
     @classmethod
     @contextmanager
-    def changing_of(cls, user_ids: Collection[int]) -> Iterator[Changes[Self]]:
+    def changing_of(cls, user_ids: Collection[int], **only: bool) -> Iterator[Changes[Self]]:
         """A transaction that holds the locks of some people's inboxes, made where they have none.
 
-        Those who do not exist or are deactivated are left out. The people's own rows are locked
-        first, so that nobody is deleted meanwhile; see `lock_before_deleting`.
+        Those who do not exist, or are not as `only` says, are left out. The people's own rows are
+        locked first, so that nobody is deleted meanwhile; see `delete_with`.
         """
         with transaction.atomic():
-            people = User.objects.select_for_update(no_key=True).order_by("pk")
-            active = people.filter(pk__in=user_ids, is_active=True)
-            present = list(active.values_list("pk", flat=True))
+            present = lock_people(user_ids, **only)
             inboxes = cls.objects.filter(user__in=present)
             with changing(inboxes, savepoint=False) as changes:
                 missing = [pk for pk in present if pk not in changes.feeds]
@@ -90,35 +92,51 @@ class Inbox(Feed):
                 yield changes
 
 
-@receiver(pre_delete, sender=settings.AUTH_USER_MODEL)
-def lock_before_deleting(instance: User, **kwargs: Any) -> None:  # Any: as the signal sends it
-    """Lock somebody who is about to be deleted, so that nobody tells them anything meanwhile."""
-    list(User.objects.select_for_update().filter(pk=instance.pk))
+def lock_people(user_ids: Collection[int], **only: bool) -> list[int]:
+    """Lock the rows of some people, in the order of their ids.
 
+    Returns who of them exists and is as `only` says.
 
-class Notification(FeedItem):
-    """What happened, told to one person.
-
-    `seq` is the number of the latest happening. While it is unread, more of the same group is
-    folded into it: it moves to the front, says what happened last, and counts.
+    A transaction that tells, retells and retracts does so for all of its people first, so that two
+    such transactions never wait for each other.
     """
+    people = User.objects.select_for_update(no_key=True).order_by("pk")
+    return list(people.filter(pk__in=user_ids, **only).values_list("pk", flat=True))
 
-    emptied: ClassVar[dict[str, object]] = {"data": {}}
 
-    recipient = FeedKey(settings.AUTH_USER_MODEL, related_name="+")
+class Told(models.Model):
+    """What is told of one happening: by a notification, the latest of its happenings."""
+
     kind = models.CharField(max_length=64)
     actor = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, blank=True, related_name="+"
     )
     target = models.CharField(max_length=TARGET_CHARACTERS, blank=True)
-    group = models.CharField(max_length=TARGET_CHARACTERS, blank=True)
-    count = models.PositiveIntegerField(default=1)
     data = models.JSONField(default=dict, encoder=DjangoJSONEncoder)
     quiet = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=timezone.now)
-    """Of the latest happening."""
+
+    class Meta:
+        abstract = True
+
+
+class Notification(FeedItem, Told):
+    """What happened, told to one person.
+
+    `seq` is the number of the latest happening. While it is unread, more of the same group is
+    folded into it: it moves to the front, says what happened last, and counts. It is `quiet` while
+    all of its happenings are.
+    """
+
+    emptied: ClassVar[dict[str, object]] = {"data": {}}
+
+    recipient = FeedKey(settings.AUTH_USER_MODEL, related_name="+")
+    group = models.CharField(max_length=TARGET_CHARACTERS, blank=True)
+    count = models.PositiveIntegerField(default=1)
+    """How many happenings there are, `HAPPENINGS_KEPT` at most."""
     read_at = models.DateTimeField(null=True, blank=True)
     mailed_at = models.DateTimeField(null=True, blank=True)
+    """When the latest e-mail about it was sent: what happened since is not in it."""
 
     class Meta(FeedItem.Meta):
         ordering = ["-seq"]
@@ -133,10 +151,7 @@ class Notification(FeedItem):
             models.Index(
                 fields=["recipient", "target"], condition=UNREAD, name="unread_notifications"
             ),
-            models.Index(
-                fields=["created_at"], condition=UNREAD & Q(mailed_at=None), name="unmailed"
-            ),
-            models.Index(fields=["target"], condition=Q(deleted_at=None), name="by_target"),
+            models.Index(fields=["created_at"], condition=UNREAD & UNMAILED, name="unmailed"),
         ]
 
     def __str__(self) -> str:
@@ -145,6 +160,11 @@ class Notification(FeedItem):
     @classmethod
     def with_related(cls, items: QuerySet[Self]) -> QuerySet[Self]:
         return items.select_related("actor")
+
+    def tell(self, happening: "Happening") -> None:
+        """Show a happening, from now on the latest."""
+        for field in TOLD_FIELDS:
+            setattr(self, field, getattr(happening, field))
 
     @property
     def text(self) -> str:
@@ -185,6 +205,30 @@ class Notification(FeedItem):
             read_at=self.read_at,
             deleted_at=self.deleted_at,
         )
+
+
+class Happening(Told):
+    """One of the things that a notification tells of: each can be changed and taken back."""
+
+    notification = models.ForeignKey(
+        Notification, on_delete=models.CASCADE, related_name="happenings"
+    )
+    key = models.CharField(max_length=TARGET_CHARACTERS, blank=True)
+    """What it is in its target, such as a message's `seq` in a room."""
+
+    class Meta:
+        ordering = ["pk"]
+        indexes = [models.Index(fields=["target", "key"], name="by_target_and_key")]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.key}"
+
+
+@receiver(pre_delete, sender=settings.AUTH_USER_MODEL)
+def delete_with(instance: User, **kwargs: Any) -> None:  # Any: as the signal sends it
+    """Lock somebody who is about to be deleted, so that nobody tells them anything meanwhile."""
+    list(User.objects.select_for_update().filter(pk=instance.pk))
+    Notification.objects.filter(recipient=instance).delete()  # also those of a moment ago
 
 
 class KindPreference(models.Model):

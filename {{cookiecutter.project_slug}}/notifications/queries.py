@@ -8,7 +8,13 @@ from accounts.models import User
 from notifications import kinds
 from notifications.frames import PAGE_NOTIFICATIONS, Listed
 from notifications.kinds import Level, TargetLevel
-from notifications.models import Inbox, KindPreference, Notification, TargetPreference
+from notifications.models import (
+    Happening,
+    Inbox,
+    KindPreference,
+    Notification,
+    TargetPreference,
+)
 from realtime.feeds.reading import latest
 
 CHUNK_PEOPLE = 500
@@ -87,6 +93,7 @@ def in_chunks(recipients: Recipients) -> Iterator[list[int]]:
             yield ids[start : start + CHUNK_PEOPLE]
 
 
-def recipients_of(rows: QuerySet[Notification]) -> list[int]:
-    """The ids of those who have some of these rows, each once."""
-    return list(rows.order_by().values_list("recipient", flat=True).distinct())
+def recipients_of(happenings: QuerySet[Happening]) -> list[int]:
+    """The ids of those who were told of some happenings, each once."""
+    recipients = happenings.order_by().values_list("notification__recipient", flat=True)
+    return list(recipients.distinct())

@@ -1,6 +1,7 @@
 """Presence in the admin. Sockets and people decide what it is, so it is read-only here."""
 
 from django.contrib import admin
+from django.http import HttpRequest
 
 from presence.models import Presence
 from realtime.admin import ReadOnlyAdmin
@@ -13,6 +14,9 @@ class PresenceAdmin(ReadOnlyAdmin):
     list_select_related = ["user"]
     readonly_fields = ["user", "last_seen", "hidden"]
     exclude = ["visibility"]
+
+    def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
+        return False
 
     @admin.display(boolean=True, description="appears offline")
     def hidden(self, presence: Presence) -> bool:

@@ -161,8 +161,8 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         Mention.objects.bulk_create(Mention(message=message, user=user) for user in mentioned)
         message.body, message.edited_at = body, timezone.now()
         changes.save(message, fields=["body", "edited_at"])
-        newly = [user.pk for user in mentioned if user.pk not in mentioned_before]
-        notifications.edited(message, newly, viewing)
+        mentioned_now = {user.pk for user in mentioned}
+        notifications.edited(message, mentioned_now, mentioned_before, viewing)
         data = message.as_data(mentioned)
         publish(room.topic, "message.updated", data, rev=message.rev)
         return data

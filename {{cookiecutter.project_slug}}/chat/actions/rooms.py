@@ -67,13 +67,7 @@ def delete_room(room: Room) -> None:
         Refusal: `not_found`, it is gone already.
     """
     with room.changing() as changes:
-        room = changes.feed
-        user_ids = set(room.memberships.values_list("user", flat=True))
-        user_ids |= set(room.invitations.values_list("user", flat=True))
-        room.delete()
-        for user_id in user_ids:
-            _turn_out(room, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
-        notifications.room_deleted(room)
+        _close(changes.feed)
 
 
 def start_direct(user: User, other: User) -> Room:
@@ -269,6 +263,15 @@ def _turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:
     _publish_rooms_changed(user_id)
 
 
+def _close(room: Room) -> None:
+    user_ids = set(room.memberships.values_list("user", flat=True))
+    user_ids |= set(room.invitations.values_list("user", flat=True))
+    room.delete()
+    for user_id in user_ids:
+        _turn_out(room, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
+    notifications.room_deleted(room)
+
+
 def _refuse_direct(room: Room) -> None:
     if room.is_direct:
         raise Refusal(ErrorCode.CONFLICT, "A direct conversation always has the same two people.")
@@ -302,11 +305,12 @@ def _withdraw(invitation: Invitation) -> None:
 
 
 def _admit(room: Room, user: User) -> Membership:
-    """Make the user a member who has read everything; the owner, if the room is empty."""
+    """Make the user a member who has read everything; the owner, if nobody else is active there."""
     invited, _ = Invitation.objects.filter(room=room, user=user).delete()
     if invited:
         notifications.invitation_settled(room, user)
-    role = Role.MEMBER if room.memberships.exists() else Role.OWNER
+    active = room.memberships.filter(user__is_active=True)
+    role = Role.MEMBER if active.exists() else Role.OWNER
     membership, created = Membership.objects.get_or_create(
         room=room, user=user, defaults={"role": role, "last_read": room.last_rev}
     )
@@ -317,26 +321,35 @@ def _admit(room: Room, user: User) -> Membership:
 
 
 def _remove(membership: Membership, reason: str) -> None:
-    if membership.is_owner and not _other_owners(membership):
-        _hand_over(membership)
-    membership.delete()
+    _depart(membership)
     room, user = membership.room, membership.user
-    publish(room.topic, "member.left", {"user_id": user.pk})
     _turn_out(room, user.pk, CloseCode.FORBIDDEN, reason)
     notifications.member_left(room, user)
 
 
+def _depart(membership: Membership) -> None:
+    _hand_over(membership)
+    membership.delete()
+    publish(membership.room.topic, "member.left", {"user_id": membership.user_id})
+
+
 def _other_owners(owner: Membership) -> bool:
-    owners = Membership.objects.filter(room=owner.room_id, role=Role.OWNER)
+    """Whether others own the room who can act: whose accounts are active."""
+    owners = Membership.objects.filter(room=owner.room_id, role=Role.OWNER, user__is_active=True)
     return owners.exclude(pk=owner.pk).exists()
 
 
 def _hand_over(owner: Membership) -> None:
+    """Make somebody else an owner, if the room has no other; active people come first."""
+    if not owner.is_owner or _other_owners(owner):
+        return
     moderators_first = Case(
         When(role=Role.MODERATOR, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
     others = Membership.objects.filter(room=owner.room_id).exclude(pk=owner.pk)
-    heirs = others.select_related("room", "user").order_by(moderators_first, "joined_at", "pk")
+    heirs = others.select_related("room", "user").order_by(
+        "-user__is_active", moderators_first, "joined_at", "pk"
+    )
     heir = heirs.first()
     if heir is not None:
         _set_role(heir, Role.OWNER)
@@ -368,4 +381,5 @@ def _rename(room: Room, name: str, about: str) -> Room:
     room.name, room.about = clean_name(name), clean_about(about)
     room.save(update_fields=["name", "about"])
     publish(room.topic, "room.updated", {"room": room.as_data()})
+    notifications.room_renamed(room)
     return room

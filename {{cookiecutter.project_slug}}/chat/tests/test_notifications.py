@@ -144,7 +144,7 @@ def test_whom_an_edit_names_is_told_once(public: Room, ada: User, bob: User, say
 
     notification = of(bob.pk).get()
     assert notification.text == "ada mentioned you in General"
-    assert notification.data["excerpt"] == "@bob, have you seen this?"
+    assert notification.data["excerpt"] == "@bob, did you see this?"
     assert notification.count == 1
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Mapping
 
 import pytest
-from django.db.models import F
+from django.db.models import Count, F
 
 from accounts.models import User
 from notifications import kinds
@@ -52,7 +52,7 @@ def people(db: None) -> list[User]:
 
 
 def assert_numbers_hold(user: User) -> None:
-    """Each row has a change of its own, the latest of them is the head, and the count is right."""
+    """Each row has a change of its own, none is above the head, and the counts are right."""
     inbox = Inbox.objects.get(user=user)
     rows = Notification.objects.filter(recipient=user)
     revs = list(rows.values_list("rev", flat=True))
@@ -60,3 +60,5 @@ def assert_numbers_hold(user: User) -> None:
     assert max(revs, default=0) <= inbox.last_rev
     assert not rows.filter(seq__gt=F("rev")).exists()
     assert inbox.unread == rows.filter(UNREAD).count()
+    counted = rows.annotate(counted=Count("happenings")).filter(deleted_at=None)
+    assert not counted.exclude(count=F("counted")).exists()

@@ -46,7 +46,7 @@ def published(monkeypatch: pytest.MonkeyPatch) -> dict[int, list[int]]:
 
 
 def write_at_random(people: list[User], number: int) -> None:
-    """One writer: tells, takes back, reads, deletes, and now and then rolls back."""
+    """One writer: tells, retells, takes back, reads, deletes, and now and then rolls back."""
     chance = random.Random(SEED * 100 + number)
     try:
         for step in range(STEPS):
@@ -60,7 +60,8 @@ def write_at_random(people: list[User], number: int) -> None:
 
 def one_step(chance: random.Random, people: list[User], rumour: str) -> None:
     some = chance.sample(people, k=3)
-    match chance.randrange(8):
+    key = chance.choice("123")
+    match chance.randrange(10):
         case 0:
             actions.mark_all_read(some[0])
         case 1:
@@ -78,8 +79,12 @@ def one_step(chance: random.Random, people: list[User], rumour: str) -> None:
                     Notice(some[::-1], "test.call", target="test:hall", data={"room": "hall"}),
                 ]
             )
+        case 6:
+            actions.retract("test:hall", key=key)
+        case 7:
+            actions.retell("test:hall", key=key, room=rumour)
         case _:
-            notify(some, "test.call", target="test:hall", room="hall")
+            notify(some, "test.call", target="test:hall", key=key, room="hall")
 
 
 def in_threads(work: Callable[[list[User], int], None], people: list[User]) -> None:
@@ -149,9 +154,10 @@ async def test_a_client_that_comes_and_goes_ends_up_with_what_the_database_has(
     inbox = await in_database(Inbox.objects.get, user=person)
     rows = {row.pk: row for row in await in_database(list, of(person.pk))}
     assert (replica.rev, replica.unread) == (inbox.last_rev, inbox.unread)
-    assert {pk: row["count"] for pk, row in replica.rows.items()} == {
-        pk: row.count for pk, row in rows.items()
+    assert {pk: (row["count"], row["text"]) for pk, row in replica.rows.items()} == {
+        pk: (row.count, row.text) for pk, row in rows.items()
     }
+    await in_database(assert_numbers_hold, person)
     assert {pk for pk, row in replica.rows.items() if not row["read_at"]} == {
         pk for pk, row in rows.items() if row.read_at is None
     }

@@ -32,8 +32,9 @@ def call(people: list[int] | None = None) -> int:
     return notify(whom, "test.call", target="test:hall", room="hall")
 
 
-def test_queries_are_bounded_by_the_portion() -> None:
-    for _ in range(2):  # rows of their own, then folded
+def test_queries_are_bounded_by_the_portion(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(actions, "HAPPENINGS_KEPT", 2)
+    for _ in range(3):  # rows of their own, then folded, then full
         with CaptureQueriesContext(connection) as queries:
             assert call() == CROWD
         assert len(queries) <= QUERIES_PER_PORTION * (CROWD // PORTION)

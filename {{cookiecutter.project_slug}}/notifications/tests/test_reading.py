@@ -112,12 +112,12 @@ def test_a_target_is_read_at_once(ada: User) -> None:
 
 
 def test_retracting_deletes_what_matches(ada: User, bob: User) -> None:
-    for seq in (1, 2):
-        notify([ada, bob], "test.rumour", target="test:hall", rumour="it rains", seq=seq)
+    for seq in ("1", "2"):
+        notify([ada, bob], "test.rumour", target="test:hall", rumour="it rains", key=seq)
 
-    assert actions.retract("test:hall", seq=2) == 2
+    assert actions.retract("test:hall", key="2") == 2
     assert actions.retract("test:hall", kind="test.rumour", recipients=[ada]) == 1
-    assert actions.retract("test:hall", seq=2) == 0
+    assert actions.retract("test:hall", key="2") == 0
 
     assert (of(ada.pk).count(), of(bob.pk).count()) == (0, 1)
     assert_numbers_hold(ada)

@@ -28,7 +28,7 @@ def push(subscription_id: int, notification_id: int) -> None:
     if signed_in is None or signed_in.user.pk != subscription.user_id:
         subscription.delete()
         return
-    unread = Notification.objects.filter(UNREAD, recipient=subscription.user_id)
+    unread = Notification.objects.filter(UNREAD, recipient=subscription.user_id, quiet=False)
     notification = unread.select_related("actor").filter(pk=notification_id).first()
     if notification is not None:
         _push(subscription, notification)

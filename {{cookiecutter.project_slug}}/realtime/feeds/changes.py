@@ -154,7 +154,7 @@ class Changes(Generic[FeedType]):
         old = items.filter(**{f"{model.feed_field}__in": list(self.feeds)}).order_by()
         for pk, rev in old.values_list(model.feed_field).annotate(Max("rev")):
             self.feeds[pk].pruned_rev = max(self.feeds[pk].pruned_rev, rev)
-        return old.delete()[0]
+        return old.delete()[1].get(model._meta.label, 0)  # without what hangs on them
 
     def _keep(self, feeds: Iterable[FeedType]) -> None:
         for feed in feeds:

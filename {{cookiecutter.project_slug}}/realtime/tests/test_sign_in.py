@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.models import Session
+from django.db.models import QuerySet
 from django.test import Client as Browser
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -149,7 +150,11 @@ def delete(user: User, browser: Browser) -> None:
     user.delete()
 
 
-@pytest.mark.parametrize("end", [log_out, change_password, deactivate, delete])
+def update_password(user: User, browser: Browser) -> None:
+    User.objects.filter(pk=user.pk).update(password="another")
+
+
+@pytest.mark.parametrize("end", [log_out, change_password, update_password, deactivate, delete])
 async def test_a_sign_in_that_ends_closes_its_sockets_at_once(
     ada: User, bob: User, end: Callable[[User, Browser], None]
 ) -> None:
@@ -172,8 +177,8 @@ async def test_a_sign_in_that_ends_closes_its_sockets_at_once(
 @pytest.mark.parametrize(
     "end",
     [
-        lambda user: User.objects.filter(pk=user.pk).update(is_active=False),
-        lambda user: User.objects.filter(pk=user.pk).update(password="another"),
+        lambda user: QuerySet(User).filter(pk=user.pk).update(is_active=False),
+        lambda user: QuerySet(User).filter(pk=user.pk).update(password="another"),
         lambda user: Session.objects.update(expire_date=timezone.now() - timedelta(days=1)),
         lambda user: Session.objects.all().delete(),
     ],

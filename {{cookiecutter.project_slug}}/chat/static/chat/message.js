@@ -19,8 +19,6 @@ export function createMessage(message, reader) {
   element.id = `message-${message.seq}`;
   element.dataset.seq = message.seq;
   element.classList.toggle("message--own", message.author.id === reader.you.id);
-  part(element, "avatar").append(avatar(message.author));
-  part(element, "author").textContent = message.author.name;
   const created = new Date(message.created_at);
   const time = part(element, "time");
   time.dateTime = message.created_at;
@@ -33,6 +31,8 @@ export function createMessage(message, reader) {
 /** Shows what may change after the message is made. */
 export function updateMessage(element, message, reader) {
   const deleted = message.deleted_at !== null;
+  part(element, "avatar").replaceChildren(avatar(message.author));
+  part(element, "author").textContent = message.author.name;
   element.classList.toggle("message--deleted", deleted);
   element.classList.toggle("message--mentions-you", message.mentions.includes(reader.you.username));
   const names = { mentions: message.mentions, you: reader.you.username };

@@ -48,6 +48,7 @@ export class RoomList extends EventTarget {
     if (type === "heartbeat") this.#missed(room, rev);
     else if (type === "read" && data.user_id === this.#you.id) this.#read(room, data.seq);
     else if (type === "room.updated") this.#renamed(room, data.room);
+    else if (type === "member.updated") this.#met(room, data.member);
     else if (type.startsWith("message.") && rev > room.rev) this.#take(room, type, rev, data);
   }
 
@@ -79,6 +80,12 @@ export class RoomList extends EventTarget {
 
   #renamed(room, { name, kind }) {
     if (kind !== "direct") room.name = name;
+    this.#changed();
+  }
+
+  #met(room, person) {
+    if (room.last_message?.author.id === person.id) room.last_message = { ...room.last_message, author: person };
+    if (room.person?.id === person.id) Object.assign(room, { person, name: person.name });
     this.#changed();
   }
 

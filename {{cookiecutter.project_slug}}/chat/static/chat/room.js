@@ -22,7 +22,7 @@ const REFUSED = {
 };
 
 const page = document.querySelector("[data-room-page]");
-const { slug, you } = pageData("room-data");
+const { slug, kind, you } = pageData("room-data");
 const topic = socket.topic(`chat:${slug}`);
 const messages = new Feed(topic, { items: "messages", list: "history", keepDeleted: true });
 const room = { page, slug, you, topic, messages };
@@ -50,11 +50,15 @@ composer.addEventListener("send", ({ detail }) => {
   scroller.toEnd();
 });
 
-topic.addEventListener("room.updated", ({ detail: { data } }) => {
-  const { name, kind, about } = data.room;
-  if (kind === "direct") return;
+function showRoom({ name, about = "" }) {
   part(page, "name").textContent = name;
   show(part(page, "about"), about);
+}
+
+topic.addEventListener("welcome", ({ detail: { data } }) => showRoom(data.room));
+topic.addEventListener("room.updated", ({ detail: { data } }) => kind === "direct" || showRoom(data.room));
+topic.addEventListener("member.updated", ({ detail: { data } }) => {
+  if (kind === "direct" && data.member.id !== you.id) showRoom(data.member); // It has the other person's name.
 });
 
 topic.addEventListener("state", () => {

@@ -19,10 +19,10 @@ export class Timeline {
   #unread = null;
 
   /**
-   * @param {{page: HTMLElement, you: object, messages: import("../realtime/feed.js").Feed}} room
+   * @param {{page: HTMLElement, you: object, topic: EventTarget, messages: import("../realtime/feed.js").Feed}} room
    * @param {{members: object, scroller: object}} parts
    */
-  constructor({ page, you, messages }, { members, scroller }) {
+  constructor({ page, you, topic, messages }, { members, scroller }) {
     this.#list = part(page, "messages");
     this.#messages = messages;
     this.#reader = { you, nameOf: (id) => members.nameOf(id) };
@@ -31,6 +31,8 @@ export class Timeline {
     this.#list.addEventListener("click", ({ target }) => {
       if (target.dataset.part === "unfold") unfold(target.closest("[data-seq]"));
     });
+    topic.addEventListener("welcome", ({ detail: { data } }) => this.#renamed(data.members));
+    topic.addEventListener("member.updated", ({ detail: { data } }) => this.#renamed([data.member]));
     this.#moveWithKeys();
   }
 
@@ -91,6 +93,19 @@ export class Timeline {
   #quote(message) {
     for (const quote of this.#list.querySelectorAll(`[data-jump="${message.seq}"]`)) {
       showQuote(quote.closest("[data-seq]"), message);
+    }
+  }
+
+  /** Shows people's messages under their names as they are now. */
+  #renamed(people) {
+    const now = new Map(people.map((person) => [person.id, person]));
+    for (const message of this.#messages.items) {
+      const person = now.get(message.author.id);
+      const element = this.element(message.seq);
+      if (!person || !element || (person.name === message.author.name && person.color === message.author.color)) continue;
+      message.author = person;
+      updateMessage(element, message, this.#reader);
+      this.#quote(message);
     }
   }
 

@@ -6,6 +6,7 @@ import { ago } from "../js/times.js";
 import { toast } from "../js/toasts.js";
 
 const PAGE = 20;
+const COUNTED = 99;
 const NONE = "Nothing yet. When somebody needs you, it shows here.";
 
 export class NotificationList {
@@ -49,7 +50,7 @@ export class NotificationList {
     part(item, "excerpt").textContent = row.excerpt;
     part(item, "time").dateTime = row.created_at;
     part(item, "time").textContent = ago(new Date(row.created_at));
-    part(item, "count").textContent = row.count > 1 ? `· ${row.count} new` : "";
+    part(item, "count").textContent = row.count > 1 ? `· ${row.count > COUNTED ? `${COUNTED}+` : row.count} new` : "";
     part(item, "unread").hidden = isRead;
     part(item, "read").hidden = isRead;
     return item;

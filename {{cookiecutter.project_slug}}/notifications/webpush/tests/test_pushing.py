@@ -98,6 +98,31 @@ def test_what_was_read_meanwhile_is_not_pushed(
     assert not unfinished(push).exists()
 
 
+def test_what_was_taken_back_meanwhile_is_not_pushed(
+    ada: User, service: PushService, browser: Browser
+) -> None:
+    actions.set_preference(ada, "test.reply", "quiet")
+    notify([ada], "test.reply", room="hall", target="test:hall")
+    notify([ada], "test.call", room="hall", target="test:hall", key="1")
+    actions.retract("test:hall", key="1")
+    run_due()
+
+    assert service.taken == []
+
+
+def test_what_is_told_otherwise_meanwhile_is_pushed_so(
+    ada: User, service: PushService, browser: Browser
+) -> None:
+    notify([ada], "test.call", room="hall", target="test:hall", key="1")
+    notify([ada], "test.call", room="words taken back", target="test:hall", key="2")
+    actions.retell("test:hall", key="1", room="yard")
+    actions.retract("test:hall", key="2")
+    run_due()
+
+    ((_, _, body),) = service.taken
+    assert browser.read(body)["title"] == "Someone called from yard"
+
+
 def test_what_folds_into_one_is_pushed_as_one(
     ada: User, service: PushService, browser: Browser
 ) -> None:

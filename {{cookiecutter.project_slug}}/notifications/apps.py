@@ -1,0 +1,12 @@
+"""Notifications as a Django app."""
+
+from django.apps import AppConfig
+
+
+class NotificationsConfig(AppConfig):
+    name = "notifications"
+
+    def ready(self) -> None:
+        from notifications import renaming
+
+        renaming.connect_signals()

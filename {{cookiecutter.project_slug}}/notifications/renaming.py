@@ -1,0 +1,41 @@
+"""Showing people's names as they are now in what others were told of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.db.models import QuerySet
+
+from accounts.models import User
+from accounts.signals import people_leaving, person_changed
+from notifications import actions
+from notifications.models import Notification
+from notifications.queries import CHUNK_PEOPLE
+from realtime.tasks import enqueue_many, task
+
+
+def connect_signals() -> None:
+    person_changed.connect(_person_changed)
+    people_leaving.connect(_people_leaving)
+
+
+@task
+def refresh(notification_ids: list[int]) -> None:
+    """Show notifications as they are now, with the names of their people."""
+    actions.refresh(notification_ids)
+
+
+def _person_changed(user: User, fields: set[str], **kwargs: Any) -> None:  # Any: a signal's
+    if fields != {"is_active"}:
+        _enqueue(Notification.objects.filter(actor=user))
+
+
+def _people_leaving(users: Iterable[User], **kwargs: Any) -> None:  # Any: a signal's
+    _enqueue(Notification.objects.filter(actor__in=users))
+
+
+def _enqueue(notifications: QuerySet[Notification]) -> None:
+    shown = notifications.filter(deleted_at=None).order_by("recipient")
+    ids = list(shown.values_list("pk", flat=True))
+    chunks = [ids[start : start + CHUNK_PEOPLE] for start in range(0, len(ids), CHUNK_PEOPLE)]
+    if chunks:
+        enqueue_many(refresh, [(chunk,) for chunk in chunks])
