@@ -33,8 +33,8 @@ def register_kinds() -> None:
     register(_about_a_message(DIRECT, "Direct messages", "{actor} wrote to you"))
     everything = _about_a_message(MESSAGE, "All of chosen rooms", "{actor} wrote in {room}")
     register(replace(everything, personal=False))
-    invitation = Kind(INVITATION, "Invitations", "{actor} invites you to {room}", groups=False)
-    register(replace(invitation, link=lambda _: reverse("chat:home")))
+    invitation = Kind(INVITATION, "Invitations", "{actor} invites you to {room}")
+    register(replace(invitation, groups=INVITATION, link=lambda _: reverse("chat:home")))
 
 
 def _about_a_message(name: str, title: str, text: str) -> Kind:

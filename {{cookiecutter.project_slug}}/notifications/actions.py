@@ -63,7 +63,8 @@ class Notice:
     @property
     def group(self) -> str:
         """Unread notifications of one group fold into one; empty for what does not fold."""
-        return self.target if kinds.get(self.kind).groups else ""
+        groups = kinds.get(self.kind).groups
+        return groups if isinstance(groups, str) else self.target if groups else ""
 
 
 def notify(

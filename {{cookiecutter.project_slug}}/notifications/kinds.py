@@ -67,7 +67,8 @@ class Kind:
         excerpt: a second line, such as the beginning of a message; may be empty.
         default: the level of those who have not chosen one.
         personal: whether it is meant for its recipient, and not merely happened where they listen.
-        groups: whether several unread ones of the same target fold into one.
+        groups: whether several unread ones of the same target fold into one; or a name, by which
+            those of all targets do.
         icon: a symbol of static/icons.svg, shown where there is no actor.
     """
 
@@ -78,7 +79,7 @@ class Kind:
     excerpt: Wording = ""
     default: Level = Level.EVERYTHING
     personal: bool = True
-    groups: bool = True
+    groups: bool | str = True
     icon: str = "bell"
 
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from math import ceil
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -57,6 +58,22 @@ class RefusalMiddleware:
         return _answer(request, error) if isinstance(error, Refusal) else None
 
 
+def marked_refused(response: HttpResponse, refusal: Refusal) -> HttpResponse:
+    """The response with the status of a refusal, and with `Retry-After` where it says when."""
+    response.status_code = STATUS.get(refusal.code, 400)
+    if refusal.retry_after is not None:
+        response["Retry-After"] = ceil(refusal.retry_after)
+    return response
+
+
+def json_refusal(refusal: Refusal) -> HttpResponse:
+    """The response to a program."""
+    body: dict[str, object] = {"code": refusal.code, "detail": refusal.detail}
+    if refusal.retry_after is not None:
+        body["retry_after"] = round(refusal.retry_after, 3)
+    return marked_refused(JsonResponse(body), refusal)
+
+
 def _away() -> Refusal:
     return Refusal(
         ErrorCode.UNAVAILABLE,
@@ -66,8 +83,6 @@ def _away() -> Refusal:
 
 
 def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    status = STATUS.get(refusal.code, 400)
-    body = {"code": refusal.code, "detail": refusal.detail}
     if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
-        return JsonResponse(body, status=status)
-    return render(request, "refused.html", {"status": status, **body}, status=status)
+        return json_refusal(refusal)
+    return marked_refused(render(request, "refused.html", {"detail": refusal.detail}), refusal)

@@ -40,6 +40,8 @@ class Guest(NamedTuple, Generic[FeedType]):
 
     feed: FeedType
     user: Any  # Any: the project's user model
+    resumes: bool = False
+    """Whether they were here before, and come back after a loss."""
 
     @property
     def pair(self) -> Pair:
@@ -179,7 +181,8 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         # Taken before `admit`, which may change a feed: it must promise nothing that rows lack.
         revs = {key: feed.last_rev for key, feed in feeds.items()}
         known = [each for each in requests if each.key in feeds]
-        welcomes = iter(cls.admit([Guest(feeds[each.key], each.user) for each in known]))
+        guests = [Guest(feeds[each.key], each.user, each.since is not None) for each in known]
+        welcomes = iter(cls.admit(guests))
         missed = cls._catch_up(known, feeds)
 
         def joined(request: JoinRequest) -> Joined | Exception:
