@@ -1,5 +1,6 @@
 """System checks for settings with which sockets would lose events or not open."""
 
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
@@ -54,6 +55,7 @@ def check_sessions(
 @register
 def check_budgets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
     """BUDGETS has only budgets that there are, each with its times and its seconds."""
+    import_module(settings.ROOT_URLCONF)  # and with the pages all budgets
     return [
         Error(
             f"BUDGETS: {name!r} is {limit!r}.",
