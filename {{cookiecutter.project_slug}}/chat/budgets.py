@@ -2,7 +2,7 @@
 
 from realtime.budgets import DAY, HOUR, MINUTE, Budget
 
-ROOMS = Budget("rooms", 20, HOUR, "You made many rooms in a short time.")
+ROOMS = Budget("rooms", 30, HOUR, "You made many rooms in a short time.")
 CONVERSATIONS = Budget(
     "conversations", 30, HOUR, "You began to talk to many people in a short time."
 )

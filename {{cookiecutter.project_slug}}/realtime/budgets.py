@@ -11,11 +11,15 @@ is written in the transaction that it pays for: so it is the same in all process
 restart, and is given back when the transaction fails. The row is locked until the commit, so that
 no number of requests at once gets more than there is.
 
-`settings.BUDGETS` sets others: `{"rooms": [100, 3600]}`. Staff spend nothing.
+Requests and frames cost their person something; what the project's own code does (a command, a
+task, a shell) is free, and so is what staff do. `settings.BUDGETS` sets other budgets:
+`{"rooms": [100, 3600]}`.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from math import ceil
 
@@ -36,6 +40,8 @@ MOST_OWING = 10_000
 """People of whom a process keeps what it has not written down yet."""
 
 Limit = tuple[int, float]
+
+_charges: ContextVar[bool] = ContextVar("_charges", default=False)
 
 known: dict[str, "Budget"] = {}
 """All budgets, by their names."""
@@ -158,6 +164,16 @@ class Purses:
             Spending.objects.bulk_update(self._changed.values(), ["full_at"])
 
 
+@contextmanager
+def charging() -> Iterator[None]:
+    """Let what people do meanwhile cost them: for whatever takes their requests."""
+    token = _charges.set(True)
+    try:
+        yield
+    finally:
+        _charges.reset(token)
+
+
 def is_limit(value: object) -> bool:
     """Whether `value` can stand in `settings.BUDGETS`: times, at least one, and seconds."""
     try:
@@ -176,7 +192,7 @@ def drop_full() -> None:
 
 
 def _spends_nothing(user: AbstractBaseUser) -> bool:
-    return getattr(user, "is_staff", False)
+    return not _charges.get() or getattr(user, "is_staff", False)
 
 
 def _locked(name: str, user_ids: set[int], now: datetime) -> dict[int, Spending]:

@@ -11,6 +11,7 @@ from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import ReadOnlyError
 from redis.exceptions import TimeoutError as NoAnswer
 
+from realtime.budgets import charging
 from realtime.protocol import ErrorCode, Refusal
 
 logger = logging.getLogger(__name__)
@@ -32,14 +33,16 @@ STATUS = {
 class RefusalMiddleware:
     """Answers a request that raised `Refusal` with a page, or with JSON if the client prefers it.
 
-    A request that needs Redis while it is down is refused as `unavailable`.
+    A request that needs Redis while it is down is refused as `unavailable`. What a request does is
+    paid for from budgets.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        with charging():
+            return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, REDIS_AWAY):

@@ -97,7 +97,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         payers = [
             (authors[each.room.pk, each.author_id], _cost(each.body))
             for each in good
-            if each.created_at is None and (each.room.pk, each.author_id) in authors
+            if (each.room.pk, each.author_id) in authors
         ]
         purses = Purses(MESSAGES, payers)
 
@@ -112,7 +112,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
                 return Refusal(
                     ErrorCode.NOT_FOUND, "The message that you answer is not in this room."
                 )
-            if draft.created_at is None and (refusal := purses.take(author, _cost(draft.body))):
+            if refusal := purses.take(author, _cost(draft.body)):
                 return refusal
             return Message(
                 room=room,

@@ -1,6 +1,7 @@
 """Budgets: how much a person gets, when there is more, and who shares it."""
 
 from collections.abc import Iterator
+from contextvars import Context
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -46,6 +47,12 @@ def frequent() -> Iterator[Budget]:
     """Four hundred a minute, of which a process writes down every tenth."""
     yield Budget("test", 400, 60, "You did this often.", frequent=True)
     del budgets.known["test"]
+
+
+@pytest.fixture(autouse=True)
+def request_of_a_person() -> Iterator[None]:
+    with budgets.charging():
+        yield
 
 
 def refusal(budget: Budget, user: User, times: int = 1, of: object = "") -> Refusal | None:
@@ -101,6 +108,11 @@ def test_staff_spend_nothing(ada: User, budget: Budget) -> None:
     ada.is_staff = True
     assert [refusal(budget, ada) for _ in range(5)] == [None] * 5
     assert not Spending.objects.exists()
+
+
+def test_the_projects_own_code_spends_nothing(ada: User, budget: Budget) -> None:
+    refusals = Context().run(lambda: [refusal(budget, ada) for _ in range(5)])
+    assert refusals == [None] * 5
 
 
 def test_what_fails_costs_nothing(ada: User, budget: Budget) -> None:
