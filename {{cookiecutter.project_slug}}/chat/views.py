@@ -95,7 +95,6 @@ def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
             "members": queries.members(room)[: queries.MEMBERS_SHOWN],
             "member_count": room.memberships.count(),
             "invitations": queries.pending_invitations(room)[: queries.MEMBERS_SHOWN],
-            "bans": queries.bans(room)[: queries.MEMBERS_SHOWN] if membership.may_moderate else [],
             "bootstrap": _bootstrap(room, membership),
         },
     )
@@ -110,7 +109,7 @@ def create(request: AuthenticatedRequest) -> HttpResponse:
             return redirect(actions.create_room(request.user, **form.cleaned_data))
         except Refusal as refusal:
             return _show_again(request, refusal, form)
-    return render(request, "chat/room_form.html", {"form": form})
+    return _show_form(request, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -127,7 +126,7 @@ def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
             return _show_again(request, refusal, form, room)
         messages.success(request, "The room is saved.")
         return redirect(room)
-    return render(request, "chat/room_form.html", {"form": form, "room": room})
+    return _show_form(request, form, room)
 
 
 # One's own place in a room
@@ -215,7 +214,7 @@ def lift_ban(request: AuthenticatedRequest, slug: str, username: str) -> HttpRes
     person = queries.person_by_username(username)
     if _attempt(request, actions.lift_ban, room, request.user, person):
         messages.success(request, f"{person.name} can join this room again.")
-    return redirect(room)
+    return redirect("chat:settings", slug)
 
 
 @require_POST
@@ -299,10 +298,16 @@ def _bootstrap(room: Room, membership: Membership) -> RoomPage:
     }
 
 
+def _show_form(request: HttpRequest, form: RoomForm, room: Room | None = None) -> HttpResponse:
+    bans = queries.bans(room)[: queries.MEMBERS_SHOWN] if room else []
+    page = {"form": form, "room": room, "bans": bans}
+    return render(request, "chat/room_form.html", page)
+
+
 def _show_again(
     request: HttpRequest, refusal: Refusal, form: RoomForm, room: Room | None = None
 ) -> HttpResponse:
     """A form with what was typed, and why it is refused."""
     form.add_error(None, refusal.detail)
-    response = render(request, "chat/room_form.html", {"form": form, "room": room})
+    response = _show_form(request, form, room)
     return marked_refused(response, refusal) if refusal.code in PAGES else response
