@@ -617,8 +617,8 @@ def test_a_message_that_comes_too_soon_waits_and_is_sent_then(
     newcomer: Person, ada: Person, spend: Callable[[str, float], None]
 ) -> None:
     newcomer.enter(ada.make_room("Patience"))
-    mass_mention = "@one @two @three"  # costs 61 of the 2,000 in 1,200 seconds
-    spend("messages", 1_200 - 61 * 0.6 + 6)
+    mass_mention = "@ann @ben @cem @dan @eva @fay @gus @hal"  # costs 161 of the 6,000 in an hour
+    spend("messages", 3_600 - 161 * 0.6 + 6)
     newcomer.say(mass_mention, "and more")
 
     expect(newcomer.waiting).to_have_text([mass_mention, "and more"])

@@ -6,7 +6,7 @@ ROOMS = Budget("rooms", 30, HOUR, "You made many rooms in a short time.")
 CONVERSATIONS = Budget(
     "conversations", 30, HOUR, "You began to talk to many people in a short time."
 )
-JOINS = Budget("joins", 60, HOUR, "You joined rooms many times in a short time.")
+JOINS = Budget("joins", 200, HOUR, "You joined rooms many times in a short time.")
 INVITATIONS = Budget("invitations", 50, HOUR, "You invited many people in a short time.")
 INVITATIONS_OF_ONE = Budget("invitations_of_one", 10, DAY, "You invited this person many times.")
 MODERATION = Budget(
@@ -14,8 +14,8 @@ MODERATION = Budget(
 )
 MESSAGES = Budget(
     "messages",
-    2_000,
-    20 * MINUTE,
+    6_000,
+    HOUR,
     "You wrote very much, or mentioned many people, in a short time.",
     frequent=True,
 )

@@ -71,8 +71,8 @@ def test_what_is_enough() -> None:
         "conversations": (30, 3600),
         "invitations": (50, 3600),
         "invitations_of_one": (10, 86400),
-        "joins": (60, 3600),
-        "messages": (2000, 1200),
+        "joins": (200, 3600),
+        "messages": (6000, 3600),
         "moderation": (300, 3600),
         "profiles": (20, 3600),
         "reactions": (300, 600),
@@ -162,8 +162,8 @@ def test_messages_over_all_ways_in(ada: User, public: Room, say: Say, settings: 
 def test_an_hours_messages_and_mentions(ada: User, public: Room, say: Say) -> None:
     everybody = " ".join(f"@user{number}" for number in range(20))
     mass_mentions, wait = how_many(lambda _: say(public, ada, everybody), 50)
-    assert (mass_mentions, wait) == (4, 3)  # 401 of 2,000 each
-    assert Message.objects.count() == 4
+    assert (mass_mentions, wait) == (14, 9)  # 401 of 6,000 each
+    assert Message.objects.count() == 14
 
 
 def test_messages_of_staff_and_of_the_projects_own_code(
