@@ -36,12 +36,11 @@ from accounts.models import User
 User.objects.create_user("{username}", "{username}@example.com", "{password}")
 """
 
-INVITATION = """
+NEWS = """
 from accounts.models import User
-from chat import actions
+from notifications.actions import notify
 
-grace, newcomer = (User.objects.get(username=name) for name in ("grace", "{username}"))
-actions.invite(actions.create_room(grace, name="Party"), by=grace, person=newcomer)
+notify(User.objects.filter(username="{username}"), "announcement", text="News", link="/people/")
 """
 
 SPENT = """
@@ -112,14 +111,14 @@ def newcomer(arrive: Arrive, site: Server, manage: Manage) -> Person:
 
 
 @pytest.fixture
-def invite(newcomer: Person, site: Server, manage: Manage) -> Callable[[], None]:
-    """Invite the newcomer to one more room: a notification without a message."""
+def announce(newcomer: Person, site: Server, manage: Manage) -> Callable[[], None]:
+    """Tell the newcomer something: a notification without a message."""
 
-    def invite() -> None:
-        code = INVITATION.format(username=newcomer.username)
+    def announce() -> None:
+        code = NEWS.format(username=newcomer.username)
         manage(site.project, "shell", "-c", code, **site.environment)
 
-    return invite
+    return announce
 
 
 @pytest.fixture
@@ -401,7 +400,7 @@ def test_a_mention_rings_in_every_tab_and_is_read_in_all_of_them(
 
 
 def test_the_title_counts_messages_and_notifications_that_come_after_them(
-    newcomer: Person, grace: Person, invite: Callable[[], None]
+    newcomer: Person, grace: Person, announce: Callable[[], None]
 ) -> None:
     room = grace.make_room("Messages first")
     newcomer.enter(room)
@@ -411,7 +410,7 @@ def test_the_title_counts_messages_and_notifications_that_come_after_them(
 
     grace.say("one", "two")
     expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
-    invite()
+    announce()
     bell.counts(1)
     expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
     bell.read_all()
@@ -421,16 +420,16 @@ def test_the_title_counts_messages_and_notifications_that_come_after_them(
 
 
 def test_the_title_counts_notifications_and_messages_that_come_after_them(
-    newcomer: Person, grace: Person, invite: Callable[[], None]
+    newcomer: Person, grace: Person, announce: Callable[[], None]
 ) -> None:
     room = grace.make_room("Notifications first")
     newcomer.enter(room)
     newcomer.page.goto("/")
     bell = Bell(newcomer.page)
 
-    invite()
+    announce()
     expect(newcomer.page).to_have_title("(1) Rooms · Parlour")
-    invite()
+    announce()
     expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
     grace.say("one")
     unread = newcomer.page.locator(f"a[href='{room}']").get_by_role("img", name="1 unread")
@@ -624,6 +623,11 @@ def test_a_message_that_comes_too_soon_waits_and_is_sent_then(
     expect(newcomer.waiting).to_have_text([mass_mention, "and more"])
     expect(ada.said).to_have_text([mass_mention, "and more"])
     expect(newcomer.waiting).to_have_count(0)
+
+    newcomer.box.press("ArrowUp")
+    newcomer.say(f"{mass_mention}!")
+    expect(newcomer.page.get_by_text("in a short time. Try again in")).to_be_visible()
+    expect(newcomer.box).to_have_value(f"{mass_mention}!")
 
 
 def test_someone_who_signs_out_in_one_tab_is_told_so_in_the_other(grace: Person, room: str) -> None:

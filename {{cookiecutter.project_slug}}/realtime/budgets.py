@@ -133,7 +133,8 @@ class Purses:
         for user, times in wanted:
             if not _spends_nothing(user):
                 totals[user.pk] += times
-        due = {pk for pk, times in totals.items() if budget.owed[pk] + times > budget.most_owed}
+        most_owed = budget.most_owed
+        due = {pk for pk, times in totals.items() if budget.owed[pk] + times > most_owed}
         self._rows = _locked(f"{budget.name}:{of}" if of else budget.name, due, self._now)
 
     def take(self, user: AbstractBaseUser, times: int = 1) -> Refusal | None:

@@ -334,7 +334,7 @@ def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int], User]:
 
 
 def _cost(body: str) -> int:
-    return cost_of_message(len(mentioned_usernames(body)))
+    return cost_of_message(len(mentioned_usernames(body)) if "@" in body else 0)
 
 
 def _answered(
