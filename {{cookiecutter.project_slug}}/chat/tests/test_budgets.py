@@ -24,9 +24,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
-def requests_at_one_moment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     now = timezone.now()
     monkeypatch.setattr(budgets, "timezone", SimpleNamespace(now=lambda: now))
+
+
+@pytest.fixture
+def charging() -> Iterator[None]:
+    """Let actions cost what they cost where a person asks for them."""
     with budgets.charging():
         yield
 
@@ -54,7 +59,8 @@ def how_many(action: Callable[[int], object], tries: int) -> tuple[int, float]:
     """How many tries pass, and how many seconds the first that is refused has to wait."""
     for number in range(tries):
         try:
-            action(number)
+            with budgets.charging():
+                action(number)
         except Refusal as error:
             refusal = error
             break
@@ -141,7 +147,9 @@ def test_renaming_and_roles_and_removals(ada: User, bob: User, public: Room, few
     assert how_many(moderate, 4)[0] == 3
 
 
-def test_messages_over_all_ways_in(ada: User, public: Room, say: Say, settings: Settings) -> None:
+def test_messages_over_all_ways_in(
+    ada: User, public: Room, say: Say, charging: None, settings: Settings
+) -> None:
     settings.BUDGETS = {"messages": [5, 60]}
     draft = actions.Draft(public, ada.pk, "", "Hello")
     drafts = [actions.Draft(public, ada.pk, f"c{n}", "Hello") for n in range(3)]
@@ -167,7 +175,7 @@ def test_an_hours_messages_and_mentions(ada: User, public: Room, say: Say) -> No
 
 
 def test_messages_of_staff_and_of_the_projects_own_code(
-    ada: User, bob: User, public: Room, say: Say, settings: Settings
+    ada: User, bob: User, public: Room, say: Say, charging: None, settings: Settings
 ) -> None:
     settings.BUDGETS = {"messages": [1, 60]}
     User.objects.filter(pk=ada.pk).update(is_staff=True)
