@@ -50,6 +50,7 @@ def ours(server: str) -> Contestant:
         "SECURE_SSL_REDIRECT": "false",
         "LOG_LEVEL": "WARNING",
         "REALTIME": NO_RATE_LIMITS,
+        "BUDGETS": '{"messages": [1000000000, 1], "joins": [1000000000, 1]}',
     }
     return Contestant(
         key=f"ours-{server}",

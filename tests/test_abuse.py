@@ -8,10 +8,13 @@ import resource
 import select
 import socket
 import struct
+from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
+from http.client import HTTPConnection, HTTPResponse
 from time import monotonic
+from urllib.parse import urlencode
 from urllib.request import urlopen
 
 import pytest
@@ -447,6 +450,27 @@ def test_one_socket_more_than_a_person_may_have_is_refused(site: Site, server: S
             assert next_reply(of_another)["type"] == "ok"
 
 
+def test_many_requests_at_once_get_no_more_than_one_after_the_other(
+    site: Site, server: Server
+) -> None:
+    """Two processes, forty requests at the same moment, and a budget of thirty."""
+    person = site.new_person()
+
+    def make_room(number: int) -> tuple[int, int]:
+        form = urlencode({"name": f"Room {number}", "kind": "public"})
+        response = posted(site.pair()[number % 2], "/rooms/new/", person.session, form)
+        return response.status, int(response.headers["Retry-After"] or 0)
+
+    with ThreadPoolExecutor(40) as pool:
+        answers = list(pool.map(make_room, range(40)))
+
+    assert Counter(status for status, _ in answers) == {302: 30, 429: 10}
+    assert {0 < wait <= 120 for status, wait in answers if status == 429} == {True}
+    assert site.rows(f"SELECT COUNT(*) FROM chat_room WHERE created_by_id = {person.id}") == [
+        ["30"]
+    ]
+
+
 def test_one_topic_more_than_a_socket_may_join_is_refused(site: Site, strict: Server) -> None:
     written = tail(strict)
     with upgraded(strict, "/ws/", site.people[0].session) as client:
@@ -513,6 +537,20 @@ def go(client: socket.socket, how: str) -> None:
         elif how == "reset":
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
+def posted(server: Server, path: str, session: str, form: str) -> HTTPResponse:
+    """Post a form as a browser that is signed in."""
+    token = "x" * 32
+    headers = {
+        "Cookie": f"sessionid={session}; csrftoken={token}",
+        "X-CSRFToken": token,
+        "Content-Type": "application/x-www-form-urlencoded",
+    }
+    connection = HTTPConnection("127.0.0.1", server.port, timeout=SETTLE_SECONDS)
+    with closing(connection):
+        connection.request("POST", path, form, headers)
+        response = connection.getresponse()
+        response.read()
+        return response
 
 
 def send_until_closed(client: socket.socket, data: bytes) -> None:

@@ -36,12 +36,26 @@ from accounts.models import User
 User.objects.create_user("{username}", "{username}@example.com", "{password}")
 """
 
-INVITATION = """
+NEWS = """
 from accounts.models import User
-from chat import actions
+from notifications.actions import notify
 
-grace, newcomer = (User.objects.get(username=name) for name in ("grace", "{username}"))
-actions.invite(actions.create_room(grace, name="Party"), by=grace, person=newcomer)
+notify(User.objects.filter(username="{username}"), "announcement", text="News", link="/people/")
+"""
+
+SPENT = """
+from datetime import timedelta
+
+from django.utils import timezone
+
+from accounts.models import User
+from realtime.models import Spending
+
+Spending.objects.create(
+    user=User.objects.get(username="{username}"),
+    budget="{budget}",
+    full_at=timezone.now() + timedelta(seconds={seconds}),
+)
 """
 
 RENAMED = """
@@ -111,14 +125,14 @@ def newcomer(arrive: Arrive, site: Server, manage: Manage) -> Person:
 
 
 @pytest.fixture
-def invite(newcomer: Person, site: Server, manage: Manage) -> Callable[[], None]:
-    """Invite the newcomer to one more room: a notification without a message."""
+def announce(newcomer: Person, site: Server, manage: Manage) -> Callable[[], None]:
+    """Tell the newcomer something: a notification without a message."""
 
-    def invite() -> None:
-        code = INVITATION.format(username=newcomer.username)
+    def announce() -> None:
+        code = NEWS.format(username=newcomer.username)
         manage(site.project, "shell", "-c", code, **site.environment)
 
-    return invite
+    return announce
 
 
 @pytest.fixture
@@ -483,7 +497,7 @@ def test_a_new_name_and_a_deleted_account_show_on_open_pages(
 
 
 def test_the_title_counts_messages_and_notifications_that_come_after_them(
-    newcomer: Person, grace: Person, invite: Callable[[], None]
+    newcomer: Person, grace: Person, announce: Callable[[], None]
 ) -> None:
     room = grace.make_room("Messages first")
     newcomer.enter(room)
@@ -493,7 +507,7 @@ def test_the_title_counts_messages_and_notifications_that_come_after_them(
 
     grace.say("one", "two")
     expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
-    invite()
+    announce()
     bell.counts(1)
     expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
     bell.read_all()
@@ -503,16 +517,16 @@ def test_the_title_counts_messages_and_notifications_that_come_after_them(
 
 
 def test_the_title_counts_notifications_and_messages_that_come_after_them(
-    newcomer: Person, grace: Person, invite: Callable[[], None]
+    newcomer: Person, grace: Person, announce: Callable[[], None]
 ) -> None:
     room = grace.make_room("Notifications first")
     newcomer.enter(room)
     newcomer.page.goto("/")
     bell = Bell(newcomer.page)
 
-    invite()
+    announce()
     expect(newcomer.page).to_have_title("(1) Rooms · Parlour")
-    invite()
+    announce()
     expect(newcomer.page).to_have_title("(2) Rooms · Parlour")
     grace.say("one")
     unread = newcomer.page.locator(f"a[href='{room}']").get_by_role("img", name="1 unread")
@@ -625,6 +639,92 @@ def test_someone_who_is_removed_is_told_so_at_once(ada: Person, grace: Person, r
     expect(grace.page.get_by_text("You are not in this room any more.")).to_be_visible()
     expect(grace.page.get_by_label("Your rooms").locator(f"a[href='{room}']")).to_have_count(0)
     expect(ada.page.get_by_label("People").get_by_text("Grace Hopper")).to_have_count(0)
+
+
+@pytest.mark.parametrize("phone", [False, True])
+def test_a_public_room_is_looked_at_before_it_is_joined(arrive: Arrive, phone: bool) -> None:
+    ada, grace = arrive("ada", phone=phone), arrive("grace")
+    room = ada.make_room(f"Open {phone}")
+    grace.page.goto(room)
+
+    expect(grace.page.get_by_text("1 person is in this room.")).to_be_visible()
+    expect(grace.page.get_by_label("Your rooms").locator(f"a[href='{room}']")).to_have_count(0)
+    assert grace.page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    grace.page.get_by_role("button", name="Join the room").click()
+    expect(grace.box).to_be_visible()
+    grace.comes_in()
+    grace.say("Hello")
+    expect(ada.said).to_have_text(["Hello"])
+
+
+def test_someone_who_was_removed_comes_back_when_they_are_let_in(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.page.reload()
+    ada.page.get_by_role("button", name="More about Grace Hopper").click()
+    ada.page.get_by_role("button", name="Remove from the room").click()
+    ada.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+
+    grace.refusals_expected = True
+    grace.page.goto(room)
+    expect(grace.page.get_by_text("You were removed from this room")).to_be_visible()
+    ada.page.get_by_role("link", name="Room settings").click()
+    ada.page.get_by_role("button", name="Let back in Grace Hopper").click()
+    expect(ada.page.get_by_text("Grace Hopper can join this room again.")).to_be_visible()
+    grace.enter(room)
+    ada.enter(room)
+    grace.say("Sorry")
+    expect(ada.said).to_have_text(["Sorry"])
+
+
+@pytest.fixture
+def spend(newcomer: Person, site: Server, manage: Manage) -> Callable[[str, float], None]:
+    """Let the newcomer have spent a budget, which is full again in so many seconds."""
+
+    def spend(budget: str, seconds: float) -> None:
+        code = SPENT.format(username=newcomer.username, budget=budget, seconds=seconds)
+        manage(site.project, "shell", "-c", code, **site.environment)
+
+    return spend
+
+
+def test_who_does_too_much_is_told_when_to_try_again(
+    newcomer: Person, ada: Person, spend: Callable[[str, float], None]
+) -> None:
+    for budget in ("rooms", "joins"):
+        spend(budget, 3_600)
+    newcomer.refusals_expected = True
+    newcomer.page.goto("/rooms/new/")
+    newcomer.page.get_by_label("Name").fill("One more")
+    newcomer.page.get_by_role("button", name="Make the room").click()
+    expect(
+        newcomer.page.get_by_text("You made many rooms in a short time. Try again in")
+    ).to_be_visible()
+    expect(newcomer.page.get_by_label("Name")).to_have_value("One more")
+
+    newcomer.page.goto(ada.make_room("Not now"))
+    newcomer.page.get_by_role("button", name="Join the room").click()
+    expect(
+        newcomer.page.get_by_text("You joined rooms many times in a short time. Try again in")
+    ).to_be_visible()
+
+
+def test_a_message_that_comes_too_soon_waits_and_is_sent_then(
+    newcomer: Person, ada: Person, spend: Callable[[str, float], None]
+) -> None:
+    newcomer.enter(ada.make_room("Patience"))
+    mass_mention = "@ann @ben @cem @dan @eva @fay @gus @hal"  # costs 161 of the 6,000 in an hour
+    spend("messages", 3_600 - 161 * 0.6 + 6)
+    newcomer.say(mass_mention, "and more")
+
+    expect(newcomer.waiting).to_have_text([mass_mention, "and more"])
+    expect(ada.said).to_have_text([mass_mention, "and more"])
+    expect(newcomer.waiting).to_have_count(0)
+
+    newcomer.box.press("ArrowUp")
+    newcomer.say(f"{mass_mention}!")
+    expect(newcomer.page.get_by_text("in a short time. Try again in")).to_be_visible()
+    expect(newcomer.box).to_have_value(f"{mass_mention}!")
 
 
 def test_someone_who_signs_out_in_one_tab_is_told_so_in_the_other(grace: Person, room: str) -> None:

@@ -2,11 +2,15 @@
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.http import QueryDict
 
 from accounts.colors import COLORS
 from accounts.models import User, validate_free
 from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
+from realtime.budgets import HOUR, Budget
+
+PROFILES = Budget("profiles", 20, HOUR, "You changed your profile many times in a short time.")
 
 
 class Swatches(forms.RadioSelect):
@@ -42,6 +46,13 @@ class ProfileForm(forms.Form):
         return name
 
     def save(self) -> None:
-        self._user.display_name = self.cleaned_data["display_name"]
-        self._user.color = self.cleaned_data["color"]
-        self._user.save(update_fields=["display_name", "color"])
+        """Write the answers down.
+
+        Raises:
+            Refusal: `rate_limited`.
+        """
+        with transaction.atomic():
+            PROFILES.spend(self._user)
+            self._user.display_name = self.cleaned_data["display_name"]
+            self._user.color = self.cleaned_data["color"]
+            self._user.save(update_fields=["display_name", "color"])

@@ -9,6 +9,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.forms import ProfileForm
 from accounts.models import User
 from accounts.requests import AuthenticatedRequest
+from realtime.http import marked_refused
+from realtime.protocol import Refusal
 
 
 @require_safe
@@ -23,7 +25,12 @@ def profile(request: HttpRequest, username: str) -> HttpResponse:
 def edit(request: AuthenticatedRequest) -> HttpResponse:
     form = ProfileForm(request.user, request.POST or None)
     if form.is_valid():
-        form.save()
+        try:
+            form.save()
+        except Refusal as refusal:
+            form.add_error(None, refusal.detail)
+            response = render(request, "accounts/edit.html", {"form": form})
+            return marked_refused(response, refusal)
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:edit")
     return render(request, "accounts/edit.html", {"form": form})

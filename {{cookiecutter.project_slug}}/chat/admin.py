@@ -10,7 +10,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
 
 from chat import actions
-from chat.models import Membership, Message, Room
+from chat.models import Ban, Membership, Message, Room
 from chat.text import NAME_CHARACTERS, clean_about, clean_name
 from realtime.admin import ReadOnlyAdmin
 from realtime.protocol import Refusal
@@ -118,6 +118,27 @@ class MembershipAdmin(ReadOnlyAdmin):
     def delete_queryset(self, request: HttpRequest, memberships: QuerySet[Membership]) -> None:
         for membership in memberships:
             actions.expel(membership)
+
+
+@admin.register(Ban)
+class BanAdmin(ReadOnlyAdmin):
+    """Deleting a ban here lets its person join again."""
+
+    list_display = ["user", "room", "banned_by", "created_at"]
+    list_filter = ["created_at"]
+    search_fields = ["user__username", "user__display_name", "room__slug", "room__name"]
+    ordering = ["-created_at", "-pk"]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Ban]:
+        bans: QuerySet[Ban] = super().get_queryset(request)
+        return bans.select_related("room", "user", "banned_by")
+
+    def delete_model(self, request: HttpRequest, ban: Ban) -> None:
+        actions.forgive(ban)
+
+    def delete_queryset(self, request: HttpRequest, bans: QuerySet[Ban]) -> None:
+        for ban in bans:
+            actions.forgive(ban)
 
 
 @admin.register(Message)

@@ -57,9 +57,13 @@ class ChatConsumer(FeedConsumer[Room]):
 
     @classmethod
     def admit(cls, guests: Sequence[Guest[Room]]) -> Sequence[Welcome | Refusal]:
-        """Members may join, and in a public room whoever comes becomes one."""
+        """Members may join, and in a public room whoever comes becomes one.
+
+        Whoever was here before and is no member any more has left, or was removed: a page that is
+        still open somewhere does not bring them back.
+        """
         memberships = Membership.objects.filter(
-            room__in={room.pk for room, _ in guests}, user__in={user.pk for _, user in guests}
+            room__in={each.feed.pk for each in guests}, user__in={each.user.pk for each in guests}
         )
         by_guest = {(each.room_id, each.user_id): each for each in memberships}
 
@@ -67,16 +71,18 @@ class ChatConsumer(FeedConsumer[Room]):
         def members(room: Room) -> tuple[Raw, int]:
             return cls.read_for_crowd(room, "members", partial(_members, room))
 
-        def welcome(room: Room, user: User) -> Welcome | Refusal:
+        def welcome(room: Room, user: User, resumes: bool) -> Welcome | Refusal:
+            you = by_guest.get((room.pk, user.pk))
             try:
-                you = by_guest.get((room.pk, user.pk)) or actions.enter(room, user)
+                if you is None:
+                    you = membership_of(user, room) if resumes else actions.enter(room, user)
             except Refusal as refusal:
                 return refusal
             you.user = user
             about = named_for(user, room).as_data()
             return Welcome(str(room.epoch), about, you.as_reader(), *members(room))
 
-        return [welcome(room, user) for room, user in guests]
+        return [welcome(*guest) for guest in guests]
 
     @classmethod
     def changes_data(cls, feed: Room, items: Sequence[Message], more: bool) -> Changes:
@@ -102,7 +108,9 @@ class ChatConsumer(FeedConsumer[Room]):
 
     @command("reaction.toggle")
     def toggle_reaction(self, data: ToggleReaction) -> MessageData:
-        return actions.toggle_reaction(self.feed, self.user, seq=data.seq, emoji=data.emoji)
+        return actions.toggle_reaction(
+            self.feed, self.user, seq=data.seq, emoji=data.emoji, on=data.on
+        )
 
     @command("typing")
     async def publish_typing(self, data: Typing) -> None:

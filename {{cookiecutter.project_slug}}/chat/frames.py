@@ -33,6 +33,8 @@ class DeleteMessage(Struct, forbid_unknown_fields=True):
 class ToggleReaction(Struct, forbid_unknown_fields=True):
     seq: Revision
     emoji: ShortText
+    on: bool | None = None
+    """Whether it is to be there afterwards; without it, the other of what it is now."""
 
 
 class Typing(Struct, forbid_unknown_fields=True):

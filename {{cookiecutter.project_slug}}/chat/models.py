@@ -85,12 +85,21 @@ class Room(Feed):
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
     )
+    client_id = models.CharField(  # noqa: DJ001 (several rooms without one are no retries)
+        max_length=CLIENT_ID_CHARACTERS, null=True, blank=True, default=None, editable=False
+    )
+    """Its maker's own name for it, which makes a retry harmless."""
 
     prefix = "chat"
     topic_class = RoomTopic
 
     class Meta:
         ordering = ["slug"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["created_by", "client_id"], name="chat_room_once_per_maker"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.slug
@@ -194,6 +203,26 @@ class Invitation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user} invited to {self.room}"
+
+
+class Ban(models.Model):
+    """Keeps a person who was removed from a public room from joining it again."""
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="bans", db_index=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    banned_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    """None: the site."""
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["room", "user"], name="chat_one_ban_per_person"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user} banned from {self.room}"
 
 
 class Message(FeedItem):

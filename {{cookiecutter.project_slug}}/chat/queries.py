@@ -9,12 +9,27 @@ from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet,
 from accounts.models import DELETED, User, as_person
 from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH
 from chat.frames import LastMessage, ReaderPerson, RoomSummary
-from chat.models import ROOMS_LISTED, Invitation, Membership, Mention, Message, Room, other_people
+from chat.models import (
+    ROOMS_LISTED,
+    Ban,
+    Invitation,
+    Membership,
+    Mention,
+    Message,
+    Room,
+    other_people,
+)
 from chat.text import mentioned_usernames
 from realtime.protocol import ErrorCode, Refusal
 
 UNREAD_COUNTED = 100  # a room with more shows as "99+"; counting on would only cost
 MEMBERS_SHOWN = 200
+PREVIEW_CHARACTERS = 200
+"""A list of rooms has so much of each room's last message."""
+REMOVED = (
+    "You were removed from this room, so you cannot join it again. "
+    "One of its owners or moderators can let you back in."
+)
 MEMBER_FIELDS = (
     *("user", "user__username", "user__display_name", "user__color"),
     *("role", "last_read"),
@@ -68,6 +83,27 @@ def membership_of(user: User, room: Room) -> Membership:
     return membership
 
 
+def is_banned(room: Room, user: User) -> bool:
+    """Whether the user was removed from the public room, and may not come back by themselves."""
+    return Ban.objects.filter(room=room, user=user).exists()
+
+
+def check_may_join(room: Room, user: User) -> None:
+    """Check that somebody who is not a member may become one by themselves.
+
+    Raises:
+        Refusal: `forbidden`, the room is not public, or they were removed from it.
+    """
+    if not room.is_public:
+        raise Refusal(ErrorCode.FORBIDDEN, "This room is private. Ask someone in it to invite you.")
+    if is_banned(room, user) and not room.invitations.filter(user=user).exists():
+        raise Refusal(ErrorCode.FORBIDDEN, REMOVED)
+
+
+def bans(room: Room) -> QuerySet[Ban]:
+    return room.bans.select_related("user", "banned_by").order_by("-created_at", "-pk")
+
+
 def members(room: Room) -> QuerySet[Membership]:
     """Who belongs to the room, the latest to join first."""
     return room.memberships.select_related("user").order_by("-joined_at", "-pk")
@@ -99,10 +135,11 @@ def invitations_of(user: User) -> QuerySet[Invitation]:
 
 
 def rooms_to_join(user: User) -> QuerySet[Room]:
-    """Public rooms that the user is not in, with their `member_count`, the largest first."""
+    """Public rooms that the user may join, with their `member_count`, the largest first."""
     return (
         Room.objects.filter(kind=Room.Kind.PUBLIC)
         .exclude(memberships__user=user)
+        .exclude(bans__user=user)
         .annotate(member_count=Count("memberships"))
         .order_by("-member_count", "name")
     )
@@ -197,7 +234,7 @@ def _last_messages(ids: Iterable[int | None]) -> dict[int, LastMessage]:
     return {
         message.room_id: LastMessage(
             message.author.as_person() if message.author else DELETED,
-            message.body,
+            message.body[:PREVIEW_CHARACTERS],
             message.created_at,
         )
         for message in messages

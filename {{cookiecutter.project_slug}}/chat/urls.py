@@ -16,6 +16,7 @@ urlpatterns = [
     path("rooms/<slug:slug>/decline/", views.decline, name="decline"),
     path("rooms/<slug:slug>/<str:username>/withdraw/", views.withdraw, name="withdraw"),
     path("rooms/<slug:slug>/<str:username>/remove/", views.remove, name="remove"),
+    path("rooms/<slug:slug>/<str:username>/lift-ban/", views.lift_ban, name="lift_ban"),
     path("rooms/<slug:slug>/<str:username>/role/", views.role, name="role"),
     path("people/", views.people, name="people"),
     path("direct/<str:username>/", views.direct, name="direct"),

@@ -1,5 +1,6 @@
 """Chat's pages."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec
@@ -11,17 +12,21 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.models import User
 from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
-from chat.frames import ReaderPerson, RoomPage
+from chat.frames import RoomPage
 from chat.models import Membership, Room
 from chat.text import ABOUT_CHARACTERS, NAME_CHARACTERS
+from realtime.http import marked_refused
 from realtime.protocol import ErrorCode, Refusal
 
 SOCKET = "/ws/"
-PUBLIC_ROOMS_SHOWN = 100
+PUBLIC_ROOMS_SHOWN = 50
+INVITATIONS_SHOWN = 20
 PEOPLE_SHOWN = 100
+
+PAGES = (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED)
+"""Refusals that are shown as pages, by `realtime.http`; others beside what was asked for."""
 
 P = ParamSpec("P")
 
@@ -47,6 +52,12 @@ class NewRoomForm(RoomForm):
         initial=Room.Kind.PUBLIC,
         widget=forms.RadioSelect,
     )
+    client_id = forms.CharField(  # so that sending the form twice makes one room
+        initial=lambda: secrets.token_hex(16), required=False, widget=forms.HiddenInput
+    )
+
+    def clean_client_id(self) -> str | None:
+        return self.cleaned_data["client_id"] or None
 
 
 # Rooms
@@ -55,12 +66,14 @@ class NewRoomForm(RoomForm):
 @require_safe
 @login_required
 def home(request: AuthenticatedRequest) -> HttpResponse:
+    invitations = queries.invitations_of(request.user)
     return render(
         request,
         "chat/home.html",
         {
             "rooms": queries.rooms_of(request.user),
-            "invitations": queries.invitations_of(request.user),
+            "invitations": invitations[:INVITATIONS_SHOWN],
+            "more_invitations": max(invitations.count() - INVITATIONS_SHOWN, 0),
             "public_rooms": queries.rooms_to_join(request.user)[:PUBLIC_ROOMS_SHOWN],
         },
     )
@@ -71,8 +84,8 @@ def home(request: AuthenticatedRequest) -> HttpResponse:
 def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.named_for(request.user, queries.room_by_slug(slug))
     membership = room.memberships.filter(user=request.user).select_related("user").first()
-    if membership is None and not room.is_public:
-        return _turn_away(request, room)
+    if membership is None:
+        return _from_outside(request, room)
     return render(
         request,
         "chat/room.html",
@@ -81,8 +94,8 @@ def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
             "membership": membership,
             "members": queries.members(room)[: queries.MEMBERS_SHOWN],
             "member_count": room.memberships.count(),
-            "invitations": queries.pending_invitations(room) if membership else [],
-            "bootstrap": _bootstrap(room, request.user, membership),
+            "invitations": queries.pending_invitations(room)[: queries.MEMBERS_SHOWN],
+            "bootstrap": _bootstrap(room, membership),
         },
     )
 
@@ -92,9 +105,11 @@ def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 def create(request: AuthenticatedRequest) -> HttpResponse:
     form = NewRoomForm(_sent(request))
     if form.is_valid():
-        with _refusal_shown_in(form):
+        try:
             return redirect(actions.create_room(request.user, **form.cleaned_data))
-    return render(request, "chat/room_form.html", {"form": form})
+        except Refusal as refusal:
+            return _show_again(request, refusal, form)
+    return _show_form(request, form)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -105,11 +120,13 @@ def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
         raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
     form = RoomForm(_sent(request), initial={"name": room.name, "about": room.about})
     if form.is_valid():
-        with _refusal_shown_in(form):
+        try:
             actions.update_room(room, request.user, **form.cleaned_data)
-            messages.success(request, "The room is saved.")
-            return redirect(room)
-    return render(request, "chat/room_form.html", {"form": form, "room": room})
+        except Refusal as refusal:
+            return _show_again(request, refusal, form, room)
+        messages.success(request, "The room is saved.")
+        return redirect(room)
+    return _show_form(request, form, room)
 
 
 # One's own place in a room
@@ -127,8 +144,9 @@ def join(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @login_required
 def leave(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
-    if not _attempt(request, actions.leave_room, room, request.user):
-        return redirect(room)
+    with _done_before(ErrorCode.FORBIDDEN):
+        if not _attempt(request, actions.leave_room, room, request.user):
+            return redirect(room)
     messages.success(request, f"You left {room.name}.")
     return redirect("chat:home")
 
@@ -144,7 +162,8 @@ def accept(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @require_POST
 @login_required
 def decline(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    actions.decline_invitation(queries.room_by_slug(slug), request.user)
+    with _done_before(ErrorCode.NOT_FOUND):
+        actions.decline_invitation(queries.room_by_slug(slug), request.user)
     return redirect("chat:home")
 
 
@@ -171,7 +190,8 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 def withdraw(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    _attempt(request, actions.withdraw_invitation, room, request.user, person)
+    with _done_before(ErrorCode.NOT_FOUND):
+        _attempt(request, actions.withdraw_invitation, room, request.user, person)
     return redirect(room)
 
 
@@ -180,9 +200,21 @@ def withdraw(request: AuthenticatedRequest, slug: str, username: str) -> HttpRes
 def remove(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    if _attempt(request, actions.remove_member, room, request.user, person):
-        messages.success(request, f"{person.name} is no longer in this room.")
+    with _done_before(ErrorCode.NOT_FOUND):
+        if not _attempt(request, actions.remove_member, room, request.user, person):
+            return redirect(room)
+    messages.success(request, f"{person.name} is no longer in this room.")
     return redirect(room)
+
+
+@require_POST
+@login_required
+def lift_ban(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
+    room = queries.room_by_slug(slug)
+    person = queries.person_by_username(username)
+    if _attempt(request, actions.lift_ban, room, request.user, person):
+        messages.success(request, f"{person.name} can join this room again.")
+    return redirect("chat:settings", slug)
 
 
 @require_POST
@@ -218,12 +250,12 @@ def _attempt(
     """Call an action; if it is refused for what the page can tell, show that on the next page.
 
     Raises:
-        Refusal: `forbidden` and `not_found`, which are pages of their own.
+        Refusal: `forbidden`, `not_found` and `rate_limited`, which are pages of their own.
     """
     try:
         action(*args, **kwargs)
     except Refusal as refusal:
-        if refusal.code in (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND):
+        if refusal.code in PAGES:
             raise
         messages.error(request, refusal.detail)
         return False
@@ -234,35 +266,48 @@ def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
-def _turn_away(request: AuthenticatedRequest, room: Room) -> HttpResponse:
-    if not room.invitations.filter(user=request.user).exists():
-        raise Refusal(ErrorCode.FORBIDDEN, "This room is private. Ask someone in it to invite you.")
-    messages.info(request, f"You are invited to {room.name}: accept to come in.")
-    return redirect("chat:home")
+@contextmanager
+def _done_before(code: ErrorCode) -> Iterator[None]:
+    """Let an action be asked for twice, as by a second click: it is refused with `code` then."""
+    try:
+        yield
+    except Refusal as refusal:
+        if refusal.code != code:
+            raise
 
 
-def _bootstrap(room: Room, user: User, membership: Membership | None) -> RoomPage:
+def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:
+    """The page of a room for someone who is not in it: to look at a page is not to join."""
+    if not room.is_public and room.invitations.filter(user=request.user).exists():
+        messages.info(request, f"You are invited to {room.name}: accept to come in.")
+        return redirect("chat:home")
+    queries.check_may_join(room, request.user)
+    page = {"room": room, "member_count": room.memberships.count()}
+    return render(request, "chat/preview.html", page)
+
+
+def _bootstrap(room: Room, membership: Membership) -> RoomPage:
     return {
         "slug": room.slug,
         "name": room.name,
         "kind": room.kind,
         "epoch": str(room.epoch),
         "rev": room.last_rev,
-        "you": _reader(room, user, membership),
+        "you": membership.as_reader(),
         "socket": SOCKET,
     }
 
 
-def _reader(room: Room, user: User, membership: Membership | None) -> ReaderPerson:
-    """The reader; one who has not joined yet is shown what joining will make of them."""
-    if membership is not None:
-        return membership.as_reader()
-    return {**user.as_person(), "role": Membership.Role.MEMBER, "last_read": room.last_rev}
+def _show_form(request: HttpRequest, form: RoomForm, room: Room | None = None) -> HttpResponse:
+    bans = queries.bans(room)[: queries.MEMBERS_SHOWN] if room else []
+    page = {"form": form, "room": room, "bans": bans}
+    return render(request, "chat/room_form.html", page)
 
 
-@contextmanager
-def _refusal_shown_in(form: forms.Form) -> Iterator[None]:
-    try:
-        yield
-    except Refusal as refusal:
-        form.add_error(None, refusal.detail)
+def _show_again(
+    request: HttpRequest, refusal: Refusal, form: RoomForm, room: Room | None = None
+) -> HttpResponse:
+    """A form with what was typed, and why it is refused."""
+    form.add_error(None, refusal.detail)
+    response = _show_form(request, form, room)
+    return marked_refused(response, refusal) if refusal.code in PAGES else response

@@ -153,6 +153,8 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
 REALTIME = env.json("REALTIME", default={})
+# How often a person may do what others see, such as {"rooms": [20, 3600]}: see docs/limits.md.
+BUDGETS = env.json("BUDGETS", default={})
 
 # Background work -------------------------------------------------------------
 # https://docs.djangoproject.com/en/6.0/topics/tasks/

@@ -10,6 +10,7 @@ from accounts.requests import AuthenticatedRequest
 from notifications import actions, queries
 from notifications.forms import PreferencesForm
 from realtime.feeds.reading import number
+from realtime.protocol import ErrorCode, Refusal
 
 
 @require_safe
@@ -32,10 +33,11 @@ def index(request: AuthenticatedRequest) -> HttpResponse:
 @require_safe
 @login_required
 def follow(request: AuthenticatedRequest, pk: int) -> HttpResponse:
-    """Go where a notification leads; it is read by that. Harmless to do by accident, or twice."""
-    actions.mark_read(request.user, pk)
+    """Go where a notification leads. The page that is left, or the one that opens, reads it."""
     notification = queries.of(request.user.pk).filter(pk=pk).first()
-    return redirect((notification and notification.link) or "notifications:list")
+    if notification is None:
+        raise Refusal(ErrorCode.NOT_FOUND, "There is no such notification.")
+    return redirect(notification.link or "notifications:list")
 
 
 @require_POST

@@ -1,11 +1,13 @@
 """System checks for settings with which sockets would lose events or not open."""
 
+from importlib import import_module
 from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
+from realtime import budgets
 from realtime.conf import limits
 from realtime.sessions import session_rows
 
@@ -48,3 +50,19 @@ def check_sessions(
     except ImproperlyConfigured as error:
         return [Error(str(error), id="realtime.E003")]
     return []
+
+
+@register
+def check_budgets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
+    """BUDGETS has only budgets that there are, each with its times and its seconds."""
+    import_module(settings.ROOT_URLCONF)  # and with the pages all budgets
+    return [
+        Error(
+            f"BUDGETS: {name!r} is {limit!r}.",
+            hint='Give how many times in how many seconds, such as {"rooms": [20, 3600]}, for: '
+            f"{', '.join(sorted(budgets.known))}.",
+            id="realtime.E004",
+        )
+        for name, limit in settings.BUDGETS.items()
+        if name not in budgets.known or not budgets.is_limit(limit)
+    ]

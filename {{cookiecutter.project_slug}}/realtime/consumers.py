@@ -10,6 +10,7 @@ import msgspec
 
 from realtime import metrics
 from realtime.asgi import Receive, Scope, Send
+from realtime.budgets import charging
 from realtime.database import in_database
 from realtime.delivery.connection import closing_for, refusal_for
 from realtime.delivery.engine import this_engine
@@ -96,9 +97,10 @@ class Consumer:
                 session = await ClientSession.open(scope, receive, send)
             consumer = cls(scope, session)
             try:
-                await consumer._join()
-                while (frame := await session.frame()) is not None:
-                    await consumer._answer(frame)
+                with charging():
+                    await consumer._join()
+                    while (frame := await session.frame()) is not None:
+                        await consumer._answer(frame)
             except Exception as error:
                 closing = closing_for(error, scope["path"])
                 consumer._close(closing.code, closing.reason)

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from math import ceil
 
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
@@ -10,6 +11,7 @@ from redis.exceptions import ConnectionError as NotConnected
 from redis.exceptions import ReadOnlyError
 from redis.exceptions import TimeoutError as NoAnswer
 
+from realtime.budgets import charging
 from realtime.protocol import ErrorCode, Refusal
 
 logger = logging.getLogger(__name__)
@@ -32,14 +34,15 @@ class RefusalMiddleware:
     """Answers a request that raised `Refusal` with a page, or with JSON if the client prefers it.
 
     A request that needs Redis while it is down is refused as `unavailable`, and one with half of a
-    surrogate pair, which is not UTF-8, as `invalid`.
+    surrogate pair, which is not UTF-8, as `invalid`. What a request does is paid for from budgets.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        return self.get_response(request)
+        with charging():
+            return self.get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, REDIS_AWAY):
@@ -60,6 +63,22 @@ class RefusalMiddleware:
         return _answer(request, error) if isinstance(error, Refusal) else None
 
 
+def marked_refused(response: HttpResponse, refusal: Refusal) -> HttpResponse:
+    """The response with the status of a refusal, and with `Retry-After` where it says when."""
+    response.status_code = STATUS.get(refusal.code, 400)
+    if refusal.retry_after is not None:
+        response["Retry-After"] = ceil(refusal.retry_after)
+    return response
+
+
+def json_refusal(refusal: Refusal) -> HttpResponse:
+    """The response to a program."""
+    body: dict[str, object] = {"code": refusal.code, "detail": refusal.detail}
+    if refusal.retry_after is not None:
+        body["retry_after"] = round(refusal.retry_after, 3)
+    return marked_refused(JsonResponse(body), refusal)
+
+
 def _away() -> Refusal:
     return Refusal(
         ErrorCode.UNAVAILABLE,
@@ -69,8 +88,6 @@ def _away() -> Refusal:
 
 
 def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    status = STATUS.get(refusal.code, 400)
-    body = {"code": refusal.code, "detail": refusal.detail}
     if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
-        return JsonResponse(body, status=status)
-    return render(request, "refused.html", {"status": status, **body}, status=status)
+        return json_refusal(refusal)
+    return marked_refused(render(request, "refused.html", {"detail": refusal.detail}), refusal)

@@ -2,9 +2,10 @@
 
 from django.db import models
 
+from realtime.budgets import Spending
 from realtime.tasks.models import TaskRow
 
-__all__ = ["TaskRow", "Ticket"]
+__all__ = ["Spending", "TaskRow", "Ticket"]
 
 
 class Ticket(models.Model):

@@ -11,12 +11,14 @@ from django.utils import timezone
 
 from accounts.models import User
 from chat import notifications
+from chat.budgets import MESSAGES, REACTIONS, cost_of_message
 from chat.frames import MessageData
 from chat.models import Membership, Mention, Message, Reaction, Room, room_list_topic
 from chat.notifications import Posted
 from chat.queries import in_rooms, membership_of, mentioned_members
 from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
 from presence.viewing import viewers
+from realtime.budgets import Purses
 from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import Changes, changing
 from realtime.protocol import ErrorCode, Refusal
@@ -66,7 +68,7 @@ def post_message(
 
     Raises:
         Refusal: `invalid`, `too_large`, `forbidden` (not a member), `not_found` (the room, or the
-            message that it answers).
+            message that it answers), `rate_limited`.
     """
     (result,) = post_messages([Draft(room, author.pk, client_id, body, reply_to, created_at)])
     if isinstance(result, Refusal):
@@ -92,6 +94,12 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
     with changing(rooms) as changes:
         authors = _authors(good)
         answered = _answered(changes.feeds, good)
+        payers = [
+            (authors[each.room.pk, each.author_id], _cost(each.body))
+            for each in good
+            if (each.room.pk, each.author_id) in authors
+        ]
+        purses = Purses(MESSAGES, payers)
 
         def message(draft: Draft) -> Message | Refusal:
             room = changes.feeds.get(draft.room.pk)
@@ -104,6 +112,8 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
                 return Refusal(
                     ErrorCode.NOT_FOUND, "The message that you answer is not in this room."
                 )
+            if refusal := purses.take(author, _cost(draft.body)):
+                return refusal
             return Message(
                 room=room,
                 author=author,
@@ -115,6 +125,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
 
         asked = [message(each) if isinstance(each, Draft) else each for each in checked]
         messages = [each for each in asked if isinstance(each, Message)]
+        purses.save()
         stored = changes.add(*messages)
         new = [each for each, found in zip(messages, stored, strict=True) if each is found]
         named = mentioned_members((each.room_id, each.body) for each in new)
@@ -143,7 +154,7 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
 
     Raises:
         Refusal: `invalid`, `too_large`, `forbidden` (not a member, not the author), `not_found`,
-            `conflict` (it is deleted).
+            `conflict` (it is deleted), `rate_limited`.
     """
     body = clean_body(body)
     viewing = viewers([room.topic]) if mentioned_usernames(body) else ()
@@ -156,6 +167,7 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         if message.body == body:
             return message.as_data()
         mentioned = mentioned_members([(room.pk, body)])[room.pk, body]
+        MESSAGES.spend(user, _cost(body))
         mentioned_before = {mention.user_id for mention in message.mentions.all()}
         message.mentions.all().delete()
         Mention.objects.bulk_create(Mention(message=message, user=user) for user in mentioned)
@@ -194,12 +206,18 @@ def erase_message(message: Message) -> MessageData:
         return _delete(changes, changes.get(Message, seq=message.seq))
 
 
-def toggle_reaction(room: Room, user: User, *, seq: int, emoji: str) -> MessageData:
+def toggle_reaction(
+    room: Room, user: User, *, seq: int, emoji: str, on: bool | None = None
+) -> MessageData:
     """Put one's reaction on a message, or take it off.
+
+    Args:
+        on: whether it is to be there afterwards, which makes a retry harmless; None for the
+            other of what it is now.
 
     Raises:
         Refusal: `invalid`, `forbidden`, `not_found`, `conflict` (it is deleted, or has
-            `EMOJI_PER_MESSAGE` different ones).
+            `EMOJI_PER_MESSAGE` different ones), `rate_limited`.
     """
     if not is_emoji(emoji):
         raise Refusal(ErrorCode.INVALID, "A reaction is one emoji.")
@@ -207,8 +225,14 @@ def toggle_reaction(room: Room, user: User, *, seq: int, emoji: str) -> MessageD
         membership_of(user, changes.feed)
         message = changes.get(Message, seq=seq)
         _refuse_deleted(message)
-        taken_off, _ = message.reactions.filter(user=user, emoji=emoji).delete()
-        if not taken_off:
+        own = message.reactions.filter(user=user, emoji=emoji)
+        is_on = own.exists()
+        if on is is_on:
+            return message.as_data()
+        REACTIONS.spend(user)
+        if is_on:
+            own.delete()
+        else:
             there = {reaction.emoji for reaction in message.reactions.all()}
             if emoji not in there and len(there) >= EMOJI_PER_MESSAGE:
                 raise Refusal(
@@ -307,6 +331,10 @@ def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int], User]:
         room__in={draft.room.pk for draft in drafts}, user__in={draft.author_id for draft in drafts}
     )
     return {(each.room_id, each.user_id): each.user for each in memberships.select_related("user")}
+
+
+def _cost(body: str) -> int:
+    return cost_of_message(len(mentioned_usernames(body)) if "@" in body else 0)
 
 
 def _answered(

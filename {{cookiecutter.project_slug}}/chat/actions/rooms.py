@@ -8,9 +8,17 @@ from django.utils.text import slugify
 
 from accounts.models import User
 from chat import notifications
-from chat.models import Invitation, Membership, Room, room_list_topic
-from chat.queries import membership_of
-from chat.text import clean_about, clean_name
+from chat.budgets import (
+    CONVERSATIONS,
+    INVITATIONS,
+    INVITATIONS_OF_ONE,
+    JOINS,
+    MODERATION,
+    ROOMS,
+)
+from chat.models import Ban, Invitation, Membership, Room, room_list_topic
+from chat.queries import REMOVED, check_may_join, is_banned, membership_of
+from chat.text import check_client_id, clean_about, clean_name
 from presence import actions as presence
 from realtime.delivery.publishing import dismiss, publish
 from realtime.protocol import CloseCode, ErrorCode, Refusal
@@ -21,17 +29,35 @@ SLUG_CHARACTERS = 40
 RESERVED_SLUGS = {"new"}  # /rooms/new/ is a page of its own
 
 
-def create_room(by: User, *, name: str, about: str = "", kind: str = Room.Kind.PUBLIC) -> Room:
+def create_room(
+    by: User,
+    *,
+    name: str,
+    about: str = "",
+    kind: str = Room.Kind.PUBLIC,
+    client_id: str | None = None,
+) -> Room:
     """Make a public or a private room with its maker as owner; its address outlasts its name.
 
+    Args:
+        client_id: the maker's own id for it: a retry with the same one returns the first room.
+
     Raises:
-        Refusal: `invalid`, `too_large`.
+        Refusal: `invalid`, `too_large`, `rate_limited`.
     """
     if kind not in (Room.Kind.PUBLIC, Room.Kind.PRIVATE):
         raise Refusal(ErrorCode.INVALID, "A room is public or private.")
-    about_room = {"name": clean_name(name), "about": clean_about(about), "kind": kind}
+    name, about = clean_name(name), clean_about(about)
+    if client_id is not None:
+        check_client_id(client_id)
     with transaction.atomic():
-        room = _make_room(by, about_room)
+        # One maker makes one room at a time, so that a retry finds the first.
+        User.objects.select_for_update(no_key=True).get(pk=by.pk)
+        made = client_id and Room.objects.filter(created_by=by, client_id=client_id).first()
+        if made:
+            return made
+        ROOMS.spend(by)
+        room = _make_room(by, name, about=about, kind=kind, client_id=client_id)
         Membership.objects.create(room=room, user=by, role=Role.OWNER)
         _publish_rooms_changed(by.pk)
     return room
@@ -41,12 +67,14 @@ def update_room(room: Room, by: User, *, name: str, about: str) -> Room:
     """Give a room another name and description, as one of its moderators.
 
     Raises:
-        Refusal: `invalid`, `too_large`, `forbidden`, `not_found`, `conflict` (the room is direct).
+        Refusal: `invalid`, `too_large`, `forbidden`, `not_found`, `conflict` (the room is direct),
+            `rate_limited`.
     """
     with room.changing() as changes:
         room = changes.feed
         if not membership_of(by, room).may_moderate:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
+        MODERATION.spend(by)
         return _rename(room, name, about)
 
 
@@ -74,7 +102,7 @@ def start_direct(user: User, other: User) -> Room:
     """The one direct room of two people, made when it is first asked for.
 
     Raises:
-        Refusal: `conflict` (oneself), `not_found` (no such active person).
+        Refusal: `conflict` (oneself), `not_found` (no such active person), `rate_limited`.
     """
     if user.pk == other.pk:
         raise Refusal(ErrorCode.CONFLICT, "You cannot start a direct conversation with yourself.")
@@ -92,6 +120,7 @@ def start_direct(user: User, other: User) -> Room:
             },
         )
         if created:
+            CONVERSATIONS.spend(user)
             for person in (user, other):
                 Membership.objects.create(room=room, user=person)
                 _publish_rooms_changed(person.pk)
@@ -102,53 +131,64 @@ def enter(room: Room, user: User) -> Membership:
     """The user's membership; in a public room, whoever comes becomes a member.
 
     Raises:
-        Refusal: `forbidden` (not a member, and the room is not public), `not_found`.
+        Refusal: `forbidden` (not a member, and the room is not public or they were removed from
+            it), `not_found`, `rate_limited`.
     """
     membership = Membership.objects.filter(room=room, user=user).first()
     if membership is not None:
         return membership
     with room.changing() as changes:
         room = changes.feed
-        if not room.is_public:
-            raise Refusal(
-                ErrorCode.FORBIDDEN, "This room is private. Ask someone in it to invite you."
-            )
+        check_may_join(room, user)
         return _admit(room, user)
 
 
 def invite(room: Room, by: User, person: User) -> Invitation:
     """Invite someone: any member may to a public room, its moderators to a private one.
 
+    Whoever was removed from a public room is invited by its moderators only, and may then come in.
+
     Raises:
         Refusal: `forbidden`, `not_found` (no such active person), `conflict` (the room is direct,
-            or they are in it).
+            or they are in it), `rate_limited`.
     """
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        if not membership_of(by, room).may_invite:
+        membership = membership_of(by, room)
+        if not membership.may_invite:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can invite people.")
         if not person.is_active:
             raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.")
         if Membership.objects.filter(room=room, user=person).exists():
             raise Refusal(ErrorCode.CONFLICT, f"{person.name} is in this room already.")
+        if not membership.may_moderate and is_banned(room, person):
+            raise Refusal(
+                ErrorCode.FORBIDDEN,
+                f"{person.name} was removed from this room: only its moderators can invite them.",
+            )
         invitation, created = Invitation.objects.get_or_create(
             room=room, user=person, defaults={"invited_by": by}
         )
         if created:
+            INVITATIONS.spend(by)
+            INVITATIONS_OF_ONE.spend(by, of=person.pk)
             _publish_rooms_changed(person.pk)
             notifications.invited(invitation)
         return invitation
 
 
 def accept_invitation(room: Room, user: User) -> Membership:
-    """Become a member by invitation.
+    """Become a member by invitation. Accepting twice is harmless.
 
     Raises:
-        Refusal: `not_found`, there is no invitation.
+        Refusal: `not_found` (there is no invitation), `rate_limited`.
     """
     with room.changing() as changes:
         room = changes.feed
+        membership = room.memberships.filter(user=user).first()
+        if membership is not None:
+            return membership
         _invitation(room, user)
         return _admit(room, user)
 
@@ -182,9 +222,12 @@ def withdraw_invitation(room: Room, by: User, person: User) -> None:
 def remove_member(room: Room, by: User, person: User) -> None:
     """Put someone out of a room: moderators remove members, owners also moderators.
 
+    They cannot come back to a public room before a moderator invites them or lifts the ban.
+    Removing twice is harmless.
+
     Raises:
         Refusal: `forbidden`, `not_found` (they are not in it), `conflict` (oneself, or the room is
-            direct).
+            direct), `rate_limited`.
     """
     with room.changing() as changes:
         room = changes.feed
@@ -194,12 +237,39 @@ def remove_member(room: Room, by: User, person: User) -> None:
             raise Refusal(ErrorCode.CONFLICT, "To go yourself, leave the room.")
         if not remover.may_moderate:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can remove people.")
+        if is_banned(room, person) and not room.memberships.filter(user=person).exists():
+            return
         member = _member(room, person)
         if member.is_owner:
             raise Refusal(ErrorCode.FORBIDDEN, "An owner of the room cannot be removed.")
         if member.may_moderate and not remover.is_owner:
             raise Refusal(ErrorCode.FORBIDDEN, "Only an owner can remove a moderator.")
-        _remove(member, "You were removed from this room.")
+        MODERATION.spend(by)
+        _put_out(member, by)
+
+
+def lift_ban(room: Room, by: User, person: User) -> None:
+    """Let someone join a public room again, as one of its moderators; harmless where they may.
+
+    Raises:
+        Refusal: `forbidden`, `not_found` (the room is gone), `rate_limited`.
+    """
+    with room.changing() as changes:
+        room = changes.feed
+        if not membership_of(by, room).may_moderate:
+            raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can let people back in.")
+        MODERATION.spend(by)
+        _lift_ban(room, person)
+
+
+def forgive(ban: Ban) -> None:
+    """Lift a ban on behalf of the site rather than of a member: for the admin.
+
+    Raises:
+        Refusal: `not_found`, the room is gone.
+    """
+    with ban.room.changing() as changes:
+        _lift_ban(changes.feed, ban.user)
 
 
 def expel(membership: Membership) -> None:
@@ -211,7 +281,7 @@ def expel(membership: Membership) -> None:
     with membership.room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _remove(_member(room, membership.user), "You were removed from this room.")
+        _put_out(_member(room, membership.user), by=None)
 
 
 def leave_room(room: Room, user: User) -> None:
@@ -231,20 +301,22 @@ def change_role(room: Room, by: User, person: User, role: str) -> Membership:
 
     Raises:
         Refusal: `invalid` (no such role), `forbidden`, `not_found` (they are not in the room),
-            `conflict` (the room is direct, or would have no owner).
+            `conflict` (the room is direct, or would have no owner), `rate_limited`.
     """
     if role not in Role.values:
         raise Refusal(ErrorCode.INVALID, "A role is owner, moderator or member.")
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        if not membership_of(by, room).is_owner:
-            raise Refusal(ErrorCode.FORBIDDEN, "Only an owner of the room can change roles.")
+        giver = membership_of(by, room)
         member = _member(room, person)
-        if member.role == role:
+        if member.role == role:  # as for whoever gives up their own role twice
             return member
+        if not giver.is_owner:
+            raise Refusal(ErrorCode.FORBIDDEN, "Only an owner of the room can change roles.")
         if member.is_owner:
             _refuse_demotion(member, by)
+        MODERATION.spend(by)
         _set_role(member, role)
         return member
 
@@ -309,15 +381,29 @@ def _admit(room: Room, user: User) -> Membership:
     invited, _ = Invitation.objects.filter(room=room, user=user).delete()
     if invited:
         notifications.invitation_settled(room, user)
+    _lift_ban(room, user)
     active = room.memberships.filter(user__is_active=True)
     role = Role.MEMBER if active.exists() else Role.OWNER
     membership, created = Membership.objects.get_or_create(
         room=room, user=user, defaults={"role": role, "last_read": room.last_rev}
     )
     if created:
+        JOINS.spend(user)
         publish(room.topic, "member.joined", {"member": membership.as_member()})
         _publish_rooms_changed(user.pk)
     return membership
+
+
+def _put_out(membership: Membership, by: User | None) -> None:
+    """Remove someone against their will; out of a public room for good."""
+    room = membership.room
+    if room.is_public:
+        Ban.objects.get_or_create(room=room, user=membership.user, defaults={"banned_by": by})
+    _remove(membership, REMOVED if room.is_public else "You were removed from this room.")
+
+
+def _lift_ban(room: Room, user: User) -> None:
+    Ban.objects.filter(room=room, user=user).delete()
 
 
 def _remove(membership: Membership, reason: str) -> None:
@@ -361,14 +447,14 @@ def _set_role(membership: Membership, role: str) -> None:
     publish(membership.room.topic, "member.updated", {"member": membership.as_member()})
 
 
-def _make_room(by: User, about_room: dict[str, str]) -> Room:
+def _make_room(by: User, name: str, **about_room: str | None) -> Room:
     """A room with an address of its own, which is its name's where that is free."""
-    base = slugify(about_room["name"])[:SLUG_CHARACTERS].strip("-_") or "room"
+    base = slugify(name)[:SLUG_CHARACTERS].strip("-_") or "room"
     slug = base
     while True:
         if slug not in RESERVED_SLUGS:
             room, created = Room.objects.get_or_create(
-                slug=slug, defaults={**about_room, "created_by": by}
+                slug=slug, defaults={"name": name, **about_room, "created_by": by}
             )
             if created:
                 return room

@@ -30,9 +30,11 @@ class Migration(migrations.Migration):
                 ('direct_key', models.CharField(blank=True, default=None, editable=False, max_length=41, null=True, unique=True)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('client_id', models.CharField(blank=True, default=None, editable=False, max_length=64, null=True)),
             ],
             options={
                 'ordering': ['slug'],
+                'constraints': [models.UniqueConstraint(fields=('created_by', 'client_id'), name='chat_room_once_per_maker')],
             },
         ),
         migrations.CreateModel(
@@ -75,6 +77,19 @@ class Migration(migrations.Migration):
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='room_invitations', to=settings.AUTH_USER_MODEL)),
                 ('room', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='invitations', to='chat.room')),
             ],
+        ),
+        migrations.CreateModel(
+            name='Ban',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
+                ('banned_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('room', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='bans', to='chat.room')),
+                ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'constraints': [models.UniqueConstraint(fields=('room', 'user'), name='chat_one_ban_per_person')],
+            },
         ),
         migrations.CreateModel(
             name='Mention',

@@ -24,7 +24,7 @@ def url(model: str, page: str, *args: object) -> str:
     return reverse(f"admin:chat_{model}_{page}", args=args)
 
 
-@pytest.mark.parametrize("model", ["room", "membership", "message"])
+@pytest.mark.parametrize("model", ["room", "membership", "message", "ban"])
 def test_lists_cost_the_same_however_long_they_are(
     admin: Client,
     ada: User,
@@ -41,11 +41,12 @@ def test_lists_cost_the_same_however_long_they_are(
         assert admin.get(url(model, "changelist")).status_code == 200
 
 
-@pytest.mark.parametrize("model", ["room", "membership", "message"])
+@pytest.mark.parametrize("model", ["room", "membership", "message", "ban"])
 def test_rows_are_found_and_looked_at(
-    admin: Client, ada: User, public: Room, say: Say, model: str
+    admin: Client, ada: User, bob: User, public: Room, say: Say, model: str
 ) -> None:
     say(public, ada, "general words")
+    actions.remove_member(public, ada, bob)
     response = admin.get(url(model, "changelist"), {"q": "general"})
     assert response.context["cl"].result_count >= 1
     row = response.context["cl"].result_list[0]

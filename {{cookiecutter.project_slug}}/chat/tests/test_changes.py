@@ -134,6 +134,16 @@ def test_a_reaction_is_put_on_and_taken_off(
     assert published.last("message.updated")["rev"] == 5
 
 
+def test_a_reaction_that_is_asked_for_twice_stays_as_it_is_wanted(
+    ada: User, bob: User, public: Room, say: Say, published: Published
+) -> None:
+    seq = say(public, ada).seq
+    for on, rev in ((True, 2), (True, 2), (False, 3), (False, 3)):
+        message = actions.toggle_reaction(public, bob, seq=seq, emoji="👍", on=on)
+        assert (message.rev, bool(message.reactions)) == (rev, on)
+    assert published.types("chat:general").count("message.updated") == 2
+
+
 def test_a_reaction_is_an_emoji(ada: User, public: Room, say: Say) -> None:
     seq = say(public, ada).seq
     for emoji in ("", "lol", "👍👍", "\x00", "👍\ud83d", "👍" * 40):

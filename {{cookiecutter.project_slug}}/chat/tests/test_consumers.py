@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from accounts.models import User
 from chat import actions, consumers, queries
@@ -368,3 +369,26 @@ async def test_a_deleted_room_closes_with_4404(ada: User, public: Room) -> None:
         await client.expect("welcome")
         await in_database(actions.delete_room, public)
         assert await client.closed() == 4404
+
+
+async def test_what_is_wanted_can_be_asked_for_again(ada: User, public: Room, say: Say) -> None:
+    await in_database(say, public, ada)
+    async with connect(GENERAL, ada) as client:
+        for on in (True, True, False, False):
+            wanted = {"seq": 1, "emoji": "👍", "on": on}
+            reply = await client.send("reaction.toggle", wanted)
+            assert bool(reply["data"]["reactions"]) == on
+
+
+async def test_who_writes_too_much_is_told_when_to_go_on(
+    ada: User, public: Room, settings: Settings
+) -> None:
+    settings.BUDGETS = {"messages": [2, 7200]}
+    async with connect(GENERAL, ada) as one, connect("/ws/", ada) as other:
+        await other.send("join", topic="chat:general")
+        assert (await send(one, client_id="1"))["type"] == "ok"
+        await other.send("message.send", {"client_id": "2", "body": "x"}, "chat:general")
+        refusal = await send(one, client_id="3")
+    assert (refusal["type"], refusal["data"]["code"]) == ("error", "rate_limited")
+    assert 3590 < refusal["data"]["retry_after"] <= 3600
+    assert refusal["data"]["detail"].endswith("Try again in 60 minutes.")

@@ -48,6 +48,7 @@ FORMS = [
     ("withdraw", "general", "bob"),
     ("remove", "general", "bob"),
     ("role", "general", "bob"),
+    ("lift_ban", "general", "bob"),
     ("direct", "bob"),
 ]
 
@@ -135,11 +136,16 @@ def test_a_room_costs_the_same_however_many_people_are_in_it(
         assert browser.get(url("room", "general")).status_code == 200
 
 
-def test_looking_at_a_public_room_is_not_joining_it(eve: User, public: Room) -> None:
-    response = signed_in(eve).get(url("room", "general"))
-    assert response.context["membership"] is None
-    assert response.context["bootstrap"]["you"]["role"] == "member"
+def test_looking_at_a_public_room_is_not_joining_it(ada: User, eve: User, public: Room) -> None:
+    public = actions.update_room(public, ada, name="General", about="All sorts of things")
+    browser = signed_in(eve)
+    page = browser.get(url("room", "general")).content.decode()
+    assert "room-data" not in page  # with which the script would join
+    for shown in ("General", "All sorts of things", "2 people are in this room", "Join the room"):
+        assert shown in page
     assert not public.memberships.filter(user=eve).exists()
+    assert browser.post(url("join", "general"), follow=True).status_code == 200
+    assert "room-data" in browser.get(url("room", "general")).content.decode()
 
 
 def test_a_direct_room_is_headed_by_the_other_person(browser: Client, ada: User, bob: User) -> None:

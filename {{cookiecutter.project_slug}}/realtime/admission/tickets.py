@@ -5,14 +5,20 @@ from datetime import timedelta
 from hashlib import sha256
 
 from allauth.headless import app_settings as headless
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
+from realtime.budgets import HOUR, Budget
 from realtime.conf import limits
+from realtime.http import json_refusal
 from realtime.models import Ticket
+from realtime.protocol import Refusal
 from realtime.sessions import verified_sessions
+
+TICKETS = Budget("tickets", 1_000, HOUR, "You asked for many tickets in a short time.")
 
 
 @csrf_exempt
@@ -36,9 +42,15 @@ def _answer_browser(request: HttpRequest) -> HttpResponse:
 
 
 def _answer(session_key: str | None) -> HttpResponse:
-    if session_key is None or verified_sessions([session_key]) == [None]:
+    (signed_in,) = verified_sessions([session_key]) if session_key else [None]
+    if session_key is None or signed_in is None:
         return JsonResponse({"code": "unauthenticated", "detail": "Sign in first."}, status=401)
-    answer = {"ticket": issue(session_key), "expires_in": limits().ticket_seconds}
+    try:
+        with transaction.atomic():
+            TICKETS.spend(signed_in.user)
+            answer = {"ticket": issue(session_key), "expires_in": limits().ticket_seconds}
+    except Refusal as refusal:
+        return json_refusal(refusal)
     response = JsonResponse(answer, status=201)
     response["Cache-Control"] = "no-store"
     return response

@@ -47,6 +47,8 @@ class Guest(NamedTuple, Generic[FeedType]):
 
     feed: FeedType
     user: Any  # Any: the project's user model
+    resumes: bool = False
+    """Whether they were here before, and come back after a loss."""
 
     @property
     def pair(self) -> Pair:
@@ -199,7 +201,8 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         # Taken before `admit`, which may change a feed: it must promise nothing that rows lack.
         revs = {key: feed.last_rev for key, feed in feeds.items()}
         known = [each for each in requests if each.key in feeds]
-        guests = [Guest(feeds[each.key], each.user) for each in known if each.joins]
+        joining = [each for each in known if each.joins]
+        guests = [Guest(feeds[each.key], each.user, each.since is not None) for each in joining]
         welcomes = iter(cls.admit(guests) if guests else ())
         asking = {(each.key, each.user.pk) for each in known if not each.joins}
         hearers = topics.hearers(asking) if asking else set()

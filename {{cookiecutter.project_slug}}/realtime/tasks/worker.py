@@ -19,6 +19,7 @@ from channels.consumer import AsyncConsumer
 from django.conf import settings
 from django.db import close_old_connections, connections
 
+from realtime.budgets import drop_full
 from realtime.conf import limits
 from realtime.tasks.backend import here, wake_here
 from realtime.tasks.models import TaskRow
@@ -134,6 +135,7 @@ class Worker:
         if monotonic() >= self._tidy_at:
             self._tidy_at = monotonic() + TIDY_SECONDS
             drop_finished()
+            drop_full()
 
 
 class TaskConsumer(AsyncConsumer):

@@ -90,14 +90,22 @@ export class Composer extends EventTarget {
     if (!body) return;
     const { name, message } = this.#mode;
     if (name === "edit") {
-      if (body !== message.body) attempt(this.#messages.command("message.edit", { seq: message.seq, body }));
       this.cancel();
+      if (body !== message.body) this.#save(message, body);
       return;
     }
     this.#draft.text = "";
     this.#write("");
     this.cancel();
     this.#tell("send", { body, reply_to: message?.seq ?? null });
+  }
+
+  /** Changes a message; if that is refused, its new text comes back, unless something else is being written. */
+  async #save(message, body) {
+    const saved = await attempt(this.#messages.command("message.edit", { seq: message.seq, body }));
+    if (saved || this.#mode.name !== "new" || this.#input.value) return;
+    this.edit(message);
+    this.#write(body);
   }
 
   #pressed(event) {

@@ -47,13 +47,19 @@ export function ask({ title, text, action }) {
   });
 }
 
-/** Waits for a request and shows a toast if it fails. */
+/**
+ * Waits for a request and shows a toast if it fails.
+ *
+ * @returns {Promise<boolean>} whether it was granted
+ */
 export async function attempt(request) {
   try {
     await request;
+    return true;
   } catch (error) {
     const noConnection = "That did not go through: there is no connection. Try again when it is back.";
     toast(error.code === "lost" ? noConnection : error.detail, "error");
+    return false;
   }
 }
 

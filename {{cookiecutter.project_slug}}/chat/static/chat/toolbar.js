@@ -89,8 +89,11 @@ export class Toolbar extends EventTarget {
     else this.dispatchEvent(new CustomEvent(action, { detail: message }));
   }
 
+  /** Says what is to be rather than what to change, so that a second try undoes nothing. */
   #react(seq, emoji) {
-    attempt(this.#messages.command("reaction.toggle", { seq, emoji }));
+    const reactions = this.#messages.get(seq)?.reactions ?? [];
+    const on = !reactions.some((each) => each.emoji === emoji && each.users.includes(this.#you.id));
+    attempt(this.#messages.command("reaction.toggle", { seq, emoji, on }));
   }
 
   async #delete({ seq }) {

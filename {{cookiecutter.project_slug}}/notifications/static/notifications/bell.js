@@ -28,8 +28,9 @@ if (bell) {
   });
   feed.addEventListener("news", ({ detail }) => {
     const isViewed = detail.target && detail.target === activity.viewing;
-    if (isViewed) feed.read(detail.id).catch(() => {}); // It was sent before the server knew of the view.
-    else showOnDesktop(detail);
+    const read = () => feed.read(detail.id).catch(() => {});
+    if (isViewed) read(); // It was sent before the server knew of the view.
+    else showOnDesktop(detail, read);
   });
   setInterval(() => feed.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
   topic.addEventListener("state", () => readWhatIsViewed(feed));

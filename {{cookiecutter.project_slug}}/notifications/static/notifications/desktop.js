@@ -25,14 +25,15 @@ async function anyTabIsSeen() {
   return held.some(({ name }) => name === SEEN);
 }
 
-/** Shows a notification; several tabs that show the same one show it once. */
-export async function showOnDesktop({ id, text, excerpt, quiet }) {
+/** Shows a notification, which calls `opened` when it is clicked; several tabs that show the same one show it once. */
+export async function showOnDesktop({ id, text, excerpt, quiet }, opened) {
   if (quiet || !("Notification" in window) || Notification.permission !== "granted") return;
   if (document.documentElement.dataset.push === "on" || (await anyTabIsSeen())) return;
   try {
     const shown = new Notification(text, { body: excerpt, tag: `notification-${id}` });
     shown.addEventListener("click", () => {
       window.focus();
+      opened();
       location.assign(`/notifications/${id}/`);
       shown.close();
     });

@@ -27,6 +27,7 @@ export class NotificationList {
     button.addEventListener("click", () => this.#try(feed.loadOlder(PAGE)));
     this.#more.append(button);
     this.#list.addEventListener("click", (event) => this.#clicked(event));
+    this.#list.addEventListener("auxclick", ({ target, button }) => button === 1 && this.#follows(target));
     feed.addEventListener("change", () => this.#draw());
   }
 
@@ -64,10 +65,17 @@ export class NotificationList {
   }
 
   #clicked({ target }) {
+    this.#follows(target);
     const button = target.closest("button[data-part]");
     if (!button) return;
-    const id = Number(button.closest("[data-id]").dataset.id);
+    const id = idOf(button);
     this.#try(button.dataset.part === "read" ? this.#feed.read(id) : this.#feed.delete(id));
+  }
+
+  /** Reads the notification whose link is followed, also into another tab; the link opens whatever comes of this. */
+  #follows(target) {
+    const link = target.closest("a");
+    if (link) this.#feed.read(idOf(link)).catch(() => {});
   }
 
   async #try(request) {
@@ -91,4 +99,8 @@ export class NotificationList {
       (item.querySelector(`[data-part="${name}"]:not([hidden])`) ?? item.querySelector("a"))?.focus();
     };
   }
+}
+
+function idOf(element) {
+  return Number(element.closest("[data-id]").dataset.id);
 }
