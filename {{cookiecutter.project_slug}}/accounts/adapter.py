@@ -43,17 +43,16 @@ class AccountAdapter(DefaultAccountAdapter):
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         """Remember that this browser has signed in."""
         response: HttpResponse = super().post_login(request, user, **options)
-        if not _known_browser(request, str(user.pk)):
-            response.set_signed_cookie(
-                _cookie_name(),
-                f"{user.pk}:{secrets.token_hex(8)}",
-                salt=SALT,
-                max_age=KNOWN_SECONDS,
-                path=settings.SESSION_COOKIE_PATH,
-                secure=settings.SESSION_COOKIE_SECURE,
-                httponly=True,
-                samesite="Lax",
-            )
+        response.set_signed_cookie(
+            _cookie_name(),
+            f"{user.pk}:{secrets.token_hex(8)}",
+            salt=SALT,
+            max_age=KNOWN_SECONDS,
+            path=settings.SESSION_COOKIE_PATH,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
         return response
 
     def is_safe_url(self, url: str) -> bool:

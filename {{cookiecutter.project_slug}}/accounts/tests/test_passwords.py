@@ -1,10 +1,14 @@
 import re
+import socket
+from time import monotonic
 
 from allauth.account.models import EmailAddress
 from django.core import mail
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
+from accounts.mail import flush
 from accounts.models import User
 
 BETTER = "brisk-walnut-harbour"
@@ -36,6 +40,7 @@ def test_a_lost_password_is_replaced_through_a_link_sent_by_mail(
     client: Client, grace: User
 ) -> None:
     client.post(reverse("account_reset_password"), {"email": grace.email})
+    flush()
     link = re.search(r"https?://\S+", str(mail.outbox[0].body))
     assert link
     form_page = client.get(link[0], follow=True)
@@ -48,6 +53,7 @@ def test_a_lost_password_is_replaced_through_a_link_sent_by_mail(
 
 def test_a_link_sent_by_mail_works_once(client: Client, grace: User) -> None:
     client.post(reverse("account_reset_password"), {"email": grace.email})
+    flush()
     link = re.search(r"https?://\S+", str(mail.outbox[0].body))
     assert link
     url = client.get(link[0], follow=True).redirect_chain[-1][0]
@@ -59,6 +65,35 @@ def test_nobody_learns_from_a_reset_who_has_an_account(client: Client, db: None)
     response = client.post(reverse("account_reset_password"), {"email": "nobody@example.com"})
     assert response.status_code == 302
     assert response.headers["Location"] == reverse("account_reset_password_done")
+    assert flush()
+    assert mail.outbox == []
+
+
+def test_an_address_gets_few_links_however_many_are_asked_for(grace: User) -> None:
+    for number in range(12):
+        stranger = Client(REMOTE_ADDR=f"203.0.113.{number}")
+        stranger.post(reverse("account_reset_password"), {"email": "grace@example.com"})
+        stranger.post(
+            "/_allauth/app/v1/auth/password/request",
+            {"email": "Grace@Example.com"},
+            content_type="application/json",
+        )
+    assert flush()
+    assert len(mail.outbox) == 5
+
+
+def test_a_request_does_not_wait_for_the_mail_server(
+    client: Client, grace: User, settings: Settings
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        settings.EMAIL_TIMEOUT = 0.5
+        began = monotonic()
+        client.post(reverse("account_reset_password"), {"email": grace.email})
+        took = monotonic() - began
+        assert flush(20)
+    assert took < 0.4
 
 
 def test_changing_the_address_asks_for_the_password_again(client: Client, grace: User) -> None:
