@@ -533,11 +533,29 @@ def test_someone_who_is_removed_is_told_so_at_once(ada: Person, grace: Person, r
 def test_someone_who_signs_out_in_one_tab_is_told_so_in_the_other(grace: Person, room: str) -> None:
     tab = grace.context.new_page()
     tab.goto(room)
+    grace.say("for those who are in")
+    expect(tab.get_by_text("for those who are in")).not_to_have_count(0)
     grace.sign_out()
 
     expect(tab.get_by_text("You are signed out.")).to_be_visible()
+    expect(tab.get_by_text("for those who are in")).to_have_count(0)
+    expect(tab.get_by_role("textbox")).to_have_count(0)
+    expect(tab).to_have_title("Signed out")
     tab.get_by_role("link", name="Sign in").click()
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_someone_who_goes_back_after_signing_out_finds_the_sign_in_page(
+    grace: Person, room: str
+) -> None:
+    grace.say("for those who are in")
+    grace.page.goto("/people/")
+    grace.sign_out()
+
+    for _ in range(3):
+        grace.page.go_back()
+        expect(grace.page.get_by_role("button", name="Sign in")).to_be_visible()
+        expect(grace.page.get_by_text("for those who are in")).to_have_count(0)
 
 
 def test_on_a_phone_the_list_and_the_room_are_two_pages(arrive: Arrive) -> None:
