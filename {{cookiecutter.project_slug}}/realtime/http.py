@@ -28,7 +28,7 @@ STATUS = {
 class RefusalMiddleware:
     """Answers a request that raised `Refusal` with a page, or with JSON if the client prefers it.
 
-    Two more errors are no fault of the site: text that nothing can store, and a row that another
+    Two more errors are no fault of the site: a value that nothing can store, and a row that another
     request made first. In the second case the view runs again and finds that row.
     """
 
@@ -43,7 +43,7 @@ class RefusalMiddleware:
             return _again(request, request.resolver_match)
         if is_unusable(error):
             logger.warning("%s was refused: %s: %s", request.path, type(error).__name__, error)
-            error = Refusal(ErrorCode.INVALID, "This is not valid text or JSON.")
+            error = Refusal(ErrorCode.INVALID, "A value in this request cannot be used.")
         return _answer(request, error) if isinstance(error, Refusal) else None
 
 
@@ -56,9 +56,12 @@ def is_taken(error: Exception) -> bool:
 
 
 def is_unusable(error: Exception) -> bool:
-    """Whether text cannot be used: half a surrogate pair, a NUL, JSON that is nested too deeply."""
+    """Whether a value cannot be used: half a surrogate pair, a NUL, a number that is too large, JSON
+    that is nested too deeply."""
     if isinstance(error, UnicodeEncodeError):
         return error.reason == "surrogates not allowed"
+    if isinstance(error, OverflowError):
+        return True
     if "NUL (0x00)" in str(error):
         return True
     if not isinstance(error, (RecursionError, ValueError)):

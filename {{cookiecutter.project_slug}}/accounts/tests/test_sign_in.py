@@ -112,6 +112,19 @@ def test_a_browser_that_knows_the_account_has_few_guesses_too(
     assert not signed_in(client)
 
 
+def test_a_browser_that_knows_another_account_has_no_more_guesses(
+    grace: User, password: str
+) -> None:
+    User.objects.create_user("mallory", "mallory@example.com", password)
+    mallory = Client(REMOTE_ADDR="203.0.113.7")
+    for _ in range(5):
+        mallory.post(reverse("account_login"), {"login": "mallory", "password": password})
+        mallory.post(reverse("account_logout"))
+        guess(mallory, "grace")
+    mallory.post(reverse("account_login"), {"login": "grace", "password": password})
+    assert not signed_in(mallory)
+
+
 @pytest.mark.parametrize("forged", ["1:x", "", "\xff", "1:x:y:z", "x" * 4_000])
 def test_no_browser_says_by_itself_that_it_knows_an_account(
     grace: User, password: str, forged: str
