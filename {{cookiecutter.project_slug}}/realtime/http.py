@@ -56,8 +56,10 @@ def is_taken(error: Exception) -> bool:
 
 
 def is_unusable(error: Exception) -> bool:
-    """Whether a value cannot be used: half a surrogate pair, a NUL, a number that is too large, JSON
-    that is nested too deeply."""
+    """Whether a value cannot be used.
+
+    It is half a surrogate pair, a NUL, a number that is too large, or JSON that is nested too deeply.
+    """
     if isinstance(error, UnicodeEncodeError):
         return error.reason == "surrogates not allowed"
     if isinstance(error, OverflowError):
