@@ -58,7 +58,7 @@ def is_taken(error: Exception) -> bool:
 def is_unusable(error: Exception) -> bool:
     """Whether a value cannot be used.
 
-    It is half a surrogate pair, a NUL, a number that is too large, or JSON that is nested too deeply.
+    Such are half a surrogate pair, a NUL, a number that is too large, JSON that is nested deeply.
     """
     if isinstance(error, UnicodeEncodeError):
         return error.reason == "surrogates not allowed"
