@@ -29,6 +29,8 @@ from tests.projects import Server, run, served
 from tests.services import Postgres, Redis
 from tests.sites import LIMITS, Site
 
+CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "Google Chrome")
+
 Bake = Callable[..., Path]
 Manage = Callable[..., str]
 Serve = Callable[..., Server]
@@ -175,10 +177,9 @@ def browser() -> Iterator[Browser]:
     It ends with the module: while Playwright is at work its event loop runs in this thread, and a
     test with one of its own could not.
     """
-    names = ("chromium", "chromium-browser", "google-chrome", "Google Chrome")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=program(*names), args=["--no-sandbox"], headless=True
+            executable_path=program(*CHROMIUM), args=["--no-sandbox"], headless=True
         )
         yield browser
         browser.close()

@@ -130,6 +130,41 @@ def frames_and_code(
     raise AssertionError(f"not closed within {seconds} s")
 
 
+def exchange(
+    server: Server, sent: bytes, body: bytes = b"", drip: bytes = b"", seconds: float = 20
+) -> tuple[bytes, float]:
+    """What the server answers until it closes, and after how many seconds it has closed.
+
+    A WebSocket that opens is left at once.
+
+    Args:
+        drip: what to send now and again meanwhile.
+        seconds: how long to wait.
+    """
+    began = monotonic()
+    answer = b""
+    with tcp(server) as client:
+        client.settimeout(DRIP_SECONDS)
+        with suppress(OSError):
+            client.sendall(sent)
+            client.settimeout(10)
+            client.sendall(body)
+        client.settimeout(DRIP_SECONDS)
+        while monotonic() - began < seconds and b" 101 " not in answer[:20]:
+            try:
+                chunk = client.recv(65_536)
+            except TimeoutError:
+                with suppress(OSError):
+                    client.sendall(drip)
+                continue
+            except OSError:
+                break
+            if not chunk:
+                break
+            answer += chunk
+    return answer, monotonic() - began
+
+
 def _whole_frames(received: bytearray) -> Iterator[tuple[int, bytes]]:
     """Take the whole frames off the beginning of what was received."""
     while len(received) >= 2:

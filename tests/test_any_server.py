@@ -18,7 +18,7 @@ from websockets.exceptions import InvalidStatus
 from tests.conftest import Bake, Manage
 from tests.conversations import SETTLE_SECONDS, received, until
 from tests.projects import SERVE, Server, served
-from tests.raw import upgraded
+from tests.raw import exchange, upgraded
 from tests.services import Postgres, Redis
 from tests.sites import LIMITS, Site, tail
 from tests.test_revocation import everything, post
@@ -163,6 +163,15 @@ def test_a_frame_too_big_closes_the_socket(site: Site, server: Server) -> None:
             )
 
     asyncio.run(scene())
+
+
+def test_a_body_that_is_too_large_or_stops_is_refused(server: Server) -> None:
+    form = b"POST /accounts/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+    large = form + b"Content-Length: 3000000\r\n\r\n"
+    assert exchange(server, large, b"x" * 3_000_000)[0].startswith(b"HTTP/1.1 413")
+    if not server.command.startswith("daphne"):  # it hands on whole requests only
+        stopped = form + b"Content-Length: 1000\r\n\r\nx"
+        assert exchange(server, stopped)[0].startswith(b"HTTP/1.1 408")
 
 
 def test_signing_out_closes_the_sockets(site: Site, server: Server) -> None:

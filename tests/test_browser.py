@@ -6,14 +6,16 @@ The site runs as in production, with Redis: hashed files, the content security p
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import CHROMIUM, Bake, Manage
 from tests.people import PASSWORD, Bell, Person
+from tests.programs import program
 from tests.projects import Server, served
 
 Arrive = Callable[..., Person]
@@ -730,11 +732,36 @@ def test_a_message_that_comes_too_soon_waits_and_is_sent_then(
 def test_someone_who_signs_out_in_one_tab_is_told_so_in_the_other(grace: Person, room: str) -> None:
     tab = grace.context.new_page()
     tab.goto(room)
+    grace.say("for those who are in")
+    expect(tab.get_by_text("for those who are in")).not_to_have_count(0)
     grace.sign_out()
 
     expect(tab.get_by_text("You are signed out.")).to_be_visible()
+    expect(tab.get_by_text("for those who are in")).to_have_count(0)
+    expect(tab.get_by_role("textbox")).to_have_count(0)
+    expect(tab).to_have_title("Signed out")
     tab.get_by_role("link", name="Sign in").click()
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_someone_who_goes_back_after_signing_out_finds_the_sign_in_page(
+    browser: Browser, site: Server
+) -> None:
+    keeps_pages = browser.browser_type.launch(
+        executable_path=program(*CHROMIUM),
+        args=["--no-sandbox"],
+        ignore_default_args=["--disable-back-forward-cache"],  # Playwright's own
+    )
+    with closing(keeps_pages):
+        grace = Person(keeps_pages, site, "grace", {})
+        grace.make_room("Left")
+        grace.say("for those who are in")
+        grace.page.goto("/people/")
+        grace.sign_out()
+        for _ in range(3):
+            grace.page.evaluate("history.back()")  # `go_back` waits for a load
+            expect(grace.page.get_by_role("button", name="Sign in")).to_be_visible()
+            expect(grace.page.get_by_text("for those who are in")).to_have_count(0)
 
 
 def test_on_a_phone_the_list_and_the_room_are_two_pages(arrive: Arrive) -> None:

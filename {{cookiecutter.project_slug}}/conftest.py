@@ -10,6 +10,7 @@ from django.contrib.auth.hashers import make_password
 from django.core.management.commands import flush
 from django.db import connection, connections, transaction
 
+from accounts import mail
 from accounts.models import User
 from realtime.database import close_connections
 
@@ -37,6 +38,12 @@ def quick_flush() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(flush.Command, "handle", delete_rows)
         yield
+
+
+@pytest.fixture(autouse=True)
+def _mails_are_sent_within_their_test() -> Iterator[None]:
+    yield
+    mail.flush()
 
 
 def delete_rows(command: flush.Command, **options: object) -> None:

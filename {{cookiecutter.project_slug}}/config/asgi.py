@@ -19,13 +19,14 @@ from config.routing import (  # noqa: E402
 from operations.endpoints import Operations  # noqa: E402
 from operations.proxies import FromProxies  # noqa: E402
 from realtime.admission.middleware import AdmissionMiddleware  # noqa: E402
+from realtime.bodies import BoundedBodies  # noqa: E402
 from realtime.delivery.engine import lifespan  # noqa: E402
 
 django_path = re_path("", django_asgi_app)  # type: ignore[arg-type]  # an application, not a view
 application = FromProxies(
     ProtocolTypeRouter(
         {
-            "http": Operations(URLRouter([*http_urlpatterns, django_path])),
+            "http": BoundedBodies(Operations(URLRouter([*http_urlpatterns, django_path]))),
             "websocket": AdmissionMiddleware(URLRouter(websocket_urlpatterns)),
             "channel": ChannelNameRouter(channel_consumers),
             "lifespan": lifespan,

@@ -137,7 +137,7 @@ if REDIS_URL:
     }
     CACHES = {
         "default": {
-            "BACKEND": "django.core.cache.backends.redis.RedisCache",
+            "BACKEND": "realtime.redis.Cache",
             "LOCATION": [REDIS_URL],
             "KEY_PREFIX": REDIS_PREFIX,
             "OPTIONS": {"pool_class": "realtime.redis.Pool"},
@@ -192,8 +192,17 @@ ACCOUNT_EMAIL_SUBJECT_PREFIX = f"[{SITE_NAME}] "
 ACCOUNT_SESSION_REMEMBER = True
 # An unattended browser must not be enough to take over an account.
 ACCOUNT_REAUTHENTICATION_REQUIRED = True
-# allauth limits attempts to sign in, by account and by address. It counts them in the cache, and
-# behind a proxy it reads the address from X-Forwarded-For.
+ACCOUNT_ADAPTER = "accounts.adapter.AccountAdapter"
+# Added to allauth's own limits, and counted in the cache. A key of `login_failed` is an account at
+# an address or in a browser that knows it, of `login_failed_anywhere` an account, of `mail` a kind
+# of mail to an address.
+ACCOUNT_RATE_LIMITS = {
+    "login_failed": "10/m/ip,5/5m/key",
+    "login_failed_anywhere": "60/h/key",
+    "mail": "5/h/key,10/d/key",
+}
+ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+# Behind a proxy, the address is in X-Forwarded-For.
 ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
 
 # Native clients sign in under /_allauth/app/v1/ and then send X-Session-Token. Browsers have the
@@ -273,6 +282,7 @@ WEB_PUSH_ALLOW_PRIVATE = env.bool("WEB_PUSH_ALLOW_PRIVATE", default=False)
 
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=OWNER_EMAIL)
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_TIMEOUT = 10
 vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
 
 # Logging ---------------------------------------------------------------------
@@ -291,13 +301,13 @@ LOGGING = {
             "formatter": env.str("LOG_FORMAT", default="line" if DEBUG else "json"),
         },
         "mail_admins": {
-            "class": "django.utils.log.AdminEmailHandler",
+            "class": "operations.logs.OwnerMailHandler",
             "level": "CRITICAL" if DEBUG else "ERROR",
         },
     },
-    "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {"handlers": ["console", "mail_admins"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {
-        "django": {"handlers": ["mail_admins"]},  # not its own console handler
+        "django": {"handlers": []},  # not its own
         "django.channels.server": {"level": "CRITICAL"},  # a second line for every request
         "channels_redis": {"level": "CRITICAL"},  # the hub logs the same in one line
         "django.tasks": {"level": "CRITICAL"},  # realtime.tasks logs each failure, once

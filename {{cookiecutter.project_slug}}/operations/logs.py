@@ -1,11 +1,43 @@
-"""Log lines for programs: one JSON object for each event."""
+"""Log lines for programs, one JSON object for each event, and mails about errors."""
 
 import json
 import logging
 import re
+from asyncio import CancelledError
+from copy import copy
 from datetime import UTC, datetime
+from threading import Lock
+from time import monotonic
+from traceback import extract_tb
+
+from django.core.exceptions import (
+    BadRequest,
+    PermissionDenied,
+    RequestAborted,
+    SuspiciousOperation,
+)
+from django.http import Http404, UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
+from django.utils.log import AdminEmailHandler
 
 from realtime.tracing import request_id
+
+MAILS_AN_HOUR = 10
+HOUR_SECONDS = 3600.0
+
+CAUSED_BY_CLIENTS = (
+    BadRequest,
+    BrokenPipeError,
+    CancelledError,
+    ConnectionAbortedError,
+    ConnectionResetError,
+    Http404,
+    MultiPartParserError,
+    PermissionDenied,
+    RequestAborted,
+    SuspiciousOperation,
+    UnreadablePostError,
+)
 
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 PLAIN = (str, int, float, bool)
@@ -32,3 +64,57 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return KEYS.sub(r"\1...", json.dumps(line))
+
+
+class OwnerMailHandler(AdminEmailHandler):
+    """Mails errors to ADMINS: each once an hour, and at most `MAILS_AN_HOUR` by this process.
+
+    What a client causes, such as a foreign host or a body that is too large, is not mailed.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(email_backend="accounts.mail.BackgroundBackend")
+        self._mailed: set[tuple[object, ...]] = set()
+        self._left_out = 0
+        self._began_at = 0.0
+        self._counting = Lock()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        if is_caused_by_a_client(record):
+            return
+        with self._counting:
+            now = monotonic()
+            if not self._began_at or now - self._began_at >= HOUR_SECONDS:
+                self._mailed.clear()
+                self._began_at = now
+            error = _identity(record)
+            if error in self._mailed or len(self._mailed) >= MAILS_AN_HOUR:
+                self._left_out += 1
+                return
+            self._mailed.add(error)
+            left_out, self._left_out = self._left_out, 0
+        record = copy(record)
+        record.left_out = left_out
+        super().emit(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        left_out = getattr(record, "left_out", 0)
+        note = f"\n\n{left_out} errors were logged and not mailed before this." if left_out else ""
+        return super().format(record) + note
+
+
+def is_caused_by_a_client(record: logging.LogRecord) -> bool:
+    status = getattr(record, "status_code", None)
+    return (
+        record.name.startswith("django.security")
+        or (isinstance(status, int) and status < 500)
+        or bool(record.exc_info and isinstance(record.exc_info[1], CAUSED_BY_CLIENTS))
+    )
+
+
+def _identity(record: logging.LogRecord) -> tuple[object, ...]:
+    """What records of the same error share: where it was raised, or else logged."""
+    if record.exc_info and record.exc_info[2]:
+        raised = extract_tb(record.exc_info[2])[-1]
+        return record.exc_info[0], raised.filename, raised.lineno
+    return record.name, record.pathname, record.lineno

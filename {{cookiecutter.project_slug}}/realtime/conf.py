@@ -35,7 +35,12 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     idle_seconds: float = 3_600
     """A socket whose client sends nothing for so long is closed with 1001."""
     handshake_seconds: float = 10
-    """How long a connection may take to become a WebSocket."""
+    """How long a connection may take to become a WebSocket or to send the headers of a request, and
+    how long the body of a request may pause."""
+    body_bytes: int = 2_621_440
+    """The largest body of a request; a larger one is answered with 413."""
+    body_seconds: float = 30
+    """How long the body of a request may take to arrive; then 408."""
     heartbeat_seconds: float = 20
     """How often the sockets of each topic receive its latest revision."""
     check_seconds: float = 60

@@ -1,24 +1,21 @@
 """The HTTP response to a request that is refused."""
 
+import json.decoder
 import logging
 from collections.abc import Callable
 from math import ceil
+from traceback import walk_tb
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.db import IntegrityError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.shortcuts import render
-from django.utils.log import log_response
-from redis.exceptions import ConnectionError as NotConnected
-from redis.exceptions import ReadOnlyError
-from redis.exceptions import TimeoutError as NoAnswer
+from django.urls import ResolverMatch
 
 from realtime.budgets import charging
 from realtime.protocol import ErrorCode, Refusal
 
 logger = logging.getLogger(__name__)
 
-# Attempts to sign in are counted in Redis. Without it nobody may sign in, since passwords could be
-# guessed during an outage.
-REDIS_AWAY = (NotConnected, NoAnswer, ReadOnlyError)
 STATUS = {
     ErrorCode.INVALID: 400,
     ErrorCode.FORBIDDEN: 403,
@@ -33,8 +30,9 @@ STATUS = {
 class RefusalMiddleware:
     """Answers a request that raised `Refusal` with a page, or with JSON if the client prefers it.
 
-    A request that needs Redis while it is down is refused as `unavailable`, and one with half of a
-    surrogate pair, which is not UTF-8, as `invalid`. What a request does is paid for from budgets.
+    Two more errors are no fault of the site: a value that nothing can store, and a row that another
+    request made first. In the second case the view runs again and finds that row. What a request
+    does is paid for from budgets.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
@@ -44,23 +42,49 @@ class RefusalMiddleware:
         with charging():
             return self.get_response(request)
 
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if isinstance(error, REDIS_AWAY):
-            response = _answer(request, _away())
-            # Instead of Django's own log line, which mails the owner and does not say why.
-            log_response(
-                "%s was refused: Redis does not answer: %s",
-                request.path,
-                str(error),
-                response=response,
-                request=request,
-                logger=logger,
-                level="warning",
-            )
-            return response
-        if isinstance(error, UnicodeEncodeError) and error.reason == "surrogates not allowed":
-            error = Refusal(ErrorCode.INVALID, "This has characters that are not text.")
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponseBase | None:
+        if is_taken(error) and request.resolver_match:
+            return _again(request, request.resolver_match)
+        if is_unusable(error):
+            logger.warning("%s was refused: %s: %s", request.path, type(error).__name__, error)
+            error = Refusal(ErrorCode.INVALID, "A value in this request cannot be used.")
         return _answer(request, error) if isinstance(error, Refusal) else None
+
+
+def is_taken(error: Exception) -> bool:
+    """Whether a row was refused because there is one with the same unique value."""
+    code = getattr(error.__cause__, "sqlstate", None)
+    name = getattr(error.__cause__, "sqlite_errorname", "")
+    taken = code == "23505" or name in ("SQLITE_CONSTRAINT_UNIQUE", "SQLITE_CONSTRAINT_PRIMARYKEY")
+    return isinstance(error, IntegrityError) and taken
+
+
+def is_unusable(error: Exception) -> bool:
+    """Whether a value cannot be used.
+
+    Such are half a surrogate pair, a NUL, a number that is too large, JSON that is nested deeply.
+    """
+    if isinstance(error, UnicodeEncodeError):
+        return error.reason == "surrogates not allowed"
+    if isinstance(error, OverflowError):
+        return True
+    if "NUL (0x00)" in str(error):
+        return True
+    if not isinstance(error, (RecursionError, ValueError)):
+        return False
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    return bool(frames) and frames[-1].f_code.co_filename == json.decoder.__file__
+
+
+def _again(request: HttpRequest, match: ResolverMatch) -> HttpResponseBase:
+    try:
+        response: HttpResponseBase = match.func(request, *match.args, **match.kwargs)
+    except IntegrityError as error:
+        if not is_taken(error):
+            raise
+        detail = "Somebody else did the same at this moment. Please try again."
+        return _answer(request, Refusal(ErrorCode.CONFLICT, detail))
+    return response
 
 
 def marked_refused(response: HttpResponse, refusal: Refusal) -> HttpResponse:
@@ -77,14 +101,6 @@ def json_refusal(refusal: Refusal) -> HttpResponse:
     if refusal.retry_after is not None:
         body["retry_after"] = round(refusal.retry_after, 3)
     return marked_refused(JsonResponse(body), refusal)
-
-
-def _away() -> Refusal:
-    return Refusal(
-        ErrorCode.UNAVAILABLE,
-        "A part of the site that this needs does not answer right now. "
-        "It is not your fault: please try again in a minute.",
-    )
 
 
 def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:

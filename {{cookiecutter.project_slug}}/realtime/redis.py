@@ -7,9 +7,15 @@ sentinel://:password@a:26379,b:26379/mymaster  the server that the sentinels cal
                                                ?db=1 for another database than 0
 """
 
-from typing import Any, NamedTuple, Self
+import logging
+from collections.abc import Callable
+from functools import partial
+from time import monotonic
+from typing import Any, ClassVar, NamedTuple, Self
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from django.core.cache.backends.locmem import LocMemCache
+from django.core.cache.backends.redis import RedisCache, RedisCacheClient
 from django.core.exceptions import ImproperlyConfigured
 from redis import ConnectionPool
 from redis.asyncio import BlockingConnectionPool
@@ -17,8 +23,15 @@ from redis.asyncio import ConnectionPool as AsyncConnectionPool
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
+
+logger = logging.getLogger(__name__)
+
+ANSWER_SECONDS = 1.0  # how long a page waits for Redis, twice at most
+RETRY_SECONDS = 10.0  # between tries of a Redis that does not do its work
+ENTRIES_IN_MEMORY = 50_000
 
 SCHEMES = ("redis", "rediss", "unix")
 SENTINEL_PORT = 26379
@@ -118,13 +131,54 @@ class Pool:
     @classmethod
     def from_url(cls, url: str, **options: Any) -> ConnectionPool:
         retry = Retry(NoBackoff(), 1)
-        options = {"retry": retry, **options}
+        waits = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": ANSWER_SECONDS}
+        options = {"retry": retry, **waits, **options}
         sentinels = Sentinels.from_url(url)
         if sentinels is None:
             return ConnectionPool.from_url(first_server(url), **options)
-        login = {"retry": retry, **sentinels.login}
+        login = {"retry": retry, **waits, **sentinels.login}
         known = Sentinel(sentinels.addresses, sentinel_kwargs=login)
         return SentinelConnectionPool(sentinels.master, known, **sentinels.database, **options)
+
+
+class Cache(RedisCache):
+    """Django's cache in Redis, which does not fail with it."""
+
+    def __init__(self, server: str | list[str], params: Options) -> None:
+        super().__init__(server, params)
+        self._class = CacheClient
+
+
+class CacheClient:
+    """Uses this process's memory while Redis is away, hangs or answers with errors.
+
+    Attempts to sign in are counted in the cache. People can still sign in then, and the counts in
+    memory limit guesses in each process.
+    """
+
+    _memory = LocMemCache("instead of Redis", {"OPTIONS": {"MAX_ENTRIES": ENTRIES_IN_MEMORY}})
+    _try_at: ClassVar[float | None] = None  # None while Redis works
+
+    def __init__(self, servers: list[str], **options: Any) -> None:
+        self._redis = RedisCacheClient(servers, **options)
+
+    def __getattr__(self, command: str) -> Callable[..., Any]:
+        return partial(self._call, getattr(self._redis, command), getattr(self._memory, command))
+
+    @classmethod
+    def _call(cls, redis: Callable[..., Any], memory: Callable[..., Any], *arguments: Any) -> Any:
+        if cls._try_at is not None:
+            if monotonic() < cls._try_at:
+                return memory(*arguments)
+            cls._try_at = monotonic() + RETRY_SECONDS  # others do not wait for this try
+        try:
+            answer = redis(*arguments)
+        except RedisError as error:
+            cls._try_at = monotonic() + RETRY_SECONDS
+            logger.error("The cache is in memory for %d seconds: Redis: %s", RETRY_SECONDS, error)
+            return memory(*arguments)
+        cls._try_at = None
+        return answer
 
 
 def _is_server(url: str) -> bool:

@@ -1,10 +1,15 @@
 import re
+from threading import Event
 
+import pytest
 from allauth.account.models import EmailAddress
 from django.core import mail
+from django.core.mail import EmailMessage
+from django.core.mail.backends.locmem import EmailBackend
 from django.test import Client
 from django.urls import reverse
 
+from accounts.mail import flush
 from accounts.models import User
 
 BETTER = "brisk-walnut-harbour"
@@ -36,6 +41,7 @@ def test_a_lost_password_is_replaced_through_a_link_sent_by_mail(
     client: Client, grace: User
 ) -> None:
     client.post(reverse("account_reset_password"), {"email": grace.email})
+    flush()
     link = re.search(r"https?://\S+", str(mail.outbox[0].body))
     assert link
     form_page = client.get(link[0], follow=True)
@@ -48,6 +54,7 @@ def test_a_lost_password_is_replaced_through_a_link_sent_by_mail(
 
 def test_a_link_sent_by_mail_works_once(client: Client, grace: User) -> None:
     client.post(reverse("account_reset_password"), {"email": grace.email})
+    flush()
     link = re.search(r"https?://\S+", str(mail.outbox[0].body))
     assert link
     url = client.get(link[0], follow=True).redirect_chain[-1][0]
@@ -59,6 +66,36 @@ def test_nobody_learns_from_a_reset_who_has_an_account(client: Client, db: None)
     response = client.post(reverse("account_reset_password"), {"email": "nobody@example.com"})
     assert response.status_code == 302
     assert response.headers["Location"] == reverse("account_reset_password_done")
+    assert flush()
+    assert mail.outbox == []
+
+
+def test_an_address_gets_few_links_however_many_are_asked_for(grace: User) -> None:
+    for number in range(12):
+        stranger = Client(REMOTE_ADDR=f"203.0.113.{number}")
+        stranger.post(reverse("account_reset_password"), {"email": "grace@example.com"})
+        stranger.post(
+            "/_allauth/app/v1/auth/password/request",
+            {"email": "Grace@Example.com"},
+            content_type="application/json",
+        )
+    assert flush()
+    assert len(mail.outbox) == 5
+
+
+def test_a_request_does_not_wait_for_the_mail_server(
+    client: Client, grace: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answered, sent_after = Event(), []
+
+    def send_slowly(backend: EmailBackend, messages: list[EmailMessage]) -> None:
+        sent_after.append(answered.wait(5))
+
+    monkeypatch.setattr(EmailBackend, "send_messages", send_slowly)
+    client.post(reverse("account_reset_password"), {"email": grace.email})
+    answered.set()
+    assert flush(20)
+    assert sent_after == [True]
 
 
 def test_changing_the_address_asks_for_the_password_again(client: Client, grace: User) -> None:

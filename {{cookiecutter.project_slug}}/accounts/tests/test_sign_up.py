@@ -1,12 +1,16 @@
 from typing import Any
 
 import pytest
+from allauth.account.models import EmailAddress
 from django.conf import settings
 from django.core import mail
 from django.shortcuts import resolve_url
 from django.test import Client
 from django.urls import reverse
+from pytest_django import Settings
 
+from accounts.adapter import AccountAdapter
+from accounts.mail import flush
 from accounts.models import User
 
 
@@ -22,6 +26,7 @@ def test_signing_up_makes_an_account_and_signs_in(client: Client, db: None) -> N
     assert response.headers["Location"] == resolve_url(settings.LOGIN_REDIRECT_URL)
     assert user.username == "ada"
     assert client.session["_auth_user_id"] == str(user.pk)
+    assert flush()
     assert mail.outbox[0].to == ["ada@example.com"]
 
 
@@ -45,3 +50,35 @@ def test_a_faulty_answer_is_named_and_makes_no_account(
     assert response.status_code == 200
     assert list(response.context["form"].errors) == [field]
     assert User.objects.get() == grace
+
+
+def test_an_address_gets_few_mails_however_many_sign_up_with_it(
+    db: None, settings: Settings
+) -> None:
+    without_pause = {**settings.ACCOUNT_RATE_LIMITS, "confirm_email": None}
+    settings.ACCOUNT_RATE_LIMITS = without_pause  # allauth's own, of three minutes
+    for number in range(12):
+        stranger = Client(REMOTE_ADDR=f"203.0.113.{number}")
+        sign_up(stranger, username=f"ada{number}")
+        EmailAddress.objects.update(email="another@example.com")
+        User.objects.update(email="another@example.com")
+    assert flush()
+    assert [each.to for each in mail.outbox] == [["ada@example.com"]] * 5
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_name_that_is_taken_at_this_moment_is_an_error_of_the_form(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clean = AccountAdapter.clean_username
+
+    def clean_and_lose(adapter: AccountAdapter, username: str, shallow: bool = False) -> str:
+        cleaned: str = clean(adapter, username, shallow)
+        if not User.objects.exists():  # somebody else is faster, once
+            User.objects.create_user(username, "faster@example.com")
+        return cleaned
+
+    monkeypatch.setattr(AccountAdapter, "clean_username", clean_and_lose)
+    response = sign_up(client)
+    assert response.status_code == 200
+    assert list(response.context["form"].errors) == ["username"]

@@ -3,16 +3,35 @@
 import json
 import logging
 import sys
+from asyncio import CancelledError
 from collections.abc import Iterator
 from io import StringIO
+from time import monotonic
 
 import pytest
+from django.core import mail
+from django.core.exceptions import (
+    BadRequest,
+    DisallowedHost,
+    RequestAborted,
+    RequestDataTooBig,
+    SuspiciousOperation,
+    TooManyFieldsSent,
+)
+from django.http import UnreadablePostError
+from django.http.multipartparser import MultiPartParserError
 from django.test import Client
-from django.utils.log import AdminEmailHandler
 from pytest_django import Settings
 
-from operations.logs import JsonFormatter
+from accounts.mail import flush
+from accounts.models import User
+from operations.logs import JsonFormatter, OwnerMailHandler
 from realtime.tracing import request_id
+
+LOGIN = "/accounts/login/"
+FORM = "application/x-www-form-urlencoded"
+API = "/_allauth/app/v1/auth/login"
+SURROGATES = r'{"username": "\ud800", "password": "\ud800"}'
 
 
 def written(record: logging.LogRecord) -> dict[str, object]:
@@ -67,11 +86,113 @@ def test_the_development_server_does_not_log_requests_again() -> None:
     assert not logging.getLogger("django.channels.server").isEnabledFor(logging.ERROR)
 
 
-def test_errors_are_mailed_to_the_owner() -> None:
-    (mail,) = (
-        each for each in handlers_of("django.request") if isinstance(each, AdminEmailHandler)
-    )
-    assert mail.level == logging.ERROR
+@pytest.fixture
+def owner_mail(monkeypatch: pytest.MonkeyPatch) -> OwnerMailHandler:
+    """The handler of this process, which has mailed nothing yet."""
+    (handler,) = (each for each in logging.root.handlers if isinstance(each, OwnerMailHandler))
+    monkeypatch.setattr(handler, "_mailed", set())
+    monkeypatch.setattr(handler, "_left_out", 0)
+    return handler
+
+
+STRANGERS: list[tuple[str, dict[str, object]]] = [
+    ("get", {"path": LOGIN, "headers": {"Host": "evil.example"}}),
+    ("get", {"path": f"{LOGIN}?" + "x=&" * 1_001}),
+    ("get", {"path": "/nothing-here/"}),
+    ("get", {"path": LOGIN, "headers": {"Cookie": 'sessionid="aaaaaaaaaaaaaaaa\\000b"'}}),
+    ("post", {"path": LOGIN, "data": {f"field{number}": "" for number in range(1_001)}}),
+    ("post", {"path": LOGIN, "data": "x" * 3_000_000, "content_type": FORM}),
+    ("post", {"path": LOGIN, "data": "login=a", "content_type": f"{FORM}; charset=utf-16"}),
+    ("post", {"path": LOGIN, "data": "login=a", "content_type": f"{FORM}; charset=idna"}),
+    ("post", {"path": LOGIN, "data": "x", "content_type": "multipart/form-data"}),
+    ("post", {"path": LOGIN, "data": "login=a", "content_type": FORM}),
+    ("post", {"path": API, "data": "[" * 100_000, "content_type": "application/json"}),
+    ("post", {"path": API, "data": "9" * 5_000, "content_type": "application/json"}),
+    ("post", {"path": API, "data": SURROGATES, "content_type": "application/json"}),
+    ("post", {"path": API, "data": "{", "content_type": "application/json"}),
+    ("get", {"path": f"{LOGIN}?next=http://["}),
+    ("get", {"path": f"{LOGIN}?next=//[::1"}),
+]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("owner_mail")
+@pytest.mark.parametrize(("method", "request_"), STRANGERS)
+def test_what_a_stranger_sends_is_no_error_and_not_mailed(
+    caplog: pytest.LogCaptureFixture, method: str, request_: dict[str, object]
+) -> None:
+    stranger = Client(raise_request_exception=False, enforce_csrf_checks=True)
+    answers = [getattr(stranger, method)(**request_).status_code for _ in range(2)]
+    assert max(answers) < 500
+    assert [each for each in caplog.records if each.levelno >= logging.ERROR] == []
+    assert flush()
+    assert mail.outbox == []
+
+
+@pytest.mark.usefixtures("owner_mail")
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadRequest(),
+        BrokenPipeError(),
+        CancelledError(),
+        ConnectionResetError(),
+        DisallowedHost(),
+        MultiPartParserError(),
+        RequestAborted(),
+        RequestDataTooBig(),
+        SuspiciousOperation(),
+        TooManyFieldsSent(),
+        UnreadablePostError(),
+    ],
+)
+def test_an_error_that_a_client_causes_is_not_mailed(error: BaseException) -> None:
+    logging.getLogger("uvicorn.error").error("Exception in ASGI application", exc_info=error)
+    assert flush()
+    assert mail.outbox == []
+
+
+@pytest.mark.usefixtures("owner_mail")
+def test_an_error_is_mailed_once_an_hour(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail() -> None:
+        try:
+            raise ValueError("no")
+        except ValueError:
+            logging.getLogger("realtime.delivery").exception("It failed")
+
+    for _ in range(50):
+        fail()
+    an_hour_later = monotonic() + 3_601
+    monkeypatch.setattr("operations.logs.monotonic", lambda: an_hour_later)
+    fail()
+
+    assert flush()
+    assert [each.subject.rpartition("] ")[2] for each in mail.outbox] == ["ERROR: It failed"] * 2
+    assert "49 errors were logged and not mailed before this." in str(mail.outbox[1].body)
+
+
+@pytest.mark.usefixtures("owner_mail")
+def test_many_errors_are_ten_mails_an_hour() -> None:
+    for number in range(50):
+        line = logging.LogRecord("site", logging.ERROR, "x.py", number, "Failed", (), None)
+        logging.root.handle(line)
+    assert flush()
+    assert len(mail.outbox) == 10
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("owner_mail")
+def test_a_page_that_fails_is_mailed(monkeypatch: pytest.MonkeyPatch, ada: User) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("accounts.views.render", fail)
+    client = Client(raise_request_exception=False)
+    client.force_login(ada)
+    sent = [client.get("/settings/profile/").status_code for _ in range(3)]
+    assert flush()
+    assert sent == [500, 500, 500]
+    assert len(mail.outbox) == 1
 
 
 def handlers_of(name: str) -> Iterator[logging.Handler]:

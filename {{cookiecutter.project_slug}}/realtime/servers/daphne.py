@@ -22,7 +22,10 @@ INSIDE = {
     "autobahn.twisted.websocket:WebSocketServerFactory": "protocol setProtocolOptions",
     "autobahn.websocket.types:ConnectionDeny": "",
     "daphne.http_protocol:HTTPFactory": "buildProtocol timeOut",
-    "daphne.http_protocol:WebRequest": "channel gotLength",
+    "daphne.http_protocol:WebRequest": (
+        "_parsePOSTFormSubmission channel connectionLost content finish gotLength"
+        " handleContentChunk process"
+    ),
     "daphne.server:Server": (
         "connections create_application handle_reply http_factory kill_all_applications"
         " listen_success root_path ws_factory"
@@ -33,7 +36,7 @@ INSIDE = {
         " pauseProducing resumeProducing write writeSomeData"
     ),
     "twisted.web.http:_GenericHTTPChannelProtocol": "_channel",
-    "twisted.web.http:HTTPChannel": "requestFactory transport",
+    "twisted.web.http:HTTPChannel": "requestFactory requests timeoutConnection transport",
 }
 """The names that `realtime.servers.lending_daphne` uses, looked for when the server starts."""
 

@@ -4,21 +4,29 @@ What is used of its inside is listed in `realtime.servers.daphne`.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable
 from functools import partial
+from tempfile import SpooledTemporaryFile
 from typing import Any, ClassVar
 
 from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import WebRequest
 from daphne.ws_protocol import WebSocketProtocol
+from twisted.web.http import RESPONSES
 
+from realtime import bodies
 from realtime.asgi import Message, Scope
+from realtime.bodies import TEXTS, TIMEOUT, TOO_LARGE, arriving
 from realtime.conf import limits
 from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
 from realtime.servers import DISCARDED_BYTES
 from realtime.servers import daphne as plain
 
+logger = logging.getLogger(__name__)
+
+IN_MEMORY_BYTES = 2_621_440
 WAITING_MESSAGES = 32
 RESUME_SECONDS = 0.02
 TEXT, BINARY = 1, 2  # opcodes: RFC 6455, section 5.2
@@ -73,25 +81,101 @@ class Server(plain.Server):
 
 
 class Request(WebRequest):
-    """Marks its connection when a request has come."""
+    """Marks its connection when a request has come, and bounds its body as `BoundedBodies` does.
+
+    Twisted reads a body before an application sees it, and would keep it in a file.
+    """
+
+    _status = 0  # why it was refused
+    _size = 0
+    _timer: asyncio.TimerHandle | None = None
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's; the headers are complete)
         super().gotLength(length)
+        self.content = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 (Twisted closes it)
+        self._parsePOSTFormSubmission = False  # Django reads forms
         self.channel.has_request = True
+        if length == 0:
+            return
+        if (length or 0) > limits().body_bytes:
+            self._refuse(TOO_LARGE)
+            return
+        loop = asyncio.get_running_loop()
+        self._timer = loop.call_later(limits().body_seconds, self.give_up)
+        arriving.keep(self, 0)
+
+    def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
+        if self._status:
+            return
+        super().handleContentChunk(data)
+        self._size += len(data)
+        if self._size > limits().body_bytes:
+            self._refuse(TOO_LARGE)
+        else:
+            arriving.keep(self, self._size)
+
+    def process(self) -> Any:  # Any: untyped in daphne
+        self._forget()
+        return None if self._status else super().process()
+
+    def finish(self) -> None:
+        _await_request(self.channel)
+        super().finish()
+
+    def connectionLost(self, reason: Any) -> None:  # noqa: N802 (Any: untyped in Twisted)
+        self._forget()
+        super().connectionLost(reason)
+
+    def give_up(self) -> None:
+        if not self._status:
+            self._refuse(TIMEOUT)
+
+    def _refuse(self, status: int) -> None:
+        self._forget()
+        self._status = status
+        logger.info("A request was refused with %d", status)
+        head = b"HTTP/1.1 %d %b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
+        text = TEXTS[status]
+        self.channel.transport.write(head % (status, RESPONSES[status], len(text)) + text)
+        transport = self.channel.transport
+        asyncio.get_running_loop().call_later(bodies.LAST_SECONDS, transport.abortConnection)
+
+    def _forget(self) -> None:
+        arriving.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
 
 
 def _with_deadline(build: Callable[[Any], Any], address: Any) -> Any:  # Any: untyped in Twisted
     """Abort a connection that makes no request in time; Twisted waits as long as bytes come."""
     connection = build(address)
     connection.requestFactory = Request
-    loop = asyncio.get_running_loop()
-    loop.call_later(limits().handshake_seconds, _abort_without_request, connection._channel)
+    channel = connection._channel
+    channel.timeoutConnection = partial(_end_idle, channel, channel.timeoutConnection)
+    _await_request(channel)
     return connection
 
 
+def _await_request(channel: Any) -> None:  # Any: untyped in Twisted
+    deadline: asyncio.TimerHandle | None = getattr(channel, "deadline", None)
+    if deadline is not None:
+        deadline.cancel()
+    channel.has_request = False
+    loop = asyncio.get_running_loop()
+    channel.deadline = loop.call_later(limits().handshake_seconds, _abort_without_request, channel)
+
+
 def _abort_without_request(channel: Any) -> None:  # Any: untyped in Twisted
-    if not getattr(channel, "has_request", False):
+    if not channel.has_request:
         channel.transport.abortConnection()
+
+
+def _end_idle(channel: Any, close: Callable[[], None]) -> None:  # Any: untyped in Twisted
+    """Answer a body that pauses; close a connection between requests."""
+    if channel.requests and channel.has_request:
+        channel.requests[-1].give_up()
+    else:
+        close()
 
 
 class Protocol(WebSocketProtocol):

@@ -133,12 +133,20 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen when imported
-    """Closes a connection that sends no request in time."""
+    """Closes a connection that sends no request, or no further one, in time."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        self._await_request()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._handshake_timer.cancel()
+        self._await_request()
+
+    def _await_request(self) -> None:
         self._handshake_timer = self.loop.call_later(
-            limits().handshake_seconds, self._close_if_silent
+            limits().handshake_seconds, self._close_if_silent, self.cycle
         )
 
     def handle_websocket_upgrade(self, *request: Any) -> None:  # Any: none, or one of h11's events
@@ -146,8 +154,9 @@ class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chose
         self._handshake_timer.cancel()
         self.parser = None  # a circle, which only the garbage collector would free
 
-    def _close_if_silent(self) -> None:
-        if self.cycle is None and not self.transport.is_closing():
+    def _close_if_silent(self, last: Any) -> None:  # Any: one of uvicorn's private types
+        answered = last is None or last.response_complete
+        if self.cycle is last and answered and not self.transport.is_closing():
             self.transport.close()
 
 

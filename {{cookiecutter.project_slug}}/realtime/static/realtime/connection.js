@@ -1,5 +1,6 @@
 // The connection of this page, shared by every module that imports it, and kept for as long as the page lives.
 
+import { wipe } from "./signed-out.js";
 import { Socket } from "./socket.js";
 
 /** Timers sleep with the machine: after this long without a frame, a connection that looks open is opened anew. */
@@ -7,6 +8,7 @@ const TRUSTED_MS = 50_000;
 
 export const socket = new Socket("/ws/");
 
+socket.addEventListener("state", () => socket.state.reason === "signed-out" && wipe());
 addEventListener("online", () => socket.reconnect());
 addEventListener("offline", () => socket.isOpen && socket.reconnect());
 addEventListener("pagehide", () => socket.close());

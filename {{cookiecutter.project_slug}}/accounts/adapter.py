@@ -1,0 +1,108 @@
+"""How allauth counts attempts to sign in, and sends mail."""
+
+import secrets
+from typing import Any
+
+from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.utils import filter_users_by_email, filter_users_by_username
+from allauth.core import context as current
+from allauth.core.internal import ratelimit
+from allauth.core.internal.ratelimit import RateLimitUsage
+from django.conf import settings
+from django.contrib.sites.shortcuts import get_current_site
+from django.core.mail import get_connection
+from django.http import HttpRequest, HttpResponse
+
+from accounts.models import User
+
+SALT = "known-browser"
+KNOWN_SECONDS = 365 * 24 * 3600
+
+Credentials = dict[str, Any]  # Any: allauth's
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """Counts wrong passwords where they come from, so that strangers lock nobody out.
+
+    A browser in which an account has been signed in has a signed cookie that says so, and a count
+    of its own. Other attempts are counted by address, and together for each account. Device cookies
+    are described in https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
+    """
+
+    def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
+        key = self._get_login_attempts_cache_key(request, **credentials)
+        usage = self._count(request, "login_failed", key)
+        account = _account_of(credentials)
+        if usage and not _known_browser(request, account):
+            everywhere = self._count(request, "login_failed_anywhere", account)
+            usage = everywhere and RateLimitUsage([*usage.usage, *everywhere.usage])
+        self._login_failed_rl_usage = usage
+        if not usage:
+            raise self.validation_error("too_many_login_attempts")
+
+    def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
+        """Remember that this browser has signed in."""
+        response: HttpResponse = super().post_login(request, user, **options)
+        response.set_signed_cookie(
+            _cookie_name(),
+            f"{user.pk}:{secrets.token_hex(8)}",
+            salt=SALT,
+            max_age=KNOWN_SECONDS,
+            path=settings.SESSION_COOKIE_PATH,
+            secure=settings.SESSION_COOKIE_SECURE,
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+    def is_safe_url(self, url: str) -> bool:
+        try:
+            return bool(super().is_safe_url(url))
+        except ValueError:  # such as http://[
+            return False
+
+    def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
+        """Send in the background, and bound what others can have sent to an address."""
+        request = current.request
+        if not self._count(request, "mail", f"{template_prefix}:{email.lower()}"):
+            return
+        site = {"request": request, "email": email, "current_site": get_current_site(request)}
+        message = self.render_mail(template_prefix, email, {**site, **context})
+        message.connection = get_connection("accounts.mail.BackgroundBackend")
+        message.send()
+
+    def _get_login_attempts_cache_key(self, request: HttpRequest, **credentials: Any) -> str:
+        account = _account_of(credentials)
+        return f"{account}:{_known_browser(request, account) or ratelimit.get_ip(request)}"
+
+    def _delete_login_attempts_cached_email(self, request: HttpRequest, **credentials: Any) -> None:
+        super()._delete_login_attempts_cached_email(request, **credentials)
+        account = _account_of(credentials)
+        ratelimit.clear(request, app="allauth.account", action="login_failed_anywhere", key=account)
+
+    def _count(self, request: HttpRequest, action: str, key: str) -> RateLimitUsage | None:
+        """Count an attempt; None where there were too many of ACCOUNT_RATE_LIMITS."""
+        return ratelimit.consume(request, app="allauth.account", action=action, key=key)
+
+
+def _account_of(credentials: Credentials) -> str:
+    """The key of the account that a sign-in names, by any of its names; else the name."""
+    if email := credentials.get("email"):
+        users = filter_users_by_email(email, prefer_verified=True)
+        return str(users[0].pk) if users else f"email {email.lower()}"
+    username = credentials.get("username") or ""
+    user = filter_users_by_username(username).first()
+    return str(user.pk) if user else f"username {username.lower()}"
+
+
+def _known_browser(request: HttpRequest, account: str) -> str | None:
+    """What stands for this browser, if the account has been signed in there."""
+    if request.user.is_authenticated and str(request.user.pk) == account:
+        return "signed in"
+    value = request.get_signed_cookie(_cookie_name(), "", salt=SALT, max_age=KNOWN_SECONDS)
+    pk, _, browser = (value or "").partition(":")
+    return browser if pk == account else None
+
+
+def _cookie_name() -> str:
+    return f"{settings.SESSION_COOKIE_NAME}_known"
