@@ -1,13 +1,18 @@
-"""Where the programs are that the tests start: on PATH, or where Debian and Homebrew put them."""
+"""Where the programs are that the tests start: on PATH, beside this Python, or where Debian and
+Homebrew put them."""
 
 import shutil
+import sys
 from glob import glob
+from pathlib import Path
 
 POSTGRESQL = ["/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin"]
 ELSEWHERE = {
     "initdb": POSTGRESQL,
     "postgres": POSTGRESQL,
     "psql": POSTGRESQL,
+    "nginx": ["/usr/sbin"],
+    "traefik": [str(Path(sys.executable).parent)],
     "Google Chrome": ["/Applications/Google Chrome.app/Contents/MacOS"],
 }
 
