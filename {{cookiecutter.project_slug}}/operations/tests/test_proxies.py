@@ -101,10 +101,11 @@ async def test_the_client_is_the_last_address_that_no_proxy_has(
     assert (await scope_seen(scope, proxies))["client"][0] == client
 
 
-async def test_a_proxy_at_a_unix_socket_says_who_its_client_is() -> None:
-    scope = {"type": "http", "headers": GIVEN, "client": None, "scheme": "http"}
+@pytest.mark.parametrize(("type", "scheme"), [("http", "https"), ("websocket", "wss")])
+async def test_a_proxy_at_a_unix_socket_says_who_its_client_is(type: str, scheme: str) -> None:
+    scope = {"type": type, "headers": GIVEN, "client": None}
     seen = await scope_seen(scope, PRIVATE_NETWORKS)
-    assert (seen["client"], seen["scheme"]) == (("1.2.3.4", 0), "https")
+    assert (seen["client"], seen["scheme"]) == (("1.2.3.4", 0), scheme)
 
 
 @pytest.mark.parametrize("proxies", [[], PRIVATE_NETWORKS])
