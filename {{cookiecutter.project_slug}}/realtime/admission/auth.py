@@ -5,7 +5,7 @@ from io import BytesIO
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, HttpResponse, parse_cookie
+from django.http import HttpResponse, parse_cookie
 from django.middleware.csrf import CsrfViewMiddleware
 
 from realtime.admission.tickets import redeem
@@ -58,7 +58,7 @@ def check_origin(scope: Scope) -> None:
     origin = request.META.setdefault("HTTP_ORIGIN", "")
     try:
         own = f"{request.scheme}://{request.get_host()}"
-        if CsrfViewMiddleware(_no_view)._origin_verified(request):  # type: ignore[attr-defined]
+        if origin == own or _csrf()._origin_verified(request):  # type: ignore[attr-defined]
             return
         found = (
             f"it was opened by a page of {_shown(origin)}, and this site is {_shown(own)}. "
@@ -73,8 +73,8 @@ def check_origin(scope: Scope) -> None:
     )
 
 
-def _no_view(request: HttpRequest) -> HttpResponse:
-    raise NotImplementedError
+def _csrf() -> CsrfViewMiddleware:
+    return CsrfViewMiddleware(lambda request: HttpResponse())
 
 
 def _shown(text: str) -> str:
