@@ -1,13 +1,19 @@
-"""Where the programs are that the tests start: on PATH, or where Debian and Homebrew put them."""
+"""Where the programs are that the tests start: beside this Python, on PATH, or where Debian and
+Homebrew put them."""
 
+import os
 import shutil
+import sys
 from glob import glob
+from pathlib import Path
 
+PATH = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
 POSTGRESQL = ["/usr/lib/postgresql/*/bin", "/opt/homebrew/opt/postgresql@*/bin"]
 ELSEWHERE = {
     "initdb": POSTGRESQL,
     "postgres": POSTGRESQL,
     "psql": POSTGRESQL,
+    "nginx": ["/usr/sbin"],
     "Google Chrome": ["/Applications/Google Chrome.app/Contents/MacOS"],
 }
 
@@ -19,7 +25,7 @@ def program(*names: str) -> str:
         FileNotFoundError: it has none of them; the message says how to install one.
     """
     for name in names:
-        if found := shutil.which(name):
+        if found := shutil.which(name, path=PATH):
             return found
         for folder in ELSEWHERE.get(name, []):
             if installed := sorted(glob(f"{folder}/{name}")):

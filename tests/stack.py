@@ -55,6 +55,7 @@ class Stack:
             "DOMAIN": DOMAIN,
             "HTTP_PORT": str(free_port()),
             "HTTPS_PORT": str(self.https_port),
+            "METRICS_TOKEN": "of-these-tests",
             "TAG": f"test{self.https_port}",
             "WEB_REPLICAS": str(replicas),
             **variables,
@@ -123,9 +124,7 @@ class Stack:
 
     def metrics(self, container: str) -> dict[str, float]:
         """A replica's metrics, asked from within."""
-        text = self.run(
-            *("docker", "exec", container, "python", "-c", _READ.format(path="/metrics"))
-        ).stdout
+        text = self.run("docker", "exec", container, "python", "-c", _READ_METRICS).stdout
         pairs = (line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#"))
         return {name: float(value) for name, value in pairs}
 
@@ -148,10 +147,13 @@ class Stack:
         return f"{DOMAIN}:{self.https_port}"
 
 
-_READ = (
-    "import urllib.request as u; "
-    "print(u.urlopen('http://127.0.0.1:8000{path}').read().decode(), end='')"
-)
+_READ_METRICS = """
+import os
+from urllib.request import Request, urlopen
+token = {"Authorization": "Bearer " + os.environ["METRICS_TOKEN"]}
+answer = urlopen(Request("http://127.0.0.1:8000/metrics", headers=token))
+print(answer.read().decode(), end="")
+"""
 
 
 @dataclass

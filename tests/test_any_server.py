@@ -7,7 +7,8 @@ import asyncio
 import json
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AsyncExitStack, ExitStack, closing
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -270,15 +271,36 @@ def code_at_the_end(site: Site, server: Server) -> int | None:
 
 @pytest.mark.parametrize("name", ["daphne", "uvicorn", "hypercorn", "granian"])
 def test_a_proxy_is_believed_on_every_server(site: Site, name: str) -> None:
-    async def scene(server: Server) -> None:
-        path = f"/ws/chat/{site.new_room()}/"
+    path = f"/ws/chat/{site.new_room()}/"
+
+    async def scene(server: Server, said: dict[str, str]) -> None:
         url, own = server.websocket_url, f"https://127.0.0.1:{server.port}"
-        said = {"X-Forwarded-Proto": "https", "X-Forwarded-For": "203.0.113.7"}
         async with opened(url, path, site.people[0].session, origin=own, headers=said) as client:
             await received(client, "welcome")
 
-    with site.serving(COMMANDS[name], BEHIND_PROXY="true") as server:
-        asyncio.run(scene(server))
+    with site.serving(COMMANDS[name], BEHIND_PROXY="true", SECURE_SSL_REDIRECT="true") as server:
+        for scheme in ("https", "wss", "https,http"):
+            said = {"X-Forwarded-Proto": scheme, "X-Forwarded-For": "203.0.113.7"}
+            asyncio.run(scene(server, said))
+            assert status(server, "/accounts/login/", said) == 200
+        assert status(server, "/accounts/login/", {"X-Forwarded-Proto": "http"}) == 301
+        assert status(server, "/metrics", {}) == 403
+
+
+def test_metrics_are_not_for_who_comes_through_a_proxy_that_is_not_declared(
+    server: Server,
+) -> None:
+    assert status(server, "/metrics", {"X-Forwarded-For": "8.8.8.8"}) == 403
+    assert status(server, "/metrics", {"Host": "evil.example"}) == 403
+    assert status(server, "/metrics", {}) == 200
+
+
+def status(server: Server, path: str, headers: dict[str, str]) -> int:
+    """The status of the answer to a request."""
+    client = HTTPConnection("127.0.0.1", server.port, timeout=SETTLE_SECONDS)
+    with closing(client):
+        client.request("GET", path, headers=headers)
+        return client.getresponse().status
 
 
 # Stock consumers

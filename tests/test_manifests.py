@@ -46,6 +46,35 @@ def test_a_pod_may_do_nothing_that_it_need_not(project: Path) -> None:
         assert "env" not in container  # secrets come by reference
 
 
+def test_the_site_is_behind_the_proxy_that_the_manifests_set_up(project: Path) -> None:
+    base = documents(project / "deploy/kubernetes/base")
+    assert "BEHIND_PROXY=true" in base["kustomization"]["configMapGenerator"][0]["literals"]
+    nginx = "nginx.ingress.kubernetes.io"
+    assert base["ingress"]["metadata"]["annotations"] == {
+        f"{nginx}/proxy-read-timeout": "3600",
+        f"{nginx}/proxy-send-timeout": "3600",
+        f"{nginx}/proxy-body-size": "3m",
+    }
+    assert base["ingress"]["spec"]["ingressClassName"] == "nginx"
+    assert base["ingress"]["spec"]["tls"]
+    (entry,) = base["network"]["spec"]["ingress"]
+    (selector,) = entry["from"]
+    (names,) = selector["namespaceSelector"]["matchExpressions"]
+    assert names["values"] == ["ingress-nginx", "monitoring"]
+
+
+def test_the_site_is_behind_the_proxy_that_compose_sets_up(project: Path) -> None:
+    compose = yaml.safe_load((project / "compose.yaml").read_text("utf-8"))["services"]
+    environment = compose["web"]["environment"]
+    assert environment["BEHIND_PROXY"] == "true"
+    assert environment["METRICS_TOKEN"] is None  # as .env has it
+    assert "SECURE_SSL_REDIRECT" not in environment
+    assert "ports" not in compose["web"]
+    assert compose["web"]["networks"] == ["front", "back"]
+    assert compose["proxy"]["networks"] == ["front"]
+    assert [name for name, each in compose.items() if "ports" in each] == ["proxy"]
+
+
 def test_the_overlay_has_the_projects_own_names(project: Path) -> None:
     (overlay,) = documents(project / "deploy/kubernetes/production").values()
     (image,) = overlay["images"]

@@ -23,14 +23,16 @@ from realtime.bodies import BoundedBodies  # noqa: E402
 from realtime.delivery.engine import lifespan  # noqa: E402
 
 django_path = re_path("", django_asgi_app)  # type: ignore[arg-type]  # an application, not a view
-application = FromProxies(
-    ProtocolTypeRouter(
-        {
-            "http": BoundedBodies(Operations(URLRouter([*http_urlpatterns, django_path]))),
-            "websocket": AdmissionMiddleware(URLRouter(websocket_urlpatterns)),
-            "channel": ChannelNameRouter(channel_consumers),
-            "lifespan": lifespan,
-        }
-    ),
-    settings.PROXIES,
+application = Operations(
+    FromProxies(
+        ProtocolTypeRouter(
+            {
+                "http": BoundedBodies(URLRouter([*http_urlpatterns, django_path])),
+                "websocket": AdmissionMiddleware(URLRouter(websocket_urlpatterns)),
+                "channel": ChannelNameRouter(channel_consumers),
+                "lifespan": lifespan,
+            }
+        ),
+        settings.PROXIES,
+    )
 )

@@ -38,7 +38,8 @@ ALLOWED_HOSTS = env.list(
     default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME],
 )
 BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
-# The proxy's networks: X-Forwarded-* and the like from elsewhere are ignored.
+# The proxies' networks: operations.proxies reads their X-Forwarded-Proto and X-Forwarded-For into
+# the ASGI scope, so that Django, allauth and sockets know the browser's scheme and address.
 PROXIES = env.list("PROXIES", default=PRIVATE_NETWORKS) if BEHIND_PROXY else []
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 ADMINS = [(OWNER_NAME, OWNER_EMAIL)]
@@ -202,8 +203,6 @@ ACCOUNT_RATE_LIMITS = {
     "mail": "5/h/key,10/d/key",
 }
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
-# Behind a proxy, the address is in X-Forwarded-For.
-ALLAUTH_TRUSTED_PROXY_COUNT = int(BEHIND_PROXY)
 
 # Native clients sign in under /_allauth/app/v1/ and then send X-Session-Token. Browsers have the
 # session cookie and the pages under /accounts/.
@@ -258,13 +257,11 @@ SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
-if BEHIND_PROXY:
-    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 # Operations ------------------------------------------------------------------
 # docs/operations.md
 
-# Needed to read /metrics. Without it, only requests from private addresses without a proxy may.
+# Needed to read /metrics. Without it, where there is no proxy, private addresses may.
 METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
 if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
     report_errors(SENTRY_DSN, environment=DOMAIN_NAME)

@@ -1,6 +1,7 @@
 """`/healthz`, `/readyz` and `/metrics`, answered before Django sees the request.
 
-They need no host name, no session and no thread that pages could have taken.
+They need no host name, no session and no thread that pages could have taken. They see the request
+as the server received it, with the headers and the address of a proxy.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from operations import metrics
+from operations.proxies import is_forwarded
 from realtime.asgi import Application, Receive, Scope, Send
 from realtime.database import in_database
 from realtime.delivery.engine import this_engine
@@ -42,16 +44,17 @@ class Operations:
             case "/healthz":
                 await answer(send, 200, b"alive\n")
             case "/readyz":
-                await self._answer_ready(send)
+                await self._answer_ready(scope, send)
             case "/metrics":
                 await self._answer_metrics(scope, send)
             case _:
                 await self._application(scope, receive, send)
 
-    async def _answer_ready(self, send: Send) -> None:
+    async def _answer_ready(self, scope: Scope, send: Send) -> None:
         parts = await self._readiness.parts()
         ready = all(state == OK for state in parts.values())
-        body = json.dumps({"ready": ready, **parts}).encode()
+        shown = {} if is_forwarded(scope) else parts  # not to strangers
+        body = json.dumps({"ready": ready, **shown}).encode()
         await answer(send, 200 if ready else 503, body, "application/json")
 
     async def _answer_metrics(self, scope: Scope, send: Send) -> None:
@@ -60,7 +63,7 @@ class Operations:
             await _state(in_database(measure_tasks))  # where the database answers
             await answer(send, 200, metrics.exposition(), CONTENT_TYPE_PLAIN_0_0_4)
         else:
-            await answer(send, 403, b"Send METRICS_TOKEN, or come from within.\n")
+            await answer(send, 403, b"Send METRICS_TOKEN: docs/operations.md.\n")
 
 
 async def answer(send: Send, status: int, body: bytes, type: str = "text/plain") -> None:

@@ -1,8 +1,13 @@
-"""Headers about the client of a proxy, trusted from the site's proxies only."""
+"""What a proxy says about its client: it reaches the ASGI scope, from the site's proxies only."""
 
-from ipaddress import ip_address, ip_network
+import re
+from collections.abc import Iterable
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from realtime.asgi import Application, Receive, Scope, Send
+
+Address = IPv4Address | IPv6Address
+Headers = Iterable[tuple[bytes, bytes]]
 
 PRIVATE_NETWORKS = [
     "10.0.0.0/8",
@@ -20,28 +25,89 @@ PROXY_HEADERS = {
     b"x-forwarded-proto",
     b"x-request-id",
 }
+# What any proxy adds: X-Forwarded-*, Forwarded, X-Real-IP, CF-Connecting-IP, True-Client-IP ...
+FORWARDED = re.compile(rb".*forwarded.*|.*-ip|via|cdn-loop|x-envoy-.*|x-remote-addr")
+TLS = {"https": "s", "wss": "s", "http": "", "ws": ""}
+
+
+class Networks:
+    """A set of networks, such as `10.0.0.0/8`."""
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._networks = [ip_network(each) for each in networks]
+
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
+    def __contains__(self, text: str) -> bool:
+        address = parse_address(text)
+        return bool(address) and any(address in network for network in self._networks)
 
 
 class FromProxies:
-    """An ASGI application that removes these headers unless the request comes from a proxy.
+    """An ASGI application in whose scope `client` and `scheme` are those of the browser.
+
+    X-Forwarded-For and X-Forwarded-Proto of a proxy say them, to pages and sockets alike and on
+    every ASGI server. From elsewhere, the headers of proxies are removed.
 
     Args:
-        proxies: the networks that proxies are in, such as `10.0.0.0/8`; none if the site has no
-            proxy.
+        proxies: the networks that proxies are in; none if the site has no proxy.
     """
 
     def __init__(self, application: Application, proxies: list[str]) -> None:
         self._application = application
-        self._networks = [ip_network(proxy) for proxy in proxies]
+        self._proxies = Networks(proxies)
+        # People are in private networks too: unless proxies are named, there is one before them.
+        self._in_a_row = proxies != PRIVATE_NETWORKS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "headers" in scope and not self._is_proxy(scope.get("client")):
-            kept = [header for header in scope["headers"] if header[0] not in PROXY_HEADERS]
-            scope = {**scope, "headers": kept}
+        if "headers" in scope:
+            changes = self._told(scope) if self._is_proxy(scope.get("client")) else _untold(scope)
+            scope = {**scope, **changes}
         await self._application(scope, receive, send)
 
     def _is_proxy(self, client: tuple[str, int] | None) -> bool:
         if not client or not client[0]:
-            return bool(self._networks)  # a Unix socket, which only this machine reaches
-        address = ip_address(client[0])
-        return any(address in network for network in self._networks)
+            return bool(self._proxies)  # a Unix socket, which only this machine reaches
+        return client[0] in self._proxies
+
+    def _told(self, scope: Scope) -> Scope:
+        told: Scope = {}
+        # As Django reads lists: the first proxy speaks of the browser, the next ones of proxies.
+        said = _value(scope["headers"], b"x-forwarded-proto").split(",")[0].strip().lower()
+        if said in TLS:
+            told["scheme"] = ("ws" if scope.get("type") == "websocket" else "http") + TLS[said]
+        # From the right, since a client can make up what its proxy then appends to.
+        for hop in reversed(_value(scope["headers"], b"x-forwarded-for").split(",")):
+            address = parse_address(hop)
+            if address is None:
+                break
+            told["client"] = (str(address), 0)
+            if not (self._in_a_row and hop in self._proxies):
+                break
+        return told
+
+
+def parse_address(text: str) -> Address | None:
+    """The IP address in `203.0.113.7`, `203.0.113.7:80`, `2001:db8::7` or `[2001:db8::7]:80`."""
+    text = text.strip()
+    for bare in (text, text.rpartition(":")[0] or text):
+        try:
+            address = ip_address(bare.strip("[]"))
+        except ValueError:
+            continue
+        return getattr(address, "ipv4_mapped", None) or address  # of a socket for IPv4 and IPv6
+    return None
+
+
+def is_forwarded(scope: Scope) -> bool:
+    """Whether a request has a header that some proxy adds."""
+    return any(FORWARDED.fullmatch(name) for name, _ in scope.get("headers", ()))
+
+
+def _untold(scope: Scope) -> Scope:
+    return {"headers": [each for each in scope["headers"] if each[0] not in PROXY_HEADERS]}
+
+
+def _value(headers: Headers, name: bytes) -> str:
+    return b",".join(value for each, value in headers if each == name).decode("latin-1")

@@ -24,6 +24,10 @@ SOCKET = "/ws/"
 PROTOCOL = "realtime.v1"
 FOREIGN_ORIGIN = "https://foreign.invalid"
 UNAUTHENTICATED, FORBIDDEN = 4401, 4403
+PROXY = (
+    "Check ALLOWED_HOSTS, BEHIND_PROXY and PROXIES, and that the proxy passes Host on and sets "
+    "X-Forwarded-Proto: docs/operations.md, Behind a proxy."
+)
 
 SWITCHING_PROTOCOLS = 101
 KEY_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
@@ -54,6 +58,11 @@ class Site:
     def check_page(self) -> str:
         with self._answer(PAGE, {}) as answer:
             if answer.status != 200:
+                if answer.headers["Location"] == self.origin + PAGE:
+                    raise CheckFailed(
+                        f"{PAGE} leads to itself: the site does not know that its visitors speak "
+                        f"TLS. {PROXY}"
+                    )
                 raise CheckFailed(f"{_given(PAGE, answer)} in place of 200. {_meaning(answer)}")
             if self.is_secure and not answer.headers["Strict-Transport-Security"]:
                 raise CheckFailed(f"{PAGE} has no Strict-Transport-Security: a proxy removes it.")
@@ -64,8 +73,8 @@ class Site:
         code, reason = self._close_of_socket(self.origin)
         if code == FORBIDDEN:
             raise CheckFailed(
-                f"{SOCKET} refuses {self.origin}, the site's own origin. Check ALLOWED_HOSTS and "
-                "BEHIND_PROXY, and that the proxy passes Host on and sets X-Forwarded-Proto."
+                f"{SOCKET} refuses {self.origin}, the site's own origin. {PROXY} "
+                "The server's log says which origin it expects."
             )
         if code != UNAUTHENTICATED:
             raise CheckFailed(

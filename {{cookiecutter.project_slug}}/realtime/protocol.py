@@ -61,12 +61,18 @@ class Refusal(Exception):
 
 
 class Closing(Exception):
-    """Raised by a consumer to turn its client away for good."""
+    """Raised by a consumer to turn its client away for good.
 
-    def __init__(self, code: CloseCode, reason: str) -> None:
+    Args:
+        reason: what the client is told, in 123 bytes at most.
+        explanation: what is logged, if the client need not know it.
+    """
+
+    def __init__(self, code: CloseCode, reason: str, explanation: str = "") -> None:
         super().__init__(reason)
         self.code = code
         self.reason = reason
+        self.explanation = explanation or reason
 
 
 # No text with a NUL is let in: PostgreSQL has no place for it.

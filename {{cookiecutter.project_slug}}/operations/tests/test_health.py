@@ -42,6 +42,13 @@ async def test_a_process_is_ready_with_its_database_and_its_layer() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("header", [b"x-forwarded-for", b"x-forwarded-proto", b"via", b"x-real-ip"])
+async def test_through_a_proxy_only_the_state_as_a_whole_is_told(header: bytes) -> None:
+    status, body = await get("/readyz", headers=[(header, b"203.0.113.9")])
+    assert (status, json.loads(body)) == (200, {"ready": True})
+
+
+@pytest.mark.django_db(transaction=True)
 async def test_a_stopping_process_is_not_ready() -> None:
     await this_engine().drain()
     status, parts = await readiness()

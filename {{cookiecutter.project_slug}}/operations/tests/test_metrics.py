@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from channels.routing import get_default_application
+from channels.testing import HttpCommunicator
 from django.conf import settings
 from django.db import OperationalError
 from django.utils import timezone
@@ -19,6 +21,7 @@ from pytest_django import Settings
 from operations import endpoints, metrics
 from operations.tests.requests import get
 from realtime import metrics as engine_metrics
+from realtime.asgi import Application
 from realtime.protocol import ErrorCode
 from realtime.tasks.models import TaskRow
 
@@ -80,22 +83,100 @@ async def test_metrics_are_there_without_a_database(monkeypatch: pytest.MonkeyPa
     assert (await get("/metrics"))[0] == 200
 
 
-async def test_without_a_token_metrics_are_for_private_addresses() -> None:
-    assert (await get("/metrics", client=("10.1.2.3", 1)))[0] == 200
-    assert (await get("/metrics", client=("8.8.8.8", 1)))[0] == 403
-    assert (await get("/metrics", client=None))[0] == 403
-    assert (await get("/metrics", client=("", 0)))[0] == 403
-    assert (await get("/metrics", client=("10.1.2.3", 1), headers=()))[0] == 200
-    through_proxy = [(b"x-forwarded-for", b"10.1.2.3")]
-    assert (await get("/metrics", client=("10.1.2.3", 1), headers=through_proxy))[0] == 403
+HERE = ("10.1.2.3", 1)
+
+
+@pytest.mark.parametrize(
+    ("client", "host", "status"),
+    [
+        (HERE, None, 200),
+        (HERE, b"10.9.8.7:8000", 200),
+        (HERE, b"[fd00::1]:8000", 200),
+        (HERE, b"localhost:8000", 200),
+        (HERE, b"web:8000", 200),
+        (HERE, b"chat.example.com", 200),
+        (("::1", 1), None, 200),
+        (("::ffff:10.1.2.3", 1), None, 200),
+        (("8.8.8.8", 1), None, 403),
+        (("::ffff:8.8.8.8", 1), None, 403),
+        (("203.0.113.9", 1), None, 403),  # Python says that it is private
+        (("2001:db8::1", 1), None, 403),
+        (("unknown", 1), None, 403),
+        (("", 0), None, 403),
+        (None, None, 403),
+        # whose page had its name looked up as an address of this network
+        (HERE, b"evil.example", 403),
+        (HERE, b"evil_name.example:8000", 403),
+        (HERE, b"10.9.8.7.evil.example:8000", 403),
+    ],
+)
+async def test_without_a_token_metrics_are_for_private_addresses(
+    settings: Settings, client: tuple[str, int] | None, host: bytes | None, status: int
+) -> None:
+    settings.PROXIES = []
+    settings.ALLOWED_HOSTS = ["chat.example.com"]
+    headers = [(b"host", host)] if host else []
+    assert (await get("/metrics", client=client, headers=headers))[0] == status
+
+
+FORWARDING = [
+    (b"cf-connecting-ip", b"8.8.8.8"),
+    (b"fastly-client-ip", b"8.8.8.8"),
+    (b"forwarded", b"for=8.8.8.8"),
+    (b"true-client-ip", b"8.8.8.8"),
+    (b"via", b"1.1 proxy"),
+    (b"x-client-ip", b"8.8.8.8"),
+    (b"x-envoy-external-address", b"8.8.8.8"),
+    (b"x-forwarded-for", b"8.8.8.8"),
+    (b"x-forwarded-for", b"10.1.2.3"),
+    (b"x-forwarded-for", b""),
+    (b"x-forwarded-host", b"10.1.2.3"),
+    (b"x-forwarded-proto", b"http"),
+    (b"x-original-forwarded-for", b"8.8.8.8"),
+    (b"x-real-ip", b"8.8.8.8"),
+]
+
+
+@pytest.mark.parametrize("header", FORWARDING)
+@pytest.mark.parametrize("proxies", [[], ["10.0.0.0/8"]])
+async def test_without_a_token_metrics_are_not_for_who_comes_through_a_proxy(
+    settings: Settings, proxies: list[str], header: tuple[bytes, bytes]
+) -> None:
+    settings.PROXIES = proxies
+    application = get_default_application()  # as a server calls it, with all that is around
+    assert await status_of(application, HERE, [header]) == 403
+    assert await status_of(application, HERE, []) == (403 if proxies else 200)
 
 
 async def test_with_a_token_metrics_are_for_requests_that_have_it(settings: Settings) -> None:
     settings.METRICS_TOKEN = "open-sesame"
+    settings.PROXIES = ["10.0.0.0/8"]
     assert (await get("/metrics"))[0] == 403
-    for given, status in ((b"Bearer open-sesame", 200), (b"Bearer other", 403), (b"\xff", 403)):
-        headers = [(b"authorization", given)]
+    through = [(b"x-forwarded-for", b"8.8.8.8"), (b"host", b"evil.example")]
+    for given, status in (
+        (b"Bearer open-sesame", 200),
+        (b"bearer open-sesame", 200),
+        (b"BEARER  open-sesame", 200),
+        (b"Bearer other", 403),
+        (b"Bearer open-sesame-more", 403),
+        (b"Bearer open", 403),
+        (b"Bearer", 403),
+        (b"Bearer ", 403),
+        (b"Basic open-sesame", 403),
+        (b"open-sesame", 403),
+        (b"\xff", 403),
+    ):
+        headers = [*through, (b"authorization", given)]
         assert (await get("/metrics", client=("8.8.8.8", 1), headers=headers))[0] == status
+
+
+async def status_of(
+    application: Application, client: tuple[str, int], headers: list[tuple[bytes, bytes]]
+) -> int:
+    browser = HttpCommunicator(application, "GET", "/metrics", headers=headers)
+    browser.scope |= {"client": client, "scheme": "http"}
+    status: int = (await browser.get_response(timeout=20))["status"]
+    return status
 
 
 @pytest.fixture

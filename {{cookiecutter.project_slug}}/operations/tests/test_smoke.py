@@ -155,6 +155,19 @@ def test_a_page_that_fails_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "/accounts/login/ answers 503 in place of 200." in capsys.readouterr().err
 
 
+def test_a_site_that_does_not_know_of_its_tls_is_told_from_one_elsewhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    headers = {"Location": "http://chat.example.com/accounts/login/"}
+    with serving(closing(4401), page_status=301, page_headers=headers) as address:
+        assert smoke.main(["http://chat.example.com", "--at", address]) == 1
+        assert smoke.main(["http://old.example.com", "--at", address]) == 1
+    itself, elsewhere = capsys.readouterr().err.splitlines()
+    assert itself.startswith("/accounts/login/ leads to itself: the site does not know that its ")
+    assert "BEHIND_PROXY" in itself
+    assert elsewhere.endswith("Give the address that this leads to.")
+
+
 def test_a_port_at_which_nothing_listens_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

@@ -5,7 +5,8 @@ from io import BytesIO
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.http import parse_cookie
+from django.http import HttpResponse, parse_cookie
+from django.middleware.csrf import CsrfViewMiddleware
 
 from realtime.admission.tickets import redeem
 from realtime.asgi import Scope
@@ -15,6 +16,7 @@ from realtime.protocol import TICKET_PREFIX, CloseCode, Closing
 from realtime.sessions import VerifiedSession, verified_sessions
 
 MOST_SIGNING_IN = 20_000
+MOST_SHOWN = 200  # characters of what a stranger sent, in the log
 
 _verified_sessions: Batcher[str, VerifiedSession | None] = Batcher(
     verified_sessions, linger=True, most_waiting=MOST_SIGNING_IN
@@ -44,8 +46,8 @@ def cookies_of(scope: Scope) -> dict[str, str]:
 def check_origin(scope: Scope) -> None:
     """Refuse a page of another site: its browser would send the session's cookie along.
 
-    The origin must be the one that Django sees the request come to, which has a host of
-    ALLOWED_HOSTS, or one of CSRF_TRUSTED_ORIGINS.
+    The origin must be one from which Django lets a form be sent: the one that the request comes
+    to, which has a host of ALLOWED_HOSTS, or one of CSRF_TRUSTED_ORIGINS.
 
     Raises:
         Closing: it is not, or there is none (4403).
@@ -53,15 +55,30 @@ def check_origin(scope: Scope) -> None:
     scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
     as_http = {**scope, "method": "GET", "scheme": scheme, "query_string": b""}
     request = ASGIRequest(as_http, BytesIO())
-    origin = request.META.get("HTTP_ORIGIN", "")
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
-        return
+    origin = request.META.setdefault("HTTP_ORIGIN", "")
     try:
-        if origin == f"{request.scheme}://{request.get_host()}":
+        own = f"{request.scheme}://{request.get_host()}"
+        if origin == own or _csrf()._origin_verified(request):  # type: ignore[attr-defined]
             return
-    except DisallowedHost:
-        pass
-    raise Closing(CloseCode.FORBIDDEN, "This origin may not open sockets here.")
+        found = (
+            f"it was opened by a page of {_shown(origin)}, and this site is {_shown(own)}. "
+            "If that page is yours, see"
+        )
+    except DisallowedHost as error:
+        found = f"{str(error)[:MOST_SHOWN]} See"
+    raise Closing(
+        CloseCode.FORBIDDEN,
+        "This origin may not open sockets here.",
+        f"{found} Behind a proxy in docs/operations.md.",
+    )
+
+
+def _csrf() -> CsrfViewMiddleware:
+    return CsrfViewMiddleware(lambda request: HttpResponse())
+
+
+def _shown(text: str) -> str:
+    return repr(text)[:MOST_SHOWN]
 
 
 async def _claimed_session(scope: Scope) -> str | None:

@@ -53,7 +53,8 @@ class AdmissionMiddleware:
                 await socket.accept({"type": "websocket.accept", "subprotocol": PROTOCOL})
             signed_in = await _admitted(scope, engine)
         except Closing as closing:
-            logger.info("%s refused with %d: %s", scope["path"], closing.code, closing.reason)
+            path = scope["path"][:100].encode("unicode_escape").decode()
+            logger.info("%s refused with %d: %s", path, closing.code, closing.explanation)
             socket.close(closing.code, closing.reason)
             await socket.finish(offered[0] if offered else None)
             lent.forget()
