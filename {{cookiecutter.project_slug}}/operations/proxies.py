@@ -1,6 +1,6 @@
 """Headers about the client of a proxy, trusted from the site's proxies only."""
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 from realtime.asgi import Application, Receive, Scope, Send
 
@@ -35,6 +35,7 @@ class FromProxies:
         self._networks = [ip_network(proxy) for proxy in proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope = with_plain_client(scope)
         if "headers" in scope and not self._is_proxy(scope.get("client")):
             kept = [header for header in scope["headers"] if header[0] not in PROXY_HEADERS]
             scope = {**scope, "headers": kept}
@@ -45,3 +46,12 @@ class FromProxies:
             return bool(self._networks)  # a Unix socket, which only this machine reaches
         address = ip_address(client[0])
         return any(address in network for network in self._networks)
+
+
+def with_plain_client(scope: Scope) -> Scope:
+    """The scope with an IPv4 client as such: a socket for IPv6 too calls it `::ffff:192.0.2.1`."""
+    client = scope.get("client")
+    if not client or not client[0].lower().startswith("::ffff:"):
+        return scope
+    address = IPv6Address(client[0]).ipv4_mapped or client[0]
+    return {**scope, "client": (str(address), client[1])}

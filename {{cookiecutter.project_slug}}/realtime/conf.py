@@ -51,6 +51,11 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     drain_seconds: float = 5
     """How long a stopping process waits for the commands that are under way."""
 
+    def __post_init__(self) -> None:
+        for field in msgspec.structs.fields(self):
+            if getattr(self, field.name) < 0:
+                raise ValueError(f"`{field.encode_name}` is less than 0")
+
 
 @cache
 def limits() -> Limits:
@@ -63,6 +68,24 @@ def limits() -> Limits:
         return msgspec.convert(settings.REALTIME, Limits)
     except msgspec.ValidationError as error:
         raise ImproperlyConfigured(f"REALTIME: {error}") from None
+
+
+def limits_of(text: str) -> dict[str, Any]:  # Any: JSON
+    """What the variable REALTIME says, for `settings.REALTIME`.
+
+    Raises:
+        ValueError: it is no JSON object, or has an unknown key or a wrong value.
+    """
+    try:
+        msgspec.json.decode(text, type=Limits)
+        found: dict[str, Any] = msgspec.json.decode(text)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"has a wrong limit: {error}. docs/engine.md lists them.") from None
+    except (msgspec.DecodeError, ValueError):
+        raise ValueError(
+            """is not a JSON object: write one such as {"FRAME_BYTES": 65536}."""
+        ) from None
+    return found
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:  # Any: a signal's arguments

@@ -1,9 +1,12 @@
 """Which requests may have the headers of a proxy."""
 
 import pytest
+from allauth import app_settings
+from allauth.core.internal.ratelimit import get_ip
+from django.test import RequestFactory
 
 from operations.endpoints import Operations
-from operations.proxies import PRIVATE_NETWORKS, FromProxies
+from operations.proxies import PRIVATE_NETWORKS, FromProxies, with_plain_client
 from realtime.asgi import Message, Receive, Scope, Send
 
 GIVEN = [(b"host", b"site"), (b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"https")]
@@ -64,3 +67,37 @@ async def test_a_scope_without_headers_is_passed_on_unchanged(
 
     await FromProxies(Operations(site), proxies)(scope, receive, send)
     assert seen == [scope]
+
+
+@pytest.mark.parametrize(
+    ("client", "trusted"), [(("::ffff:10.0.0.7", 1), True), (("::FFFF:203.0.113.9", 1), False)]
+)
+async def test_a_client_of_ipv4_is_one_on_a_socket_for_both(
+    client: tuple[str, int], trusted: bool
+) -> None:
+    assert (b"x-forwarded-for" in await headers_seen(client, ["10.0.0.0/8"])) is trusted
+    plain = with_plain_client({"client": client})["client"][0]
+    assert plain == client[0].lower().removeprefix("::ffff:")
+
+
+@pytest.mark.parametrize("client", [None, ("", 0), ("::1", 1), ("10.0.0.7", 1), ("2001:db8::1", 1)])
+def test_other_clients_stay_as_they_are(client: tuple[str, int] | None) -> None:
+    assert with_plain_client({"client": client})["client"] == client
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "limited"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("192.0.2.1:4711", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::"),
+        ("[2001:db8:1:2:3::4]:4711", "2001:db8:1:2::"),
+        ("spoofed, [2001:db8:1:2:3::4]:4711", "2001:db8:1:2::"),
+    ],
+)
+def test_attempts_are_counted_by_address_or_by_network_of_ipv6(
+    forwarded: str, limited: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(app_settings, "TRUSTED_PROXY_COUNT", 1, raising=False)
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})
+    assert get_ip(request) == limited
