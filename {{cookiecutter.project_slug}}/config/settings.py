@@ -38,7 +38,8 @@ ALLOWED_HOSTS = env.several(
 )
 BEHIND_PROXY = env.boolean("BEHIND_PROXY", default=False)
 # The proxy's networks: X-Forwarded-* and the like from elsewhere are ignored.
-PROXIES = env.several("PROXIES", PRIVATE_NETWORKS, network) if BEHIND_PROXY else []
+NETWORKS = env.several("PROXIES", PRIVATE_NETWORKS, network)
+PROXIES = NETWORKS if BEHIND_PROXY else []
 CSRF_TRUSTED_ORIGINS = env.several("CSRF_TRUSTED_ORIGINS", [], origin)
 ADMINS = [(OWNER_NAME, OWNER_EMAIL)]
 
@@ -279,8 +280,8 @@ WEB_PUSH_ALLOW_PRIVATE = env.boolean("WEB_PUSH_ALLOW_PRIVATE", default=False)
 
 DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", mailbox, default=OWNER_EMAIL)
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
-EMAIL_URL = env.text("EMAIL_URL")
-vars().update(env.read("EMAIL_URL", email, default=email("consolemail://")))
+EMAIL_SERVER = env.read("EMAIL_URL", email, default={})
+vars().update(EMAIL_SERVER or email("consolemail://"))
 
 # Logging ---------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/logging/

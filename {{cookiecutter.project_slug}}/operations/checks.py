@@ -83,7 +83,7 @@ def check_hosts(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django's s
 @register(deploy=True)
 def check_mail(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django's signature
     """Somebody has said where mail goes."""
-    if settings.EMAIL_URL:
+    if settings.EMAIL_SERVER:
         return []
     return [
         checks.Warning(

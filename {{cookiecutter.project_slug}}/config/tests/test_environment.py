@@ -170,6 +170,8 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("LOG_FORMAT", "jsn", "cannot be 'jsn': write one of json, line."),
         ("DEFAULT_FROM_EMAIL", "site", f"cannot be 'site': {ADDRESS}"),
         ("DEFAULT_FROM_EMAIL", "Site <site@>", f"cannot be 'Site <site@>': {ADDRESS}"),
+        ("PROXIES", "proxy", f"cannot be 'proxy': {NETWORK}"),
+        ("EMAIL_URL", "'smtp://mail.example.com'", QUOTES),
         ("EMAIL_URL", "mail.example.com", MAIL),
         ("EMAIL_URL", "smtp://", MAIL),
         ("EMAIL_URL", "smpt://mail.example.com", MAIL),
