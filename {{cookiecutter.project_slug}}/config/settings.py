@@ -253,6 +253,7 @@ COOKIE_PREFIX = env.read("COOKIE_PREFIX", word, default="{{ cookiecutter.project
 HOST_ONLY = "__Host-" if SECURE_SSL_REDIRECT else ""
 SESSION_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_sessionid"
 CSRF_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_csrftoken"
+MESSAGE_STORAGE = "config.pages.Messages"
 SECURE_HSTS_SECONDS = env.whole(
     "SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, least=0, most=1_000_000_000
 )

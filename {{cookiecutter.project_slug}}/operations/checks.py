@@ -186,7 +186,7 @@ async def try_redis() -> None:
 
 async def _eviction_policy() -> str:
     """What the first Redis removes when it is full; empty where it may not be asked."""
-    pool = async_pool(first_server(settings.REDIS_URL), connections=1, wait=0)
+    pool = async_pool(first_server(settings.REDIS_URL), connections=1, wait=1)
     try:
         memory = await Redis(connection_pool=pool).info("memory")
     except NoPermissionError:

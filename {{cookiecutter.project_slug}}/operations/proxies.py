@@ -1,6 +1,7 @@
 """Headers about the client of a proxy, trusted from the site's proxies only."""
 
-from ipaddress import IPv6Address, ip_address, ip_network
+import re
+from ipaddress import ip_address, ip_network
 
 from realtime.asgi import Application, Receive, Scope, Send
 
@@ -20,6 +21,7 @@ PROXY_HEADERS = {
     b"x-forwarded-proto",
     b"x-request-id",
 }
+MAPPED = re.compile(rb"\[?::ffff:(\d+\.\d+\.\d+\.\d+)\]?", re.IGNORECASE)
 
 
 class FromProxies:
@@ -35,7 +37,7 @@ class FromProxies:
         self._networks = [ip_network(proxy) for proxy in proxies]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope = with_plain_client(scope)
+        scope = with_plain_addresses(scope)
         if "headers" in scope and not self._is_proxy(scope.get("client")):
             kept = [header for header in scope["headers"] if header[0] not in PROXY_HEADERS]
             scope = {**scope, "headers": kept}
@@ -48,10 +50,18 @@ class FromProxies:
         return any(address in network for network in self._networks)
 
 
-def with_plain_client(scope: Scope) -> Scope:
-    """The scope with an IPv4 client as such: a socket for IPv6 too calls it `::ffff:192.0.2.1`."""
-    client = scope.get("client")
-    if not client or not client[0].lower().startswith("::ffff:"):
-        return scope
-    address = IPv6Address(client[0]).ipv4_mapped or client[0]
-    return {**scope, "client": (str(address), client[1])}
+def with_plain_addresses(scope: Scope) -> Scope:
+    """The scope with clients of IPv4 as such: a socket for both calls them `::ffff:192.0.2.1`.
+
+    They would be in no network of IPv4, and all in one of IPv6.
+    """
+    client, headers = scope.get("client"), scope.get("headers", ())
+    if client and (match := MAPPED.fullmatch(client[0].encode())):
+        scope = {**scope, "client": (match[1].decode(), client[1])}
+    if any(name == b"x-forwarded-for" and MAPPED.search(value) for name, value in headers):
+        plain = [
+            (name, MAPPED.sub(rb"\1", value) if name == b"x-forwarded-for" else value)
+            for name, value in headers
+        ]
+        scope = {**scope, "headers": plain}
+    return scope

@@ -122,7 +122,7 @@ async def try_out(url: str, channel: str, key: str | None = None) -> None:
     Raises:
         RedisError, OSError: the server does not answer, or refuses something.
     """
-    pool = async_pool(url, connections=2, wait=0, retry=AsyncRetry(NoBackoff(), 0))
+    pool = async_pool(url, connections=2, wait=1, retry=AsyncRetry(NoBackoff(), 0))
     client = AsyncRedis(connection_pool=pool)
     try:
         if key:

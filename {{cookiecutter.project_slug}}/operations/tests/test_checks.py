@@ -58,7 +58,7 @@ def test_a_good_environment_has_no_warning(production: Settings) -> None:
         (
             "EMAIL_SERVER",
             {},
-            "operations.W003 EMAIL_URL is not set, so mail goes to the log, such as",
+            "operations.W003 EMAIL_URL is not set, so mail goes to the log",
         ),
         ("UNKNOWN_VARIABLES", ["REDIS_ULR is in .env"], "operations.W001 REDIS_ULR is in .env"),
         ("SESSION_ENGINE", "django.contrib.sessions.backends.cache", "realtime.E003 "),

@@ -6,7 +6,7 @@ from allauth.core.internal.ratelimit import get_ip
 from django.test import RequestFactory
 
 from operations.endpoints import Operations
-from operations.proxies import PRIVATE_NETWORKS, FromProxies, with_plain_client
+from operations.proxies import PRIVATE_NETWORKS, FromProxies, with_plain_addresses
 from realtime.asgi import Message, Receive, Scope, Send
 
 GIVEN = [(b"host", b"site"), (b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"https")]
@@ -76,13 +76,13 @@ async def test_a_client_of_ipv4_is_one_on_a_socket_for_both(
     client: tuple[str, int], trusted: bool
 ) -> None:
     assert (b"x-forwarded-for" in await headers_seen(client, ["10.0.0.0/8"])) is trusted
-    plain = with_plain_client({"client": client})["client"][0]
+    plain = with_plain_addresses({"client": client})["client"][0]
     assert plain == client[0].lower().removeprefix("::ffff:")
 
 
 @pytest.mark.parametrize("client", [None, ("", 0), ("::1", 1), ("10.0.0.7", 1), ("2001:db8::1", 1)])
 def test_other_clients_stay_as_they_are(client: tuple[str, int] | None) -> None:
-    assert with_plain_client({"client": client})["client"] == client
+    assert with_plain_addresses({"client": client})["client"] == client
 
 
 @pytest.mark.parametrize(
@@ -92,6 +92,8 @@ def test_other_clients_stay_as_they_are(client: tuple[str, int] | None) -> None:
         ("192.0.2.1:4711", "192.0.2.1"),
         ("2001:db8:1:2:3::4", "2001:db8:1:2::"),
         ("[2001:db8:1:2:3::4]:4711", "2001:db8:1:2::"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("[::FFFF:192.0.2.1]:4711", "192.0.2.1"),
         ("spoofed, [2001:db8:1:2:3::4]:4711", "2001:db8:1:2::"),
     ],
 )
@@ -99,5 +101,7 @@ def test_attempts_are_counted_by_address_or_by_network_of_ipv6(
     forwarded: str, limited: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(app_settings, "TRUSTED_PROXY_COUNT", 1, raising=False)
-    request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded})
+    scope = with_plain_addresses({"headers": [(b"x-forwarded-for", forwarded.encode())]})
+    plain = scope["headers"][0][1].decode()
+    request = RequestFactory().get("/", headers={"X-Forwarded-For": plain})
     assert get_ip(request) == limited
