@@ -22,6 +22,8 @@ def database(url: str, *, folder: Path, pooler: bool) -> Database:
     Raises:
         ValueError: `url` is not the address of a database that this project runs on.
     """
+    if url == "sqlite://:memory:":  # for a short program: each thread has one of its own
+        return sqlite(":memory:")
     if url.startswith("sqlite:"):
         name = url.removeprefix(SQLITE)
         if not url.startswith(SQLITE) or not name or name == ":memory:" or {*"?#"} & {*name}:
@@ -47,7 +49,7 @@ def database(url: str, *, folder: Path, pooler: bool) -> Database:
     }
 
 
-def sqlite(file: Path) -> Database:
+def sqlite(file: Path | str) -> Database:
     # IMMEDIATE takes the write lock when a transaction begins: without it, two transactions
     # that read and then write fail with "database is locked" instead of waiting.
     return {
