@@ -125,7 +125,7 @@ class OurWire:
 
     def headers(self, seat: Seat, port: int) -> Headers:
         return [
-            ("Cookie", f"sessionid={seat.cookie}"),
+            ("Cookie", f"bench_project_sessionid={seat.cookie}"),
             ("Origin", f"http://127.0.0.1:{port}"),
             ("Sec-WebSocket-Protocol", "realtime.v1"),
         ]

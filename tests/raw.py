@@ -41,7 +41,7 @@ def request(server: Server, path: str, session: str) -> bytes:
         f"Sec-WebSocket-Key: {base64.b64encode(os.urandom(16)).decode()}",
         "Sec-WebSocket-Version: 13",
         f"Sec-WebSocket-Protocol: {PROTOCOL}",
-        f"Cookie: sessionid={session}",
+        f"Cookie: parlour_sessionid={session}",
     ]
     return "\r\n".join([*lines, "", ""]).encode()
 

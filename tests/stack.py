@@ -53,6 +53,7 @@ class Stack:
         self.variables = {
             "COMPOSE_PROJECT_NAME": f"test{self.https_port}",
             "DOMAIN": DOMAIN,
+            "EMAIL_URL": "consolemail://",
             "HTTP_PORT": str(free_port()),
             "HTTPS_PORT": str(self.https_port),
             "METRICS_TOKEN": "of-these-tests",
@@ -176,7 +177,7 @@ class Visitor:
     def post(self, path: str, **fields: str) -> Answer:
         """Send a form, from the page that is at the same path."""
         self.get(path)
-        form = {"csrfmiddlewaretoken": self.cookies["csrftoken"].value, **fields}
+        form = {"csrfmiddlewaretoken": self.cookies["__Host-parlour_csrftoken"].value, **fields}
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
             "Referer": f"https://{self.stack.address}{path}",

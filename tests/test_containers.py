@@ -42,7 +42,8 @@ for number in range({PEOPLE}):
     Membership.objects.get_or_create(room=room, user=user)
     browser = Client()
     browser.force_login(user)
-    cookies.append("sessionid=" + browser.cookies["sessionid"].value)
+    name = "__Host-parlour_sessionid"
+    cookies.append(f"{{name}}={{browser.cookies[name].value}}")
 print(json.dumps(cookies))
 """
 COUNT_MESSAGES = f"""

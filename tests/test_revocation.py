@@ -379,7 +379,8 @@ async def everything(client: ClientConnection) -> tuple[list[Json], int | None]:
 def post(server: Server, path: str, session: str) -> bytes:
     """Post an empty form as a browser that is signed in."""
     token = "x" * 32
-    headers = {"Cookie": f"sessionid={session}; csrftoken={token}", "X-CSRFToken": token}
+    cookies = f"parlour_sessionid={session}; parlour_csrftoken={token}"
+    headers = {"Cookie": cookies, "X-CSRFToken": token}
     connection = HTTPConnection("127.0.0.1", server.port, timeout=SETTLE_SECONDS)
     with closing(connection):
         connection.request("POST", path, headers=headers)

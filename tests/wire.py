@@ -47,7 +47,7 @@ def opened(
 ) -> connect:
     """A plain connection to a server, `ws://127.0.0.1:8000`, with a session's cookie."""
     own = f"http://{urlsplit(server).netloc}"
-    cookie = {"Cookie": f"sessionid={session}"} if session else {}
+    cookie = {"Cookie": f"parlour_sessionid={session}"} if session else {}
     return connect(
         server + path,
         origin=Origin(own if origin == "own" else origin) if origin else None,

@@ -1,26 +1,31 @@
 """The ASGI application: HTTP to Django, WebSockets to the consumers, channels to the workers."""
 
 import os
+import sys
 
 from channels.routing import ChannelNameRouter, ProtocolTypeRouter, URLRouter
 from django.conf import settings
 from django.core.asgi import get_asgi_application
+from django.core.exceptions import ImproperlyConfigured
 from django.urls import re_path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django_asgi_app = get_asgi_application()
+try:
+    django_asgi_app = get_asgi_application()
+except ImproperlyConfigured as error:  # its text says what to do; a traceback would bury it
+    sys.exit(str(error))
 
 # Consumers import models, so Django comes first.
-from config.routing import (  # noqa: E402
+from config.routing import (
     channel_consumers,
     http_urlpatterns,
     websocket_urlpatterns,
 )
-from operations.endpoints import Operations  # noqa: E402
-from operations.proxies import FromProxies  # noqa: E402
-from realtime.admission.middleware import AdmissionMiddleware  # noqa: E402
-from realtime.bodies import BoundedBodies  # noqa: E402
-from realtime.delivery.engine import lifespan  # noqa: E402
+from operations.endpoints import Operations
+from operations.proxies import FromProxies
+from realtime.admission.middleware import AdmissionMiddleware
+from realtime.bodies import BoundedBodies
+from realtime.delivery.engine import lifespan
 
 django_path = re_path("", django_asgi_app)  # type: ignore[arg-type]  # an application, not a view
 application = Operations(

@@ -1,49 +1,67 @@
 """The database that DATABASE_URL names, with the options that this project needs."""
 
 import warnings
+from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import environ
-from django.core.exceptions import ImproperlyConfigured
 
 Database = dict[str, Any]  # Any: Django's setting
 
+SQLITE = "sqlite:///"
 
-def database(url: str, *, pooler: bool) -> Database:
+
+def database(url: str, *, folder: Path, pooler: bool) -> Database:
     """An entry of Django's DATABASES.
 
     Args:
+        folder: where the file of a relative path of SQLite is.
         pooler: whether PostgreSQL is behind a pooler in transaction mode, such as PgBouncer.
 
     Raises:
-        ImproperlyConfigured: `url` is not the address of a database that this project runs on.
+        ValueError: `url` is not the address of a database that this project runs on.
     """
-    read = _read(url)
-    match read.get("ENGINE"):
-        case "django.db.backends.sqlite3":
-            # IMMEDIATE takes the write lock when a transaction begins: without it, two transactions
-            # that read and then write fail with "database is locked" instead of waiting.
-            options = {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
-            }
-            return {**read, "OPTIONS": options}
-        case "django.db.backends.postgresql":
-            # A pooler gives the connection to others between transactions, together with its
-            # cursors and prepared statements.
-            options = {"connect_timeout": 10, **read.get("OPTIONS", {})}
-            options |= {"prepare_threshold": None} if pooler else {}
-            return {
-                **read,
-                "OPTIONS": options,
-                "DISABLE_SERVER_SIDE_CURSORS": pooler,
-            }
-        case _:
-            raise ImproperlyConfigured(
-                "DATABASE_URL is not the address of a database: give one such as "
-                "postgres://user:password@host:5432/name"
+    if url == "sqlite://:memory:":  # for a short program: each thread has one of its own
+        return sqlite(":memory:")
+    if url.startswith("sqlite:"):
+        name = url.removeprefix(SQLITE)
+        if not url.startswith(SQLITE) or not name or name == ":memory:" or {*"?#"} & {*name}:
+            raise ValueError(
+                "names no file: write one such as sqlite:///db.sqlite3, with %23 for # and %3F "
+                "for ? in its name."
             )
+        return sqlite(folder / unquote(name))
+    read = _read(url)
+    if read.get("ENGINE") != "django.db.backends.postgresql" or not read["NAME"]:
+        raise ValueError(
+            "is not the address of a database: write one such as "
+            "postgres://user:password@host:5432/name."
+        )
+    # A pooler gives the connection to others between transactions, together with its
+    # cursors and prepared statements.
+    options = {"connect_timeout": 10, **read.get("OPTIONS", {})}
+    options |= {"prepare_threshold": None} if pooler else {}
+    return {
+        **read,
+        "OPTIONS": options,
+        "DISABLE_SERVER_SIDE_CURSORS": pooler,
+    }
+
+
+def sqlite(file: Path | str) -> Database:
+    # IMMEDIATE takes the write lock when a transaction begins: without it, two transactions
+    # that read and then write fail with "database is locked" instead of waiting.
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": file,
+        "PASSWORD": "",
+        "OPTIONS": {
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+        },
+    }
 
 
 def _read(url: str) -> Database:

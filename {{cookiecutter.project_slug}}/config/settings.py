@@ -1,20 +1,21 @@
 """Settings: one file, decided by the environment (see .env.example)."""
 
+from functools import partial
 from pathlib import Path
 
-import environ
 from csp.constants import NONCE, NONE, SELF
-from django.core.exceptions import ImproperlyConfigured
 
-from config.database import database
+from config.database import database, sqlite
+from config.email import email
+from config.environment import Environment, domain, host, mailbox, network, origin, path, word
 from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
+from realtime.conf import budgets_of, limits_of
 from realtime.redis import check_url, layer_hosts
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
-env = environ.Env()
-env.read_env(BASE_DIR / ".env")
+env = Environment(BASE_DIR / ".env")
 
 # General ---------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/ref/settings/
@@ -24,30 +25,31 @@ HOME_DOMAIN = "{{ cookiecutter.domain_name }}"
 OWNER_NAME = "{{ cookiecutter.author_name }}"
 OWNER_EMAIL = "{{ cookiecutter.author_email }}"
 
-DOMAIN_NAME = env.str("DOMAIN", default=HOME_DOMAIN)
-DEBUG = env.bool("DEBUG", default=False)
-SECRET_KEY = env.str("SECRET_KEY", default="")
-if not SECRET_KEY:
-    raise ImproperlyConfigured(
-        "SECRET_KEY is not set. It signs sessions and tickets, so there is no default: "
-        "copy .env.example to .env and fill it in, or set it in the environment."
-    )
-SECRET_KEY_FALLBACKS = env.list("SECRET_KEY_FALLBACKS", default=[])
-ALLOWED_HOSTS = env.list(
-    "ALLOWED_HOSTS",
-    default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME],
+DOMAIN_NAME = env.read("DOMAIN", domain, default=HOME_DOMAIN)
+DEBUG = env.boolean("DEBUG", default=False)
+SECRET_KEY = env.required(
+    "SECRET_KEY",
+    "It signs sessions and tickets, so there is no default: "
+    "copy .env.example to .env and fill it in, or set it in the environment.",
 )
-BEHIND_PROXY = env.bool("BEHIND_PROXY", default=False)
+SECRET_KEY_FALLBACKS = env.several("SECRET_KEY_FALLBACKS", default=[])
+ALLOWED_HOSTS = env.several(
+    "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME], host
+)
+BEHIND_PROXY = env.boolean("BEHIND_PROXY", default=False)
 # The proxies' networks: operations.proxies reads their X-Forwarded-Proto and X-Forwarded-For into
 # the ASGI scope, so that Django, allauth and sockets know the browser's scheme and address.
-PROXIES = env.list("PROXIES", default=PRIVATE_NETWORKS) if BEHIND_PROXY else []
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
+NETWORKS = env.several("PROXIES", PRIVATE_NETWORKS, network)
+PROXIES = NETWORKS if BEHIND_PROXY else []
+CSRF_TRUSTED_ORIGINS = env.several("CSRF_TRUSTED_ORIGINS", [], origin)
 ADMINS = [(OWNER_NAME, OWNER_EMAIL)]
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 ASGI_SERVER = "{{ cookiecutter.asgi_server }}"
-ADMIN_PATH = env.str("ADMIN_PATH", default="admin/")
+HOST = env.text("HOST", default="127.0.0.1")  # where `manage.py serve` listens
+PORT = env.whole("PORT", 8000, least=1, most=65_535)
+ADMIN_PATH = env.read("ADMIN_PATH", path, default="admin/")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Applications ----------------------------------------------------------------
@@ -114,9 +116,11 @@ FORM_RENDERER = "config.pages.FormRenderer"
 # Database --------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/ref/databases/
 
-DATABASE = database(
-    env.str("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
-    pooler=env.bool("DATABASE_POOLER", default=False),
+DATABASE_POOLER = env.boolean("DATABASE_POOLER", default=False)
+DATABASE = env.read(
+    "DATABASE_URL",
+    partial(database, folder=BASE_DIR, pooler=DATABASE_POOLER),
+    default=sqlite(BASE_DIR / "db.sqlite3"),
 )
 DATABASES = {"default": DATABASE}
 
@@ -124,12 +128,11 @@ DATABASES = {"default": DATABASE}
 # docs/engine.md explains each limit; realtime/conf.py holds the defaults.
 
 # realtime/redis.py lists its forms.
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = env.read("REDIS_URL", check_url, default="")
 # Begins the name of every key and channel. Sites that share a Redis need different ones: databases
 # of one Redis (the number in the URL) separate keys, but not channels.
-REDIS_PREFIX = env.str("REDIS_PREFIX", default="")
+REDIS_PREFIX = env.text("REDIS_PREFIX")
 if REDIS_URL:
-    check_url(REDIS_URL)
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
@@ -152,17 +155,17 @@ else:
         },
     }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-WEB_CONCURRENCY = env.int("WEB_CONCURRENCY", default=1)
-REALTIME = env.json("REALTIME", default={})
+WEB_CONCURRENCY = env.whole("WEB_CONCURRENCY", 1, least=1, most=500)
+REALTIME = env.read("REALTIME", limits_of, default={})
 # How often a person may do what others see, such as {"rooms": [20, 3600]}: see docs/limits.md.
-BUDGETS = env.json("BUDGETS", default={})
+BUDGETS = env.read("BUDGETS", budgets_of, default={})
 
 # Background work -------------------------------------------------------------
 # https://docs.djangoproject.com/en/6.0/topics/tasks/
 
 TASKS = {"default": {"BACKEND": "realtime.tasks.backend.DatabaseBackend"}}
 # Whether the processes that serve run tasks too; else `manage.py runworker tasks` does.
-TASKS_IN_WEB = env.bool("TASKS_IN_WEB", default=True)
+TASKS_IN_WEB = env.boolean("TASKS_IN_WEB", default=True)
 
 # People ----------------------------------------------------------------------
 # https://docs.allauth.org/en/latest/account/configuration.html
@@ -253,38 +256,48 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
-SECURE_SSL_REDIRECT = env.bool("SECURE_SSL_REDIRECT", default=not DEBUG)
+SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
-SECURE_HSTS_SECONDS = env.int("SECURE_HSTS_SECONDS", default=0 if DEBUG else 31_536_000)
+# Sites on one host share its cookies, whatever their ports, so each site has names of its own.
+# `__Host-` keeps other hosts of the domain from setting them.
+COOKIE_PREFIX = env.read("COOKIE_PREFIX", word, default="{{ cookiecutter.project_slug }}")
+HOST_ONLY = "__Host-" if SECURE_SSL_REDIRECT else ""
+SESSION_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_sessionid"
+CSRF_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_csrftoken"
+MESSAGE_STORAGE = "config.pages.Messages"
+SECURE_HSTS_SECONDS = env.whole(
+    "SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, least=0, most=1_000_000_000
+)
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 
 # Operations ------------------------------------------------------------------
 # docs/operations.md
 
 # Needed to read /metrics. Without it, where there is no proxy, private addresses may.
-METRICS_TOKEN = env.str("METRICS_TOKEN", default="")
-if SENTRY_DSN := env.str("SENTRY_DSN", default=""):
-    report_errors(SENTRY_DSN, environment=DOMAIN_NAME)
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+env.read("SENTRY_DSN", partial(report_errors, environment=DOMAIN_NAME), default=None)
 
 # % if cookiecutter.web_push
 # Web push --------------------------------------------------------------------
 # Notifications for closed browsers: notifications/webpush/. The site's key derives from the secret.
 
-WEB_PUSH_SECRET = env.str("WEB_PUSH_SECRET", default="")
-WEB_PUSH_ALLOW_PRIVATE = env.bool("WEB_PUSH_ALLOW_PRIVATE", default=False)
+WEB_PUSH_SECRET = env.text("WEB_PUSH_SECRET")
+WEB_PUSH_ALLOW_PRIVATE = env.boolean("WEB_PUSH_ALLOW_PRIVATE", default=False)
 
 # % endif
 # E-mail ----------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/email/
 
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default=OWNER_EMAIL)
+DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", mailbox, default=OWNER_EMAIL)
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10
-vars().update(env.email_url("EMAIL_URL", default="consolemail://"))
+EMAIL_SERVER = env.read("EMAIL_URL", email, default={})
+vars().update(EMAIL_SERVER or email("consolemail://"))
 
 # Logging ---------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/logging/
 
+LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -295,14 +308,17 @@ LOGGING = {
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": env.str("LOG_FORMAT", default="line" if DEBUG else "json"),
+            "formatter": env.one_of("LOG_FORMAT", ["json", "line"], "line" if DEBUG else "json"),
         },
         "mail_admins": {
             "class": "operations.logs.OwnerMailHandler",
             "level": "CRITICAL" if DEBUG else "ERROR",
         },
     },
-    "root": {"handlers": ["console", "mail_admins"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "root": {
+        "handlers": ["console", "mail_admins"],
+        "level": env.one_of("LOG_LEVEL", LEVELS, default="INFO"),
+    },
     "loggers": {
         "django": {"handlers": []},  # not its own
         "django.channels.server": {"level": "CRITICAL"},  # a second line for every request
@@ -314,3 +330,6 @@ LOGGING = {
         "daphne.http_protocol": {"level": "WARNING"},
     },
 }
+
+env.check()
+UNKNOWN_VARIABLES = env.unknown()

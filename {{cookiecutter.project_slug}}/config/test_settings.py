@@ -7,6 +7,7 @@ from pathlib import Path
 os.environ["DEBUG"] = "false"  # test the settings of production, whatever .env says
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
+os.environ["COOKIE_PREFIX"] = "test"
 # Other test processes use the same Redis.
 os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}:"
 
@@ -24,6 +25,8 @@ WHITENOISE_AUTOREFRESH = True  # no collected files to look for
 SECURE_SSL_REDIRECT = False
 SESSION_COOKIE_SECURE = False
 CSRF_COOKIE_SECURE = False
+SESSION_COOKIE_NAME = "sessionid"
+CSRF_COOKIE_NAME = "csrftoken"
 
 if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: the engine's threads have connections of their own to it.

@@ -7,20 +7,32 @@ as the server received it, with the headers and the address of a proxy.
 import asyncio
 import json
 from collections.abc import Awaitable
+from datetime import timedelta
 
-from django.db import connection
-from django.db.migrations.executor import MigrationExecutor
+from django.conf import settings
+from django.utils import timezone
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from redis.exceptions import RedisError
 
 from operations import metrics
+from operations.checks import (
+    database_refusal,
+    missing_migrations,
+    try_redis,
+    uncollected_files,
+)
 from operations.proxies import is_forwarded
 from realtime.asgi import Application, Receive, Scope, Send
 from realtime.database import in_database
 from realtime.delivery.engine import this_engine
+from realtime.redis import fault
+from realtime.tasks.api import TaskResultStatus
+from realtime.tasks.models import TaskRow
 from realtime.tasks.running import measure as measure_tasks
 
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0
+LATE = timedelta(minutes=1)
 
 OK = "ok"
 
@@ -39,6 +51,13 @@ class Operations:
             await self._application(scope, receive, send)
 
     async def _answer_request(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if prefix := mounted_under(scope):
+            text = (
+                f"The site cannot be under the path {prefix}: give it a host of its own, such as "
+                "chat.example.com.\n"
+            )
+            await answer(send, 503, text.encode())
+            return
         this_engine()  # sends what views publish, so that none of them waits for the layer
         match scope["path"]:
             case "/healthz":
@@ -52,7 +71,7 @@ class Operations:
 
     async def _answer_ready(self, scope: Scope, send: Send) -> None:
         parts = await self._readiness.parts()
-        ready = all(state == OK for state in parts.values())
+        ready = all(state == OK for part, state in parts.items() if part != "tasks")
         shown = {} if is_forwarded(scope) else parts  # not to strangers
         body = json.dumps({"ready": ready, **shown}).encode()
         await answer(send, 200 if ready else 503, body, "application/json")
@@ -64,6 +83,15 @@ class Operations:
             await answer(send, 200, metrics.exposition(), CONTENT_TYPE_PLAIN_0_0_4)
         else:
             await answer(send, 403, b"Send METRICS_TOKEN: docs/operations.md.\n")
+
+
+def mounted_under(scope: Scope) -> str:
+    """The path at which a server, or a proxy that removes it, has put the site; empty at a root."""
+    prefix: str = scope.get("root_path", "")
+    for name, value in scope["headers"]:
+        if name == b"x-forwarded-prefix":
+            prefix = prefix or value.decode("latin-1")
+    return prefix.rstrip("/")
 
 
 async def answer(send: Send, status: int, body: bytes, type: str = "text/plain") -> None:
@@ -78,7 +106,7 @@ async def answer(send: Send, status: int, body: bytes, type: str = "text/plain")
 
 
 class Readiness:
-    """Whether this process can do its work: its database, its migrations, its channel layer.
+    """Whether this process can do its work: its database, its Redis, its layer, its static files.
 
     It checks at most once a second; requests that arrive meanwhile share the result.
     """
@@ -87,9 +115,18 @@ class Readiness:
         self._check: asyncio.Task[dict[str, str]] | None = None
         self._checked_at = 0.0
         self._migrated = False
+        missing = len(uncollected_files())  # WhiteNoise knows what there is as the process starts
+        self._static = (
+            f"{missing} files are not collected: run manage.py collectstatic, and restart"
+            if missing
+            else OK
+        )
 
     async def parts(self) -> dict[str, str]:
-        """For each part that the process needs, `ok` or what is wrong with it."""
+        """For each part that the process needs, `ok` or what is wrong with it.
+
+        `tasks` is about all processes together, and is no reason to take one of them out.
+        """
         if this_engine().draining:
             return {"process": "it is stopping"}
         now = asyncio.get_running_loop().time()
@@ -99,15 +136,20 @@ class Readiness:
         return await asyncio.shield(self._check)
 
     async def _check_all(self) -> dict[str, str]:
-        database, layer = await asyncio.gather(
-            _state(self._check_database()), _state(this_engine().hub.answering.wait())
-        )
-        return {"database": database, "layer": layer}
+        checks: dict[str, Awaitable[object]] = {
+            "database": self._check_database(),
+            "layer": this_engine().hub.answering.wait(),
+            "tasks": in_database(_late_tasks),
+        }
+        if settings.REDIS_URL:
+            checks["redis"] = _redis_fault()
+        states = await asyncio.gather(*map(_state, checks.values()))
+        return {**dict(zip(checks, states, strict=True)), "static": self._static}
 
     async def _check_database(self) -> object:
         if self._migrated:
-            return await in_database(_query)
-        missing = await in_database(_missing_migrations)
+            return await in_database(database_refusal)
+        missing = await in_database(missing_migrations)
         self._migrated = not missing
         return f"{missing} migrations are missing: run manage.py migrate" if missing else None
 
@@ -123,11 +165,16 @@ async def _state(check: Awaitable[object]) -> str:
     return found if isinstance(found, str) else OK
 
 
-def _query() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
+async def _redis_fault() -> str | None:
+    try:
+        await try_redis()
+    except (RedisError, OSError) as error:
+        return fault(error)
+    return None
 
 
-def _missing_migrations() -> int:
-    executor = MigrationExecutor(connection)
-    return len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
+def _late_tasks() -> str | None:
+    late = TaskRow.objects.filter(
+        status=TaskResultStatus.READY, due_at__lt=timezone.now() - LATE
+    ).exists()
+    return "some wait for more than a minute: does a worker run?" if late else None

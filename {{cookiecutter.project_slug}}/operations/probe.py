@@ -12,6 +12,8 @@ from pathlib import Path
 from tempfile import gettempdir
 
 ANSWER_SECONDS = 4
+# Where a server is reached that listens on every address.
+HERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
 # As in realtime.tasks.worker, which needs Django.
 ALIVE_FILE = Path(gettempdir()) / "tasks-worker"
 ALIVE_SECONDS = 60
@@ -34,7 +36,9 @@ def check_worker() -> int:
 
 
 def check_server(path: str) -> int:
-    server = HTTPConnection("127.0.0.1", int(os.environ.get("PORT", "8000")), ANSWER_SECONDS)
+    host = os.environ.get("HOST", "").strip("[] ")
+    port = int(os.environ.get("PORT", "").strip() or "8000")
+    server = HTTPConnection(HERE.get(host, host), port, ANSWER_SECONDS)
     try:
         server.request("GET", path)
         answer = server.getresponse()

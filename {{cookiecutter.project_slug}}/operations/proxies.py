@@ -62,8 +62,9 @@ class FromProxies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "headers" in scope:
-            changes = self._told(scope) if self._is_proxy(scope.get("client")) else _untold(scope)
-            scope = {**scope, **changes}
+            client = scope.get("client")
+            changes = self._told(scope) if self._is_proxy(client) else _untold(scope)
+            scope = {**scope, "client": _plain(client), **changes}
         await self._application(scope, receive, send)
 
     def _is_proxy(self, client: tuple[str, int] | None) -> bool:
@@ -103,6 +104,12 @@ def parse_address(text: str) -> Address | None:
 def is_forwarded(scope: Scope) -> bool:
     """Whether a request has a header that some proxy adds."""
     return any(FORWARDED.fullmatch(name) for name, _ in scope.get("headers", ()))
+
+
+def _plain(client: tuple[str, int] | None) -> tuple[str, int] | None:
+    """A client of IPv4 as such: a socket for both calls it `::ffff:192.0.2.1`."""
+    address = parse_address(client[0]) if client else None
+    return (str(address), client[1]) if client and address else client
 
 
 def _untold(scope: Scope) -> Scope:

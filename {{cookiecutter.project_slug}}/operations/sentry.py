@@ -2,21 +2,17 @@
 
 from importlib import import_module
 
-from django.core.exceptions import ImproperlyConfigured
-
 
 def report_errors(dsn: str, environment: str) -> None:
     """Report unhandled exceptions and logged errors to `dsn`.
 
     Raises:
-        ImproperlyConfigured: sentry-sdk is not installed, or `dsn` is invalid.
+        ValueError: sentry-sdk is not installed, or `dsn` is invalid.
     """
     try:
         sentry = import_module("sentry_sdk")
     except ImportError:
-        raise ImproperlyConfigured(
-            "SENTRY_DSN is set, but sentry-sdk is not installed: uv sync --extra sentry"
-        ) from None
+        raise ValueError("needs sentry-sdk: install it with `uv sync --extra sentry`.") from None
     try:
         sentry.init(
             dsn,
@@ -26,4 +22,6 @@ def report_errors(dsn: str, environment: str) -> None:
             max_request_body_size="never",
         )
     except ValueError as error:  # BadDsn
-        raise ImproperlyConfigured(f"SENTRY_DSN: {error}") from None
+        raise ValueError(
+            "is not the address of a Sentry project: copy it from the project's settings."
+        ) from error

@@ -8,6 +8,7 @@ needs no package, so it runs on any machine with Python and this project's files
 import base64
 import hashlib
 import os
+import re
 import socket
 import ssl
 import sys
@@ -29,6 +30,7 @@ PROXY = (
     "X-Forwarded-Proto: docs/operations.md, Behind a proxy."
 )
 
+CSRF_COOKIE = re.compile(r"([\w-]*)csrftoken=")
 SWITCHING_PROTOCOLS = 101
 KEY_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 CLOSE_FRAME = 0x88
@@ -53,6 +55,7 @@ class Site:
         self.is_secure = parts.scheme == "https"
         self.origin = f"{parts.scheme}://{self.host}"
         reached = urlsplit(f"//{at}") if at else parts
+        self._session_cookie = "sessionid"
         self._place = (reached.hostname or "", reached.port or (443 if self.is_secure else 80))
 
     def check_page(self) -> str:
@@ -66,6 +69,8 @@ class Site:
                 raise CheckFailed(f"{_given(PAGE, answer)} in place of 200. {_meaning(answer)}")
             if self.is_secure and not answer.headers["Strict-Transport-Security"]:
                 raise CheckFailed(f"{PAGE} has no Strict-Transport-Security: a proxy removes it.")
+            if found := CSRF_COOKIE.match(answer.headers["Set-Cookie"] or ""):
+                self._session_cookie = f"{found[1]}sessionid"  # as config.settings names them
         return f"{PAGE} answers 200."
 
     def check_own_origin(self) -> str:
@@ -102,7 +107,7 @@ class Site:
             "Sec-WebSocket-Key": key.decode(),
             "Sec-WebSocket-Protocol": PROTOCOL,
             "Origin": origin,
-            "Cookie": "sessionid=of-nobody",
+            "Cookie": f"{self._session_cookie}=of-nobody",
         }
         with self._answer(SOCKET, headers) as answer:
             if answer.status != SWITCHING_PROTOCOLS:

@@ -1,7 +1,7 @@
 """The engine's limits: `settings.REALTIME`, with types and defaults."""
 
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from django.conf import settings
@@ -58,6 +58,16 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     drain_seconds: float = 5
     """How long a stopping process waits for the commands that are under way."""
 
+    def __post_init__(self) -> None:
+        for field in msgspec.structs.fields(self):
+            if getattr(self, field.name) < 0:
+                raise ValueError(f"`{field.encode_name}` is less than 0")
+
+
+Positive = msgspec.Meta(gt=0)
+Budgets = dict[str, tuple[Annotated[int, Positive], Annotated[float, Positive]]]
+"""The form of `settings.BUDGETS`: so many times in so many seconds."""
+
 
 @cache
 def limits() -> Limits:
@@ -70,6 +80,35 @@ def limits() -> Limits:
         return msgspec.convert(settings.REALTIME, Limits)
     except msgspec.ValidationError as error:
         raise ImproperlyConfigured(f"REALTIME: {error}") from None
+
+
+def limits_of(text: str) -> dict[str, Any]:  # Any: JSON
+    """What the variable REALTIME says, for `settings.REALTIME`.
+
+    Raises:
+        ValueError: it is no JSON object, or has an unknown key or a wrong value.
+    """
+    return _object(text, Limits, "limit", """{"FRAME_BYTES": 65536}""", "docs/engine.md")
+
+
+def budgets_of(text: str) -> dict[str, Any]:  # Any: JSON
+    """What the variable BUDGETS says, for `settings.BUDGETS`.
+
+    Raises:
+        ValueError: it is no JSON object, or has a wrong value.
+    """
+    return _object(text, Budgets, "budget", """{"rooms": [20, 3600]}""", "docs/limits.md")
+
+
+def _object(text: str, type: Any, what: str, example: str, page: str) -> dict[str, Any]:
+    try:
+        msgspec.json.decode(text, type=type)
+        found: dict[str, Any] = msgspec.json.decode(text)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"has a wrong {what}: {error}. {page} lists them.") from None
+    except (msgspec.DecodeError, ValueError):
+        raise ValueError(f"is not a JSON object: write one such as {example}.") from None
+    return found
 
 
 def _forget(*, setting: str, **kwargs: Any) -> None:  # Any: a signal's arguments

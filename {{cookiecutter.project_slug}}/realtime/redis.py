@@ -8,6 +8,7 @@ sentinel://:password@a:26379,b:26379/mymaster  the server that the sentinels cal
 """
 
 import logging
+import re
 from collections.abc import Callable
 from functools import partial
 from time import monotonic
@@ -16,14 +17,24 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache, RedisCacheClient
-from django.core.exceptions import ImproperlyConfigured
 from redis import ConnectionPool
 from redis.asyncio import BlockingConnectionPool
 from redis.asyncio import ConnectionPool as AsyncConnectionPool
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.asyncio.sentinel import SentinelConnectionPool as AsyncSentinelConnectionPool
 from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    BusyLoadingError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+)
+from redis.exceptions import ConnectionError as NotConnected
+from redis.exceptions import TimeoutError as RedisTimeout
 from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelConnectionPool
 
@@ -35,6 +46,22 @@ ENTRIES_IN_MEMORY = 50_000
 
 SCHEMES = ("redis", "rediss", "unix")
 SENTINEL_PORT = 26379
+DATABASE = re.compile(r"/?\d*")
+
+WRITE = "return redis.call('SET', KEYS[1], 1, 'PX', 5000)"
+
+FAULTS: dict[type[Exception], str] = {
+    OutOfMemoryError: "full",
+    ReadOnlyError: "read-only",
+    NoPermissionError: "not permitted",
+    AuthenticationError: "wrong password",
+    BusyLoadingError: "loading",
+    TimeoutError: "no answer",
+    RedisTimeout: "no answer",
+    OSError: "gone",
+    NotConnected: "gone",
+}
+"""By which the first that fits an error names it."""
 
 Options = dict[str, Any]  # Any: what redis-py takes
 
@@ -66,7 +93,7 @@ def check_url(url: str) -> str:
     """Return `url`.
 
     Raises:
-        ImproperlyConfigured: it has none of the forms above.
+        ValueError: it has none of the forms above.
     """
     try:
         sentinels = Sentinels.from_url(url)
@@ -74,9 +101,7 @@ def check_url(url: str) -> str:
     except ValueError:
         good = False
     if not good:
-        raise ImproperlyConfigured(
-            "REDIS_URL is not the address of a Redis: give one such as redis://host:6379/0"
-        )
+        raise ValueError("is not the address of a Redis: write one such as redis://host:6379/0.")
     return url
 
 
@@ -97,6 +122,42 @@ def layer_hosts(url: str) -> list[Options]:
             **sentinels.database,
         }
     ]
+
+
+def servers(url: str) -> list[str]:
+    """The URL of each server."""
+    return [url] if Sentinels.from_url(url) else url.split(",")
+
+
+async def try_out(url: str, channel: str, key: str | None = None) -> None:
+    """Do with a server what the site does: publish and hear, and write `key`, if one is given.
+
+    Raises:
+        RedisError, OSError: the server does not answer, or refuses something.
+    """
+    pool = async_pool(url, connections=2, wait=1, retry=AsyncRetry(NoBackoff(), 0))
+    client = AsyncRedis(connection_pool=pool)
+    try:
+        if key:
+            await client.set(key, 1, px=5_000)
+            await client.eval(WRITE, 1, key)
+        async with client.pubsub() as subscription:
+            await subscription.subscribe(channel)
+            await subscription.get_message(timeout=None)
+            await client.publish(channel, "")
+            await subscription.get_message(timeout=None)
+    finally:
+        await pool.disconnect()
+
+
+def fault(error: Exception) -> str:
+    """What an error of Redis means, without an address; docs/operations.md explains the words."""
+    if "MISCONF" in str(error):
+        return "cannot save"
+    for kind, words in FAULTS.items():
+        if isinstance(error, kind):
+            return words
+    return type(error).__name__
 
 
 def first_server(url: str) -> str:
@@ -183,8 +244,10 @@ class CacheClient:
 
 def _is_server(url: str) -> bool:
     parts = urlsplit(url)
-    reachable = parts.path if parts.scheme == "unix" else parts.hostname and (parts.port or True)
-    return bool(parts.scheme in SCHEMES and reachable)
+    if parts.scheme == "unix":
+        return bool(parts.path)
+    named = bool(parts.hostname) and parts.port != 0
+    return parts.scheme in SCHEMES and named and DATABASE.fullmatch(parts.path) is not None
 
 
 def _address(host: str) -> tuple[str, int]:

@@ -1,13 +1,18 @@
 """The answers to health checks."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.db.migrations.recorder import MigrationRecorder
+from redis.exceptions import ConnectionError as NotConnected
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 
 from operations import endpoints
 from operations.tests.requests import get
 from realtime.delivery.engine import running_engine, this_engine
+from realtime.tests.jobs import write
 
 
 async def readiness() -> tuple[int, dict[str, object]]:
@@ -38,7 +43,9 @@ async def test_the_engine_runs_from_the_first_request() -> None:
 
 @pytest.mark.django_db(transaction=True)
 async def test_a_process_is_ready_with_its_database_and_its_layer() -> None:
-    assert await readiness() == (200, {"ready": True, "database": "ok", "layer": "ok"})
+    parts = {"database": "ok", "layer": "ok", "tasks": "ok", "static": "ok"}
+    redis = {"redis": "ok"} if settings.REDIS_URL else {}
+    assert await readiness() == (200, {"ready": True, **parts, **redis})
 
 
 @pytest.mark.django_db(transaction=True)
@@ -83,7 +90,61 @@ async def test_a_database_that_fails_is_named_without_its_address(
     def fail() -> None:
         raise ConnectionError("postgres://site:secret@postgres/site")
 
-    monkeypatch.setattr(endpoints, "_missing_migrations", fail)
+    monkeypatch.setattr(endpoints, "missing_migrations", fail)
     status, parts = await readiness()
     assert status == 503
     assert parts["database"] == "ConnectionError"
+
+
+@pytest.mark.parametrize(
+    ("error", "word"),
+    [
+        (OutOfMemoryError("command not allowed when used memory > 'maxmemory'."), "full"),
+        (ReadOnlyError("You can't write against a read only replica."), "read-only"),
+        (ResponseError("MISCONF Redis is configured to save RDB snapshots"), "cannot save"),
+        (NotConnected("Error 111 connecting to 10.0.0.7:6379. Connection refused."), "gone"),
+    ],
+)
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_whose_redis_refuses_is_not_ready(
+    error: Exception, word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse() -> None:
+        raise error
+
+    monkeypatch.setattr(settings, "REDIS_URL", "redis://10.0.0.7:6379/0")
+    monkeypatch.setattr(endpoints, "try_redis", refuse)
+    status, parts = await readiness()
+    assert (status, parts["ready"], parts["redis"]) == (503, False, word)
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_a_process_without_its_static_files_is_not_ready(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(endpoints, "uncollected_files", lambda: {"chat/chat.css"})
+    status, parts = await readiness()
+    assert (status, parts["ready"]) == (503, False)
+    assert parts["static"] == "1 files are not collected: run manage.py collectstatic, and restart"
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_tasks_that_nobody_runs_are_told_and_take_no_process_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(endpoints, "LATE", timedelta(seconds=-5))
+    await write.aenqueue("nowhere", "hello")
+    status, parts = await readiness()
+    assert (status, parts["ready"]) == (200, True)
+    assert parts["tasks"] == "some wait for more than a minute: does a worker run?"
+
+
+@pytest.mark.parametrize(
+    "scope", [{"root_path": "/chat"}, {"headers": [(b"x-forwarded-prefix", b"/chat/")]}]
+)
+async def test_a_site_under_a_path_says_that_it_cannot_be_there(scope: dict[str, object]) -> None:
+    assert await get("/chat/accounts/login/", **scope) == (
+        503,
+        b"The site cannot be under the path /chat: give it a host of its own, such as "
+        b"chat.example.com.\n",
+    )

@@ -2,6 +2,7 @@
 
 import os
 import time
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -37,3 +38,26 @@ def test_a_worker_that_is_silent_or_was_never_there_is_not(
         "No worker has looked for tasks.\n"
         "The worker looked for tasks 61 seconds ago, and not since.\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("host", "asked"),
+    [
+        ("", "127.0.0.1"),
+        ("0.0.0.0", "127.0.0.1"),  # noqa: S104
+        ("::", "::1"),
+        ("[::1]", "::1"),
+        ("10.0.0.7", "10.0.0.7"),
+    ],
+)
+def test_a_server_is_asked_where_it_listens(
+    host: str, asked: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(self: HTTPConnection) -> None:
+        raise OSError(f"{self.host} {self.port}")
+
+    monkeypatch.setattr(HTTPConnection, "connect", refuse)
+    monkeypatch.setenv("HOST", host)
+    monkeypatch.setenv("PORT", " 8080 ")
+    assert probe.main("/readyz") == 1
+    assert capsys.readouterr().out == f"/readyz: OSError {asked} 8080\n"

@@ -1,6 +1,8 @@
 """Which requests may have the headers of a proxy."""
 
 import pytest
+from allauth.core.internal.ratelimit import get_ip
+from django.test import RequestFactory
 
 from operations.endpoints import Operations
 from operations.proxies import PRIVATE_NETWORKS, FromProxies
@@ -132,3 +134,36 @@ async def test_health_checks_pass_on_what_is_no_request(scope: Scope) -> None:
 
     await Operations(site)(scope, receive, send)
     assert seen == [scope]
+
+
+@pytest.mark.parametrize(
+    ("client", "seen"),
+    [
+        (("::ffff:192.0.2.1", 1), ("192.0.2.1", 1)),  # of IPv4, on a socket for both
+        (("::FFFF:203.0.113.9", 1), ("203.0.113.9", 1)),
+        (("::1", 1), ("::1", 1)),
+        (("10.0.0.7", 1), ("10.0.0.7", 1)),
+        (("2001:db8::1", 1), ("2001:db8::1", 1)),
+        (("", 0), ("", 0)),
+        (None, None),
+    ],
+)
+async def test_a_client_of_ipv4_is_one_on_a_socket_for_both(
+    client: tuple[str, int] | None, seen: tuple[str, int] | None
+) -> None:
+    assert (await scope_seen({"headers": [], "client": client}, []))["client"] == seen
+
+
+@pytest.mark.parametrize(
+    ("client", "limited"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3::4", "2001:db8:1:2::"),
+    ],
+)
+async def test_attempts_are_counted_by_address_or_by_network_of_ipv6(
+    client: str, limited: str
+) -> None:
+    scope = await scope_seen({"headers": [], "client": (client, 1)}, [])
+    assert get_ip(RequestFactory().get("/", REMOTE_ADDR=scope["client"][0])) == limited

@@ -261,3 +261,16 @@ def test_its_words_are_those_of_the_wire() -> None:
     assert smoke.PROTOCOL == protocol.PROTOCOL
     assert smoke.UNAUTHENTICATED == protocol.CloseCode.UNAUTHENTICATED
     assert smoke.FORBIDDEN == protocol.CloseCode.FORBIDDEN
+
+
+def test_the_session_is_sent_under_the_sites_own_name() -> None:
+    seen: list[str | None] = []
+
+    def answer(door: Door) -> None:
+        seen.append(door.headers["Cookie"])
+        closing(4401)(door)
+
+    named = {"Set-Cookie": "__Host-parlour_csrftoken=abc; Path=/"}
+    with serving(answer, page_headers=named) as address:
+        smoke.main([f"http://{address}"])
+    assert seen == ["__Host-parlour_sessionid=of-nobody"] * 2

@@ -6,7 +6,9 @@ from importlib import import_module
 from typing import Any
 
 from daphne.server import Server as DaphneServer
+from twisted.internet import reactor
 from twisted.internet.defer import Deferred
+from twisted.internet.endpoints import AdoptedStreamServerEndpoint
 
 from realtime.asgi import Application
 from realtime.conf import limits
@@ -79,15 +81,26 @@ class Server(DaphneServer):
 def run(application: Application, listener: socket.socket) -> None:
     """Serve on `listener` until SIGTERM or SIGINT, then drain and return."""
     bounds = limits()
-    server(
+
+    def listen() -> None:
+        family, descriptor = listener.family, listener.detach()  # Twisted closes it
+        endpoint = AdoptedStreamServerEndpoint(reactor, descriptor, family)
+        endpoint.listen(chosen.http_factory).addCallbacks(
+            chosen.listen_success, chosen.listen_error
+        )
+
+    chosen = server(
         application,
-        endpoints=[f"fd:fileno={listener.detach()}"],  # Twisted closes it
+        endpoints=["fd"],
+        ready_callable=listen,
         websocket_max_message_size=bounds.frame_bytes,
         websocket_max_frame_size=bounds.frame_bytes,
         websocket_handshake_timeout=bounds.handshake_seconds,
         websocket_timeout=-1,
         server_name="",
-    ).run()
+    )
+    chosen.endpoints = []  # daphne takes a descriptor to be of IPv4
+    chosen.run()
 
 
 def server(application: Application, **options: Any) -> Server:  # Any: untyped in daphne

@@ -1,7 +1,6 @@
 """Each form of REDIS_URL."""
 
 import pytest
-from django.core.exceptions import ImproperlyConfigured
 
 from realtime.redis import Sentinels, check_url, first_server, layer_hosts
 
@@ -10,7 +9,9 @@ TWO = "rediss://two:6380/1"
 SENTINEL = "sentinel://:se%40cret@a:26379,b/mymaster?db=2"
 
 
-@pytest.mark.parametrize("url", [ONE, TWO, f"{ONE},{TWO}", "unix:///run/redis.sock", SENTINEL])
+@pytest.mark.parametrize(
+    "url", [ONE, TWO, f"{ONE},{TWO}", "unix:///run/redis.sock", SENTINEL, "redis://[::1]/1"]
+)
 def test_an_address_is_taken(url: str) -> None:
     assert check_url(url) == url
 
@@ -22,6 +23,8 @@ def test_an_address_is_taken(url: str) -> None:
         "redis:6379",
         "redis://",
         "redis://host:port",
+        "redis://host:0/0",
+        "redis://host/first",
         "http://host",
         "unix://",
         f"{ONE},",
@@ -31,7 +34,7 @@ def test_an_address_is_taken(url: str) -> None:
     ],
 )
 def test_what_is_no_address_is_refused_by_name(url: str) -> None:
-    with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
+    with pytest.raises(ValueError, match="is not the address of a Redis"):
         check_url(url)
 
 

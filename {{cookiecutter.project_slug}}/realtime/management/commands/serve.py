@@ -1,5 +1,6 @@
 """Serve the project as in production, with the ASGI server that it was made for."""
 
+import errno
 import os
 import socket
 from argparse import ArgumentParser
@@ -12,21 +13,24 @@ from django.core.management.base import BaseCommand, CommandError
 
 from realtime.servers.workers import Supervisor, serve_here
 
+LAST_PORT = 65_535
+
 
 class Command(BaseCommand):
     help = __doc__
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--host", default=os.environ.get("HOST", "127.0.0.1"))
-        parser.add_argument("--port", type=int, default=int(os.environ.get("PORT", "8000")))
+        parser.add_argument("--host", default=settings.HOST)
+        parser.add_argument("--port", type=int, default=settings.PORT)
 
     def handle(self, *, host: str, port: int, **options: Any) -> None:  # Any: Django's signature
         raise_file_limit()
+        host = host.strip("[]")  # in which URLs have an address of IPv6
         listener = listen(host, port)
         processes = settings.WEB_CONCURRENCY
         self.stdout.write(
             f"{settings.SITE_NAME} on {settings.ASGI_SERVER}, {processes} "
-            f"{'process' if processes == 1 else 'processes'}: http://{host}:{port}/"
+            f"{'process' if processes == 1 else 'processes'}: http://{place(host, port)}/"
         )
         self.stdout.flush()
         if processes == 1:
@@ -49,17 +53,38 @@ def raise_file_limit() -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
+    """A listening socket; at `::`, one that takes IPv4 too.
 
     Raises:
         CommandError: the address cannot be used.
     """
+    if not 0 < port <= LAST_PORT:
+        raise CommandError(f"{port} is no port: give a number from 1 to {LAST_PORT}.")
+    both = host == "::" and socket.has_dualstack_ipv6()
     try:
-        listener = socket.create_server((host, port), backlog=2048)
-    except OSError as error:
-        raise CommandError(
-            f"Nothing can listen on {host}:{port}: {error.strerror}. "
-            "Stop what uses it, or choose another with PORT=."
-        ) from None
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        listener = socket.create_server(
+            (host, port), family=family, backlog=2048, dualstack_ipv6=both
+        )
+    except (OSError, UnicodeError) as error:
+        raise CommandError(f"Nothing can listen on {place(host, port)}: {_reason(error)}") from None
     listener.set_inheritable(True)
     return listener
+
+
+def place(host: str, port: int) -> str:
+    """Host and port as a URL has them."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _reason(error: Exception) -> str:
+    match getattr(error, "errno", None):
+        case errno.EADDRINUSE:
+            return "it is in use. Stop what uses it, or choose another with PORT=."
+        case errno.EACCES:
+            return "this user may not use ports below 1024. Choose another with PORT=."
+        case _:
+            return (
+                "the host is no address of this machine. "
+                "Give one with HOST=, such as 127.0.0.1, or :: for all."
+            )
