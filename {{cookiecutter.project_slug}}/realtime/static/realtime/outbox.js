@@ -11,7 +11,7 @@ const BUSY = new Set(["unavailable", "rate_limited"]);
 /** Any other error, also one that is not known yet, may pass; an entry that meets it so often is not sent again. */
 const TRIES = 3;
 const UNKNOWN = "Something went wrong. Try again, or write it differently.";
-const LOST_TRIES = 6; // A bad network loses many connections; a server that fails at an entry loses each.
+const LOST_TRIES = 5; // A bad network loses many connections; a server that fails at an entry loses each.
 
 /**
  * The unacknowledged sends of one person in one room; every tab of the browser shares them. Whatever the answer to one
