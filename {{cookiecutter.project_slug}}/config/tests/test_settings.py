@@ -13,8 +13,9 @@ from presence.stores import Timing
 from realtime.conf import Limits
 
 ASKED = """
-import environ, json, sys
-environ.Env.read_env = lambda *arguments: None  # whatever .env says
+import json, sys
+from config.environment import Environment
+Environment._variables = lambda *arguments: {}  # whatever .env says
 from config import settings
 print(json.dumps({name: getattr(settings, name) for name in sys.argv[1:]}))
 """
@@ -81,11 +82,14 @@ def test_the_limits_of_a_site_that_sets_none() -> None:
         "topics_per_socket": 100,
         "idle_seconds": 3_600,
         "handshake_seconds": 10,
+        "body_bytes": 2_621_440,
+        "body_seconds": 30,
         "heartbeat_seconds": 20,
         "check_seconds": 60,
         "ticket_seconds": 30,
         "database_threads": 4,
         "task_threads": 8,
+        "task_seconds": 900,
         "task_lease_seconds": 60,
         "drain_seconds": 5,
     }

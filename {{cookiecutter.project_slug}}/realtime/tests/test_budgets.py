@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import transaction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -194,7 +194,7 @@ def test_a_page_that_is_refused_says_when_to_try_again(accept: str) -> None:
 
     response = RefusalMiddleware(lambda _: None).process_exception(request, refused)  # type: ignore[arg-type,return-value]
 
-    assert response is not None
+    assert isinstance(response, HttpResponse)
     assert (response.status_code, response["Retry-After"]) == (429, "15")
     assert b"Try again in 15 seconds." in response.content
     assert (b'"retry_after": 14.2' in response.content) == (accept == "application/json")
