@@ -102,11 +102,27 @@ class EchoConsumer(Consumer):
         raise RuntimeError("a bug")
 
 
+class NumberedConsumer(Consumer):
+    """Its route reads a number however it is spelt."""
+
+    async def join(self) -> None:
+        self.topic = f"numbered:{self.kwargs['number']}"
+        await self.subscribe(self.topic)
+
+
+class PathConsumer(Consumer):
+    async def join(self) -> None:
+        self.topic = f"path:{self.kwargs['path']}"
+        await self.subscribe(self.topic)
+
+
 application = AdmissionMiddleware(
     URLRouter(
         [
             path("ws/", Multiplexer.as_asgi()),
             path("ws/echo/<slug:slug>/", EchoConsumer.as_asgi()),
+            path("ws/numbered/<int:number>/", NumberedConsumer.as_asgi()),
+            path("ws/path/<path:path>/", PathConsumer.as_asgi()),
             *stock_urlpatterns,
         ]
     )

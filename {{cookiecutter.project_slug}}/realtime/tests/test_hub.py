@@ -1,6 +1,7 @@
 """The hub, over a layer that can fail."""
 
 import asyncio
+import string
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
@@ -12,6 +13,8 @@ from realtime.delivery import hub as hub_module
 from realtime.delivery.hub import Hub
 from realtime.delivery.socket import Socket
 from realtime.protocol import CloseCode
+
+ALLOWED = set(string.ascii_letters + string.digits + "-_.")  # in the name of a layer's group
 
 
 class Layer:
@@ -237,6 +240,34 @@ async def test_whoever_has_subscribed_hears_what_is_sent_next(started: Started, 
         started.send("chat:a", "1")
         await until(lambda: listener.heard == ["1"])  # noqa: B023
         started.hub.unsubscribe("chat:a", listener)
+
+
+async def test_groups_whose_names_a_layer_would_confuse_are_kept_apart(started: Started) -> None:
+    names = ["chat:a:b", "chat:a.b", "chat.a.b", "chat:ä b", "chat:a/b", ":chat:a"]
+    listeners = {name: Listener() for name in names}
+    for name, listener in listeners.items():
+        await started.hub.subscribe(name, listener)
+    assert len({group for _, group in started.layer.calls if "chat" in group}) == 2
+    for name in names:
+        started.send(name, name)
+    await until(lambda: all(listener.heard for listener in listeners.values()))
+    assert {name: listener.heard for name, listener in listeners.items()} == {
+        name: [name] for name in names
+    }
+    started.hub.unsubscribe("chat:a.b", listeners["chat:a.b"])
+    started.send("chat:a:b", "again")
+    await until(lambda: "again" in listeners["chat:a:b"].heard)
+    assert all(set(group) <= ALLOWED for group in started.layer.groups)
+
+
+async def test_a_message_that_cannot_be_read_is_no_failure_of_the_layer(started: Started) -> None:
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener)
+    for message in ({"type": "realtime.event"}, {"type": "realtime.pack", "messages": [{}]}):
+        await started.layer.group_send("realtime.on.chat.a", message)
+    started.send("chat:a", "1")
+    await until(lambda: listener.heard == ["1"])
+    assert started.gaps == []
 
 
 async def test_what_was_read_is_kept_until_something_is_heard(started: Started) -> None:

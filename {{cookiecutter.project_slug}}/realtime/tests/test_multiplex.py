@@ -42,6 +42,15 @@ async def test_each_joined_topic_is_answered_by_its_own_consumer(ada: User) -> N
         ("echo:../a", "not_found"),
         ("echo", "not_found"),
         ("echo/b", "not_found"),
+        ("echo%3Ab", "not_found"),
+        ("echo:%62", "not_found"),
+        ("Echo:b", "not_found"),
+        ("echo:b:", "not_found"),
+        ("echo:b/", "not_found"),
+        (":echo:b", "not_found"),
+        (" echo:b", "not_found"),
+        ("echo:b\n", "not_found"),
+        ("echo:b?", "not_found"),
     ],
 )
 async def test_a_refused_join_leaves_the_other_topics_untouched(
@@ -90,6 +99,71 @@ async def test_a_failure_in_one_topic_s_leave_keeps_the_others(ada: User) -> Non
         await client.send("join", {}, "echo:stuck")
         assert (await client.send("leave", {}, "echo:stuck"))["type"] == "ok"
         assert (await client.send("say", {"text": "a"}, "echo:a"))["type"] == "ok"
+
+
+@pytest.mark.parametrize(
+    ("topic", "spellings"),
+    [
+        ("echo:a", ["echo/a"]),
+        ("numbered:7", ["numbered:007", "numbered:07", "numbered:7:", "numbered/7"]),
+        ("path:a/b", ["path:a:b", "path/a/b", "path/a:b"]),
+    ],
+)
+async def test_a_topic_is_joined_by_one_spelling_alone(
+    ada: User, topic: str, spellings: list[str]
+) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        for spelling in spellings:
+            answer = await client.send("join", {}, spelling)
+            assert (answer["type"], answer["data"]["code"]) == ("error", "not_found")
+        assert not list(this_engine().hub.groups)
+        assert (await client.send("join", {}, topic))["type"] == "ok"
+        assert list(this_engine().hub.groups) == [topic]
+
+
+@pytest.mark.parametrize(
+    ("frames", "answers"),
+    [
+        (["join a", "leave a"], ["ok", "ok"]),
+        (["join a", "say a", "leave a", "say a", "leave a"], ["ok", "ok", "ok", "no", "no"]),
+        (["join a", "say a", "join a", "say a"], ["conflict", "no", "ok", "ok"]),
+        (["join closed", "say closed", "say closed"], ["forbidden", "no", "no"]),
+        (["join closed", "leave closed"], ["forbidden", "ok"]),
+        (["join a", "end a", "say a", "say a"], ["ok", "ok", "no", "no"]),
+        (["join a", "end a", "leave a"], ["ok", "ok", "ok"]),
+    ],
+)
+async def test_each_of_many_frames_at_once_has_one_answer(
+    ada: User, frames: list[str], answers: list[str]
+) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:b")
+        asked = []
+        for frame in frames:
+            kind, name = frame.split()
+            data = {"text": "a"} if kind == "say" else {}
+            asked.append(await client.send_unheard(kind, data, f"echo:{name}"))
+        got: dict[str, str] = {}
+        while got.keys() != set(asked):
+            answer = await client.receive()
+            if "id" in answer:
+                assert answer["id"] not in got
+                code = answer["data"].get("code", "ok")
+                got[answer["id"]] = "no" if code == "not_found" else code
+        assert [got[each] for each in asked] == answers
+        assert (await client.send("say", {"text": "a"}, "echo:b"))["type"] == "ok"
+
+
+async def test_whoever_is_put_out_while_joining_is_answered_once(ada: User) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        join = await client.send_unheard("join", {}, "echo:busy")
+        await until(lambda: running_engine() and this_engine().hub.subscribers("echo:busy"))
+        dismiss("echo:busy", ada.pk, CloseCode.FORBIDDEN, "Removed.")
+        error = await client.expect("error")
+        assert (error["id"], error["data"]["code"]) == (join, "forbidden")
+        await client.send("join", {}, "echo:a")
+        assert [frame for frame in client.skipped if frame.get("id") == join] == []
+        assert this_engine().hub.subscribers("echo:busy") == []
 
 
 async def test_a_frame_after_a_leave_is_answered(ada: User) -> None:
