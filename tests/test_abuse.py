@@ -36,6 +36,7 @@ from tests.wire import RoomClient
 
 OPEN_FILES = 4_096
 SILENT_CONNECTIONS = 2_000
+TRIES = 20
 LONG_BODY = "🐌" * 3_990  # 16 KB in a frame
 SMALL_BUFFER = 4_096
 OUTBOX_MIB = 1.0
@@ -341,6 +342,30 @@ def test_a_frame_that_breaks_the_protocol_closes(
         assert close_code(client, SETTLE_SECONDS) == code
     wait_for(lambda: "closed by" in written(), "a line in the log")
     assert lines(written()) <= 1
+
+
+@pytest.mark.parametrize(
+    ("content", "code"),
+    [
+        (frame(b"x" * 2**19), 1009),
+        (frame(b"x" * 65_537) * 5, 1009),
+        (frame(b"\xff\xfe") + frame(b"x" * 60_000) * 5, 1007),
+        (b"\x81\x02hi" + frame(b"x" * 60_000) * 5, 1002),
+        (frame(b'{"id": "1", "type": "typing"}') * 8_000, 4029),
+    ],
+    ids=["one too big", "many too big", "not UTF-8", "not masked", "too many"],
+)
+def test_the_close_reaches_a_client_that_goes_on_sending(
+    site: Site, server: Server, content: bytes, code: int
+) -> None:
+    """A reset would overtake the close, and the client come back with the same."""
+    for number in range(TRIES):
+        person = site.people[number % len(site.people)]
+        with upgraded(server, "/ws/chat/", person.session) as client:
+            with suppress(BrokenPipeError):  # it may have hung up; a reset is another error
+                client.sendall(content)
+            assert close_code(client, SETTLE_SECONDS) == code
+            assert client.recv(1) == b""  # the end, and no reset
 
 
 def test_one_socket_more_than_a_person_may_have_is_refused(site: Site, server: Server) -> None:
