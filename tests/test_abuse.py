@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import random
 import re
 import resource
 import select
 import socket
+import struct
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
@@ -18,11 +20,14 @@ from tests.conversations import SETTLE_SECONDS, until
 from tests.projects import Server
 from tests.raw import (
     BINARY,
+    CLOSE,
     CONTINUATION,
     PING,
+    TEXT,
     close_code,
     frame,
     frames_and_code,
+    next_frame,
     next_reply,
     request,
     tcp,
@@ -368,6 +373,66 @@ def test_the_close_reaches_a_client_that_goes_on_sending(
             assert client.recv(1) == b""  # the end, and no reset
 
 
+@pytest.mark.parametrize("end", ["close", "half close", "reset"])
+@pytest.mark.parametrize("path", ["/ws/", "/ws/presence/"])
+def test_no_one_stays_who_joins_again_as_they_go(
+    site: Site, server: Server, path: str, end: str
+) -> None:
+    """More of them than a person may have at once."""
+    joins = b"".join(
+        frame(json.dumps({"id": topic, "type": "join", "topic": topic}).encode())
+        for topic in ("presence", "chat")
+    )
+    person, other = site.people[:2]
+    room = f"/ws/chat/{site.new_room()}/"
+    for each in (person, other):  # who share a room may see whether the other is online
+        with upgraded(server, room, each.session) as client:
+            assert next_frame(client)["type"] == "welcome"
+    for _ in range(25):
+        with upgraded(server, path, person.session) as client:
+            client.sendall(joins)
+            assert next_reply(client)["type"] in ("ok", "error")
+            if end == "close":
+                client.sendall(joins + frame(b"\x03\xe8", CLOSE))
+            else:
+                client.sendall(joins)
+                go(client, end)
+    wait_for(lambda: counted(server, SOCKETS) == 0, "nobody is left")
+    ask = json.dumps({"id": "1", "type": "people", "data": {"ids": [person.id]}}).encode()
+
+    def is_offline() -> bool:
+        with upgraded(server, "/ws/presence/", other.session) as client:
+            client.sendall(frame(ask))
+            people = next_reply(client)["data"]["people"]
+        return [each["state"] for each in people] == ["offline"]
+
+    wait_for(is_offline, "nobody is online any more")
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_comes_leaves_no_trace_and_holds_up_nobody(
+    site: Site, server: Server, seed: int
+) -> None:
+    chance = random.Random(seed)
+    written = tail(server)
+    paths = ["/ws/", "/ws/", "/ws/chat/", f"/ws/chat/{site.new_room()}/", "/ws/presence/"]
+    with upgraded(server, "/ws/", site.people[-1].session) as other:
+        other.sendall(frame(b'{"id": "1", "type": "join", "topic": "chat"}'))
+        assert next_reply(other)["type"] == "ok"
+        for number in range(150):
+            person = site.people[number % (len(site.people) - 1)]
+            with upgraded(server, chance.choice(paths), person.session) as client:
+                with suppress(ConnectionError):
+                    for _ in range(chance.randrange(8)):
+                        client.sendall(anything(chance))
+                go(client, chance.choice(["half close", "reset", "hang up"]))
+            if number % 10 == 0:
+                other.sendall(frame(b'{"id": "1", "type": "leave", "topic": "nowhere"}'))
+                assert next_reply(other)["data"]["code"] == "not_found"
+    wait_for(lambda: counted(server, SOCKETS) == 0, "nobody is left")
+    assert "Traceback" not in written()
+
+
 def test_one_socket_more_than_a_person_may_have_is_refused(site: Site, server: Server) -> None:
     written = tail(server)
     with ExitStack() as stack:
@@ -398,6 +463,56 @@ def test_one_topic_more_than_a_socket_may_join_is_refused(site: Site, strict: Se
 
 
 # Help
+
+
+def anything(chance: random.Random) -> bytes:
+    """A frame that is good, nearly good, or none."""
+    topics = ["chat", "presence", "notifications", "chat:room-0", "chat/room-0", "", None, 7]
+    kinds = ["join", "leave", "read", "typing", "message.send", "state", "rooms", "list", "", 1]
+    values: list[object] = [
+        None,
+        -1,
+        2**70,
+        1e308,
+        "x" * 300,
+        "\x00",
+        "\ud800",
+        [],
+        {},
+        [[[]]],
+        True,
+    ]
+    names = ["since", "epoch", "seq", "body", "client_id", "state", "limit", "before", "\udfff"]
+    data = {chance.choice(names): chance.choice(values) for _ in range(chance.randrange(4))}
+    content = {
+        "id": chance.choice(["1", "1", None, 1, "i" * 65]),
+        "topic": chance.choice(topics),
+        "type": chance.choice(kinds),
+        "data": chance.choice([data, data, data, *values]),
+    }
+    text = json.dumps(content).encode()
+    opcode = chance.choice([TEXT] * 8 + [CONTINUATION, BINARY, PING, CLOSE, 0x3, 0xB])
+    if opcode >= CLOSE:
+        text = text[: chance.choice([0, 1, 2, 125])]
+    whole = bytearray(frame(text, opcode, final=chance.random() < 0.9))
+    match chance.randrange(8):
+        case 0:
+            whole[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        case 1:
+            del whole[chance.randrange(len(whole)) :]
+        case 2:
+            return chance.randbytes(chance.choice([1, 10, 1_000, 100_000]))
+    return bytes(whole)
+
+
+def go(client: socket.socket, how: str) -> None:
+    """Let a client leave without a word."""
+    with suppress(OSError):
+        if how == "half close":
+            client.shutdown(socket.SHUT_WR)
+        elif how == "reset":
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        client.close()
 
 
 def send_until_closed(client: socket.socket, data: bytes) -> None:

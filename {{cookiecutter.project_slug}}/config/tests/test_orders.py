@@ -39,7 +39,7 @@ def test_no_order_leaves_a_task_a_visit_or_a_subscription_behind(
     application = get_default_application()
     story = Story(Faults(monkeypatch), application, ada.pk, session_key_of(ada), DATA)
 
-    with asyncio.Runner() as runner:
+    with nothing_is_left(), asyncio.Runner() as runner:
 
         @hypothesis_settings(max_examples=60, deadline=None)
         @given(path=st.sampled_from(PATHS), steps=steps, end=st.sampled_from(ENDS))
@@ -51,4 +51,3 @@ def test_no_order_leaves_a_task_a_visit_or_a_subscription_behind(
         check()
         runner.run(stop_attendance())
         runner.run(stop_engine())
-    nothing_is_left()

@@ -7,9 +7,10 @@ import logging
 import random
 import time
 from collections import Counter
-from collections.abc import Callable, Collection
-from contextlib import suppress
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from channels import layers
@@ -54,8 +55,6 @@ class Faults:
     def __init__(self, patch: pytest.MonkeyPatch, *, leave_seconds: float = 1_000) -> None:
         self.now = "all is well"
         self._run = database._run
-        # A log that is captured keeps the frames of what failed, and so the sockets.
-        patch.setattr(logging.root.manager, "disable", logging.CRITICAL)
         patch.setattr(database, "_run", self.run)
         # Hypothesis repeats random numbers, and so the names of the layer's channels.
         patch.setattr(layers, "random", random.SystemRandom())
@@ -111,7 +110,7 @@ class Server:
                 (b"cookie", f"sessionid={session}".encode()),
             ],
         }
-        self._shared = path == "/ws/"
+        self.shared = path == "/ws/"
         self.speaks = not path.startswith("/ws/stock/")  # realtime.v1
         self.running = asyncio.create_task(self._run(application, scope))
 
@@ -128,7 +127,7 @@ class Server:
         """Have the client send a frame, each with an id of its own."""
         self.asked.append(str(len(self.asked)))
         frame: dict[str, object] = {"id": self.asked[-1], "type": kind, "data": data}
-        if self._shared:
+        if self.shared:
             frame["topic"] = topic
         text = json.dumps(frame)
         self.to_application.put_nowait({"type": "websocket.receive", "text": text})
@@ -199,6 +198,8 @@ class Story:
         async with asyncio.timeout(SECONDS):
             while not server.running.done() and server.answers.keys() != set(server.asked):
                 await asyncio.sleep(0.001)
+        if server.shared:  # what goes wrong in one topic ends that topic alone
+            assert not server.running.done()
 
     async def _take(self, server: Server, step: Step) -> None:
         match step:
@@ -242,9 +243,19 @@ def name_of(task: asyncio.Task[Any]) -> str:
     return name
 
 
-def nothing_is_left() -> None:
-    """Check that no object of a socket is alive."""
+@contextmanager
+def nothing_is_left() -> Iterator[None]:
+    """Check that no object of a socket outlives the test."""
+    before = WeakSet(sockets())
+    logging.disable()  # a log that is captured keeps the frames of what failed, and so the sockets
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+    assert Counter(type(each).__name__ for each in sockets() if each not in before) == {}
+
+
+def sockets() -> list[object]:
     gc.collect()
     kinds = (Connection, Consumer, ClientSession, Socket)
-    left = [type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds)]
-    assert Counter(left) == {}
+    return [each for each in gc.get_objects() if isinstance(each, kinds)]

@@ -58,7 +58,7 @@ def test_no_order_leaves_a_task_a_person_or_a_subscription_behind(
     data: dict[str, dict[str, object]] = {"say": {"text": "a"}}
     story = Story(faults, application, ada.pk, session_key_of(ada), data)
 
-    with asyncio.Runner() as runner:
+    with nothing_is_left(), asyncio.Runner() as runner:
 
         async def live(path: str, steps: list[Step], end: str, late: list[Step]) -> None:
             EchoConsumer.may_leave = asyncio.Event()
@@ -104,7 +104,6 @@ def test_no_order_leaves_a_task_a_person_or_a_subscription_behind(
 
         check()
         runner.run(stop_engine())
-    nothing_is_left()
 
 
 async def test_a_server_that_cancels_its_applications_closes_with_1001(ada: User) -> None:

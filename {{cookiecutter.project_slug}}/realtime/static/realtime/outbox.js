@@ -6,7 +6,11 @@ import { forgetOthers, storage, watch } from "./storage.js";
 const PREFIX = "outbox:";
 /** Errors that sending again would repeat; the author decides what to do. */
 const PERMANENT = new Set(["invalid", "too_large", "forbidden", "not_found", "conflict", "unknown_type"]);
-const INTERNAL_ERRORS = 3;
+/** Errors that may pass, each with how often one entry may meet it. "lost" means that the connection broke during the send. */
+const PATIENCE = new Map([
+  ["internal", 3],
+  ["lost", 5],
+]);
 
 /**
  * The unacknowledged sends of one person in one room; every tab of the browser shares them.
@@ -19,7 +23,7 @@ export class Outbox extends EventTarget {
   #backoff;
   #open = false;
   #sending = false;
-  #internalErrors = new Map(); // client id → how often the server has failed at it
+  #failures = new Map(); // client id → how often it has met an error that may pass
   #timer = null;
 
   /**
@@ -102,7 +106,7 @@ export class Outbox extends EventTarget {
         this.#backoff.reset();
         this.settle(entry.client_id);
       } catch (error) {
-        if (!this.#open || !this.#isFinal(entry, error)) return error.retry_after ?? this.#backoff.next();
+        if (!this.#isFinal(entry, error)) return error.retry_after ?? this.#backoff.next();
         this.#fail(entry, error);
       }
     }
@@ -113,16 +117,16 @@ export class Outbox extends EventTarget {
     return this.entries.find((entry) => entry.state === "pending");
   }
 
-  /** An internal error may pass; a message that meets it again and again must not hold up the rest. */
+  /** A message that meets an error again and again, such as one too big for the server, must not hold up the rest. */
   #isFinal(entry, error) {
-    if (error.code !== "internal") return PERMANENT.has(error.code);
-    const errors = (this.#internalErrors.get(entry.client_id) ?? 0) + 1;
-    this.#internalErrors.set(entry.client_id, errors);
-    return errors >= INTERNAL_ERRORS;
+    if (!PATIENCE.has(error.code)) return PERMANENT.has(error.code);
+    const failures = (this.#failures.get(entry.client_id) ?? 0) + 1;
+    this.#failures.set(entry.client_id, failures);
+    return failures >= PATIENCE.get(error.code);
   }
 
   #fail(entry, error) {
-    this.#internalErrors.delete(entry.client_id);
+    this.#failures.delete(entry.client_id);
     this.#store.put({ ...entry, state: "failed", detail: error.detail });
     this.#changed();
   }
