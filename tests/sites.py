@@ -16,7 +16,7 @@ from tests.projects import SERVE, Server, run, served
 from tests.services import Redis
 
 PEOPLE = 12
-STRANGERS = 16
+STRANGERS = 24
 ROOMS = 80
 
 # The defaults, but for what a test would have to wait for.

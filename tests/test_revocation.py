@@ -15,6 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from tests.conversations import SETTLE_SECONDS, received, until
 from tests.projects import Server
+from tests.raw import close_code, frame, upgraded
 from tests.services import free_port
 from tests.sites import LIMITS, Person, Site, lines, tail
 from tests.tables import Table, shown_at_the_end
@@ -123,6 +124,14 @@ def test_signing_out_closes_the_sockets_of_every_process(
     endings.add(site.kind, "the session, by signing out", "another process", codes[0], seconds)
     assert codes == (4401, 4401)
     assert seconds < PROMISED_SECONDS + SLACK_SECONDS
+
+
+def test_signing_out_reaches_a_client_in_the_middle_of_a_frame(site: Site) -> None:
+    person = site.new_person()
+    with upgraded(site.pair()[1], "/ws/chat/", person.session) as client:
+        client.sendall(frame(b"x" * 60_000)[:1_000])
+        post(site.pair()[0], "/accounts/logout/", person.session)
+        assert close_code(client, SETTLE_SECONDS, drip=b"x" * 100) == 4401
 
 
 def test_a_removal_closes_the_room_in_every_process(
