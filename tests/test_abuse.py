@@ -537,11 +537,13 @@ def go(client: socket.socket, how: str) -> None:
         elif how == "reset":
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
+
+
 def posted(server: Server, path: str, session: str, form: str) -> HTTPResponse:
     """Post a form as a browser that is signed in."""
     token = "x" * 32
     headers = {
-        "Cookie": f"sessionid={session}; csrftoken={token}",
+        "Cookie": f"parlour_sessionid={session}; parlour_csrftoken={token}",
         "X-CSRFToken": token,
         "Content-Type": "application/x-www-form-urlencoded",
     }

@@ -125,7 +125,7 @@ def test_attempts_are_counted_by_the_address_behind_the_proxy(proxy: Proxy) -> N
             form,
             source=source,
             Origin=ORIGIN,
-            Cookie=f"csrftoken={TOKEN}",
+            Cookie=f"__Host-parlour_csrftoken={TOKEN}",
             Content_Type="application/x-www-form-urlencoded",
             **headers,
         )
@@ -152,7 +152,7 @@ def test_sockets_open_for_pages_of_the_site_and_for_tickets(proxy: Proxy, site: 
         "POST",
         "/api/realtime/ticket",
         Origin=ORIGIN,
-        Cookie=f"csrftoken={TOKEN}; sessionid={person.session}",
+        Cookie=f"__Host-parlour_csrftoken={TOKEN}; __Host-parlour_sessionid={person.session}",
         X_CSRFToken=TOKEN,
     )
     ticket = f"ticket.{json.loads(made.body)['ticket']}"
@@ -162,7 +162,7 @@ def test_sockets_open_for_pages_of_the_site_and_for_tickets(proxy: Proxy, site: 
         "POST",
         "/api/realtime/ticket",
         Origin="https://evil.example",
-        Cookie=f"csrftoken={TOKEN}; sessionid={person.session}",
+        Cookie=f"__Host-parlour_csrftoken={TOKEN}; __Host-parlour_sessionid={person.session}",
         X_CSRFToken=TOKEN,
     )
     assert foreign.status == 403
@@ -221,7 +221,7 @@ def sign_in_and_come_back(
     protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol"
     assert page.evaluate(protocol) == "h2"
     cookies = {each["name"]: each["secure"] for each in context.cookies()}
-    assert cookies == {"sessionid": True, "csrftoken": True}
+    assert cookies == {"__Host-parlour_sessionid": True, "__Host-parlour_csrftoken": True}
 
     page.goto(f"/rooms/{room}/")
     upload = "fetch('/', {method: 'POST', body: new Uint8Array(4e6)}).then(answer => answer.status)"
@@ -259,7 +259,7 @@ def opened(
         ssl=proxy.tls,
         origin=Origin(origin) if origin else None,
         subprotocols=[Subprotocol(each) for each in protocols],
-        additional_headers={"Cookie": f"sessionid={session}"} if session else {},
+        additional_headers={"Cookie": f"__Host-parlour_sessionid={session}"} if session else {},
         compression=None,
         ping_interval=None,
         open_timeout=ANSWER_SECONDS,

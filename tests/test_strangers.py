@@ -120,12 +120,12 @@ def inputs() -> Iterator[tuple[str, str, dict[str, str], bytes]]:
     """Requests, each as its method, its path, its headers and its body."""
     pages = ["/", LOGIN, SIGN_UP, "/accounts/password/reset/", f"{API}/auth/session", "/admin/"]
     cookies = [
-        r'sessionid="aaaaaaaaaaaaaaaa\000b"',
-        r'sessionid="\377\376aaaaaaaaaaaaaa"',
-        "sessionid=" + "a" * 5_000,
-        "sessionid=\xff" + "a" * 20,
-        r'csrftoken="\000"; messages="\000"; sessionid_known="\000"',
-        "messages=\xff; sessionid_known=1:x; =; ;;",
+        r'parlour_sessionid="aaaaaaaaaaaaaaaa\000b"',
+        r'parlour_sessionid="\377\376aaaaaaaaaaaaaa"',
+        "parlour_sessionid=" + "a" * 5_000,
+        "parlour_sessionid=\xff" + "a" * 20,
+        r'parlour_csrftoken="\000"; parlour_messages="\000"; parlour_sessionid_known="\000"',
+        "parlour_messages=\xff; parlour_sessionid_known=1:x; =; ;;",
     ]
     queries = ["next=%00", "next=http://[", "next=//[::1", "%ff=%ff", "x=&" * 1_500, "q=%ED%A0%80"]
     headers = [
@@ -182,7 +182,7 @@ def inputs() -> Iterator[tuple[str, str, dict[str, str], bytes]]:
         b'--x\r\nContent-Disposition: form-data; name="f"; filename="f"\r\n\r\nx\r\n' * 150,
     ]
     for path in (LOGIN, SIGN_UP, "/api/realtime/ticket", "/rooms/x/join/", "/admin/login/"):
-        common = {"Cookie": f"csrftoken={TOKEN}", "X-CSRFToken": TOKEN}
+        common = {"Cookie": f"parlour_csrftoken={TOKEN}", "X-CSRFToken": TOKEN}
         for charset in ("utf-8", "utf-16", "latin-1", "idna", "rot13", "base64", "none"):
             kinds = {FORM: forms, "multipart/form-data; boundary=x": parts}
             for kind, bodies in kinds.items():
@@ -334,7 +334,7 @@ def submit(
     connection = HTTPConnection("127.0.0.1", server.port, timeout=30)
     headers = {
         "Content-Type": "application/json" if as_json else FORM,
-        "Cookie": f"csrftoken={TOKEN}",
+        "Cookie": f"parlour_csrftoken={TOKEN}",
         "X-CSRFToken": TOKEN,
     }
     body = json.dumps(answers) if as_json else urlencode(answers)

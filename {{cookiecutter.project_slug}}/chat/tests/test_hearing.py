@@ -300,9 +300,8 @@ async def test_the_number_of_queries_does_not_grow_with_the_sockets(
     await people_in(public, sockets)
     heard = {group: len(engine.hub.subscribers(group)) for group in engine.hub.groups}
     assert (heard["chat:general"], heard["presence:general"]) == (2 * sockets, sockets)
-    assert (
-        await asked.by_a_check() == 5
-    )  # who is in rooms: of chat, presence, each list; of presence two
+    # One for rooms, one for rosters; one for all lists, two for presence.
+    assert await asked.by_a_check() == 5
     assert heard == {group: len(engine.hub.subscribers(group)) for group in engine.hub.groups}
     await stop_engine()
 
