@@ -47,7 +47,8 @@ def opened(
 ) -> connect:
     """A plain connection to a server, `ws://127.0.0.1:8000`, with a session's cookie."""
     own = f"http://{urlsplit(server).netloc}"
-    cookie = {"Cookie": f"parlour_sessionid={session}"} if session else {}
+    host_only = "__Host-" if (origin or "").startswith("https:") else ""
+    cookie = {"Cookie": f"{host_only}parlour_sessionid={session}"} if session else {}
     return connect(
         server + path,
         origin=Origin(own if origin == "own" else origin) if origin else None,
