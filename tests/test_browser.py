@@ -764,6 +764,21 @@ def test_someone_who_goes_back_after_signing_out_finds_the_sign_in_page(
             expect(grace.page.get_by_text("for those who are in")).to_have_count(0)
 
 
+def test_a_long_name_pushes_nothing_off_a_phone(arrive: Arrive) -> None:
+    ada, grace = arrive("ada", phone=True), arrive("grace", phone=True)
+    room = ada.make_room("W" * 80)
+    for person, path in [(grace, "/"), (grace, room), (ada, room), (ada, f"{room}settings/")]:
+        person.page.goto(path)
+        assert (
+            person.page.evaluate(
+                "Array.from(document.querySelectorAll('main :is(a, button, input, h1, h2, p)'))"
+                ".filter((each) => each.getBoundingClientRect().right > innerWidth)"
+                ".map((each) => each.textContent)"
+            )
+            == []
+        )
+
+
 def test_on_a_phone_the_list_and_the_room_are_two_pages(arrive: Arrive) -> None:
     ada = arrive("ada", phone=True)
     ada.page.get_by_label("Your rooms").get_by_role("link", name="General").tap()

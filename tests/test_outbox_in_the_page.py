@@ -75,3 +75,32 @@ def test_what_was_lost_now_and_then_arrives(page: Page) -> None:
     page.evaluate("window.losses = 4")
     answer = "() => losses-- > 0 ? 'lost' : null"
     assert sent(page, answer, "first", "next") == [["first"] * 5 + ["next"], []]
+
+
+def test_an_entry_whose_state_is_unknown_is_sent(page: Page) -> None:
+    """As another version of the page may have left it."""
+    page.evaluate("begin(() => null)")
+    page.evaluate(
+        """() => {
+          const entry = { client_id: "a", order: 1, state: "sending", body: "old" };
+          localStorage.setItem("outbox:1:general:a", JSON.stringify(entry));
+          outbox.add({ body: "new" });
+        }"""
+    )
+    page.wait_for_function("outbox.entries.length === 0")
+    assert page.evaluate("sent") == ["old", "new"]
+
+
+def test_an_entry_that_the_full_storage_cannot_change_is_there_once(page: Page) -> None:
+    page.evaluate("begin(() => 'invalid')")
+    page.evaluate(
+        """() => {
+          outbox.pause();
+          outbox.add({ body: "refused" });
+          Storage.prototype.setItem = () => { throw new DOMException("", "QuotaExceededError"); };
+          outbox.resume();
+        }"""
+    )
+    page.wait_for_function("outbox.entries.some(({ state }) => state === 'failed')")
+    bodies = page.evaluate("outbox.entries.map(({ body }) => body)")
+    assert bodies == ["refused"]

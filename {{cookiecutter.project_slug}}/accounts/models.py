@@ -15,10 +15,11 @@ from accounts.colors import color_for, validate_color
 from accounts.names import (
     DISPLAY_NAME_LENGTH,
     LOOK_CHARACTERS,
-    RESERVED_LOOKS,
     USERNAME_LENGTH,
     initials,
+    is_reserved,
     look,
+    username_pattern,
     validate_display_name,
     validate_username,
 )
@@ -164,8 +165,8 @@ def validate_free(name: str, owner: User | None = None) -> None:
     """Refuse a name that somebody else has, as username or otherwise, or that looks like it."""
     looks = look(name)
     others = User.objects.exclude(pk=owner.pk if owner and owner.pk else 0)
-    taken = others.filter(models.Q(look=looks) | models.Q(username=looks))
-    if looks in RESERVED_LOOKS or taken.exists():
+    same_username = models.Q(username__regex=username_pattern(looks))
+    if is_reserved(looks) or others.filter(models.Q(look=looks) | same_username).exists():
         raise ValidationError(
             "Somebody goes by this name, or one that looks the same. Choose another.", code="taken"
         )

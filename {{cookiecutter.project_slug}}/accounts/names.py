@@ -17,13 +17,14 @@ USERNAME_PATTERN = r"[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?"
 _username = re.compile(USERNAME_PATTERN, re.ASCII)
 _separators = re.compile(r"[\s._-]+")
 
-# Letters of other scripts that look like Latin ones, small or as capitals.
+# What looks like a Latin letter, small or as capitals. I, l and 1 are alike in many fonts.
 _LOOKALIKES = str.maketrans(
     "авекмнорстухѕіјһԁԛԝүӏαβεζηικμνορτυχϲϳօոսհցզıɑɡ",
-    "abekmhopctyxsijhdqwylabezhikmnoptyxcjonuhgqiag",
-)
+    "abekmhopctyxsijhdqwyiabezhikmnoptyxcjonuhgqiag",
+) | str.maketrans("l1|0", "iiio")
+_SPELLINGS = {"i": "[il1]", "o": "[o0]"}  # of letters in a username
 LOOK_CHARACTERS = 200
-RESERVED_LOOKS = {"deleted user", "nobody", "someone", "you"}
+RESERVED_NAMES = ("Deleted user", "Nobody", "Someone", "You")
 """What pages and notifications say where they name nobody in particular."""
 
 
@@ -52,12 +53,21 @@ def tidy(name: str) -> str:
 def look(name: str) -> str:
     """What the name looks like: the same for names that could be taken for each other.
 
-    Capitals, invisible characters, fonts, and letters of Cyrillic, Greek and Armenian that look
-    like Latin ones make no difference. (After Unicode's `skeleton`, UTS #39,
-    without its whole table; l, 1 and I differ.)
+    Capitals, invisible characters, fonts, and characters that look like Latin letters, such as
+    Cyrillic ones, make no difference. (After Unicode's `skeleton`, UTS #39, without its whole
+    table.)
     """
     name = without_invisible(unicodedata.normalize("NFKC", without_invisible(name)))
     return tidy(name.casefold().translate(_LOOKALIKES))[:LOOK_CHARACTERS]
+
+
+def is_reserved(looks: str) -> bool:
+    return looks in map(look, RESERVED_NAMES)
+
+
+def username_pattern(looks: str) -> str:
+    """A regular expression that finds the usernames of this look."""
+    return "^" + "".join(_SPELLINGS.get(each, re.escape(each)) for each in looks) + "$"
 
 
 @lru_cache(maxsize=10_000)  # rosters and lists of members show the same people again and again

@@ -204,6 +204,7 @@ ACCOUNT_RATE_LIMITS = {
     "login_failed": "10/m/ip,5/5m/key",
     "login_failed_anywhere": "60/h/key",
     "mail": "5/h/key,10/d/key",
+    "manage_email": "10/m/user,20/h/user",  # each new address is written to
 }
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 

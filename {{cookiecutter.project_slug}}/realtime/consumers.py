@@ -157,7 +157,12 @@ class Consumer:
         self.send("welcome", data, rev)
 
     def send(self, type: str, data: object, rev: int | None = None) -> None:
-        """Send an event to this consumer's client alone; from any thread."""
+        """Send an event to this consumer's client alone, as long as it has not been put out.
+
+        May be called from any thread.
+        """
+        if not self._session.is_served:
+            return
         self._engine.call(self.socket.send, encode(self.topic, type, data, rev))
 
     def close(self, code: CloseCode, reason: str) -> None:

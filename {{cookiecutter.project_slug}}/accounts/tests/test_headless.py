@@ -1,9 +1,14 @@
 """The API by which native clients sign in."""
 
+import time
+from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from django.core import mail
 from django.test import Client
 
+from accounts.mail import flush
 from accounts.models import User
 
 API = "/_allauth/app/v1/auth"
@@ -41,3 +46,21 @@ def test_a_wrong_password_gives_no_token(client: Client, grace: User) -> None:
 
 def test_browsers_have_no_such_api(client: Client, db: None) -> None:
     assert client.get("/_allauth/browser/v1/auth/session").status_code == 404
+
+
+def test_one_account_has_few_new_addresses_written_to(
+    client: Client, grace: User, password: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = sign_in(client, password).json()["meta"]["session_token"]
+    native, now = Client(headers={"X-Session-Token": token}), time.time()
+    native.post(f"{API}/reauthenticate", {"password": password}, content_type="application/json")
+    for number in range(60):
+        clock = SimpleNamespace(**vars(time) | {"time": lambda n=number: now + 9 * n})
+        monkeypatch.setattr("allauth.core.internal.ratelimit.time", clock)
+        native.post(
+            "/_allauth/app/v1/account/email",
+            {"email": f"stranger{number}@example.com"},
+            content_type="application/json",
+        )
+    assert flush()
+    assert len({message.to[0] for message in mail.outbox}) == 20

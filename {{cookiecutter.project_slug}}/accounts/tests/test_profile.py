@@ -82,3 +82,15 @@ def test_a_colour_no_longer_on_offer_is_still_on_the_form(client: Client, ada: U
     client.force_login(ada)
     form = {"display_name": "Ada Lovelace", "color": "#123456"}
     assert client.post(reverse("accounts:edit"), form).status_code == 302
+
+
+@pytest.mark.parametrize("name", ["AIice", "A1ice", "b0b", "\u0410lice"])
+def test_a_name_that_looks_like_the_username_of_another_is_taken(
+    client: Client, ada: User, bob: User, name: str
+) -> None:
+    bob.display_name = "Robert"
+    bob.save()
+    User.objects.create(username="alice", display_name="Mrs Liddell")
+    client.force_login(ada)
+    page = client.post(reverse("accounts:edit"), {"display_name": name, "color": TEAL})
+    assert list(page.context["form"].errors) == ["display_name"]

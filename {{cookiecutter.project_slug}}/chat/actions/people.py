@@ -10,7 +10,13 @@ from django.db.models import Q
 
 from accounts.models import User
 from accounts.signals import people_changing, people_leaving, person_changed
-from chat.actions.rooms import _close, _depart, _hand_over, _publish_rooms_changed, _withdraw
+from chat.actions.rooms import (
+    _close_if_deserted,
+    _depart,
+    _hand_over,
+    _publish_rooms_changed,
+    _withdraw,
+)
 from chat.models import Invitation, Membership, Mention, Message, Reaction, Room
 from notifications.models import lock_people
 from realtime.delivery.publishing import publish
@@ -68,8 +74,7 @@ def leave_rooms(users: Sequence[User], **kwargs: Any) -> None:  # Any: as above
             _depart(membership)
         _disown(changes, user_ids, list(messages.values_list("pk", flat=True).distinct()))
         for room in changes.feeds.values():
-            if not (room.is_public or room.memberships.exists() or room.invitations.exists()):
-                _close(room)
+            _close_if_deserted(room)
 
 
 def _tell_partners(user_ids: Collection[int]) -> None:

@@ -202,6 +202,7 @@ def decline_invitation(room: Room, user: User) -> None:
     with room.changing() as changes:
         room = changes.feed
         _withdraw(_invitation(room, user))
+        _close_if_deserted(room)
 
 
 def withdraw_invitation(room: Room, by: User, person: User) -> None:
@@ -287,6 +288,8 @@ def expel(membership: Membership) -> None:
 def leave_room(room: Room, user: User) -> None:
     """Leave a room. Its last owner hands it to the longest-standing moderator, or else member.
 
+    A private room without members and invitations is deleted: nobody can enter it any more.
+
     Raises:
         Refusal: `forbidden` (not a member), `conflict` (the room is direct), `not_found`.
     """
@@ -342,6 +345,12 @@ def _close(room: Room) -> None:
     for user_id in user_ids:
         _turn_out(room, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
     notifications.room_deleted(room)
+
+
+def _close_if_deserted(room: Room) -> None:
+    """End a room that nobody can enter any more."""
+    if not (room.is_public or room.memberships.exists() or room.invitations.exists()):
+        _close(room)
 
 
 def _refuse_direct(room: Room) -> None:
@@ -411,6 +420,7 @@ def _remove(membership: Membership, reason: str) -> None:
     room, user = membership.room, membership.user
     _turn_out(room, user.pk, CloseCode.FORBIDDEN, reason)
     notifications.member_left(room, user)
+    _close_if_deserted(room)
 
 
 def _depart(membership: Membership) -> None:

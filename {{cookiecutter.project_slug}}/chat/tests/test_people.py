@@ -248,3 +248,20 @@ def test_the_site_expels_even_an_owner_who_has_to_hand_over(
     assert role_of(public, bob) == "owner"
     with refused(ErrorCode.CONFLICT):
         actions.expel(actions.start_direct(ada, bob).memberships.select_related("room").all()[0])
+
+
+def test_a_private_room_that_nobody_can_enter_any_more_is_deleted(
+    ada: User, bob: User, eve: User, private: Room
+) -> None:
+    actions.invite(private, ada, eve)
+    actions.leave_room(private, ada)
+    actions.expel(private.memberships.get(user=bob))
+    assert Room.objects.filter(pk=private.pk).exists()  # eve may still come
+    actions.decline_invitation(private, eve)
+    assert not Room.objects.filter(pk=private.pk).exists()
+
+
+def test_a_public_room_outlasts_its_members(ada: User, bob: User, public: Room) -> None:
+    for user in (ada, bob):
+        actions.leave_room(public, user)
+    assert Room.objects.filter(pk=public.pk).exists()

@@ -221,6 +221,15 @@ def test_one_does_not_join_a_private_room(eve: User, private: Room) -> None:
     assert not private.memberships.filter(user=eve).exists()
 
 
+def test_whoever_leaves_a_private_room_last_is_told_that_it_ends(
+    browser: Client, ada: User, bob: User, private: Room
+) -> None:
+    last = "Nobody else is in it: the room is deleted, with all that was said."
+    assert last not in browser.get(private.get_absolute_url()).content.decode()
+    actions.leave_room(private, bob)
+    assert last in browser.get(private.get_absolute_url()).content.decode()
+
+
 def test_leaving_a_direct_room_is_explained(browser: Client, ada: User, bob: User) -> None:
     room = actions.start_direct(ada, bob)
     response = browser.post(url("leave", room.slug), follow=True)

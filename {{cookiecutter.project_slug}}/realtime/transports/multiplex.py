@@ -92,7 +92,7 @@ class Multiplexer:
         if before is not None:
             await asyncio.wait([before.task])
         try:
-            if topic.begins:
+            if topic.is_served:
                 await self._connection.application(scope, _no_topic, _no_topic)
         except Exception as error:
             closing = closing_for(error, scope["path"])
@@ -142,12 +142,12 @@ class TopicSession(ClientSession):
         self._refuse_waiting()
         self.end()
 
-    # For the multiplexer
-
     @property
-    def begins(self) -> bool:
-        """Whether the topic is to be served: a join that was overtaken before it began is not."""
+    def is_served(self) -> bool:
+        """Whether its client hears the topic: not one that was put out, or joined again."""
         return not self.ended or self._leave is not None
+
+    # For the multiplexer
 
     def take(self, frame: ClientFrame) -> None:
         """Queue a frame for the consumer; a `leave` ends the topic."""

@@ -71,6 +71,11 @@ class ClientSession:
                 self._connection.refused()
         return None
 
+    @property
+    def is_served(self) -> bool:
+        """Whether the consumer may send its client anything; the socket itself knows when not."""
+        return True
+
     def serve(self, topic: str) -> None:
         """The consumer serves the topic of this name.
 

@@ -125,7 +125,7 @@ export class Outbox extends EventTarget {
   }
 
   #next(passed = new Map()) {
-    return this.entries.find(({ state, client_id }) => state === "pending" && !passed.has(client_id));
+    return this.entries.find(({ state, client_id }) => state !== "failed" && !passed.has(client_id));
   }
 
   /** @returns {Promise<Error | null>} why the entry is not taken */

@@ -18,10 +18,10 @@ export const storage = {
     attempt(() => localStorage.removeItem(key));
   },
 
-  /** @returns {string[]} the keys that begin with `prefix` */
+  /** @returns {string[]} the keys that begin with `prefix`, each once: a new value may be here, and an old one kept */
   keys(prefix) {
     const kept = attempt(() => Object.keys(localStorage)) ?? [];
-    return [...kept, ...remembered.keys()].filter((key) => key.startsWith(prefix));
+    return Array.from(new Set([...kept, ...remembered.keys()])).filter((key) => key.startsWith(prefix));
   },
 };
 
