@@ -11,14 +11,13 @@ from django.utils import timezone
 
 from accounts.models import User
 from chat import notifications
-from chat.budgets import MESSAGES, REACTIONS, cost_of_message
+from chat.budgets import MENTION_COST, MESSAGES, REACTIONS
 from chat.frames import MessageData
 from chat.models import Membership, Mention, Message, Reaction, Room, room_list_topic
 from chat.notifications import Posted
 from chat.queries import in_rooms, membership_of, mentioned_members
 from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
 from presence.viewing import viewers
-from realtime.budgets import Purses
 from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import Changes, changing
 from realtime.protocol import ErrorCode, Refusal
@@ -81,7 +80,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
 
     Returns, for each draft in turn, its message or the `Refusal` that `post_message` would have
     raised; one bad draft leaves the others alone. A retry, of a draft in the same batch too, gets
-    the message that is there as it is now, and takes no number.
+    the message that is there as it is now, takes no number and costs nothing.
     """
     checked = [_check(draft) for draft in drafts]
     good = [each for each in checked if isinstance(each, Draft)]
@@ -94,12 +93,6 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
     with changing(rooms) as changes:
         authors = _authors(good)
         answered = _answered(changes.feeds, good)
-        payers = [
-            (authors[each.room.pk, each.author_id], _cost(each.body))
-            for each in good
-            if (each.room.pk, each.author_id) in authors
-        ]
-        purses = Purses(MESSAGES, payers)
 
         def message(draft: Draft) -> Message | Refusal:
             room = changes.feeds.get(draft.room.pk)
@@ -112,8 +105,6 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
                 return Refusal(
                     ErrorCode.NOT_FOUND, "The message that you answer is not in this room."
                 )
-            if refusal := purses.take(author, _cost(draft.body)):
-                return refusal
             return Message(
                 room=room,
                 author=author,
@@ -125,17 +116,26 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
 
         asked = [message(each) if isinstance(each, Draft) else each for each in checked]
         messages = [each for each in asked if isinstance(each, Message)]
-        purses.save()
-        stored = changes.add(*messages)
-        new = [each for each, found in zip(messages, stored, strict=True) if each is found]
+        firsts = changes.recognise(*messages)  # a retry gets the message that is there, unpaid
+        unpaid = [each for each, first in zip(messages, firsts, strict=True) if each is first]
+        refusals = MESSAGES.spend_each(
+            [(authors[each.room_id, each.author_id], _cost(each.body)) for each in unpaid]
+        )
+        results: dict[int, MessageData | Refusal] = {
+            id(each): refusal for each, refusal in zip(unpaid, refusals, strict=True) if refusal
+        }
+        new = [each for each in unpaid if id(each) not in results]
+        changes.add_new(*new)
         named = mentioned_members((each.room_id, each.body) for each in new)
         mentioned = {each.pk: named[each.room_id, each.body] for each in new}
         Mention.objects.bulk_create(
             Mention(message=each, user=user) for each in new for user in mentioned[each.pk]
         )
-        data = {each.pk: each.as_data(mentioned.get(each.pk)) for each in stored}
+        for each in firsts:
+            if id(each) not in results:
+                results[id(each)] = each.as_data(mentioned.get(each.pk))
         for each in new:
-            publish(each.room.topic, "message.created", data[each.pk], rev=each.rev)
+            publish(each.room.topic, "message.created", results[id(each)], rev=each.rev)
         # Skip notifications for messages that were written elsewhere, long ago.
         notifications.posted(
             [
@@ -145,8 +145,8 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
             ],
             attention,
         )
-    results = iter(stored)
-    return [each if isinstance(each, Refusal) else data[next(results).pk] for each in asked]
+    posted = iter(firsts)
+    return [each if isinstance(each, Refusal) else results[id(next(posted))] for each in asked]
 
 
 def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
@@ -325,7 +325,7 @@ def _is_addressed(draft: Draft) -> bool:
     )
 
 
-def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int], User]:
+def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int | None], User]:
     """By room and user: the authors that are members."""
     memberships = Membership.objects.filter(
         room__in={draft.room.pk for draft in drafts}, user__in={draft.author_id for draft in drafts}
@@ -334,7 +334,7 @@ def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int], User]:
 
 
 def _cost(body: str) -> int:
-    return cost_of_message(len(mentioned_usernames(body)) if "@" in body else 0)
+    return 1 + MENTION_COST * len(mentioned_usernames(body))
 
 
 def _answered(

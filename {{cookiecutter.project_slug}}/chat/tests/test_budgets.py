@@ -167,6 +167,20 @@ def test_messages_over_all_ways_in(
     assert Message.objects.count() == 4
 
 
+def test_a_retry_costs_nothing_and_finds_its_message_when_nothing_is_left(
+    ada: User, public: Room, charging: None, settings: Settings
+) -> None:
+    settings.BUDGETS = {"messages": [2, 60]}
+    one, two, three = (actions.Draft(public, ada.pk, f"c{n}", "Hello") for n in range(3))
+    first, again = actions.post_messages([one, one])
+    assert again == first
+    assert actions.post_messages([one]) == [first]
+    results = actions.post_messages([two, one, three, three, two])
+    assert [getattr(result, "seq", "refused") for result in results] == [
+        *(2, 1, "refused", "refused", 2)
+    ]
+
+
 def test_an_hours_messages_and_mentions(ada: User, public: Room, say: Say) -> None:
     everybody = " ".join(f"@user{number}" for number in range(20))
     mass_mentions, wait = how_many(lambda _: say(public, ada, everybody), 50)
