@@ -1,9 +1,8 @@
 """Chat's pages."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ParamSpec
 
 from django import forms
 from django.contrib import messages
@@ -27,8 +26,6 @@ PEOPLE_SHOWN = 100
 
 PAGES = (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED)
 """Refusals that are shown as pages, by `realtime.http`; others beside what was asked for."""
-
-P = ParamSpec("P")
 
 
 class RoomForm(forms.Form):
@@ -144,11 +141,11 @@ def join(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @login_required
 def leave(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
-    with _done_before(ErrorCode.FORBIDDEN):
-        if not _attempt(request, actions.leave_room, room, request.user):
-            return redirect(room)
-    messages.success(request, f"You left {room.name}.")
-    return redirect("chat:home")
+    with _refusals_shown(request):
+        actions.leave_room(room, request.user)
+        messages.success(request, f"You left {room.name}.")
+        return redirect("chat:home")
+    return redirect(room)
 
 
 @require_POST
@@ -162,8 +159,7 @@ def accept(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @require_POST
 @login_required
 def decline(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    with _done_before(ErrorCode.NOT_FOUND):
-        actions.decline_invitation(queries.room_by_slug(slug), request.user)
+    actions.decline_invitation(queries.room_by_slug(slug), request.user)
     return redirect("chat:home")
 
 
@@ -180,7 +176,8 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, refusal.detail)
         return redirect(room)
-    if _attempt(request, actions.invite, room, request.user, person):
+    with _refusals_shown(request):
+        actions.invite(room, request.user, person)
         messages.success(request, f"{person.name} is invited.")
     return redirect(room)
 
@@ -190,8 +187,7 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 def withdraw(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    with _done_before(ErrorCode.NOT_FOUND):
-        _attempt(request, actions.withdraw_invitation, room, request.user, person)
+    actions.withdraw_invitation(room, request.user, person)
     return redirect(room)
 
 
@@ -200,10 +196,9 @@ def withdraw(request: AuthenticatedRequest, slug: str, username: str) -> HttpRes
 def remove(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    with _done_before(ErrorCode.NOT_FOUND):
-        if not _attempt(request, actions.remove_member, room, request.user, person):
-            return redirect(room)
-    messages.success(request, f"{person.name} is no longer in this room.")
+    with _refusals_shown(request):
+        actions.remove_member(room, request.user, person)
+        messages.success(request, f"{person.name} is no longer in this room.")
     return redirect(room)
 
 
@@ -212,8 +207,8 @@ def remove(request: AuthenticatedRequest, slug: str, username: str) -> HttpRespo
 def lift_ban(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    if _attempt(request, actions.lift_ban, room, request.user, person):
-        messages.success(request, f"{person.name} can join this room again.")
+    actions.lift_ban(room, request.user, person)
+    messages.success(request, f"{person.name} can join this room again.")
     return redirect("chat:settings", slug)
 
 
@@ -222,8 +217,8 @@ def lift_ban(request: AuthenticatedRequest, slug: str, username: str) -> HttpRes
 def role(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    role = request.POST.get("role", "")
-    _attempt(request, actions.change_role, room, request.user, person, role)
+    with _refusals_shown(request):
+        actions.change_role(room, request.user, person, request.POST.get("role", ""))
     return redirect(room)
 
 
@@ -244,36 +239,23 @@ def direct(request: AuthenticatedRequest, username: str) -> HttpResponse:
     return redirect(actions.start_direct(request.user, queries.person_by_username(username)))
 
 
-def _attempt(
-    request: HttpRequest, action: Callable[P, object], *args: P.args, **kwargs: P.kwargs
-) -> bool:
-    """Call an action; if it is refused for what the page can tell, show that on the next page.
+@contextmanager
+def _refusals_shown(request: HttpRequest) -> Iterator[None]:
+    """Show on the next page why an action is refused.
 
     Raises:
         Refusal: `forbidden`, `not_found` and `rate_limited`, which are pages of their own.
     """
     try:
-        action(*args, **kwargs)
+        yield
     except Refusal as refusal:
         if refusal.code in PAGES:
             raise
         messages.error(request, refusal.detail)
-        return False
-    return True
 
 
 def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
-
-
-@contextmanager
-def _done_before(code: ErrorCode) -> Iterator[None]:
-    """Let an action be asked for twice, as by a second click: it is refused with `code` then."""
-    try:
-        yield
-    except Refusal as refusal:
-        if refusal.code != code:
-            raise
 
 
 def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:

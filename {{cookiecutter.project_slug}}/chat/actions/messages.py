@@ -19,7 +19,7 @@ from chat.queries import in_rooms, membership_of, mentioned_members
 from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
 from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish, publish_many
-from realtime.feeds.changes import Changes, changing
+from realtime.feeds.changes import changing
 from realtime.protocol import ErrorCode, Refusal
 
 EMOJI_PER_MESSAGE = 20
@@ -180,30 +180,29 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         return data
 
 
-def delete_message(room: Room, user: User, *, seq: int) -> MessageData:
+def delete_message(room: Room, by: User | None, *, seq: int) -> MessageData:
     """Delete a message: one's own, or any as a moderator or owner. Deleting twice is harmless.
 
     Raises:
         Refusal: `forbidden`, `not_found`.
     """
     with room.changing() as changes:
-        membership = membership_of(user, changes.feed)
+        membership = membership_of(by, changes.feed) if by else None
         message = changes.get(Message, seq=seq)
-        if message.author_id != user.pk and not membership.may_moderate:
+        if membership and message.author_id != membership.user_id and not membership.may_moderate:
             raise Refusal(
                 ErrorCode.FORBIDDEN, "Only its author and the room's moderators can delete this."
             )
-        return _delete(changes, message)
-
-
-def erase_message(message: Message) -> MessageData:
-    """Delete a message on behalf of the site rather than of a member: for the admin.
-
-    Raises:
-        Refusal: `not_found`, the room is gone.
-    """
-    with message.room.changing() as changes:
-        return _delete(changes, changes.get(Message, seq=message.seq))
+        if message.deleted_at:
+            return message.as_data()
+        message.reactions.all().delete()
+        message.mentions.all().delete()
+        message.refresh_from_db(fields=["reactions", "mentions"])  # forget those read before
+        changes.delete(message)
+        data = message.as_data()
+        publish(room.topic, "message.deleted", data, rev=message.rev)
+        notifications.deleted(message)
+        return data
 
 
 def toggle_reaction(
@@ -289,19 +288,6 @@ def mark_readings(readings: Sequence[Reading]) -> list[int | Refusal]:
             places.append(membership.last_read)
         _save_places([each for pk, each in memberships.items() if each.last_read > before[pk]])
     return places
-
-
-def _delete(changes: Changes[Room], message: Message) -> MessageData:
-    if message.deleted_at:
-        return message.as_data()
-    message.reactions.all().delete()
-    message.mentions.all().delete()
-    message.refresh_from_db(fields=["reactions", "mentions"])  # forget those that were read before
-    changes.delete(message)
-    data = message.as_data()
-    publish(message.room.topic, "message.deleted", data, rev=message.rev)
-    notifications.deleted(message)
-    return data
 
 
 def _refuse_deleted(message: Message) -> None:

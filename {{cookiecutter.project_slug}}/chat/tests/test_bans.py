@@ -132,6 +132,17 @@ def test_leaving_is_no_ban_and_neither_is_removal_from_a_private_room(
     assert actions.accept_invitation(private, bob)
 
 
+def test_whose_account_is_deactivated_or_deleted_is_not_banned(
+    ada: User, bob: User, public: Room
+) -> None:
+    root = signed_in(User.objects.create_superuser("root", "root@example.com", "x"))
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    root.post(reverse("admin:accounts_user_delete", args=[ada.pk]), {"post": "yes"})
+    assert not Ban.objects.exists()
+    User.objects.filter(pk=bob.pk).update(is_active=True)
+    assert actions.enter(public, bob)
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_a_page_that_is_still_open_brings_nobody_back_who_has_left(
     bob: User, public: Room

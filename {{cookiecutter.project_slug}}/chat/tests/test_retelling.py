@@ -166,7 +166,7 @@ def test_what_is_folded_is_told_again_from_what_is_left(scene: Scene, name: str)
 
 
 def test_what_is_folded_has_the_rooms_new_name(scene: Scene) -> None:
-    actions.amend_room(scene.room, name="Lobby", about="")
+    actions.update_room(scene.room, None, name="Lobby", about="")
     run_due()
     assert lines(scene.bob) == [("ada mentioned you in Lobby", "Three, @bob", 3)]
 
