@@ -1,7 +1,7 @@
 """What chat notifies people of: a mention, a reply, a direct message, an invitation."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +10,6 @@ from django.urls import reverse
 
 from accounts.models import User
 from chat.models import Invitation, Membership, Message, Room
-from chat.queries import in_rooms
 from notifications.actions import Notice, notify, notify_all, retell, retract
 from notifications.kinds import Kind, register
 from notifications.models import Happening, lock_people
@@ -186,18 +185,14 @@ def _answered(message: Message) -> set[int]:
     return set(members.values_list("user", flat=True))
 
 
-def _members(news: Iterable[Posted], following: Mapping[str, set[int]]) -> dict[int, set[int]]:
-    """By room: the members who were answered or follow it; in a direct room, both of its people."""
-    wanted: dict[int, set[int]] = defaultdict(set)
-    direct = [message.room_id for message, _, _ in news if message.room.is_direct]
-    for message, _, answered in news:
-        wanted[message.room_id] |= following.get(message.room.topic, set())
-        if answered is not None:
-            wanted[message.room_id].add(answered)
-    wanted = {room_id: user_ids for room_id, user_ids in wanted.items() if user_ids}
+def _members(news: Sequence[Posted], following: Mapping[str, set[int]]) -> dict[int, set[int]]:
+    """By room: the members who were answered or follow a room; in direct rooms, both people."""
+    rooms = {message.room_id: message.room for message, _, _ in news}
+    wanted = set[int]().union(*following.values())
+    wanted |= {answered for _, _, answered in news if answered is not None}
     members: dict[int, set[int]] = defaultdict(set)
-    if wanted or direct:
-        found = Membership.objects.filter(Q(room__in=direct) | in_rooms(wanted, "user__in"))
-        for room_id, user_id in found.values_list("room", "user"):
+    if wanted or any(room.is_direct for room in rooms.values()):
+        found = Membership.objects.filter(Q(user__in=wanted) | Q(room__kind=Room.Kind.DIRECT))
+        for room_id, user_id in found.filter(room__in=rooms).values_list("room", "user"):
             members[room_id].add(user_id)
     return members

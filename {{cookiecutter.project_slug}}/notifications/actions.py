@@ -173,14 +173,9 @@ def retell(
 
 
 def refresh(notification_ids: Collection[int]) -> None:
-    """Give notifications another number, as when the name of their actor has changed."""
-    rows = Notification.objects.filter(pk__in=notification_ids, deleted_at=None)
-    recipients = rows.order_by().values_list("recipient", flat=True).distinct()
-    for chunk in in_chunks(list(recipients)):
-        with Inbox.changing_of(chunk) as changes:
-            found = changes.select(rows.filter(recipient__in=changes.feeds).order_by("rev"))
-            changes.save(*found, fields=[])
-            _publish_updated(changes, found)
+    """Show notifications anew, as when the name of their actor has changed."""
+    of_these = Q(notification__in=notification_ids, notification__deleted_at=None)
+    _retell(Happening.objects.filter(of_these), QuerySet.count)
 
 
 # Reading and deleting
@@ -380,7 +375,11 @@ class NotificationWriter:
         _forget_oldest(crowded)
         for each in self._pending:
             each.row.quiet = not each.is_loud  # for the event: what is loud now
-        publish_many(Inbox.topics.name, map(self._event, self._pending))
+        events = (
+            _event(self._changes, each.row, "created" if each.is_new else "updated")
+            for each in self._pending
+        )
+        publish_many(Inbox.topics.name, events)
         if loud := [each.row for each in self._pending if each.is_loud]:
             notified.send(Notification, notifications=loud)
         return len(self._happenings)
@@ -404,11 +403,6 @@ class NotificationWriter:
         rows = Notification.objects.filter(UNREAD, group__in=groups)
         found = self._changes.select(rows.filter(recipient__in=self._changes.feeds))
         return {(row.recipient_id, row.group): row for row in found}
-
-    def _event(self, pending: PendingRow) -> Event:
-        row, inbox = pending.row, self._changes.feeds[pending.row.recipient_id]
-        name = "notification.created" if pending.is_new else "notification.updated"
-        return Event(inbox.group, name, NotificationChange(row.as_data(), inbox.unread), row.rev)
 
 
 def _forget_oldest(crowded: Sequence[Notification]) -> None:
@@ -471,42 +465,31 @@ def _refold(changes: Changes[Inbox], notification_ids: Collection[int]) -> None:
     shown = Happening.objects.select_related("actor").in_bulk(
         [each["latest"] for each in left.values()]
     )
-    refolded = []
-    for row in rows:
-        if row.pk in left:
-            before = _folded(row)
-            fold = left[row.pk]
-            row.tell(shown[fold["latest"]])
-            row.count, row.quiet = fold["count"], not fold["loud"]
-            if _folded(row) != before:
-                refolded.append(row)
-    changes.save(*refolded, fields=FOLDED)
-    _publish_updated(changes, refolded)
+    left_rows = [row for row in rows if row.pk in left]
+    for row in left_rows:
+        fold = left[row.pk]
+        row.tell(shown[fold["latest"]])
+        row.count, row.quiet = fold["count"], not fold["loud"]
+    changes.save(*left_rows, fields=FOLDED)
+    publish_many(Inbox.topics.name, [_event(changes, row) for row in left_rows])
     _delete_all(changes, [row for row in rows if row.pk not in left])
 
 
-def _folded(row: Notification) -> list[object]:
-    return [getattr(row, name) for name in FOLDED]
-
-
-def _publish_updated(changes: Changes[Inbox], rows: Sequence[Notification]) -> None:
-    events = []
-    for row in rows:
-        inbox = changes.feeds[row.recipient_id]
-        change = NotificationChange(row.as_data(), inbox.unread)
-        events.append(Event(inbox.group, "notification.updated", change, row.rev))
-    publish_many(Inbox.topics.name, events)
+def _event(changes: Changes[Inbox], row: Notification, what: str = "updated") -> Event:
+    inbox = changes.feeds[row.recipient_id]
+    change = NotificationChange(row.as_data(), inbox.unread)
+    return Event(inbox.group, f"notification.{what}", change, row.rev)
 
 
 def _read(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:
-    inbox = changes.feed
     for notification in notifications:
         notification.read_at = timezone.now()
     changes.save(*notifications, fields=["read_at"])
+    events = []
     for notification in notifications:
-        inbox.unread -= 1
-        change = NotificationChange(notification.as_data(), inbox.unread)
-        publish(inbox.topic, "notification.updated", change, notification.rev, group=inbox.group)
+        changes.feed.unread -= 1
+        events.append(_event(changes, notification))
+    publish_many(Inbox.topics.name, events)
 
 
 def _delete_all(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:

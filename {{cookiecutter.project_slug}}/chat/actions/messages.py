@@ -1,6 +1,5 @@
 """Messages: posting, changing and reading them."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +14,7 @@ from chat.budgets import MENTION_COST, MESSAGES, REACTIONS
 from chat.frames import MessageData
 from chat.models import Membership, Mention, Message, Reaction, Room, room_list_topic
 from chat.notifications import Posted
-from chat.queries import in_rooms, membership_of, mentioned_members
+from chat.queries import membership_of, mentioned_members
 from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
 from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish, publish_many
@@ -327,14 +326,16 @@ def _answered(
     rooms: Mapping[int, Room], drafts: Sequence[Draft]
 ) -> dict[tuple[int, int | None], int]:
     """By room and `seq`: the authors of the messages that the drafts answer."""
-    wanted: dict[int, set[int]] = defaultdict(set)
-    for draft in drafts:
-        room = rooms.get(draft.room.pk)
-        if room and draft.reply_to and 0 < draft.reply_to <= room.last_rev:  # so within a bigint
-            wanted[room.pk].add(draft.reply_to)
+    wanted = {
+        (room.pk, draft.reply_to)
+        for draft in drafts
+        if (room := rooms.get(draft.room.pk)) and 0 < (draft.reply_to or 0) <= room.last_rev
+    }
     if not wanted:
         return {}
-    messages = Message.objects.filter(in_rooms(wanted, "seq__in"))
+    messages = Message.objects.filter(
+        room__in={room_id for room_id, _ in wanted}, seq__in={seq for _, seq in wanted}
+    )
     rows = messages.values_list("room", "seq", "author")
     return {(room_id, seq): author_id for room_id, seq, author_id in rows}
 
