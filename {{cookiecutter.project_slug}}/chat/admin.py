@@ -1,6 +1,6 @@
 """Chat in the admin, which changes rows through the actions only."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
@@ -26,15 +26,12 @@ class RoomAdminForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own 
         model = Room
         fields = ["name", "about"]
 
-    def clean_name(self) -> str:
-        return self._as_kept("name", clean_name)
-
-    def clean_about(self) -> str:
-        return self._as_kept("about", clean_about)
-
-    def _as_kept(self, field: str, clean: Callable[[str], str]) -> str:
+    def clean(self) -> dict[str, str]:
         try:
-            return clean(self.cleaned_data[field])
+            return {
+                "name": clean_name(self.cleaned_data.get("name", "")),
+                "about": clean_about(self.cleaned_data.get("about", "")),
+            }
         except Refusal as refusal:
             raise ValidationError(refusal.detail) from None
 
