@@ -1,8 +1,7 @@
 """Text that people enter: checked before it reaches a query; its emoji and its mentions."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
 
 from django.core.exceptions import ValidationError
 
@@ -49,7 +48,10 @@ def clean_body(body: str) -> str:
     Raises:
         Refusal: `invalid`, it is empty or cannot be stored; `too_large`.
     """
-    return _filled("A message", _lines("A message", body, BODY_CHARACTERS, BODY_LINES))
+    body = _checked("A message", clean_text, body)
+    if not body:
+        raise Refusal(ErrorCode.INVALID, "A message cannot be empty.")
+    return _fitting("A message", body, BODY_CHARACTERS, BODY_LINES)
 
 
 def clean_name(name: str) -> str:
@@ -58,10 +60,8 @@ def clean_name(name: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    name = _filled("A room's name", tidy(name[:MOST_TYPED_CHARACTERS]))
-    with _refusing("A room's name"):
-        validate_line(name)
-    return _fitting("A room's name", name, NAME_CHARACTERS)
+    name = _checked("A room's name", validate_line, tidy(name[:MOST_TYPED_CHARACTERS]))
+    return _fitting("A room's name", name, NAME_CHARACTERS, 1)
 
 
 def clean_about(about: str) -> str:
@@ -70,7 +70,8 @@ def clean_about(about: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    return _lines("A room's description", about, ABOUT_CHARACTERS, ABOUT_LINES)
+    about = _checked("A room's description", clean_text, about)
+    return _fitting("A room's description", about, ABOUT_CHARACTERS, ABOUT_LINES)
 
 
 def check_client_id(client_id: str) -> None:
@@ -81,8 +82,7 @@ def check_client_id(client_id: str) -> None:
     """
     if not 1 <= len(client_id) <= CLIENT_ID_CHARACTERS:
         raise Refusal(ErrorCode.INVALID, f"A client_id has 1 to {CLIENT_ID_CHARACTERS} characters.")
-    with _refusing("A client_id"):
-        validate_text(client_id)
+    _checked("A client_id", validate_text, client_id)
 
 
 def is_emoji(text: str) -> bool:
@@ -123,35 +123,21 @@ def _is_of_a_word(character: str) -> bool:
     return "\u0300" <= character <= "\u036f" or character.lower() != character.upper()
 
 
-def _lines(what: str, text: str, longest: int, most_lines: int) -> str:
-    with _refusing(what):
-        text = _fitting(what, clean_text(text), longest)
-    lines = text.count("\n") + 1
-    if lines > most_lines:
-        raise Refusal(
-            ErrorCode.TOO_LARGE, f"{what} has at most {most_lines} lines, and this has {lines:,}."
-        )
-    return text
-
-
-def _filled(what: str, text: str) -> str:
-    if not text:
-        raise Refusal(ErrorCode.INVALID, f"{what} cannot be empty.")
-    return text
-
-
-def _fitting(what: str, text: str, longest: int) -> str:
-    if len(text) > longest:
-        raise Refusal(
-            ErrorCode.TOO_LARGE,
-            f"{what} has at most {longest:,} characters, and this has {len(text):,}.",
-        )
-    return text
-
-
-@contextmanager
-def _refusing(what: str) -> Iterator[None]:
+def _checked(what: str, check: Callable[[str], str | None], text: str) -> str:
     try:
-        yield
+        cleaned = check(text)
     except ValidationError as error:
         raise Refusal(ErrorCode.INVALID, f"{what}: {error.message}") from None
+    return text if cleaned is None else cleaned
+
+
+def _fitting(what: str, text: str, most_characters: int, most_lines: int) -> str:
+    lines = text.count("\n") + 1
+    for number, most, unit in (
+        (len(text), most_characters, "characters"),
+        (lines, most_lines, "lines"),
+    ):
+        if number > most:
+            detail = f"{what} has at most {most:,} {unit}, and this has {number:,}."
+            raise Refusal(ErrorCode.TOO_LARGE, detail)
+    return text
