@@ -13,13 +13,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
-from chat.frames import RoomPage
-from chat.models import Membership, Room
+from chat.models import Room
 from chat.text import ABOUT_CHARACTERS, NAME_CHARACTERS
 from realtime.http import marked_refused
 from realtime.protocol import ErrorCode, Refusal
 
-SOCKET = "/ws/"
 PUBLIC_ROOMS_SHOWN = 50
 INVITATIONS_SHOWN = 20
 PEOPLE_SHOWN = 100
@@ -92,7 +90,15 @@ def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
             "members": queries.members(room)[: queries.MEMBERS_SHOWN],
             "member_count": room.memberships.count(),
             "invitations": queries.pending_invitations(room)[: queries.MEMBERS_SHOWN],
-            "bootstrap": _bootstrap(room, membership),
+            "bootstrap": {
+                "slug": room.slug,
+                "name": room.name,
+                "kind": room.kind,
+                "epoch": str(room.epoch),
+                "rev": room.last_rev,
+                "you": membership.as_reader(),
+                "socket": "/ws/",
+            },
         },
     )
 
@@ -266,18 +272,6 @@ def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:
     queries.check_may_join(room, request.user)
     page = {"room": room, "member_count": room.memberships.count()}
     return render(request, "chat/preview.html", page)
-
-
-def _bootstrap(room: Room, membership: Membership) -> RoomPage:
-    return {
-        "slug": room.slug,
-        "name": room.name,
-        "kind": room.kind,
-        "epoch": str(room.epoch),
-        "rev": room.last_rev,
-        "you": membership.as_reader(),
-        "socket": SOCKET,
-    }
 
 
 def _show_form(request: HttpRequest, form: RoomForm, room: Room | None = None) -> HttpResponse:
