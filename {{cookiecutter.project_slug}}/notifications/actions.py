@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.dispatch import Signal
@@ -30,7 +29,14 @@ from notifications.models import (
     Notification,
     TargetPreference,
 )
-from notifications.queries import Levels, Recipients, in_chunks, recipients_of, unread_count
+from notifications.queries import (
+    Levels,
+    Recipients,
+    ids_of,
+    in_chunks,
+    recipients_of,
+    unread_count,
+)
 from presence.stores import View
 from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish, publish_many
@@ -93,9 +99,7 @@ def notify(
         KeyError: its text needs something that is not in `data`.
         ValueError: the target's name or the key is too long.
     """
-    notice = Notice(recipients, kind, actor, target, data, key)
-    _check(notice)
-    return sum(_tell(chunk, [(notice, chunk)], None) for chunk in in_chunks(recipients))
+    return notify_all([Notice(recipients, kind, actor, target, data, key)])
 
 
 def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = None) -> int:
@@ -111,19 +115,9 @@ def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = Non
     """
     for notice in notices:
         _check(notice)
-    wanted_by = [
-        (notice, {pk for chunk in in_chunks(notice.recipients) for pk in chunk})
-        for notice in notices
-    ]
+    wanted_by = [(notice, ids_of(notice.recipients)) for notice in notices]
     everyone = set[int]().union(*(ids for _, ids in wanted_by))
-    return sum(
-        _tell(
-            chunk,
-            [(notice, [pk for pk in chunk if pk in ids]) for notice, ids in wanted_by],
-            viewing,
-        )
-        for chunk in in_chunks(everyone)
-    )
+    return sum(_tell(chunk, wanted_by, viewing) for chunk in in_chunks(everyone))
 
 
 def retract(
@@ -268,13 +262,12 @@ def set_target_preference(user: User, target: str, level: str) -> None:
     topic = topic_of(target)
     if topic is None or not topic.names_for(user.pk, [topic.key(target)]):
         raise Refusal(ErrorCode.NOT_FOUND, f"There is no {target} that you can follow.")
-    with transaction.atomic():
-        if level == TargetLevel.MENTIONS:  # as where nothing is chosen
-            TargetPreference.objects.filter(user=user, target=target).delete()
-        else:
-            TargetPreference.objects.update_or_create(
-                user=user, target=target, defaults={"level": level}
-            )
+    if level == TargetLevel.MENTIONS:  # as where nothing is chosen
+        TargetPreference.objects.filter(user=user, target=target).delete()
+    else:
+        TargetPreference.objects.update_or_create(
+            user=user, target=target, defaults={"level": level}
+        )
 
 
 def set_digest(user: User, wanted: bool) -> None:
@@ -299,17 +292,17 @@ def _check(notice: Notice) -> None:
 
 def _tell(
     user_ids: list[int],
-    notices: list[tuple[Notice, list[int]]],
+    wanted_by: list[tuple[Notice, set[int]]],
     viewing: Collection[View] | None,
 ) -> int:
     if viewing is None:
-        viewing = viewers({notice.target for notice, _ in notices if notice.target})
+        viewing = viewers({notice.target for notice, _ in wanted_by if notice.target})
     with Inbox.changing_of(user_ids, is_active=True) as changes:
-        writer = NotificationWriter(changes, [notice for notice, _ in notices])
-        for notice, ids in notices:
+        writer = NotificationWriter(changes, [notice for notice, _ in wanted_by])
+        for notice, ids in wanted_by:
             actor = notice.actor.pk if notice.actor else None
-            for pk in ids:
-                if pk in changes.feeds and pk != actor and (pk, notice.target) not in viewing:
+            for pk in sorted(ids & changes.feeds.keys()):
+                if pk != actor and (pk, notice.target) not in viewing:
                     writer.tell(pk, notice)
         return writer.save()
 
