@@ -8,7 +8,7 @@ from accounts.models import User
 from chat import actions
 from chat.models import Ban, Membership, Room
 from chat.queries import rooms_to_join
-from chat.tests.conftest import Published, refused
+from chat.tests.conftest import refused
 from realtime.protocol import CloseCode, ErrorCode
 from realtime.testing import connect
 
@@ -112,13 +112,6 @@ def test_the_site_bans_and_lifts_bans_in_the_admin(ada: User, bob: User, public:
 def test_removing_twice_is_harmless(ada: User, public: Room, banned: User) -> None:
     actions.remove_member(public, ada, banned)
     assert Ban.objects.get().banned_by == ada
-
-
-def test_who_is_removed_is_told_so(
-    ada: User, bob: User, public: Room, published: Published
-) -> None:
-    actions.remove_member(public, ada, bob)
-    assert published.dismissed == [("chat:general", bob.pk, CloseCode.FORBIDDEN)]
 
 
 def test_leaving_is_no_ban_and_neither_is_removal_from_a_private_room(

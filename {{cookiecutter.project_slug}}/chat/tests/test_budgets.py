@@ -16,7 +16,6 @@ from accounts.models import User
 from chat import actions
 from chat.models import Invitation, Membership, Message, Room
 from chat.tests.conftest import Say, refused
-from notifications.models import Notification
 from realtime import budgets
 from realtime.protocol import ErrorCode, Refusal
 
@@ -211,18 +210,6 @@ def test_reactions(ada: User, public: Room, say: Say, settings: Settings) -> Non
 
 
 # What the victim sees
-
-
-def test_invitations_fold_into_one_notification(eve: User) -> None:
-    for by, room in zip(users(3), rooms(3, kind="private"), strict=True):
-        Membership.objects.create(room=room, user=by, role="owner")
-        actions.invite(room, by, eve)
-    notification = Notification.objects.get(recipient=eve)
-    assert (notification.text, notification.count, notification.link) == (
-        "user2 invites you to Room 2",
-        3,
-        "/",
-    )
 
 
 def test_the_first_page_is_short_however_many_invite(ada: User, eve: User) -> None:

@@ -191,6 +191,7 @@ def test_invitations_fold_and_are_taken_back_one_by_one(ada: User, eve: User) ->
     for room in rooms:
         actions.invite(room, ada, eve)
     assert lines(eve) == [("ada invites you to Four", "", 4)]
+    assert of(eve.pk).get().link == "/"
 
     actions.withdraw_invitation(rooms[3], ada, eve)
     assert lines(eve) == [("ada invites you to Three", "", 3)]
