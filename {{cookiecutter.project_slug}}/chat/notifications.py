@@ -12,8 +12,8 @@ from accounts.models import User
 from chat.models import Invitation, Membership, Message, Room
 from notifications.actions import Notice, notify, notify_all, retell, retract
 from notifications.kinds import Kind, register
-from notifications.models import Happening, lock_people
-from notifications.queries import recipients_of, who_wants_everything
+from notifications.models import lock_people
+from notifications.queries import recipients_of, told, who_wants_everything
 from presence.stores import View
 from presence.viewing import viewers
 from realtime.tasks import enqueue_many, task
@@ -104,27 +104,28 @@ def edited(
     who follow the room a message.
     """
     topic, key = message.room.topic, str(message.seq)
-    told = Happening.objects.filter(target=topic, key=key, notification__deleted_at=None)
-    told_ids = set(recipients_of(told))
+    happenings = told(target=topic, key=key)
+    told_ids = set(recipients_of(happenings))
     newly = set(mentioned) - set(before) - told_ids - {message.author_id}
     lock_people(told_ids | newly)
     gone = (set(before) - set(mentioned)) & told_ids
     if gone:
+        mentions = happenings.filter(kind=MENTION)
         for kind, user_ids in (
             (REPLY, _answered(message)),
             (MESSAGE, who_wants_everything([topic])[topic]),
         ):
-            retell(topic, kind=MENTION, key=key, recipients=gone & user_ids, become=kind)
+            retell(mentions.filter(notification__recipient__in=gone & user_ids), become=kind)
             gone -= user_ids
-        retract(topic, kind=MENTION, key=key, recipients=gone)
-    retell(topic, key=key, excerpt=_excerpt(message))
+        retract(mentions.filter(notification__recipient__in=gone))
+    retell(happenings, excerpt=_excerpt(message))
     if newly:
         notify_all([_notice(MENTION, message, newly)], viewing)
 
 
 def deleted(message: Message) -> None:
     """A message was deleted: its notifications quote it."""
-    retract(message.room.topic, key=str(message.seq))
+    retract(told(target=message.room.topic, key=str(message.seq)))
 
 
 def invited(invitation: Invitation) -> None:
@@ -139,12 +140,12 @@ def invited(invitation: Invitation) -> None:
 
 def invitation_settled(room: Room, user: User) -> None:
     """An invitation was accepted, declined or withdrawn."""
-    retract(room.topic, kind=INVITATION, recipients=[user])
+    retract(told(target=room.topic, kind=INVITATION, notification__recipient=user))
 
 
 def member_left(room: Room, user: User) -> None:
     """A person may no longer see the room, nor the notifications from it."""
-    retract(room.topic, recipients=[user])
+    retract(told(target=room.topic, notification__recipient=user))
 
 
 def room_renamed(room: Room) -> None:
@@ -155,11 +156,11 @@ def room_renamed(room: Room) -> None:
 def retell_room(room_id: int) -> None:
     """Call a room by its name as it is now in all that was told of it."""
     for room in Room.objects.filter(pk=room_id):
-        retell(room.topic, room=room.name)
+        retell(told(target=room.topic), room=room.name)
 
 
 def room_deleted(room: Room) -> None:
-    retract(room.topic)
+    retract(told(target=room.topic))
 
 
 def _notice(kind: str, message: Message, user_ids: set[int]) -> Notice:

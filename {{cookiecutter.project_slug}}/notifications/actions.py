@@ -120,56 +120,39 @@ def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = Non
     return sum(_tell(chunk, wanted_by, viewing) for chunk in in_chunks(everyone))
 
 
-def retract(
-    target: str, *, kind: str = "", key: str = "", recipients: Recipients | None = None
-) -> int:
-    """Take back what people were told of a target, as when an invitation is withdrawn.
+def retract(happenings: QuerySet[Happening]) -> int:
+    """Take back what people were told, as when an invitation is withdrawn.
 
     What was folded with it stays; a notification of which nothing is left is deleted.
 
     Args:
-        kind: of this kind only.
-        key: of the happening with this key only.
-        recipients: of these people only.
+        happenings: from `notifications.queries.told`.
 
     Returns:
         How often somebody had been told.
     """
-    found = _happenings(target, kind, key, recipients)
-    return _retell(found, lambda happenings: happenings.delete()[0])
+    return _retell(happenings, lambda some: some.delete()[0])
 
 
-def retell(
-    target: str,
-    *,
-    kind: str = "",
-    key: str = "",
-    recipients: Recipients | None = None,
-    become: str = "",
-    **data: object,
-) -> int:
-    """Change what people were told of a target, as when the words are edited that it quotes.
+def retell(happenings: QuerySet[Happening], *, become: str = "", **data: object) -> int:
+    """Tell people anew what they were told, as when the words are edited that it quotes.
 
     Args:
-        kind, key, recipients: as of `retract`.
+        happenings: from `notifications.queries.told`.
         become: the kind that it is from now on; by default, it stays what it is.
         data: what changes in its data.
     """
 
-    def change(happenings: QuerySet[Happening]) -> int:
-        changed = list(happenings)
+    def change(some: QuerySet[Happening]) -> int:
+        changed = list(some)
         for happening in changed:
             happening.kind = become or happening.kind
             happening.data |= data
-        return Happening.objects.bulk_update(changed, ["kind", "data"], BATCH_HAPPENINGS)
+        if become or data:
+            Happening.objects.bulk_update(changed, ["kind", "data"], BATCH_HAPPENINGS)
+        return len(changed)
 
-    return _retell(_happenings(target, kind, key, recipients), change)
-
-
-def refresh(notification_ids: Collection[int]) -> None:
-    """Show notifications anew, as when the name of their actor has changed."""
-    of_these = Q(notification__in=notification_ids, notification__deleted_at=None)
-    _retell(Happening.objects.filter(of_these), QuerySet.count)
+    return _retell(happenings, change)
 
 
 # Reading and deleting
@@ -422,19 +405,6 @@ def _blank_row(notice: Notice, recipient_id: int = 0) -> Notification:
 
 
 # Telling anew
-
-
-def _happenings(
-    target: str, kind: str, key: str, recipients: Recipients | None
-) -> QuerySet[Happening]:
-    found = Happening.objects.filter(target=target, notification__deleted_at=None)
-    if kind:
-        found = found.filter(kind=kind)
-    if key:
-        found = found.filter(key=key)
-    if recipients is not None:
-        found = found.filter(notification__recipient__in=recipients)
-    return found
 
 
 def _retell(happenings: QuerySet[Happening], change: Callable[[QuerySet[Happening]], int]) -> int:

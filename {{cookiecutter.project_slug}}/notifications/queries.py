@@ -1,6 +1,7 @@
 """Reading notifications: what pages and sockets show. Nothing here writes."""
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -87,6 +88,11 @@ def in_chunks(recipients: Recipients) -> Iterator[list[int]]:
     ids = sorted(ids_of(recipients))
     for start in range(0, len(ids), CHUNK_PEOPLE):
         yield ids[start : start + CHUNK_PEOPLE]
+
+
+def told(**which: Any) -> QuerySet[Happening]:  # Any: as of `QuerySet.filter`
+    """What people were told, as far as it is on their lists: `told(target="chat:general")`."""
+    return Happening.objects.filter(notification__deleted_at=None, **which)
 
 
 def recipients_of(happenings: QuerySet[Happening]) -> list[int]:

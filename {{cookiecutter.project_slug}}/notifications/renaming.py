@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.signals import people_leaving, person_changed
-from notifications import actions
+from notifications.actions import retell
 from notifications.models import Notification
-from notifications.queries import in_chunks
+from notifications.queries import in_chunks, told
 from realtime.tasks import enqueue_many, task
 
 
@@ -21,7 +21,7 @@ def connect_signals() -> None:
 @task
 def refresh(notification_ids: list[int]) -> None:
     """Show notifications as they are now, with the names of their people."""
-    actions.refresh(notification_ids)
+    retell(told(notification__in=notification_ids))
 
 
 def _person_changed(user: User, fields: set[str], **kwargs: Any) -> None:  # Any: a signal's
