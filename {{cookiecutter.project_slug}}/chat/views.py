@@ -111,7 +111,7 @@ def create(request: AuthenticatedRequest) -> HttpResponse:
         try:
             return redirect(actions.create_room(request.user, **form.cleaned_data))
         except Refusal as refusal:
-            return _show_again(request, refusal, form)
+            return _show_form(request, form, None, refusal)
     return _show_form(request, form)
 
 
@@ -126,7 +126,7 @@ def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
         try:
             actions.update_room(room, request.user, **form.cleaned_data)
         except Refusal as refusal:
-            return _show_again(request, refusal, form, room)
+            return _show_form(request, form, room, refusal)
         messages.success(request, "The room is saved.")
         return redirect(room)
     return _show_form(request, form, room)
@@ -274,16 +274,13 @@ def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:
     return render(request, "chat/preview.html", page)
 
 
-def _show_form(request: HttpRequest, form: RoomForm, room: Room | None = None) -> HttpResponse:
+def _show_form(
+    request: HttpRequest, form: RoomForm, room: Room | None = None, refusal: Refusal | None = None
+) -> HttpResponse:
+    """The form; with what was typed, and why it is refused."""
+    if refusal:
+        form.add_error(None, refusal.detail)
     bans = queries.bans(room)[: queries.MEMBERS_SHOWN] if room else []
     page = {"form": form, "room": room, "bans": bans}
-    return render(request, "chat/room_form.html", page)
-
-
-def _show_again(
-    request: HttpRequest, refusal: Refusal, form: RoomForm, room: Room | None = None
-) -> HttpResponse:
-    """A form with what was typed, and why it is refused."""
-    form.add_error(None, refusal.detail)
-    response = _show_form(request, form, room)
-    return marked_refused(response, refusal) if refusal.code in PAGES else response
+    response = render(request, "chat/room_form.html", page)
+    return marked_refused(response, refusal) if refusal and refusal.code in PAGES else response

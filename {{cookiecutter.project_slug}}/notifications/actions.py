@@ -290,16 +290,6 @@ def _tell(
         return writer.save()
 
 
-@dataclass(slots=True)
-class PendingRow:
-    """A row that tells something new: it is made, or was found unread and is folded into."""
-
-    row: Notification
-    is_new: bool
-    is_loud: bool = False
-    """Whether what it tells now is to be brought to its person."""
-
-
 class NotificationWriter:
     """Writes what one transaction tells: few queries, however many notices and people there are.
 
@@ -311,9 +301,10 @@ class NotificationWriter:
         self._levels = Levels(
             changes.feeds, {notice.kind for notice in notices}, {each.target for each in notices}
         )
-        self._unread = self._unread_by_group({notice.group for notice in notices} - {""})
-        self._pending: list[PendingRow] = []
-        self._pending_by_group: dict[tuple[int, str], PendingRow] = {}
+        self._open = self._unread_by_group({notice.group for notice in notices} - {""})
+        """By recipient and group, the rows that more is folded into."""
+        self._rows: dict[int, Notification] = {}  # those that tell something new, by `id`
+        self._loud: set[int] = set()  # those of them whose people want it brought to them
         self._happenings: list[Happening] = []
         self._now = timezone.now()
 
@@ -322,8 +313,7 @@ class NotificationWriter:
         level = self._levels.of(user_id, kinds.get(notice.kind), notice.target)
         if level == Level.NOTHING:
             return
-        pending = self._pending_row(user_id, notice)
-        row = pending.row
+        row = self._row(user_id, notice)
         happening = Happening(
             notification=row,
             kind=notice.kind,
@@ -338,39 +328,37 @@ class NotificationWriter:
         row.tell(happening)
         row.count += 1
         if not happening.quiet:
-            row.quiet, pending.is_loud = False, True  # once loud, it stays so until it is read
+            row.quiet = False  # once loud, it stays so until it is read
+            self._loud.add(id(row))
 
     def save(self) -> int:
         """Write and publish the rows; returns how many times somebody was told."""
-        rows = [each.row for each in self._pending]
+        rows = list(self._rows.values())
+        names = ["updated" if row.pk else "created" for row in rows]
         crowded = [row for row in rows if row.count > HAPPENINGS_KEPT]
         for row in crowded:
             row.count = HAPPENINGS_KEPT
         self._changes.move(*rows, fields=FOLDED)
         Happening.objects.bulk_create(self._happenings)
         _forget_oldest(crowded)
-        for each in self._pending:
-            each.row.quiet = not each.is_loud  # for the event: what is loud now
-        events = (
-            _event(self._changes, each.row, "created" if each.is_new else "updated")
-            for each in self._pending
-        )
+        for row in rows:
+            row.quiet = id(row) not in self._loud  # for the event: what is loud now
+        events = (_event(self._changes, *each) for each in zip(rows, names, strict=True))
         publish_many(Inbox.topics.name, events)
-        if loud := [each.row for each in self._pending if each.is_loud]:
+        if loud := [row for row in rows if not row.quiet]:
             notified.send(Notification, notifications=loud)
         return len(self._happenings)
 
-    def _pending_row(self, user_id: int, notice: Notice) -> PendingRow:
+    def _row(self, user_id: int, notice: Notice) -> Notification:
         key = user_id, notice.group
-        if key in self._pending_by_group:
-            return self._pending_by_group[key]
-        unread = self._unread.get(key)
-        pending = PendingRow(unread or _blank_row(notice, user_id), is_new=unread is None)
-        self._changes.feeds[user_id].unread += pending.is_new
-        self._pending.append(pending)
-        if notice.group:
-            self._pending_by_group[key] = pending
-        return pending
+        row = self._open.get(key)
+        if row is None:
+            row = _blank_row(notice, user_id)
+            self._changes.feeds[user_id].unread += 1
+            if notice.group:
+                self._open[key] = row
+        self._rows[id(row)] = row
+        return row
 
     def _unread_by_group(self, groups: set[str]) -> dict[tuple[int, str], Notification]:
         """The unread rows of these groups, by recipient and group: notices are folded into them."""
