@@ -1,6 +1,7 @@
 """Chat in the admin, which changes rows through the actions only."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from typing import Any
 
 from django import forms
 from django.contrib import admin
@@ -25,21 +26,26 @@ class RoomAdminForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own 
         model = Room
         fields = ["name", "about"]
 
-    def clean_name(self) -> str:
-        return self._as_kept("name", clean_name)
-
-    def clean_about(self) -> str:
-        return self._as_kept("about", clean_about)
-
-    def _as_kept(self, field: str, clean: Callable[[str], str]) -> str:
+    def clean(self) -> dict[str, str]:
         try:
-            return clean(self.cleaned_data[field])
+            return {
+                "name": clean_name(self.cleaned_data.get("name", "")),
+                "about": clean_about(self.cleaned_data.get("about", "")),
+            }
         except Refusal as refusal:
             raise ValidationError(refusal.detail) from None
 
 
+class DeletesOneByOne(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Deletes what is chosen in a list as it deletes one row: by an action."""
+
+    def delete_queryset(self, request: HttpRequest, rows: QuerySet[Any]) -> None:  # Any: any model
+        for row in rows:
+            self.delete_model(request, row)
+
+
 @admin.register(Room)
-class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class RoomAdmin(DeletesOneByOne):
     form = RoomAdminForm
     list_display = ["__str__", "slug", "kind", "member_count", "last_rev", "created_at"]
     list_filter = ["kind", "created_at"]
@@ -65,14 +71,10 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def save_model(
         self, request: HttpRequest, room: Room, form: RoomAdminForm, change: bool
     ) -> None:
-        actions.amend_room(room, name=room.name, about=room.about)
+        actions.update_room(room, None, name=room.name, about=room.about)
 
     def delete_model(self, request: HttpRequest, room: Room) -> None:
         actions.delete_room(room)
-
-    def delete_queryset(self, request: HttpRequest, rooms: QuerySet[Room]) -> None:
-        for room in rooms:
-            actions.delete_room(room)
 
     def get_deleted_objects(
         self, rooms: Iterable[Room], request: HttpRequest
@@ -87,7 +89,7 @@ class RoomAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Membership)
-class MembershipAdmin(ReadOnlyAdmin):
+class MembershipAdmin(DeletesOneByOne, ReadOnlyAdmin):
     list_display = ["user", "room", "role", "joined_at", "last_read"]
     list_filter = ["role", "joined_at"]
     search_fields = ["user__username", "user__display_name", "room__slug", "room__name"]
@@ -113,15 +115,11 @@ class MembershipAdmin(ReadOnlyAdmin):
         return others, {"memberships": len(others)}, set(), direct
 
     def delete_model(self, request: HttpRequest, membership: Membership) -> None:
-        actions.expel(membership)
-
-    def delete_queryset(self, request: HttpRequest, memberships: QuerySet[Membership]) -> None:
-        for membership in memberships:
-            actions.expel(membership)
+        actions.remove_member(membership.room, None, membership.user)
 
 
 @admin.register(Ban)
-class BanAdmin(ReadOnlyAdmin):
+class BanAdmin(DeletesOneByOne, ReadOnlyAdmin):
     """Deleting a ban here lets its person join again."""
 
     list_display = ["user", "room", "banned_by", "created_at"]
@@ -134,15 +132,11 @@ class BanAdmin(ReadOnlyAdmin):
         return bans.select_related("room", "user", "banned_by")
 
     def delete_model(self, request: HttpRequest, ban: Ban) -> None:
-        actions.forgive(ban)
-
-    def delete_queryset(self, request: HttpRequest, bans: QuerySet[Ban]) -> None:
-        for ban in bans:
-            actions.forgive(ban)
+        actions.lift_ban(ban.room, None, ban.user)
 
 
 @admin.register(Message)
-class MessageAdmin(ReadOnlyAdmin):
+class MessageAdmin(DeletesOneByOne, ReadOnlyAdmin):
     """Deleting a message here empties it, as in chat; its number stays taken."""
 
     list_display = ["room", "seq", "author", "beginning", "created_at", "is_deleted"]
@@ -163,8 +157,4 @@ class MessageAdmin(ReadOnlyAdmin):
         return message.deleted_at is not None
 
     def delete_model(self, request: HttpRequest, message: Message) -> None:
-        actions.erase_message(message)
-
-    def delete_queryset(self, request: HttpRequest, found: QuerySet[Message]) -> None:
-        for message in found:
-            actions.erase_message(message)
+        actions.delete_message(message.room, None, seq=message.seq)

@@ -25,7 +25,3 @@ REACTIONS = Budget(
 
 MENTION_COST = 20
 """A mention costs as much as so many messages: it calls somebody."""
-
-
-def cost_of_message(mentions: int) -> int:
-    return 1 + MENTION_COST * mentions

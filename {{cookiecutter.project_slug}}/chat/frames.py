@@ -1,7 +1,7 @@
 """Chat's part of the wire: the data of its commands and of its events, see docs/protocol.md."""
 
 from datetime import datetime
-from typing import Annotated, TypedDict
+from typing import Annotated
 
 from msgspec import Meta, Raw, Struct
 
@@ -133,15 +133,3 @@ class RoomSummary(Struct, frozen=True):
 
 class RoomList(Struct, frozen=True):
     rooms: list[RoomSummary]
-
-
-class RoomPage(TypedDict):
-    """What the room's page is started with."""
-
-    slug: str
-    name: str
-    kind: str
-    epoch: str
-    rev: int
-    you: ReaderPerson
-    socket: str

@@ -1,7 +1,7 @@
 """What chat notifies people of: a mention, a reply, a direct message, an invitation."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,11 +10,10 @@ from django.urls import reverse
 
 from accounts.models import User
 from chat.models import Invitation, Membership, Message, Room
-from chat.queries import in_rooms
 from notifications.actions import Notice, notify, notify_all, retell, retract
 from notifications.kinds import Kind, register
-from notifications.models import Happening, lock_people
-from notifications.queries import recipients_of, who_wants_everything
+from notifications.models import lock_people
+from notifications.queries import recipients_of, told, who_wants_everything
 from presence.stores import View
 from presence.viewing import viewers
 from realtime.tasks import enqueue_many, task
@@ -105,27 +104,28 @@ def edited(
     who follow the room a message.
     """
     topic, key = message.room.topic, str(message.seq)
-    told = Happening.objects.filter(target=topic, key=key, notification__deleted_at=None)
-    told_ids = set(recipients_of(told))
+    happenings = told(target=topic, key=key)
+    told_ids = set(recipients_of(happenings))
     newly = set(mentioned) - set(before) - told_ids - {message.author_id}
     lock_people(told_ids | newly)
     gone = (set(before) - set(mentioned)) & told_ids
     if gone:
+        mentions = happenings.filter(kind=MENTION)
         for kind, user_ids in (
             (REPLY, _answered(message)),
             (MESSAGE, who_wants_everything([topic])[topic]),
         ):
-            retell(topic, kind=MENTION, key=key, recipients=gone & user_ids, become=kind)
+            retell(mentions.filter(notification__recipient__in=gone & user_ids), become=kind)
             gone -= user_ids
-        retract(topic, kind=MENTION, key=key, recipients=gone)
-    retell(topic, key=key, excerpt=_excerpt(message))
+        retract(mentions.filter(notification__recipient__in=gone))
+    retell(happenings, excerpt=_excerpt(message))
     if newly:
         notify_all([_notice(MENTION, message, newly)], viewing)
 
 
 def deleted(message: Message) -> None:
     """A message was deleted: its notifications quote it."""
-    retract(message.room.topic, key=str(message.seq))
+    retract(told(target=message.room.topic, key=str(message.seq)))
 
 
 def invited(invitation: Invitation) -> None:
@@ -140,12 +140,12 @@ def invited(invitation: Invitation) -> None:
 
 def invitation_settled(room: Room, user: User) -> None:
     """An invitation was accepted, declined or withdrawn."""
-    retract(room.topic, kind=INVITATION, recipients=[user])
+    retract(told(target=room.topic, kind=INVITATION, notification__recipient=user))
 
 
 def member_left(room: Room, user: User) -> None:
     """A person may no longer see the room, nor the notifications from it."""
-    retract(room.topic, recipients=[user])
+    retract(told(target=room.topic, notification__recipient=user))
 
 
 def room_renamed(room: Room) -> None:
@@ -156,11 +156,11 @@ def room_renamed(room: Room) -> None:
 def retell_room(room_id: int) -> None:
     """Call a room by its name as it is now in all that was told of it."""
     for room in Room.objects.filter(pk=room_id):
-        retell(room.topic, room=room.name)
+        retell(told(target=room.topic), room=room.name)
 
 
 def room_deleted(room: Room) -> None:
-    retract(room.topic)
+    retract(told(target=room.topic))
 
 
 def _notice(kind: str, message: Message, user_ids: set[int]) -> Notice:
@@ -186,18 +186,14 @@ def _answered(message: Message) -> set[int]:
     return set(members.values_list("user", flat=True))
 
 
-def _members(news: Iterable[Posted], following: Mapping[str, set[int]]) -> dict[int, set[int]]:
-    """By room: the members who were answered or follow it; in a direct room, both of its people."""
-    wanted: dict[int, set[int]] = defaultdict(set)
-    direct = [message.room_id for message, _, _ in news if message.room.is_direct]
-    for message, _, answered in news:
-        wanted[message.room_id] |= following.get(message.room.topic, set())
-        if answered is not None:
-            wanted[message.room_id].add(answered)
-    wanted = {room_id: user_ids for room_id, user_ids in wanted.items() if user_ids}
+def _members(news: Sequence[Posted], following: Mapping[str, set[int]]) -> dict[int, set[int]]:
+    """By room: the members who were answered or follow a room; in direct rooms, both people."""
+    rooms = {message.room_id: message.room for message, _, _ in news}
+    wanted = set[int]().union(*following.values())
+    wanted |= {answered for _, _, answered in news if answered is not None}
     members: dict[int, set[int]] = defaultdict(set)
-    if wanted or direct:
-        found = Membership.objects.filter(Q(room__in=direct) | in_rooms(wanted, "user__in"))
-        for room_id, user_id in found.values_list("room", "user"):
+    if wanted or any(room.is_direct for room in rooms.values()):
+        found = Membership.objects.filter(Q(user__in=wanted) | Q(room__kind=Room.Kind.DIRECT))
+        for room_id, user_id in found.filter(room__in=rooms).values_list("room", "user"):
             members[room_id].add(user_id)
     return members

@@ -1,8 +1,6 @@
 """Reading chat: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Collection, Iterable, Mapping
-from functools import reduce
-from operator import or_
+from collections.abc import Iterable
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 
@@ -154,23 +152,16 @@ def people_to_talk_to(user: User, query: str) -> QuerySet[User]:
     return people
 
 
-def in_rooms(wanted: Mapping[int, Collection[object]], lookup: str) -> Q:
-    """The condition that `lookup` finds one of those that are wanted in its room."""
-    conditions = (Q(room=pk, **{lookup: values}) for pk, values in wanted.items())
-    return reduce(or_, conditions, Q(pk__in=[]))
-
-
 def mentioned_members(said: Iterable[tuple[int, str]]) -> dict[tuple[int, str], list[User]]:
     """For each room, by its id, and body: the active members that the body names, in its order."""
     usernames = {(room_id, body): mentioned_usernames(body) for room_id, body in said}
-    wanted: dict[int, set[str]] = {}
-    for (room_id, _), names in usernames.items():
-        if names:
-            wanted.setdefault(room_id, set()).update(names)
+    wanted = set[str]().union(*usernames.values())
     if not wanted:
         return {each: [] for each in usernames}
     memberships = Membership.objects.filter(
-        in_rooms(wanted, "user__username__in"), user__is_active=True
+        room__in={room_id for room_id, _ in usernames},
+        user__username__in=wanted,
+        user__is_active=True,
     ).select_related("user")
     members = {(each.room_id, each.user.username): each.user for each in memberships}
     return {

@@ -1,9 +1,7 @@
 """Text that people enter: checked before it reaches a query; its emoji and its mentions."""
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
-from string import ascii_letters, digits
+from collections.abc import Callable, Iterator
 
 from django.core.exceptions import ValidationError
 
@@ -35,15 +33,13 @@ _REGIONAL_FLAG = r"\U0001f3f4[\U000e0020-\U000e007e]{2,8}\U000e007f"
 _EMOJI = re.compile(rf"{_REGIONAL_FLAG}|{_FLAG}|{_KEYCAP}|{_ELEMENT}(?:\u200d{_ELEMENT})*")
 
 # The same rule as in text.js: tests/mentions.json has examples for both.
-_NAME_ENDS = frozenset(ascii_letters + digits + "_")
-_NAME = _NAME_ENDS | {".", "-"}
-_SCHEMES = ("https://", "http://")
-_SPACES = " \t\n\x0b\x0c\r\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
-    map(chr, range(0x2000, 0x200B))
+_LINK = (
+    r"(?<![A-Za-z0-9_])[hH][tT][tT][pP][sS]?://"
+    r"[^ \t\n\x0b\x0c\r\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
+    r'<>"、。，！？；：]+'  # noqa: RUF001
 )
-_ENDS_LINK = frozenset(f'{_SPACES}<>"、。，！？；：')  # noqa: RUF001
-_AFTER_LINK = frozenset(".,:;!?'’”»")  # noqa: RUF001
-_BRACKETS = dict(zip(")]}）】」』》", "([{（【「『《", strict=True))  # noqa: RUF001
+_MENTION = re.compile(rf"{_LINK}|@(\w(?:[\w.-]*\w)?)", re.ASCII)
+_IN_A_NAME = re.compile(r"[\w.@/-]", re.ASCII)
 
 
 def clean_body(body: str) -> str:
@@ -52,7 +48,10 @@ def clean_body(body: str) -> str:
     Raises:
         Refusal: `invalid`, it is empty or cannot be stored; `too_large`.
     """
-    return _filled("A message", _lines("A message", body, BODY_CHARACTERS, BODY_LINES))
+    body = _checked("A message", clean_text, body)
+    if not body:
+        raise Refusal(ErrorCode.INVALID, "A message cannot be empty.")
+    return _fitting("A message", body, BODY_CHARACTERS, BODY_LINES)
 
 
 def clean_name(name: str) -> str:
@@ -61,10 +60,8 @@ def clean_name(name: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    name = _filled("A room's name", tidy(name[:MOST_TYPED_CHARACTERS]))
-    with _refusing("A room's name"):
-        validate_line(name)
-    return _fitting("A room's name", name, NAME_CHARACTERS)
+    name = _checked("A room's name", validate_line, tidy(name[:MOST_TYPED_CHARACTERS]))
+    return _fitting("A room's name", name, NAME_CHARACTERS, 1)
 
 
 def clean_about(about: str) -> str:
@@ -73,7 +70,8 @@ def clean_about(about: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    return _lines("A room's description", about, ABOUT_CHARACTERS, ABOUT_LINES)
+    about = _checked("A room's description", clean_text, about)
+    return _fitting("A room's description", about, ABOUT_CHARACTERS, ABOUT_LINES)
 
 
 def check_client_id(client_id: str) -> None:
@@ -84,8 +82,7 @@ def check_client_id(client_id: str) -> None:
     """
     if not 1 <= len(client_id) <= CLIENT_ID_CHARACTERS:
         raise Refusal(ErrorCode.INVALID, f"A client_id has 1 to {CLIENT_ID_CHARACTERS} characters.")
-    with _refusing("A client_id"):
-        validate_text(client_id)
+    _checked("A client_id", validate_text, client_id)
 
 
 def is_emoji(text: str) -> bool:
@@ -100,73 +97,23 @@ def mentioned_usernames(body: str) -> list[str]:
     the address of a page. Scripts without capitals, such as Japanese, write no spaces around a
     name, so their letters may stand next to it.
     """
-    if "@" not in body:
-        return []
     return list(dict.fromkeys(_usernames(body)))[:MENTIONS_PER_MESSAGE]
 
 
 def _usernames(text: str) -> Iterator[str]:
-    at, length, last_end = 0, len(text), -1
-    while at < length:
-        character = text[at]
-        if character == "@" and (name := _username(text, at, last_end)):
-            yield name.lower()
-            at = last_end = at + 1 + len(name)
-        elif character in "hH":
-            at = _end_of_link(text, at) or at + 1
-        else:
-            at += 1
-
-
-def _username(text: str, at: int, last_end: int) -> str:
-    """The name after the @ at `at`; empty if this mentions nobody.
-
-    Args:
-        last_end: where the last mention ended: "@ada/@grace" names two.
-    """
-    before = text[at - 1] if at else " "
-    if before in _NAME or before in "@/" or _is_of_a_word(before):
-        listed = at - 1 == last_end and before in "/.-"
-        if not listed:
-            return ""
-    length, end = len(text), at + 1
-    while end < length and text[end] in _NAME:
-        end += 1
-    while end > at + 1 and text[end - 1] in ".-":
-        end -= 1
-    after = text[end] if end < length else " "
-    if end == at + 1 or text[at + 1] not in _NAME_ENDS or after == "@" or _is_of_a_word(after):
-        return ""
-    return text[at + 1 : end]
-
-
-def _end_of_link(text: str, at: int) -> int:
-    """The end of the address that begins at `at`; 0 if none does.
-
-    The punctuation of the sentence around it is not part of it: "(see https://example.com/a)."
-    """
-    if at and text[at - 1] in _NAME_ENDS:
-        return 0
-    beginning = text[at : at + len("https://")].lower()
-    scheme = next((each for each in _SCHEMES if beginning.startswith(each)), "")
-    if not scheme:
-        return 0
-    start = end = at + len(scheme)
-    length, unopened = len(text), dict.fromkeys(_BRACKETS.values(), 0)
-    while end < length and (character := text[end]) not in _ENDS_LINK:
-        if character in unopened:
-            unopened[character] -= 1
-        elif character in _BRACKETS:
-            unopened[_BRACKETS[character]] += 1
-        end += 1
-    while end > start:
-        last = text[end - 1]
-        if last in _BRACKETS and unopened[_BRACKETS[last]] > 0:
-            unopened[_BRACKETS[last]] -= 1
-        elif last not in _AFTER_LINK:
-            break
-        end -= 1
-    return end if end > start else 0
+    at, last_end = 0, -1
+    while found := _MENTION.search(text, at):
+        start, at = found.span()
+        if name := found[1]:
+            before, after = text[start - 1 : start], text[at : at + 1]
+            # "@ada/@grace" names two.
+            is_listed = start - 1 == last_end and before in "/.-"
+            joins = _IN_A_NAME.match(before) or _is_of_a_word(before)
+            if (joins and not is_listed) or after == "@" or _is_of_a_word(after):
+                at = start + 1
+            else:
+                yield name.lower()
+                last_end = at
 
 
 def _is_of_a_word(character: str) -> bool:
@@ -176,35 +123,21 @@ def _is_of_a_word(character: str) -> bool:
     return "\u0300" <= character <= "\u036f" or character.lower() != character.upper()
 
 
-def _lines(what: str, text: str, longest: int, most_lines: int) -> str:
-    with _refusing(what):
-        text = _fitting(what, clean_text(text), longest)
-    lines = text.count("\n") + 1
-    if lines > most_lines:
-        raise Refusal(
-            ErrorCode.TOO_LARGE, f"{what} has at most {most_lines} lines, and this has {lines:,}."
-        )
-    return text
-
-
-def _filled(what: str, text: str) -> str:
-    if not text:
-        raise Refusal(ErrorCode.INVALID, f"{what} cannot be empty.")
-    return text
-
-
-def _fitting(what: str, text: str, longest: int) -> str:
-    if len(text) > longest:
-        raise Refusal(
-            ErrorCode.TOO_LARGE,
-            f"{what} has at most {longest:,} characters, and this has {len(text):,}.",
-        )
-    return text
-
-
-@contextmanager
-def _refusing(what: str) -> Iterator[None]:
+def _checked(what: str, check: Callable[[str], str | None], text: str) -> str:
     try:
-        yield
+        cleaned = check(text)
     except ValidationError as error:
         raise Refusal(ErrorCode.INVALID, f"{what}: {error.message}") from None
+    return text if cleaned is None else cleaned
+
+
+def _fitting(what: str, text: str, most_characters: int, most_lines: int) -> str:
+    lines = text.count("\n") + 1
+    for number, most, unit in (
+        (len(text), most_characters, "characters"),
+        (lines, most_lines, "lines"),
+    ):
+        if number > most:
+            detail = f"{what} has at most {most:,} {unit}, and this has {number:,}."
+            raise Refusal(ErrorCode.TOO_LARGE, detail)
+    return text

@@ -1,9 +1,8 @@
 """Chat's pages."""
 
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ParamSpec
 
 from django import forms
 from django.contrib import messages
@@ -14,21 +13,17 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
-from chat.frames import RoomPage
-from chat.models import Membership, Room
+from chat.models import Room
 from chat.text import ABOUT_CHARACTERS, NAME_CHARACTERS
 from realtime.http import marked_refused
 from realtime.protocol import ErrorCode, Refusal
 
-SOCKET = "/ws/"
 PUBLIC_ROOMS_SHOWN = 50
 INVITATIONS_SHOWN = 20
 PEOPLE_SHOWN = 100
 
 PAGES = (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED)
 """Refusals that are shown as pages, by `realtime.http`; others beside what was asked for."""
-
-P = ParamSpec("P")
 
 
 class RoomForm(forms.Form):
@@ -95,7 +90,15 @@ def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
             "members": queries.members(room)[: queries.MEMBERS_SHOWN],
             "member_count": room.memberships.count(),
             "invitations": queries.pending_invitations(room)[: queries.MEMBERS_SHOWN],
-            "bootstrap": _bootstrap(room, membership),
+            "bootstrap": {
+                "slug": room.slug,
+                "name": room.name,
+                "kind": room.kind,
+                "epoch": str(room.epoch),
+                "rev": room.last_rev,
+                "you": membership.as_reader(),
+                "socket": "/ws/",
+            },
         },
     )
 
@@ -108,7 +111,7 @@ def create(request: AuthenticatedRequest) -> HttpResponse:
         try:
             return redirect(actions.create_room(request.user, **form.cleaned_data))
         except Refusal as refusal:
-            return _show_again(request, refusal, form)
+            return _show_form(request, form, None, refusal)
     return _show_form(request, form)
 
 
@@ -123,7 +126,7 @@ def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
         try:
             actions.update_room(room, request.user, **form.cleaned_data)
         except Refusal as refusal:
-            return _show_again(request, refusal, form, room)
+            return _show_form(request, form, room, refusal)
         messages.success(request, "The room is saved.")
         return redirect(room)
     return _show_form(request, form, room)
@@ -144,11 +147,11 @@ def join(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @login_required
 def leave(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
-    with _done_before(ErrorCode.FORBIDDEN):
-        if not _attempt(request, actions.leave_room, room, request.user):
-            return redirect(room)
-    messages.success(request, f"You left {room.name}.")
-    return redirect("chat:home")
+    with _refusals_shown(request):
+        actions.leave_room(room, request.user)
+        messages.success(request, f"You left {room.name}.")
+        return redirect("chat:home")
+    return redirect(room)
 
 
 @require_POST
@@ -162,8 +165,7 @@ def accept(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @require_POST
 @login_required
 def decline(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    with _done_before(ErrorCode.NOT_FOUND):
-        actions.decline_invitation(queries.room_by_slug(slug), request.user)
+    actions.decline_invitation(queries.room_by_slug(slug), request.user)
     return redirect("chat:home")
 
 
@@ -180,7 +182,8 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, refusal.detail)
         return redirect(room)
-    if _attempt(request, actions.invite, room, request.user, person):
+    with _refusals_shown(request):
+        actions.invite(room, request.user, person)
         messages.success(request, f"{person.name} is invited.")
     return redirect(room)
 
@@ -190,8 +193,7 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 def withdraw(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    with _done_before(ErrorCode.NOT_FOUND):
-        _attempt(request, actions.withdraw_invitation, room, request.user, person)
+    actions.withdraw_invitation(room, request.user, person)
     return redirect(room)
 
 
@@ -200,10 +202,9 @@ def withdraw(request: AuthenticatedRequest, slug: str, username: str) -> HttpRes
 def remove(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    with _done_before(ErrorCode.NOT_FOUND):
-        if not _attempt(request, actions.remove_member, room, request.user, person):
-            return redirect(room)
-    messages.success(request, f"{person.name} is no longer in this room.")
+    with _refusals_shown(request):
+        actions.remove_member(room, request.user, person)
+        messages.success(request, f"{person.name} is no longer in this room.")
     return redirect(room)
 
 
@@ -212,8 +213,8 @@ def remove(request: AuthenticatedRequest, slug: str, username: str) -> HttpRespo
 def lift_ban(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    if _attempt(request, actions.lift_ban, room, request.user, person):
-        messages.success(request, f"{person.name} can join this room again.")
+    actions.lift_ban(room, request.user, person)
+    messages.success(request, f"{person.name} can join this room again.")
     return redirect("chat:settings", slug)
 
 
@@ -222,8 +223,8 @@ def lift_ban(request: AuthenticatedRequest, slug: str, username: str) -> HttpRes
 def role(request: AuthenticatedRequest, slug: str, username: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
-    role = request.POST.get("role", "")
-    _attempt(request, actions.change_role, room, request.user, person, role)
+    with _refusals_shown(request):
+        actions.change_role(room, request.user, person, request.POST.get("role", ""))
     return redirect(room)
 
 
@@ -244,36 +245,23 @@ def direct(request: AuthenticatedRequest, username: str) -> HttpResponse:
     return redirect(actions.start_direct(request.user, queries.person_by_username(username)))
 
 
-def _attempt(
-    request: HttpRequest, action: Callable[P, object], *args: P.args, **kwargs: P.kwargs
-) -> bool:
-    """Call an action; if it is refused for what the page can tell, show that on the next page.
+@contextmanager
+def _refusals_shown(request: HttpRequest) -> Iterator[None]:
+    """Show on the next page why an action is refused.
 
     Raises:
         Refusal: `forbidden`, `not_found` and `rate_limited`, which are pages of their own.
     """
     try:
-        action(*args, **kwargs)
+        yield
     except Refusal as refusal:
         if refusal.code in PAGES:
             raise
         messages.error(request, refusal.detail)
-        return False
-    return True
 
 
 def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
-
-
-@contextmanager
-def _done_before(code: ErrorCode) -> Iterator[None]:
-    """Let an action be asked for twice, as by a second click: it is refused with `code` then."""
-    try:
-        yield
-    except Refusal as refusal:
-        if refusal.code != code:
-            raise
 
 
 def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:
@@ -286,28 +274,13 @@ def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:
     return render(request, "chat/preview.html", page)
 
 
-def _bootstrap(room: Room, membership: Membership) -> RoomPage:
-    return {
-        "slug": room.slug,
-        "name": room.name,
-        "kind": room.kind,
-        "epoch": str(room.epoch),
-        "rev": room.last_rev,
-        "you": membership.as_reader(),
-        "socket": SOCKET,
-    }
-
-
-def _show_form(request: HttpRequest, form: RoomForm, room: Room | None = None) -> HttpResponse:
+def _show_form(
+    request: HttpRequest, form: RoomForm, room: Room | None = None, refusal: Refusal | None = None
+) -> HttpResponse:
+    """The form; with what was typed, and why it is refused."""
+    if refusal:
+        form.add_error(None, refusal.detail)
     bans = queries.bans(room)[: queries.MEMBERS_SHOWN] if room else []
     page = {"form": form, "room": room, "bans": bans}
-    return render(request, "chat/room_form.html", page)
-
-
-def _show_again(
-    request: HttpRequest, refusal: Refusal, form: RoomForm, room: Room | None = None
-) -> HttpResponse:
-    """A form with what was typed, and why it is refused."""
-    form.add_error(None, refusal.detail)
-    response = _show_form(request, form, room)
-    return marked_refused(response, refusal) if refusal.code in PAGES else response
+    response = render(request, "chat/room_form.html", page)
+    return marked_refused(response, refusal) if refusal and refusal.code in PAGES else response

@@ -9,7 +9,6 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import Count, Max, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.dispatch import Signal
@@ -30,7 +29,14 @@ from notifications.models import (
     Notification,
     TargetPreference,
 )
-from notifications.queries import Levels, Recipients, in_chunks, recipients_of, unread_count
+from notifications.queries import (
+    Levels,
+    Recipients,
+    ids_of,
+    in_chunks,
+    recipients_of,
+    unread_count,
+)
 from presence.stores import View
 from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish, publish_many
@@ -93,9 +99,7 @@ def notify(
         KeyError: its text needs something that is not in `data`.
         ValueError: the target's name or the key is too long.
     """
-    notice = Notice(recipients, kind, actor, target, data, key)
-    _check(notice)
-    return sum(_tell(chunk, [(notice, chunk)], None) for chunk in in_chunks(recipients))
+    return notify_all([Notice(recipients, kind, actor, target, data, key)])
 
 
 def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = None) -> int:
@@ -111,76 +115,44 @@ def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = Non
     """
     for notice in notices:
         _check(notice)
-    wanted_by = [
-        (notice, {pk for chunk in in_chunks(notice.recipients) for pk in chunk})
-        for notice in notices
-    ]
+    wanted_by = [(notice, ids_of(notice.recipients)) for notice in notices]
     everyone = set[int]().union(*(ids for _, ids in wanted_by))
-    return sum(
-        _tell(
-            chunk,
-            [(notice, [pk for pk in chunk if pk in ids]) for notice, ids in wanted_by],
-            viewing,
-        )
-        for chunk in in_chunks(everyone)
-    )
+    return sum(_tell(chunk, wanted_by, viewing) for chunk in in_chunks(everyone))
 
 
-def retract(
-    target: str, *, kind: str = "", key: str = "", recipients: Recipients | None = None
-) -> int:
-    """Take back what people were told of a target, as when an invitation is withdrawn.
+def retract(happenings: QuerySet[Happening]) -> int:
+    """Take back what people were told, as when an invitation is withdrawn.
 
     What was folded with it stays; a notification of which nothing is left is deleted.
 
     Args:
-        kind: of this kind only.
-        key: of the happening with this key only.
-        recipients: of these people only.
+        happenings: from `notifications.queries.told`.
 
     Returns:
         How often somebody had been told.
     """
-    found = _happenings(target, kind, key, recipients)
-    return _retell(found, lambda happenings: happenings.delete()[0])
+    return _retell(happenings, lambda some: some.delete()[0])
 
 
-def retell(
-    target: str,
-    *,
-    kind: str = "",
-    key: str = "",
-    recipients: Recipients | None = None,
-    become: str = "",
-    **data: object,
-) -> int:
-    """Change what people were told of a target, as when the words are edited that it quotes.
+def retell(happenings: QuerySet[Happening], *, become: str = "", **data: object) -> int:
+    """Tell people anew what they were told, as when the words are edited that it quotes.
 
     Args:
-        kind, key, recipients: as of `retract`.
+        happenings: from `notifications.queries.told`.
         become: the kind that it is from now on; by default, it stays what it is.
         data: what changes in its data.
     """
 
-    def change(happenings: QuerySet[Happening]) -> int:
-        changed = list(happenings)
+    def change(some: QuerySet[Happening]) -> int:
+        changed = list(some)
         for happening in changed:
             happening.kind = become or happening.kind
             happening.data |= data
-        return Happening.objects.bulk_update(changed, ["kind", "data"], BATCH_HAPPENINGS)
+        if become or data:
+            Happening.objects.bulk_update(changed, ["kind", "data"], BATCH_HAPPENINGS)
+        return len(changed)
 
-    return _retell(_happenings(target, kind, key, recipients), change)
-
-
-def refresh(notification_ids: Collection[int]) -> None:
-    """Give notifications another number, as when the name of their actor has changed."""
-    rows = Notification.objects.filter(pk__in=notification_ids, deleted_at=None)
-    recipients = rows.order_by().values_list("recipient", flat=True).distinct()
-    for chunk in in_chunks(list(recipients)):
-        with Inbox.changing_of(chunk) as changes:
-            found = changes.select(rows.filter(recipient__in=changes.feeds).order_by("rev"))
-            changes.save(*found, fields=[])
-            _publish_updated(changes, found)
+    return _retell(happenings, change)
 
 
 # Reading and deleting
@@ -273,13 +245,12 @@ def set_target_preference(user: User, target: str, level: str) -> None:
     topic = topic_of(target)
     if topic is None or not topic.names_for(user.pk, [topic.key(target)]):
         raise Refusal(ErrorCode.NOT_FOUND, f"There is no {target} that you can follow.")
-    with transaction.atomic():
-        if level == TargetLevel.MENTIONS:  # as where nothing is chosen
-            TargetPreference.objects.filter(user=user, target=target).delete()
-        else:
-            TargetPreference.objects.update_or_create(
-                user=user, target=target, defaults={"level": level}
-            )
+    if level == TargetLevel.MENTIONS:  # as where nothing is chosen
+        TargetPreference.objects.filter(user=user, target=target).delete()
+    else:
+        TargetPreference.objects.update_or_create(
+            user=user, target=target, defaults={"level": level}
+        )
 
 
 def set_digest(user: User, wanted: bool) -> None:
@@ -304,29 +275,19 @@ def _check(notice: Notice) -> None:
 
 def _tell(
     user_ids: list[int],
-    notices: list[tuple[Notice, list[int]]],
+    wanted_by: list[tuple[Notice, set[int]]],
     viewing: Collection[View] | None,
 ) -> int:
     if viewing is None:
-        viewing = viewers({notice.target for notice, _ in notices if notice.target})
+        viewing = viewers({notice.target for notice, _ in wanted_by if notice.target})
     with Inbox.changing_of(user_ids, is_active=True) as changes:
-        writer = NotificationWriter(changes, [notice for notice, _ in notices])
-        for notice, ids in notices:
+        writer = NotificationWriter(changes, [notice for notice, _ in wanted_by])
+        for notice, ids in wanted_by:
             actor = notice.actor.pk if notice.actor else None
-            for pk in ids:
-                if pk in changes.feeds and pk != actor and (pk, notice.target) not in viewing:
+            for pk in sorted(ids & changes.feeds.keys()):
+                if pk != actor and (pk, notice.target) not in viewing:
                     writer.tell(pk, notice)
         return writer.save()
-
-
-@dataclass(slots=True)
-class PendingRow:
-    """A row that tells something new: it is made, or was found unread and is folded into."""
-
-    row: Notification
-    is_new: bool
-    is_loud: bool = False
-    """Whether what it tells now is to be brought to its person."""
 
 
 class NotificationWriter:
@@ -340,9 +301,10 @@ class NotificationWriter:
         self._levels = Levels(
             changes.feeds, {notice.kind for notice in notices}, {each.target for each in notices}
         )
-        self._unread = self._unread_by_group({notice.group for notice in notices} - {""})
-        self._pending: list[PendingRow] = []
-        self._pending_by_group: dict[tuple[int, str], PendingRow] = {}
+        self._open = self._unread_by_group({notice.group for notice in notices} - {""})
+        """By recipient and group, the rows that more is folded into."""
+        self._rows: dict[int, Notification] = {}  # those that tell something new, by `id`
+        self._loud: set[int] = set()  # those of them whose people want it brought to them
         self._happenings: list[Happening] = []
         self._now = timezone.now()
 
@@ -351,8 +313,7 @@ class NotificationWriter:
         level = self._levels.of(user_id, kinds.get(notice.kind), notice.target)
         if level == Level.NOTHING:
             return
-        pending = self._pending_row(user_id, notice)
-        row = pending.row
+        row = self._row(user_id, notice)
         happening = Happening(
             notification=row,
             kind=notice.kind,
@@ -367,35 +328,37 @@ class NotificationWriter:
         row.tell(happening)
         row.count += 1
         if not happening.quiet:
-            row.quiet, pending.is_loud = False, True  # once loud, it stays so until it is read
+            row.quiet = False  # once loud, it stays so until it is read
+            self._loud.add(id(row))
 
     def save(self) -> int:
         """Write and publish the rows; returns how many times somebody was told."""
-        rows = [each.row for each in self._pending]
+        rows = list(self._rows.values())
+        names = ["updated" if row.pk else "created" for row in rows]
         crowded = [row for row in rows if row.count > HAPPENINGS_KEPT]
         for row in crowded:
             row.count = HAPPENINGS_KEPT
         self._changes.move(*rows, fields=FOLDED)
         Happening.objects.bulk_create(self._happenings)
         _forget_oldest(crowded)
-        for each in self._pending:
-            each.row.quiet = not each.is_loud  # for the event: what is loud now
-        publish_many(Inbox.topics.name, map(self._event, self._pending))
-        if loud := [each.row for each in self._pending if each.is_loud]:
+        for row in rows:
+            row.quiet = id(row) not in self._loud  # for the event: what is loud now
+        events = (_event(self._changes, *each) for each in zip(rows, names, strict=True))
+        publish_many(Inbox.topics.name, events)
+        if loud := [row for row in rows if not row.quiet]:
             notified.send(Notification, notifications=loud)
         return len(self._happenings)
 
-    def _pending_row(self, user_id: int, notice: Notice) -> PendingRow:
+    def _row(self, user_id: int, notice: Notice) -> Notification:
         key = user_id, notice.group
-        if key in self._pending_by_group:
-            return self._pending_by_group[key]
-        unread = self._unread.get(key)
-        pending = PendingRow(unread or _blank_row(notice, user_id), is_new=unread is None)
-        self._changes.feeds[user_id].unread += pending.is_new
-        self._pending.append(pending)
-        if notice.group:
-            self._pending_by_group[key] = pending
-        return pending
+        row = self._open.get(key)
+        if row is None:
+            row = _blank_row(notice, user_id)
+            self._changes.feeds[user_id].unread += 1
+            if notice.group:
+                self._open[key] = row
+        self._rows[id(row)] = row
+        return row
 
     def _unread_by_group(self, groups: set[str]) -> dict[tuple[int, str], Notification]:
         """The unread rows of these groups, by recipient and group: notices are folded into them."""
@@ -404,11 +367,6 @@ class NotificationWriter:
         rows = Notification.objects.filter(UNREAD, group__in=groups)
         found = self._changes.select(rows.filter(recipient__in=self._changes.feeds))
         return {(row.recipient_id, row.group): row for row in found}
-
-    def _event(self, pending: PendingRow) -> Event:
-        row, inbox = pending.row, self._changes.feeds[pending.row.recipient_id]
-        name = "notification.created" if pending.is_new else "notification.updated"
-        return Event(inbox.group, name, NotificationChange(row.as_data(), inbox.unread), row.rev)
 
 
 def _forget_oldest(crowded: Sequence[Notification]) -> None:
@@ -437,19 +395,6 @@ def _blank_row(notice: Notice, recipient_id: int = 0) -> Notification:
 # Telling anew
 
 
-def _happenings(
-    target: str, kind: str, key: str, recipients: Recipients | None
-) -> QuerySet[Happening]:
-    found = Happening.objects.filter(target=target, notification__deleted_at=None)
-    if kind:
-        found = found.filter(kind=kind)
-    if key:
-        found = found.filter(key=key)
-    if recipients is not None:
-        found = found.filter(notification__recipient__in=recipients)
-    return found
-
-
 def _retell(happenings: QuerySet[Happening], change: Callable[[QuerySet[Happening]], int]) -> int:
     """Change or delete happenings by `change`, which returns how many there are; return that."""
     count = 0
@@ -471,42 +416,31 @@ def _refold(changes: Changes[Inbox], notification_ids: Collection[int]) -> None:
     shown = Happening.objects.select_related("actor").in_bulk(
         [each["latest"] for each in left.values()]
     )
-    refolded = []
-    for row in rows:
-        if row.pk in left:
-            before = _folded(row)
-            fold = left[row.pk]
-            row.tell(shown[fold["latest"]])
-            row.count, row.quiet = fold["count"], not fold["loud"]
-            if _folded(row) != before:
-                refolded.append(row)
-    changes.save(*refolded, fields=FOLDED)
-    _publish_updated(changes, refolded)
+    left_rows = [row for row in rows if row.pk in left]
+    for row in left_rows:
+        fold = left[row.pk]
+        row.tell(shown[fold["latest"]])
+        row.count, row.quiet = fold["count"], not fold["loud"]
+    changes.save(*left_rows, fields=FOLDED)
+    publish_many(Inbox.topics.name, [_event(changes, row) for row in left_rows])
     _delete_all(changes, [row for row in rows if row.pk not in left])
 
 
-def _folded(row: Notification) -> list[object]:
-    return [getattr(row, name) for name in FOLDED]
-
-
-def _publish_updated(changes: Changes[Inbox], rows: Sequence[Notification]) -> None:
-    events = []
-    for row in rows:
-        inbox = changes.feeds[row.recipient_id]
-        change = NotificationChange(row.as_data(), inbox.unread)
-        events.append(Event(inbox.group, "notification.updated", change, row.rev))
-    publish_many(Inbox.topics.name, events)
+def _event(changes: Changes[Inbox], row: Notification, what: str = "updated") -> Event:
+    inbox = changes.feeds[row.recipient_id]
+    change = NotificationChange(row.as_data(), inbox.unread)
+    return Event(inbox.group, f"notification.{what}", change, row.rev)
 
 
 def _read(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:
-    inbox = changes.feed
     for notification in notifications:
         notification.read_at = timezone.now()
     changes.save(*notifications, fields=["read_at"])
+    events = []
     for notification in notifications:
-        inbox.unread -= 1
-        change = NotificationChange(notification.as_data(), inbox.unread)
-        publish(inbox.topic, "notification.updated", change, notification.rev, group=inbox.group)
+        changes.feed.unread -= 1
+        events.append(_event(changes, notification))
+    publish_many(Inbox.topics.name, events)
 
 
 def _delete_all(changes: Changes[Inbox], notifications: Sequence[Notification]) -> None:

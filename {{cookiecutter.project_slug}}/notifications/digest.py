@@ -74,7 +74,10 @@ def _claim(user_id: int, now: datetime) -> list[Notification]:
             return []
         due = list(_due(now).filter(recipient=user_id).select_related("actor").order_by("-seq"))
         Notification.objects.filter(pk__in=[row.pk for row in due]).update(mailed_at=now)
-        rows = [row for row in due if _is_wanted(row)]
+        levels = Levels([user_id], {row.kind for row in due}, {row.target for row in due})
+        rows = [
+            row for row in due if levels.of(user_id, kind_of(row), row.target) == Level.EVERYTHING
+        ]
         if rows:
             Inbox.objects.filter(user=user_id).update(mailed_at=now)
     return rows
@@ -93,11 +96,6 @@ def _ready(now: datetime) -> QuerySet[Inbox]:
 
 def _due(now: datetime) -> QuerySet[Notification]:
     return Notification.objects.filter(UNREAD, UNMAILED, quiet=False, created_at__lt=now - WAIT)
-
-
-def _is_wanted(row: Notification) -> bool:
-    levels = Levels([row.recipient_id], [row.kind], [row.target])
-    return levels.of(row.recipient_id, kind_of(row), row.target) == Level.EVERYTHING
 
 
 def _send(user: User, email: str, rows: list[Notification]) -> None:

@@ -1,6 +1,7 @@
 """Reading notifications: what pages and sockets show. Nothing here writes."""
 
 from collections.abc import Collection, Iterable, Iterator
+from typing import Any
 
 from django.db.models import QuerySet
 
@@ -76,21 +77,22 @@ def who_wants_everything(targets: Collection[str]) -> dict[str, set[int]]:
     return people
 
 
-def in_chunks(recipients: Recipients) -> Iterator[list[int]]:
-    """The ids of `recipients`, ascending, each once, by `CHUNK_PEOPLE`.
-
-    A queryset is read a portion at a time, so that only one is in memory; it must not be sliced.
-    """
+def ids_of(recipients: Recipients) -> set[int]:
     if isinstance(recipients, QuerySet):
-        people = recipients.order_by("pk").values_list("pk", flat=True)
-        last = 0
-        while chunk := list(dict.fromkeys(people.filter(pk__gt=last)[:CHUNK_PEOPLE])):
-            yield chunk
-            last = chunk[-1]
-    else:
-        ids = sorted({each if isinstance(each, int) else each.pk for each in recipients})
-        for start in range(0, len(ids), CHUNK_PEOPLE):
-            yield ids[start : start + CHUNK_PEOPLE]
+        return set(recipients.order_by().values_list("pk", flat=True))
+    return {each if isinstance(each, int) else each.pk for each in recipients}
+
+
+def in_chunks(recipients: Recipients) -> Iterator[list[int]]:
+    """The ids of `recipients`, ascending, each once, by `CHUNK_PEOPLE`."""
+    ids = sorted(ids_of(recipients))
+    for start in range(0, len(ids), CHUNK_PEOPLE):
+        yield ids[start : start + CHUNK_PEOPLE]
+
+
+def told(**which: Any) -> QuerySet[Happening]:  # Any: as of `QuerySet.filter`
+    """What people were told, as far as it is on their lists: `told(target="chat:general")`."""
+    return Happening.objects.filter(notification__deleted_at=None, **which)
 
 
 def recipients_of(happenings: QuerySet[Happening]) -> list[int]:

@@ -7,9 +7,9 @@ from django.db.models import QuerySet
 
 from accounts.models import User
 from accounts.signals import people_leaving, person_changed
-from notifications import actions
+from notifications.actions import retell
 from notifications.models import Notification
-from notifications.queries import CHUNK_PEOPLE
+from notifications.queries import in_chunks, told
 from realtime.tasks import enqueue_many, task
 
 
@@ -21,7 +21,7 @@ def connect_signals() -> None:
 @task
 def refresh(notification_ids: list[int]) -> None:
     """Show notifications as they are now, with the names of their people."""
-    actions.refresh(notification_ids)
+    retell(told(notification__in=notification_ids))
 
 
 def _person_changed(user: User, fields: set[str], **kwargs: Any) -> None:  # Any: a signal's
@@ -34,8 +34,5 @@ def _people_leaving(users: Iterable[User], **kwargs: Any) -> None:  # Any: a sig
 
 
 def _enqueue(notifications: QuerySet[Notification]) -> None:
-    shown = notifications.filter(deleted_at=None).order_by("recipient")
-    ids = list(shown.values_list("pk", flat=True))
-    chunks = [ids[start : start + CHUNK_PEOPLE] for start in range(0, len(ids), CHUNK_PEOPLE)]
-    if chunks:
-        enqueue_many(refresh, [(chunk,) for chunk in chunks])
+    ids = notifications.filter(deleted_at=None).values_list("pk", flat=True)
+    enqueue_many(refresh, [(chunk,) for chunk in in_chunks(list(ids))])

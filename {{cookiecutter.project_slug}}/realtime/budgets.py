@@ -17,7 +17,7 @@ task, a shell) is free, and so is what staff do. `settings.BUDGETS` sets other b
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
@@ -83,10 +83,10 @@ class Budget:
     ) -> None:
         self.name = name
         self.refusal = refusal
-        self.owed: Counter[int] = Counter()
-        """What this process has not written down, by the ids of the people."""
-        self._frequent = frequent
         self._default = times, seconds
+        self._frequent = frequent
+        self._owed: Counter[int] = Counter()
+        """What this process has not written down, by the ids of the people."""
         known[name] = self
 
     @property
@@ -94,10 +94,6 @@ class Budget:
         """The times and the seconds that are in force."""
         times, seconds = settings.BUDGETS.get(self.name, self._default)
         return times, seconds
-
-    @property
-    def most_owed(self) -> int:
-        return self.limit[0] // 40 if self._frequent else 0
 
     def spend(self, user: AbstractBaseUser, times: int = 1, of: object = "") -> None:
         """Spend in the transaction that is open.
@@ -108,61 +104,50 @@ class Budget:
         Raises:
             Refusal: `rate_limited`.
         """
-        purses = Purses(self, [(user, times)], of)
-        if refusal := purses.take(user, times):
+        (refusal,) = self.spend_each([(user, times)], of)
+        if refusal:
             raise refusal
-        purses.save()
 
+    def spend_each(
+        self, wanted: Sequence[tuple[AbstractBaseUser, int]], of: object = ""
+    ) -> list[Refusal | None]:
+        """As `spend`, for many people in turn; each may come several times.
 
-class Purses:
-    """What some people have left of a budget, locked in the transaction that is open.
-
-    Take from it, for each thing that is paid for, and save it then.
-
-    Args:
-        wanted: who will take how much; somebody may come several times.
-    """
-
-    def __init__(
-        self, budget: Budget, wanted: Iterable[tuple[AbstractBaseUser, int]], of: object = ""
-    ) -> None:
-        self._budget = budget
-        self._now = timezone.now()
-        self._changed: dict[int, Spending] = {}
-        totals: Counter[int] = Counter()
+        Returns the refusal of whoever has not enough left, and spends nothing for them.
+        """
+        most, seconds = self.limit
+        most_owed = most // 40 if self._frequent else 0
+        charged = _charges.get()
+        asked: Counter[int] = Counter()
         for user, times in wanted:
-            if not _spends_nothing(user):
-                totals[user.pk] += times
-        most_owed = budget.most_owed
-        due = {pk for pk, times in totals.items() if budget.owed[pk] + times > most_owed}
-        self._rows = _locked(f"{budget.name}:{of}" if of else budget.name, due, self._now)
-
-    def take(self, user: AbstractBaseUser, times: int = 1) -> Refusal | None:
-        """Take something; if there is not enough, take nothing and return what to answer."""
-        budget, row = self._budget, self._rows.get(user.pk)
-        if _spends_nothing(user):
-            return None
-        if row is None:
-            if len(budget.owed) > MOST_OWING:
-                budget.owed.clear()
-            budget.owed[user.pk] += times
-            return None
-        most, seconds = budget.limit
-        period = timedelta(seconds=seconds)
-        cost = min(times + budget.owed[user.pk], most)
-        full_at = max(row.full_at, self._now) + period * cost / most
-        wait = (full_at - self._now - period).total_seconds()
-        if wait > 0:
-            detail = f"{budget.refusal} Try again in {_in_words(wait)}."
-            return Refusal(ErrorCode.RATE_LIMITED, detail, wait)
-        row.full_at = full_at
-        budget.owed.pop(user.pk, None)
-        self._changed[user.pk] = row
-        return None
-
-    def save(self) -> None:
-        if self._changed:
-            Spending.objects.bulk_update(self._changed.values(), ["full_at"])
+            if charged and not getattr(user, "is_staff", False):
+                asked[user.pk] += times
+        due = {pk for pk, times in asked.items() if self._owed[pk] + times > most_owed}
+        now, period = timezone.now(), timedelta(seconds=seconds)
+        rows = _locked(f"{self.name}:{of}" if of else self.name, due, now) if due else {}
+        changed: dict[int, Spending] = {}
+        refusals: list[Refusal | None] = []
+        for user, times in wanted:
+            refusal = None
+            if row := rows.get(user.pk):
+                cost = min(times + self._owed[user.pk], most)
+                full_at = max(row.full_at, now) + period * cost / most
+                wait = (full_at - now - period).total_seconds()
+                if wait > 0:
+                    detail = f"{self.refusal} Try again in {_in_words(wait)}."
+                    refusal = Refusal(ErrorCode.RATE_LIMITED, detail, wait)
+                else:
+                    row.full_at = full_at
+                    changed[user.pk] = row
+                    self._owed.pop(user.pk, None)
+            elif user.pk in asked:
+                if len(self._owed) > MOST_OWING:
+                    self._owed.clear()
+                self._owed[user.pk] += times
+            refusals.append(refusal)
+        if changed:
+            Spending.objects.bulk_update(changed.values(), ["full_at"])
+        return refusals
 
 
 @contextmanager
@@ -192,17 +177,11 @@ def drop_full() -> None:
         Spending.objects.filter(pk__in=list(unlocked[:DROPPED_AT_ONCE])).delete()
 
 
-def _spends_nothing(user: AbstractBaseUser) -> bool:
-    return not _charges.get() or getattr(user, "is_staff", False)
-
-
 def _locked(name: str, user_ids: set[int], now: datetime) -> dict[int, Spending]:
     """The rows of these people, made where they have none.
 
     They are locked in the order of their people: no two transactions wait for each other.
     """
-    if not user_ids:
-        return {}
     rows = Spending.objects.select_for_update(no_key=True).filter(budget=name).order_by("user")
     found = {row.user_id: row for row in rows.filter(user__in=user_ids)}
     if missing := sorted(user_ids - found.keys()):

@@ -2,7 +2,8 @@
 
 Each is synchronous, does its work in one transaction, tells the sockets on commit and raises
 `realtime.protocol.Refusal` for what is not allowed. Call them from views, consumers (through
-`in_database`), the admin and commands alike.
+`in_database`), the admin and commands alike. Where `by` may be None, that is the site itself, which
+may do everything and pays for nothing.
 """
 
 from chat.actions.messages import (
@@ -10,7 +11,6 @@ from chat.actions.messages import (
     Reading,
     delete_message,
     edit_message,
-    erase_message,
     mark_read,
     mark_readings,
     post_message,
@@ -19,14 +19,11 @@ from chat.actions.messages import (
 )
 from chat.actions.rooms import (
     accept_invitation,
-    amend_room,
     change_role,
     create_room,
     decline_invitation,
     delete_room,
     enter,
-    expel,
-    forgive,
     invite,
     leave_room,
     lift_ban,
@@ -40,7 +37,6 @@ __all__ = [
     "Draft",
     "Reading",
     "accept_invitation",
-    "amend_room",
     "change_role",
     "create_room",
     "decline_invitation",
@@ -48,9 +44,6 @@ __all__ = [
     "delete_room",
     "edit_message",
     "enter",
-    "erase_message",
-    "expel",
-    "forgive",
     "invite",
     "leave_room",
     "lift_ban",

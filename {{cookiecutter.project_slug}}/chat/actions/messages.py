@@ -1,6 +1,5 @@
 """Messages: posting, changing and reading them."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,16 +10,15 @@ from django.utils import timezone
 
 from accounts.models import User
 from chat import notifications
-from chat.budgets import MESSAGES, REACTIONS, cost_of_message
+from chat.budgets import MENTION_COST, MESSAGES, REACTIONS
 from chat.frames import MessageData
 from chat.models import Membership, Mention, Message, Reaction, Room, room_list_topic
 from chat.notifications import Posted
-from chat.queries import in_rooms, membership_of, mentioned_members
+from chat.queries import membership_of, mentioned_members
 from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
 from presence.viewing import viewers
-from realtime.budgets import Purses
 from realtime.delivery.publishing import Event, publish, publish_many
-from realtime.feeds.changes import Changes, changing
+from realtime.feeds.changes import changing
 from realtime.protocol import ErrorCode, Refusal
 
 EMOJI_PER_MESSAGE = 20
@@ -81,7 +79,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
 
     Returns, for each draft in turn, its message or the `Refusal` that `post_message` would have
     raised; one bad draft leaves the others alone. A retry, of a draft in the same batch too, gets
-    the message that is there as it is now, and takes no number.
+    the message that is there as it is now, takes no number and costs nothing.
     """
     checked = [_check(draft) for draft in drafts]
     good = [each for each in checked if isinstance(each, Draft)]
@@ -94,12 +92,6 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
     with changing(rooms) as changes:
         authors = _authors(good)
         answered = _answered(changes.feeds, good)
-        payers = [
-            (authors[each.room.pk, each.author_id], _cost(each.body))
-            for each in good
-            if (each.room.pk, each.author_id) in authors
-        ]
-        purses = Purses(MESSAGES, payers)
 
         def message(draft: Draft) -> Message | Refusal:
             room = changes.feeds.get(draft.room.pk)
@@ -112,8 +104,6 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
                 return Refusal(
                     ErrorCode.NOT_FOUND, "The message that you answer is not in this room."
                 )
-            if refusal := purses.take(author, _cost(draft.body)):
-                return refusal
             return Message(
                 room=room,
                 author=author,
@@ -125,17 +115,26 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
 
         asked = [message(each) if isinstance(each, Draft) else each for each in checked]
         messages = [each for each in asked if isinstance(each, Message)]
-        purses.save()
-        stored = changes.add(*messages)
-        new = [each for each, found in zip(messages, stored, strict=True) if each is found]
+        firsts = changes.recognise(*messages)  # a retry gets the message that is there, unpaid
+        unpaid = [each for each, first in zip(messages, firsts, strict=True) if each is first]
+        refusals = MESSAGES.spend_each(
+            [(authors[each.room_id, each.author_id], _cost(each.body)) for each in unpaid]
+        )
+        results: dict[int, MessageData | Refusal] = {
+            id(each): refusal for each, refusal in zip(unpaid, refusals, strict=True) if refusal
+        }
+        new = [each for each in unpaid if id(each) not in results]
+        changes.add_new(*new)
         named = mentioned_members((each.room_id, each.body) for each in new)
         mentioned = {each.pk: named[each.room_id, each.body] for each in new}
         Mention.objects.bulk_create(
             Mention(message=each, user=user) for each in new for user in mentioned[each.pk]
         )
-        data = {each.pk: each.as_data(mentioned.get(each.pk)) for each in stored}
+        for each in firsts:
+            if id(each) not in results:
+                results[id(each)] = each.as_data(mentioned.get(each.pk))
         for each in new:
-            publish(each.room.topic, "message.created", data[each.pk], rev=each.rev)
+            publish(each.room.topic, "message.created", results[id(each)], rev=each.rev)
         # Skip notifications for messages that were written elsewhere, long ago.
         notifications.posted(
             [
@@ -145,8 +144,8 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
             ],
             attention,
         )
-    results = iter(stored)
-    return [each if isinstance(each, Refusal) else data[next(results).pk] for each in asked]
+    posted = iter(firsts)
+    return [each if isinstance(each, Refusal) else results[id(next(posted))] for each in asked]
 
 
 def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
@@ -180,30 +179,29 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         return data
 
 
-def delete_message(room: Room, user: User, *, seq: int) -> MessageData:
+def delete_message(room: Room, by: User | None, *, seq: int) -> MessageData:
     """Delete a message: one's own, or any as a moderator or owner. Deleting twice is harmless.
 
     Raises:
         Refusal: `forbidden`, `not_found`.
     """
     with room.changing() as changes:
-        membership = membership_of(user, changes.feed)
+        membership = membership_of(by, changes.feed) if by else None
         message = changes.get(Message, seq=seq)
-        if message.author_id != user.pk and not membership.may_moderate:
+        if membership and message.author_id != membership.user_id and not membership.may_moderate:
             raise Refusal(
                 ErrorCode.FORBIDDEN, "Only its author and the room's moderators can delete this."
             )
-        return _delete(changes, message)
-
-
-def erase_message(message: Message) -> MessageData:
-    """Delete a message on behalf of the site rather than of a member: for the admin.
-
-    Raises:
-        Refusal: `not_found`, the room is gone.
-    """
-    with message.room.changing() as changes:
-        return _delete(changes, changes.get(Message, seq=message.seq))
+        if message.deleted_at:
+            return message.as_data()
+        message.reactions.all().delete()
+        message.mentions.all().delete()
+        message.refresh_from_db(fields=["reactions", "mentions"])  # forget those read before
+        changes.delete(message)
+        data = message.as_data()
+        publish(room.topic, "message.deleted", data, rev=message.rev)
+        notifications.deleted(message)
+        return data
 
 
 def toggle_reaction(
@@ -291,19 +289,6 @@ def mark_readings(readings: Sequence[Reading]) -> list[int | Refusal]:
     return places
 
 
-def _delete(changes: Changes[Room], message: Message) -> MessageData:
-    if message.deleted_at:
-        return message.as_data()
-    message.reactions.all().delete()
-    message.mentions.all().delete()
-    message.refresh_from_db(fields=["reactions", "mentions"])  # forget those that were read before
-    changes.delete(message)
-    data = message.as_data()
-    publish(message.room.topic, "message.deleted", data, rev=message.rev)
-    notifications.deleted(message)
-    return data
-
-
 def _refuse_deleted(message: Message) -> None:
     if message.deleted_at:
         raise Refusal(ErrorCode.CONFLICT, "This message was deleted.")
@@ -325,7 +310,7 @@ def _is_addressed(draft: Draft) -> bool:
     )
 
 
-def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int], User]:
+def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int | None], User]:
     """By room and user: the authors that are members."""
     memberships = Membership.objects.filter(
         room__in={draft.room.pk for draft in drafts}, user__in={draft.author_id for draft in drafts}
@@ -334,21 +319,23 @@ def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int], User]:
 
 
 def _cost(body: str) -> int:
-    return cost_of_message(len(mentioned_usernames(body)) if "@" in body else 0)
+    return 1 + MENTION_COST * len(mentioned_usernames(body))
 
 
 def _answered(
     rooms: Mapping[int, Room], drafts: Sequence[Draft]
 ) -> dict[tuple[int, int | None], int]:
     """By room and `seq`: the authors of the messages that the drafts answer."""
-    wanted: dict[int, set[int]] = defaultdict(set)
-    for draft in drafts:
-        room = rooms.get(draft.room.pk)
-        if room and draft.reply_to and 0 < draft.reply_to <= room.last_rev:  # so within a bigint
-            wanted[room.pk].add(draft.reply_to)
+    wanted = {
+        (room.pk, draft.reply_to)
+        for draft in drafts
+        if (room := rooms.get(draft.room.pk)) and 0 < (draft.reply_to or 0) <= room.last_rev
+    }
     if not wanted:
         return {}
-    messages = Message.objects.filter(in_rooms(wanted, "seq__in"))
+    messages = Message.objects.filter(
+        room__in={room_id for room_id, _ in wanted}, seq__in={seq for _, seq in wanted}
+    )
     rows = messages.values_list("room", "seq", "author")
     return {(room_id, seq): author_id for room_id, seq, author_id in rows}
 

@@ -11,11 +11,11 @@ from django.db.models import Q
 from accounts.models import User
 from accounts.signals import people_changing, people_leaving, person_changed
 from chat.actions.rooms import (
-    _close_if_deserted,
-    _depart,
-    _hand_over,
-    _publish_rooms_changed,
-    _withdraw,
+    close_if_deserted,
+    depart,
+    hand_over,
+    publish_rooms_changed,
+    withdraw,
 )
 from chat.models import Invitation, Membership, Mention, Message, Reaction, Room
 from notifications.models import lock_people
@@ -41,7 +41,7 @@ def show_change(user: User, fields: set[str], **kwargs: Any) -> None:  # Any: as
     memberships = Membership.objects.filter(user=user).select_related("room", "user")
     for membership in memberships:
         if not user.is_active:
-            _hand_over(membership)
+            hand_over(membership)
         if fields != {"is_active"}:
             publish(membership.room.topic, "member.updated", {"member": membership.as_member()})
     if fields != {"is_active"}:
@@ -68,13 +68,13 @@ def leave_rooms(users: Sequence[User], **kwargs: Any) -> None:  # Any: as above
     with changing(rooms) as changes:
         lock_people([*user_ids, *invitations.values_list("user", flat=True)])
         for invitation in invitations.select_related("room", "user"):
-            _withdraw(invitation)
+            withdraw(invitation)
         _tell_partners(user_ids)
         for membership in memberships.select_related("room", "user"):
-            _depart(membership)
+            depart(membership)
         _disown(changes, user_ids, list(messages.values_list("pk", flat=True).distinct()))
         for room in changes.feeds.values():
-            _close_if_deserted(room)
+            close_if_deserted(room)
 
 
 def _tell_partners(user_ids: Collection[int]) -> None:
@@ -82,7 +82,7 @@ def _tell_partners(user_ids: Collection[int]) -> None:
     direct = Room.objects.filter(kind=Room.Kind.DIRECT, memberships__user__in=user_ids)
     partners = Membership.objects.filter(room__in=direct).exclude(user__in=user_ids)
     for user_id in partners.values_list("user", flat=True).distinct():
-        _publish_rooms_changed(user_id)
+        publish_rooms_changed(user_id)
 
 
 def _disown(changes: Changes[Room], user_ids: Collection[int], message_ids: list[int]) -> None:

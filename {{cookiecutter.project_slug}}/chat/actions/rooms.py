@@ -59,11 +59,11 @@ def create_room(
         ROOMS.spend(by)
         room = _make_room(by, name, about=about, kind=kind, client_id=client_id)
         Membership.objects.create(room=room, user=by, role=Role.OWNER)
-        _publish_rooms_changed(by.pk)
+        publish_rooms_changed(by.pk)
     return room
 
 
-def update_room(room: Room, by: User, *, name: str, about: str) -> Room:
+def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
     """Give a room another name and description, as one of its moderators.
 
     Raises:
@@ -72,20 +72,14 @@ def update_room(room: Room, by: User, *, name: str, about: str) -> Room:
     """
     with room.changing() as changes:
         room = changes.feed
-        if not membership_of(by, room).may_moderate:
-            raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
-        MODERATION.spend(by)
-        return _rename(room, name, about)
-
-
-def amend_room(room: Room, *, name: str, about: str) -> Room:
-    """Rename a room on behalf of the site rather than of a member: for the admin.
-
-    Raises:
-        Refusal: `invalid`, `too_large`, `not_found`, `conflict` (the room is direct).
-    """
-    with room.changing() as changes:
-        return _rename(changes.feed, name, about)
+        _let_moderate(room, by, "change it")
+        if room.is_direct:
+            raise Refusal(ErrorCode.CONFLICT, "A direct conversation has its people's names.")
+        room.name, room.about = clean_name(name), clean_about(about)
+        room.save(update_fields=["name", "about"])
+        publish(room.topic, "room.updated", {"room": room.as_data()})
+        notifications.room_renamed(room)
+        return room
 
 
 def delete_room(room: Room) -> None:
@@ -95,7 +89,7 @@ def delete_room(room: Room) -> None:
         Refusal: `not_found`, it is gone already.
     """
     with room.changing() as changes:
-        _close(changes.feed)
+        close(changes.feed)
 
 
 def start_direct(user: User, other: User) -> Room:
@@ -123,7 +117,7 @@ def start_direct(user: User, other: User) -> Room:
             CONVERSATIONS.spend(user)
             for person in (user, other):
                 Membership.objects.create(room=room, user=person)
-                _publish_rooms_changed(person.pk)
+                publish_rooms_changed(person.pk)
     return room
 
 
@@ -173,7 +167,7 @@ def invite(room: Room, by: User, person: User) -> Invitation:
         if created:
             INVITATIONS.spend(by)
             INVITATIONS_OF_ONE.spend(by, of=person.pk)
-            _publish_rooms_changed(person.pk)
+            publish_rooms_changed(person.pk)
             notifications.invited(invitation)
         return invitation
 
@@ -189,114 +183,89 @@ def accept_invitation(room: Room, user: User) -> Membership:
         membership = room.memberships.filter(user=user).first()
         if membership is not None:
             return membership
-        _invitation(room, user)
+        if not room.invitations.filter(user=user).exists():
+            raise Refusal(ErrorCode.NOT_FOUND, "There is no such invitation any more.")
         return _admit(room, user)
 
 
 def decline_invitation(room: Room, user: User) -> None:
-    """Turn an invitation down.
+    """Turn an invitation down. Declining twice is harmless.
 
     Raises:
-        Refusal: `not_found`, there is none.
+        Refusal: `not_found`, the room is gone.
     """
     with room.changing() as changes:
         room = changes.feed
-        _withdraw(_invitation(room, user))
-        _close_if_deserted(room)
+        for invitation in room.invitations.filter(user=user):
+            withdraw(invitation)
+        close_if_deserted(room)
 
 
 def withdraw_invitation(room: Room, by: User, person: User) -> None:
-    """Take an invitation back: one's own, or any as a moderator.
+    """Take an invitation back: one's own, or any as a moderator. Doing so twice is harmless.
 
     Raises:
-        Refusal: `forbidden`, `not_found`.
+        Refusal: `forbidden`, `not_found` (the room is gone).
     """
     with room.changing() as changes:
         room = changes.feed
         membership = membership_of(by, room)
-        invitation = _invitation(room, person)
-        if invitation.invited_by_id != by.pk and not membership.may_moderate:
-            raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can take this back.")
-        _withdraw(invitation)
+        for invitation in room.invitations.filter(user=person):
+            if invitation.invited_by_id != by.pk and not membership.may_moderate:
+                detail = "Only the room's moderators can take this back."
+                raise Refusal(ErrorCode.FORBIDDEN, detail)
+            withdraw(invitation)
 
 
-def remove_member(room: Room, by: User, person: User) -> None:
+def remove_member(room: Room, by: User | None, person: User) -> None:
     """Put someone out of a room: moderators remove members, owners also moderators.
 
     They cannot come back to a public room before a moderator invites them or lifts the ban.
     Removing twice is harmless.
 
     Raises:
-        Refusal: `forbidden`, `not_found` (they are not in it), `conflict` (oneself, or the room is
+        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (oneself, or the room is
             direct), `rate_limited`.
     """
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        remover = membership_of(by, room)
-        if by.pk == person.pk:
-            raise Refusal(ErrorCode.CONFLICT, "To go yourself, leave the room.")
-        if not remover.may_moderate:
-            raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can remove people.")
-        if is_banned(room, person) and not room.memberships.filter(user=person).exists():
-            return
+        _let_moderate(room, by, "remove people")
         member = _member(room, person)
-        if member.is_owner:
-            raise Refusal(ErrorCode.FORBIDDEN, "An owner of the room cannot be removed.")
-        if member.may_moderate and not remover.is_owner:
-            raise Refusal(ErrorCode.FORBIDDEN, "Only an owner can remove a moderator.")
-        MODERATION.spend(by)
-        _put_out(member, by)
+        if member is None:
+            return
+        if by is not None:
+            _refuse_removal(member, membership_of(by, room))
+        if room.is_public:
+            Ban.objects.get_or_create(room=room, user=person, defaults={"banned_by": by})
+        _remove(member, REMOVED if room.is_public else "You were removed from this room.")
 
 
-def lift_ban(room: Room, by: User, person: User) -> None:
+def lift_ban(room: Room, by: User | None, person: User) -> None:
     """Let someone join a public room again, as one of its moderators; harmless where they may.
 
     Raises:
         Refusal: `forbidden`, `not_found` (the room is gone), `rate_limited`.
     """
     with room.changing() as changes:
-        room = changes.feed
-        if not membership_of(by, room).may_moderate:
-            raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can let people back in.")
-        MODERATION.spend(by)
-        _lift_ban(room, person)
-
-
-def forgive(ban: Ban) -> None:
-    """Lift a ban on behalf of the site rather than of a member: for the admin.
-
-    Raises:
-        Refusal: `not_found`, the room is gone.
-    """
-    with ban.room.changing() as changes:
-        _lift_ban(changes.feed, ban.user)
-
-
-def expel(membership: Membership) -> None:
-    """Remove someone on behalf of the site rather than of a member: for the admin.
-
-    Raises:
-        Refusal: `conflict` (the room is direct), `not_found`.
-    """
-    with membership.room.changing() as changes:
-        room = changes.feed
-        _refuse_direct(room)
-        _put_out(_member(room, membership.user), by=None)
+        _let_moderate(changes.feed, by, "let people back in")
+        changes.feed.bans.filter(user=person).delete()
 
 
 def leave_room(room: Room, user: User) -> None:
     """Leave a room. Its last owner hands it to the longest-standing moderator, or else member.
 
-    A private room without members and invitations is deleted: nobody can enter it any more.
+    A private room without members and invitations is deleted: nobody can enter it any more. Leaving
+    twice is harmless.
 
     Raises:
-        Refusal: `forbidden` (not a member), `conflict` (the room is direct), `not_found`.
+        Refusal: `conflict` (the room is direct), `not_found` (it is gone).
     """
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _remove(membership_of(user, room), "You left this room.")
+        if member := _member(room, user):
+            _remove(member, "You left this room.")
 
 
 def change_role(room: Room, by: User, person: User, role: str) -> Membership:
@@ -313,6 +282,8 @@ def change_role(room: Room, by: User, person: User, role: str) -> Membership:
         _refuse_direct(room)
         giver = membership_of(by, room)
         member = _member(room, person)
+        if member is None:
+            raise Refusal(ErrorCode.NOT_FOUND, f"{person.name} is not in this room.")
         if member.role == role:  # as for whoever gives up their own role twice
             return member
         if not giver.is_owner:
@@ -324,21 +295,15 @@ def change_role(room: Room, by: User, person: User, role: str) -> Membership:
         return member
 
 
-def _publish_rooms_changed(user_id: int) -> None:
+def publish_rooms_changed(user_id: int) -> None:
     """Tell a person's own sockets that their list of rooms or invitations has changed."""
     group = room_list_topic.group(user_id)
     publish(room_list_topic.name, "rooms.changed", {}, group=group)
     presence.rooms_changed(user_id)
 
 
-def _turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:
-    """End what a person hears of a room that they are not in any more."""
-    dismiss(room.group, user_id, code, reason)
-    presence.room_left(user_id, room.slug)
-    _publish_rooms_changed(user_id)
-
-
-def _close(room: Room) -> None:
+def close(room: Room) -> None:
+    """End a room whose lock is held."""
     user_ids = set(room.memberships.values_list("user", flat=True))
     user_ids |= set(room.invitations.values_list("user", flat=True))
     room.delete()
@@ -347,10 +312,56 @@ def _close(room: Room) -> None:
     notifications.room_deleted(room)
 
 
-def _close_if_deserted(room: Room) -> None:
+def close_if_deserted(room: Room) -> None:
     """End a room that nobody can enter any more."""
     if not (room.is_public or room.memberships.exists() or room.invitations.exists()):
-        _close(room)
+        close(room)
+
+
+def withdraw(invitation: Invitation) -> None:
+    """Take back an invitation to a room whose lock is held."""
+    invitation.delete()
+    notifications.invitation_settled(invitation.room, invitation.user)
+    publish_rooms_changed(invitation.user_id)
+
+
+def depart(membership: Membership) -> None:
+    """Take somebody out of a room whose lock is held, and hand it over."""
+    hand_over(membership)
+    membership.delete()
+    publish(membership.room.topic, "member.left", {"user_id": membership.user_id})
+
+
+def hand_over(owner: Membership) -> None:
+    """Make somebody else an owner, if the room has no other; active people come first."""
+    if not owner.is_owner or _other_owners(owner):
+        return
+    moderators_first = Case(
+        When(role=Role.MODERATOR, then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
+    others = Membership.objects.filter(room=owner.room_id).exclude(pk=owner.pk)
+    heirs = others.select_related("room", "user").order_by(
+        "-user__is_active", moderators_first, "joined_at", "pk"
+    )
+    heir = heirs.first()
+    if heir is not None:
+        _set_role(heir, Role.OWNER)
+
+
+def _let_moderate(room: Room, by: User | None, what: str) -> None:
+    """Check that somebody moderates the room, and let them pay for it."""
+    if by is None:
+        return
+    if not membership_of(by, room).may_moderate:
+        raise Refusal(ErrorCode.FORBIDDEN, f"Only the room's moderators can {what}.")
+    MODERATION.spend(by)
+
+
+def _turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:
+    """End what a person hears of a room that they are not in any more."""
+    dismiss(room.group, user_id, code, reason)
+    presence.room_left(user_id, room.slug)
+    publish_rooms_changed(user_id)
 
 
 def _refuse_direct(room: Room) -> None:
@@ -365,24 +376,17 @@ def _refuse_demotion(owner: Membership, by: User) -> None:
         raise Refusal(ErrorCode.CONFLICT, "A room needs an owner. Make someone else owner first.")
 
 
-def _member(room: Room, person: User) -> Membership:
-    member = room.memberships.filter(user=person).select_related("room", "user").first()
-    if member is None:
-        raise Refusal(ErrorCode.NOT_FOUND, f"{person.name} is not in this room.")
-    return member
+def _refuse_removal(member: Membership, remover: Membership) -> None:
+    if member.user_id == remover.user_id:
+        raise Refusal(ErrorCode.CONFLICT, "To go yourself, leave the room.")
+    if member.is_owner:
+        raise Refusal(ErrorCode.FORBIDDEN, "An owner of the room cannot be removed.")
+    if member.may_moderate and not remover.is_owner:
+        raise Refusal(ErrorCode.FORBIDDEN, "Only an owner can remove a moderator.")
 
 
-def _invitation(room: Room, user: User) -> Invitation:
-    invitation = Invitation.objects.filter(room=room, user=user).first()
-    if invitation is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such invitation any more.")
-    return invitation
-
-
-def _withdraw(invitation: Invitation) -> None:
-    invitation.delete()
-    notifications.invitation_settled(invitation.room, invitation.user)
-    _publish_rooms_changed(invitation.user_id)
+def _member(room: Room, person: User) -> Membership | None:
+    return room.memberships.filter(user=person).select_related("room", "user").first()
 
 
 def _admit(room: Room, user: User) -> Membership:
@@ -390,7 +394,7 @@ def _admit(room: Room, user: User) -> Membership:
     invited, _ = Invitation.objects.filter(room=room, user=user).delete()
     if invited:
         notifications.invitation_settled(room, user)
-    _lift_ban(room, user)
+    room.bans.filter(user=user).delete()
     active = room.memberships.filter(user__is_active=True)
     role = Role.MEMBER if active.exists() else Role.OWNER
     membership, created = Membership.objects.get_or_create(
@@ -399,56 +403,22 @@ def _admit(room: Room, user: User) -> Membership:
     if created:
         JOINS.spend(user)
         publish(room.topic, "member.joined", {"member": membership.as_member()})
-        _publish_rooms_changed(user.pk)
+        publish_rooms_changed(user.pk)
     return membership
 
 
-def _put_out(membership: Membership, by: User | None) -> None:
-    """Remove someone against their will; out of a public room for good."""
-    room = membership.room
-    if room.is_public:
-        Ban.objects.get_or_create(room=room, user=membership.user, defaults={"banned_by": by})
-    _remove(membership, REMOVED if room.is_public else "You were removed from this room.")
-
-
-def _lift_ban(room: Room, user: User) -> None:
-    Ban.objects.filter(room=room, user=user).delete()
-
-
 def _remove(membership: Membership, reason: str) -> None:
-    _depart(membership)
+    depart(membership)
     room, user = membership.room, membership.user
     _turn_out(room, user.pk, CloseCode.FORBIDDEN, reason)
     notifications.member_left(room, user)
-    _close_if_deserted(room)
-
-
-def _depart(membership: Membership) -> None:
-    _hand_over(membership)
-    membership.delete()
-    publish(membership.room.topic, "member.left", {"user_id": membership.user_id})
+    close_if_deserted(room)
 
 
 def _other_owners(owner: Membership) -> bool:
     """Whether others own the room who can act: whose accounts are active."""
     owners = Membership.objects.filter(room=owner.room_id, role=Role.OWNER, user__is_active=True)
     return owners.exclude(pk=owner.pk).exists()
-
-
-def _hand_over(owner: Membership) -> None:
-    """Make somebody else an owner, if the room has no other; active people come first."""
-    if not owner.is_owner or _other_owners(owner):
-        return
-    moderators_first = Case(
-        When(role=Role.MODERATOR, then=Value(0)), default=Value(1), output_field=IntegerField()
-    )
-    others = Membership.objects.filter(room=owner.room_id).exclude(pk=owner.pk)
-    heirs = others.select_related("room", "user").order_by(
-        "-user__is_active", moderators_first, "joined_at", "pk"
-    )
-    heir = heirs.first()
-    if heir is not None:
-        _set_role(heir, Role.OWNER)
 
 
 def _set_role(membership: Membership, role: str) -> None:
@@ -469,13 +439,3 @@ def _make_room(by: User, name: str, **about_room: str | None) -> Room:
             if created:
                 return room
         slug = f"{base}-{secrets.token_hex(2)}"
-
-
-def _rename(room: Room, name: str, about: str) -> Room:
-    if room.is_direct:
-        raise Refusal(ErrorCode.CONFLICT, "A direct conversation has its people's names.")
-    room.name, room.about = clean_name(name), clean_about(about)
-    room.save(update_fields=["name", "about"])
-    publish(room.topic, "room.updated", {"room": room.as_data()})
-    notifications.room_renamed(room)
-    return room

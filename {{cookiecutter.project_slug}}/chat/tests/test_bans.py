@@ -8,7 +8,7 @@ from accounts.models import User
 from chat import actions
 from chat.models import Ban, Membership, Room
 from chat.queries import rooms_to_join
-from chat.tests.conftest import Published, refused
+from chat.tests.conftest import refused
 from realtime.protocol import CloseCode, ErrorCode
 from realtime.testing import connect
 
@@ -114,13 +114,6 @@ def test_removing_twice_is_harmless(ada: User, public: Room, banned: User) -> No
     assert Ban.objects.get().banned_by == ada
 
 
-def test_who_is_removed_is_told_so(
-    ada: User, bob: User, public: Room, published: Published
-) -> None:
-    actions.remove_member(public, ada, bob)
-    assert published.dismissed == [("chat:general", bob.pk, CloseCode.FORBIDDEN)]
-
-
 def test_leaving_is_no_ban_and_neither_is_removal_from_a_private_room(
     ada: User, bob: User, public: Room, private: Room
 ) -> None:
@@ -130,6 +123,17 @@ def test_leaving_is_no_ban_and_neither_is_removal_from_a_private_room(
     assert not Ban.objects.exists()
     actions.invite(private, ada, bob)
     assert actions.accept_invitation(private, bob)
+
+
+def test_whose_account_is_deactivated_or_deleted_is_not_banned(
+    ada: User, bob: User, public: Room
+) -> None:
+    root = signed_in(User.objects.create_superuser("root", "root@example.com", "x"))
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    root.post(reverse("admin:accounts_user_delete", args=[ada.pk]), {"post": "yes"})
+    assert not Ban.objects.exists()
+    User.objects.filter(pk=bob.pk).update(is_active=True)
+    assert actions.enter(public, bob)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,7 +16,6 @@ from accounts.models import User
 from chat import actions
 from chat.models import Invitation, Membership, Message, Room
 from chat.tests.conftest import Say, refused
-from notifications.models import Notification
 from realtime import budgets
 from realtime.protocol import ErrorCode, Refusal
 
@@ -167,6 +166,20 @@ def test_messages_over_all_ways_in(
     assert Message.objects.count() == 4
 
 
+def test_a_retry_costs_nothing_and_finds_its_message_when_nothing_is_left(
+    ada: User, public: Room, charging: None, settings: Settings
+) -> None:
+    settings.BUDGETS = {"messages": [2, 60]}
+    one, two, three = (actions.Draft(public, ada.pk, f"c{n}", "Hello") for n in range(3))
+    first, again = actions.post_messages([one, one])
+    assert again == first
+    assert actions.post_messages([one]) == [first]
+    results = actions.post_messages([two, one, three, three, two])
+    assert [getattr(result, "seq", "refused") for result in results] == [
+        *(2, 1, "refused", "refused", 2)
+    ]
+
+
 def test_an_hours_messages_and_mentions(ada: User, public: Room, say: Say) -> None:
     everybody = " ".join(f"@user{number}" for number in range(20))
     mass_mentions, wait = how_many(lambda _: say(public, ada, everybody), 50)
@@ -197,18 +210,6 @@ def test_reactions(ada: User, public: Room, say: Say, settings: Settings) -> Non
 
 
 # What the victim sees
-
-
-def test_invitations_fold_into_one_notification(eve: User) -> None:
-    for by, room in zip(users(3), rooms(3, kind="private"), strict=True):
-        Membership.objects.create(room=room, user=by, role="owner")
-        actions.invite(room, by, eve)
-    notification = Notification.objects.get(recipient=eve)
-    assert (notification.text, notification.count, notification.link) == (
-        "user2 invites you to Room 2",
-        3,
-        "/",
-    )
 
 
 def test_the_first_page_is_short_however_many_invite(ada: User, eve: User) -> None:

@@ -66,7 +66,9 @@ NAMES: dict[str, Door] = {
     "the settings of a room": lambda c, t: page("chat:settings", "general", name=t)(c),
     "a room in the admin": lambda c, t: room_form(c, name=t),
     "a new room": lambda c, t: actions.create_room(User.objects.get(username="ada"), name=t),
-    "a room's new name": lambda c, t: actions.amend_room(Room.objects.get(), name=t, about=""),
+    "a room's new name": lambda c, t: actions.update_room(
+        Room.objects.get(), None, name=t, about=""
+    ),
     "a profile": lambda c, t: page("accounts:edit", display_name=t, color="#087f5b")(c),
     "a person in the admin": lambda c, t: user_form(c, display_name=t),
     "a username in the admin": lambda c, t: user_form(c, username=t),

@@ -12,7 +12,6 @@ from chat.tests.conftest import Say
 from notifications.actions import set_target_preference
 from notifications.forms import PreferencesForm
 from notifications.kinds import TargetLevel
-from notifications.models import Notification
 from notifications.queries import of
 from presence import viewing
 
@@ -148,16 +147,6 @@ def test_whom_an_edit_names_is_told_once(public: Room, ada: User, bob: User, say
     assert notification.count == 1
 
 
-def test_a_mention_taken_out_and_put_in_again_is_told_once(
-    public: Room, ada: User, bob: User, say: Say
-) -> None:
-    message = say(public, ada, "Hello @bob")
-    for body in ("Hello", "Hello again, @bob"):
-        actions.edit_message(public, ada, seq=message.seq, body=body)
-
-    assert of(bob.pk).get().count == 1
-
-
 def test_an_edit_of_an_answer_that_names_its_asker_is_not_told_again(
     public: Room, ada: User, bob: User, say: Say
 ) -> None:
@@ -186,16 +175,6 @@ def test_old_messages_from_elsewhere_are_no_news(
     assert told(bob) == []
 
 
-def test_a_deleted_message_takes_what_was_told_of_it_along(
-    public: Room, ada: User, bob: User, say: Say
-) -> None:
-    message = say(public, ada, "A secret, @bob!")
-    actions.delete_message(public, ada, seq=message.seq)
-
-    assert told(bob) == []
-    assert Notification.objects.get().data == {}
-
-
 def test_an_invitation_is_told_once_and_goes_when_it_is_answered(
     public: Room, ada: User, eve: User
 ) -> None:
@@ -205,31 +184,6 @@ def test_an_invitation_is_told_once_and_goes_when_it_is_answered(
 
     actions.accept_invitation(public, eve)
     assert told(eve) == []
-
-
-def test_an_invitation_that_is_withdrawn_is_told_no_more(
-    public: Room, ada: User, eve: User
-) -> None:
-    actions.invite(public, ada, eve)
-    actions.withdraw_invitation(public, ada, eve)
-
-    assert told(eve) == []
-
-
-def test_whoever_is_removed_keeps_nothing_of_what_was_said(
-    private: Room, ada: User, bob: User, say: Say
-) -> None:
-    say(private, ada, "Between us, @bob")
-    actions.remove_member(private, ada, bob)
-
-    assert told(bob) == []
-
-
-def test_a_deleted_room_is_told_of_no_more(public: Room, ada: User, bob: User, say: Say) -> None:
-    say(public, ada, "Hello @bob")
-    actions.delete_room(public)
-
-    assert told(bob) == []
 
 
 def test_rooms_can_be_followed_by_their_members_only(private: Room, ada: User, eve: User) -> None:

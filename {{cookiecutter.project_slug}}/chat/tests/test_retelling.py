@@ -166,7 +166,7 @@ def test_what_is_folded_is_told_again_from_what_is_left(scene: Scene, name: str)
 
 
 def test_what_is_folded_has_the_rooms_new_name(scene: Scene) -> None:
-    actions.amend_room(scene.room, name="Lobby", about="")
+    actions.update_room(scene.room, None, name="Lobby", about="")
     run_due()
     assert lines(scene.bob) == [("ada mentioned you in Lobby", "Three, @bob", 3)]
 
@@ -191,6 +191,7 @@ def test_invitations_fold_and_are_taken_back_one_by_one(ada: User, eve: User) ->
     for room in rooms:
         actions.invite(room, ada, eve)
     assert lines(eve) == [("ada invites you to Four", "", 4)]
+    assert of(eve.pk).get().link == "/"
 
     actions.withdraw_invitation(rooms[3], ada, eve)
     assert lines(eve) == [("ada invites you to Three", "", 3)]

@@ -80,7 +80,7 @@ def test_members_and_strangers_do_not_rename_a_room(bob: User, eve: User, public
 
 def test_a_direct_room_has_no_name_to_change(ada: User, bob: User) -> None:
     with refused(ErrorCode.CONFLICT):
-        actions.amend_room(actions.start_direct(ada, bob), name="Us", about="")
+        actions.update_room(actions.start_direct(ada, bob), None, name="Us", about="")
 
 
 def test_a_deleted_room_takes_everything_with_it_and_turns_its_people_out(

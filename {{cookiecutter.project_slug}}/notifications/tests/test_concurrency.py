@@ -16,7 +16,7 @@ from accounts.models import User
 from notifications import actions
 from notifications.actions import Notice, notify, notify_all
 from notifications.models import Inbox, Notification
-from notifications.queries import of
+from notifications.queries import of, told
 from notifications.tests.conftest import assert_numbers_hold
 from notifications.tests.replica import Replica
 from realtime.database import in_database
@@ -80,9 +80,9 @@ def one_step(chance: random.Random, people: list[User], rumour: str) -> None:
                 ]
             )
         case 6:
-            actions.retract("test:hall", key=key)
+            actions.retract(told(target="test:hall", key=key))
         case 7:
-            actions.retell("test:hall", key=key, room=rumour)
+            actions.retell(told(target="test:hall", key=key), room=rumour)
         case _:
             notify(some, "test.call", target="test:hall", key=key, room="hall")
 

@@ -19,7 +19,7 @@ from notifications.actions import notify
 from notifications.digest import SHOWN, enqueue_digests, send_digest
 from notifications.kinds import Level
 from notifications.models import Inbox, Notification
-from notifications.queries import of
+from notifications.queries import of, told
 from realtime.models import TaskRow
 from realtime.tasks import run_due, unfinished
 
@@ -68,13 +68,13 @@ def test_what_is_unread_for_a_day_is_e_mailed(ada: User) -> None:
 def test_what_was_taken_back_is_not_e_mailed_nor_what_is_left_twice(ada: User) -> None:
     notify([ada], "test.call", target="test:hall", key="1", room="hall")
     notify([ada], "test.call", target="test:hall", key="2", room="words taken back")
-    actions.retract("test:hall", key="2")
+    actions.retract(told(target="test:hall", key="2"))
     pass_time()
     assert emails() == 1
     assert "- Someone called from hall" in mail.outbox[0].body
 
     notify([ada], "test.call", target="test:hall", key="3", room="hall")
-    actions.retract("test:hall", key="3")
+    actions.retract(told(target="test:hall", key="3"))
     pass_time()
     assert emails() == 0
 

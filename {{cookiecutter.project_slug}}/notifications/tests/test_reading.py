@@ -11,7 +11,7 @@ from accounts.models import User
 from notifications import actions
 from notifications.actions import notify
 from notifications.models import Inbox, Notification
-from notifications.queries import of
+from notifications.queries import of, told
 from notifications.tests.conftest import assert_numbers_hold
 from realtime.protocol import ErrorCode, Refusal
 
@@ -115,9 +115,12 @@ def test_retracting_deletes_what_matches(ada: User, bob: User) -> None:
     for seq in ("1", "2"):
         notify([ada, bob], "test.rumour", target="test:hall", rumour="it rains", key=seq)
 
-    assert actions.retract("test:hall", key="2") == 2
-    assert actions.retract("test:hall", kind="test.rumour", recipients=[ada]) == 1
-    assert actions.retract("test:hall", key="2") == 0
+    assert actions.retract(told(target="test:hall", key="2")) == 2
+    assert (
+        actions.retract(told(target="test:hall", kind="test.rumour", notification__recipient=ada))
+        == 1
+    )
+    assert actions.retract(told(target="test:hall", key="2")) == 0
 
     assert (of(ada.pk).count(), of(bob.pk).count()) == (0, 1)
     assert_numbers_hold(ada)
@@ -129,7 +132,7 @@ def test_retracting_costs_as_much_for_many_as_for_a_few(people: list[User]) -> N
         for rumour in ("it rains", "it snows"):
             notify(some, "test.rumour", target="test:hall", rumour=rumour)
         with CaptureQueriesContext(connection) as queries:
-            assert actions.retract("test:hall") == 2 * len(some)
+            assert actions.retract(told(target="test:hall")) == 2 * len(some)
         costs.append(len(queries))
 
     assert costs[0] == costs[1]

@@ -87,27 +87,25 @@ class Changes(Generic[FeedType]):
         return found
 
     def add(self, *items: ItemType) -> list[ItemType]:
-        """Number new items and save them.
+        """Number new items and save them; returns what `recognise` does, retries take no number."""
+        firsts = self.recognise(*items)
+        self.add_new(*(item for item, first in zip(items, firsts, strict=True) if item is first))
+        return firsts
 
-        Returns for each the item itself; or, for a retry, the first that was added under the same
-        `once`, which takes no number.
-        """
-        once = bool(items) and bool(items[0].once)
-        known = _known(items) if once else {}
-        added: list[ItemType] = []
-        result = []
-        for item in items:
-            identity = _identity(item) if once else id(item)
-            if identity not in known:
+    def recognise(self, *items: ItemType) -> list[ItemType]:
+        """For each item itself; or, for a retry, the first that has the same `once`."""
+        if not items or not items[0].once:
+            return list(items)
+        known = _known(items)
+        return [known.setdefault(_identity(item), item) for item in items]
+
+    def add_new(self, *items: ItemType) -> None:
+        """As `add`, for items of which `recognise` has said that they are new."""
+        if items:
+            for item in items:
                 item.seq = item.rev = self.mark(self.feeds[_feed_id(item)])
-                known[identity] = item
-                added.append(item)
-            result.append(known[identity])
-        if added:
-            model = type(added[0])
-            model._default_manager.bulk_create(added)
-            self._know(model, added)
-        return result
+            type(items[0])._default_manager.bulk_create(items)
+            self._know(type(items[0]), items)
 
     def get_or_add(self, item: ItemType) -> tuple[ItemType, bool]:
         """As `add` for one item; the second value says whether it is new."""

@@ -13,7 +13,6 @@ from msgspec import Struct
 
 from accounts.models import User
 from chat import actions
-from chat.frames import MessageData
 from chat.models import Room
 
 CONTENT = Path(__file__).parents[2] / "demo.json"
@@ -89,32 +88,26 @@ class Command(BaseCommand):
     def _fill(self, room: Room, lines: list[Line], unread: int = 0) -> None:
         if room.last_rev:
             return
-        posted: list[MessageData] = []
+        seqs: list[int] = []
         for line in lines:
-            posted.append(self._post(room, line, posted))
-        for line, message in zip(lines, posted, strict=True):
-            self._decorate(room, line, message)
+            message = actions.post_message(
+                room,
+                self.people[line.author],
+                body=line.body,
+                client_id=f"demo-{len(seqs)}",
+                reply_to=None if line.answers is None else seqs[line.answers],
+                created_at=timezone.now() - timedelta(minutes=line.minutes_ago),
+            )
+            seqs.append(message.seq)
+        for seq, line in zip(seqs, lines, strict=True):
+            if line.edited_to:
+                author = self.people[line.author]
+                actions.edit_message(room, author, seq=seq, body=line.edited_to)
+            for emoji, usernames in line.reactions.items():
+                for username in usernames:
+                    actions.toggle_reaction(room, self.people[username], seq=seq, emoji=emoji)
         for person in self.people.values():
-            actions.mark_read(room, person, seq=posted[-1 - unread].seq)
-
-    def _post(self, room: Room, line: Line, before: list[MessageData]) -> MessageData:
-        return actions.post_message(
-            room,
-            self.people[line.author],
-            body=line.body,
-            client_id=f"demo-{len(before)}",
-            reply_to=None if line.answers is None else before[line.answers].seq,
-            created_at=timezone.now() - timedelta(minutes=line.minutes_ago),
-        )
-
-    def _decorate(self, room: Room, line: Line, message: MessageData) -> None:
-        if line.edited_to:
-            author = self.people[line.author]
-            actions.edit_message(room, author, seq=message.seq, body=line.edited_to)
-        for emoji, usernames in line.reactions.items():
-            for username in usernames:
-                person = self.people[username]
-                actions.toggle_reaction(room, person, seq=message.seq, emoji=emoji)
+            actions.mark_read(room, person, seq=seqs[-1 - unread])
 
 
 def _person(username: str, name: str, password: str) -> User:

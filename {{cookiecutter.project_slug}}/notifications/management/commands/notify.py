@@ -4,15 +4,14 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import Q, QuerySet
 
 from accounts.models import User
 from notifications.actions import notify
-from notifications.kinds import ANNOUNCEMENT, TEXT_CHARACTERS, validate_link
+from notifications.forms import AnnouncementForm
+from notifications.kinds import ANNOUNCEMENT, TEXT_CHARACTERS
 from notifications.queries import in_chunks
-from realtime.text import validate_line
 
 BAR_COLUMNS = 40
 
@@ -40,28 +39,22 @@ class Command(BaseCommand):
         user: list[str],
         **options: Any,  # Any: Django's signature
     ) -> None:
-        self._check(text, link)
+        announcement = self._checked(text, link)
         people = self._people(everyone, group, user)
         total = people.count()
         reached = told = 0
         for chunk in in_chunks(people):
-            told += notify(chunk, ANNOUNCEMENT, text=text, link=link)
+            told += notify(chunk, ANNOUNCEMENT, **announcement)
             reached += len(chunk)
             self._show(reached, total)
         self.stdout.write(f"Told {told:,} of {total:,} people.")
 
-    def _check(self, text: str, link: str) -> None:
-        if not 1 <= len(text) <= TEXT_CHARACTERS:
-            raise CommandError(f"Give a text of 1 to {TEXT_CHARACTERS} characters.")
-        try:
-            validate_line(text)
-        except ValidationError as error:
-            raise CommandError(f"Give a text that can be shown. {error.message}") from None
-        try:
-            if link:
-                validate_link(link)
-        except ValidationError as error:
-            raise CommandError(f"--link {link}: {error.message}") from None
+    def _checked(self, text: str, link: str) -> dict[str, Any]:  # Any: as of a form
+        form = AnnouncementForm({"text": text, "link": link})
+        for field, errors in form.errors.items():
+            what = f"--link {link}" if field == "link" else "Give a text that can be shown"
+            raise CommandError(f"{what}: {' '.join(map(str, errors))}")
+        return form.cleaned_data
 
     def _people(self, everyone: bool, groups: list[str], usernames: list[str]) -> QuerySet[User]:
         active = User.objects.filter(is_active=True)

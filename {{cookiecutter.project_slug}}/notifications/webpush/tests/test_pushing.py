@@ -8,7 +8,7 @@ from pytest_django import Settings
 from accounts.models import User
 from notifications import actions
 from notifications.actions import notify
-from notifications.queries import of
+from notifications.queries import of, told
 from notifications.webpush import tasks
 from notifications.webpush.keys import public_key
 from notifications.webpush.models import Subscription
@@ -104,7 +104,7 @@ def test_what_was_taken_back_meanwhile_is_not_pushed(
     actions.set_preference(ada, "test.reply", "quiet")
     notify([ada], "test.reply", room="hall", target="test:hall")
     notify([ada], "test.call", room="hall", target="test:hall", key="1")
-    actions.retract("test:hall", key="1")
+    actions.retract(told(target="test:hall", key="1"))
     run_due()
 
     assert service.taken == []
@@ -115,8 +115,8 @@ def test_what_is_told_otherwise_meanwhile_is_pushed_so(
 ) -> None:
     notify([ada], "test.call", room="hall", target="test:hall", key="1")
     notify([ada], "test.call", room="words taken back", target="test:hall", key="2")
-    actions.retell("test:hall", key="1", room="yard")
-    actions.retract("test:hall", key="2")
+    actions.retell(told(target="test:hall", key="1"), room="yard")
+    actions.retract(told(target="test:hall", key="2"))
     run_due()
 
     ((_, _, body),) = service.taken
