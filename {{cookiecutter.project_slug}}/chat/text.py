@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from string import ascii_letters, digits
 
 from django.core.exceptions import ValidationError
 
@@ -33,13 +34,15 @@ _REGIONAL_FLAG = r"\U0001f3f4[\U000e0020-\U000e007e]{2,8}\U000e007f"
 _EMOJI = re.compile(rf"{_REGIONAL_FLAG}|{_FLAG}|{_KEYCAP}|{_ELEMENT}(?:\u200d{_ELEMENT})*")
 
 # The same rule as in text.js: tests/mentions.json has examples for both.
-_LINK = (
-    r"(?<![A-Za-z0-9_])[hH][tT][tT][pP][sS]?://"
-    r"[^ \t\n\x0b\x0c\r\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000\ufeff"
-    r'<>"、。，！？；：]+'  # noqa: RUF001
+_NAME_ENDS = frozenset(ascii_letters + digits + "_")
+_NAME = _NAME_ENDS | {".", "-"}
+_SCHEMES = ("https://", "http://")
+_SPACES = " \t\n\x0b\x0c\r\xa0\u1680\u2028\u2029\u202f\u205f\u3000\ufeff" + "".join(
+    map(chr, range(0x2000, 0x200B))
 )
-_MENTION = re.compile(rf"{_LINK}|@(\w(?:[\w.-]*\w)?)", re.ASCII)
-_IN_A_NAME = re.compile(r"[\w.@/-]", re.ASCII)
+_ENDS_LINK = frozenset(f'{_SPACES}<>"、。，！？；：')  # noqa: RUF001
+_AFTER_LINK = frozenset(".,:;!?'’”»")  # noqa: RUF001
+_BRACKETS = dict(zip(")]}）】」』》", "([{（【「『《", strict=True))  # noqa: RUF001
 
 
 def clean_body(body: str) -> str:
@@ -97,23 +100,73 @@ def mentioned_usernames(body: str) -> list[str]:
     the address of a page. Scripts without capitals, such as Japanese, write no spaces around a
     name, so their letters may stand next to it.
     """
+    if "@" not in body:
+        return []
     return list(dict.fromkeys(_usernames(body)))[:MENTIONS_PER_MESSAGE]
 
 
 def _usernames(text: str) -> Iterator[str]:
-    at, last_end = 0, -1
-    while found := _MENTION.search(text, at):
-        start, at = found.span()
-        if name := found[1]:
-            before, after = text[start - 1 : start], text[at : at + 1]
-            # "@ada/@grace" names two.
-            is_listed = start - 1 == last_end and before in "/.-"
-            joins = _IN_A_NAME.match(before) or _is_of_a_word(before)
-            if (joins and not is_listed) or after == "@" or _is_of_a_word(after):
-                at = start + 1
-            else:
-                yield name.lower()
-                last_end = at
+    at, length, last_end = 0, len(text), -1
+    while at < length:
+        character = text[at]
+        if character == "@" and (name := _username(text, at, last_end)):
+            yield name.lower()
+            at = last_end = at + 1 + len(name)
+        elif character in "hH":
+            at = _end_of_link(text, at) or at + 1
+        else:
+            at += 1
+
+
+def _username(text: str, at: int, last_end: int) -> str:
+    """The name after the @ at `at`; empty if this mentions nobody.
+
+    Args:
+        last_end: where the last mention ended: "@ada/@grace" names two.
+    """
+    before = text[at - 1] if at else " "
+    if before in _NAME or before in "@/" or _is_of_a_word(before):
+        listed = at - 1 == last_end and before in "/.-"
+        if not listed:
+            return ""
+    length, end = len(text), at + 1
+    while end < length and text[end] in _NAME:
+        end += 1
+    while end > at + 1 and text[end - 1] in ".-":
+        end -= 1
+    after = text[end] if end < length else " "
+    if end == at + 1 or text[at + 1] not in _NAME_ENDS or after == "@" or _is_of_a_word(after):
+        return ""
+    return text[at + 1 : end]
+
+
+def _end_of_link(text: str, at: int) -> int:
+    """The end of the address that begins at `at`; 0 if none does.
+
+    The punctuation of the sentence around it is not part of it: "(see https://example.com/a)."
+    """
+    if at and text[at - 1] in _NAME_ENDS:
+        return 0
+    beginning = text[at : at + len("https://")].lower()
+    scheme = next((each for each in _SCHEMES if beginning.startswith(each)), "")
+    if not scheme:
+        return 0
+    start = end = at + len(scheme)
+    length, unopened = len(text), dict.fromkeys(_BRACKETS.values(), 0)
+    while end < length and (character := text[end]) not in _ENDS_LINK:
+        if character in unopened:
+            unopened[character] -= 1
+        elif character in _BRACKETS:
+            unopened[_BRACKETS[character]] += 1
+        end += 1
+    while end > start:
+        last = text[end - 1]
+        if last in _BRACKETS and unopened[_BRACKETS[last]] > 0:
+            unopened[_BRACKETS[last]] -= 1
+        elif last not in _AFTER_LINK:
+            break
+        end -= 1
+    return end if end > start else 0
 
 
 def _is_of_a_word(character: str) -> bool:
