@@ -407,11 +407,24 @@ def test_a_message_takes_little_room_until_it_is_unfolded(
         return box["height"]
 
     assert height() < 600
-    message.get_by_role("button", name="Show more").click()
+    unfold = message.get_by_role("button", name="Show more")
+    unfold.focus()
+    grace.page.keyboard.press("Enter")
     assert height() > 9_000
+    expect(message).to_be_focused()
     ada.say("later")
     expect(grace.said).to_have_count(3)
     assert height() > 9_000
+
+
+def test_a_short_message_takes_no_more_room_than_its_picture(ada: Person, room: str) -> None:
+    ada.say("short")
+    message = ada.message("short")
+    body, row = message.locator("[data-part=body]").bounding_box(), message.bounding_box()
+    assert body
+    assert row
+    below = row["y"] + row["height"] - body["y"] - body["height"]
+    assert below < 8
 
 
 def test_what_is_half_written_is_still_there_after_a_reload(ada: Person, room: str) -> None:
@@ -740,6 +753,22 @@ def test_someone_who_signs_out_in_one_tab_is_told_so_in_the_other(grace: Person,
     expect(tab.get_by_text("for those who are in")).to_have_count(0)
     expect(tab.get_by_role("textbox")).to_have_count(0)
     expect(tab).to_have_title("Signed out")
+    tab.get_by_role("link", name="Sign in").click()
+    expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
+
+
+def test_a_page_whose_reader_signed_out_draws_nothing_any_more(
+    newcomer: Person, announce: Callable[[], None]
+) -> None:
+    tab = newcomer.context.new_page()
+    tab.clock.install()
+    tab.goto("/#anywhere")
+    announce()
+    Bell(tab).counts(1)
+    newcomer.sign_out()
+    expect(tab.get_by_text("You are signed out.")).to_be_visible()
+
+    tab.clock.fast_forward("02:00")  # notifications tell how long ago they were
     tab.get_by_role("link", name="Sign in").click()
     expect(tab.get_by_role("button", name="Sign in")).to_be_visible()
 

@@ -6,6 +6,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.template.defaultfilters import pluralize
 
 from accounts.models import User
 from notifications.actions import notify
@@ -25,7 +26,9 @@ def announce(
     form = AnnouncementForm(request.POST if "announce" in request.POST else None)
     if form.is_valid():
         told = notify(queryset, ANNOUNCEMENT, **form.cleaned_data)
-        people.message_user(request, f"Told {told:,} people.", messages.SUCCESS)
+        people.message_user(
+            request, f"Told {told:,} {pluralize(told, 'person,people')}.", messages.SUCCESS
+        )
         return None
     context = {
         **admin.site.each_context(request),

@@ -115,10 +115,9 @@ class Readiness:
         self._check: asyncio.Task[dict[str, str]] | None = None
         self._checked_at = 0.0
         self._migrated = False
-        missing = len(uncollected_files())  # WhiteNoise knows what there is as the process starts
-        self._static = (
-            f"{missing} files are not collected: run manage.py collectstatic, and restart"
-            if missing
+        self._static = (  # WhiteNoise knows what there is as the process starts
+            "files are not collected: run manage.py collectstatic, and restart"
+            if uncollected_files()
             else OK
         )
 

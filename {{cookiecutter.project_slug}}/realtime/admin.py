@@ -3,6 +3,7 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.defaultfilters import pluralize
 
 from realtime.tasks.models import TaskRow
 from realtime.tasks.running import retry
@@ -35,4 +36,6 @@ class TaskAdmin(ReadOnlyAdmin):
     @admin.action(description="Run failed tasks again", permissions=["delete"])
     def retry(self, request: HttpRequest, rows: QuerySet[TaskRow]) -> None:
         count = retry(rows)
-        self.message_user(request, f"{count:,} tasks run again.", messages.SUCCESS)
+        self.message_user(
+            request, f"{count:,} {pluralize(count, 'task runs,tasks run')} again.", messages.SUCCESS
+        )

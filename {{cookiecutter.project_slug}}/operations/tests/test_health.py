@@ -125,7 +125,7 @@ async def test_a_process_without_its_static_files_is_not_ready(
     monkeypatch.setattr(endpoints, "uncollected_files", lambda: {"chat/chat.css"})
     status, parts = await readiness()
     assert (status, parts["ready"]) == (503, False)
-    assert parts["static"] == "1 files are not collected: run manage.py collectstatic, and restart"
+    assert parts["static"] == "files are not collected: run manage.py collectstatic, and restart"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -99,6 +99,12 @@ def test_no_order_leaves_a_task_a_person_or_a_subscription_behind(
             end="answers",
             late=[],
         )
+        @example(
+            path=paths[0],
+            steps=["no database", *["many turns"] * 10],
+            end="answers",
+            late=[],
+        )
         def check(path: str, steps: list[Step], end: str, late: list[Step]) -> None:
             runner.run(live(path, steps, end, late))
 

@@ -229,7 +229,7 @@ def test_failed_tasks_are_seen_and_retried_in_the_admin(client: Client, ada: Use
 
     assert b"ValueError: boom" in client.get(page).content
     chosen = {"action": "retry", "_selected_action": TaskRow.objects.values_list("pk", flat=True)}
-    assert b"1 tasks run again." in client.post(page, chosen, follow=True).content
+    assert b"1 task runs again." in client.post(page, chosen, follow=True).content
 
     assert run_due() == 1
     assert jobs.heard == ["boom", "done", "boom"]

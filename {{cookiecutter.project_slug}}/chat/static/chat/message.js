@@ -45,12 +45,13 @@ export function updateMessage(element, message, reader) {
   showReactions(part(element, "reactions"), message, reader);
 }
 
-/** Shows all of a long message. */
+/** Shows all of a long message, which takes the focus from the button that goes. */
 export function unfold(element) {
   const body = part(element, "body");
   body.classList.remove("message__body--folded");
   body.classList.add("message__body--unfolded");
   part(element, "unfold").hidden = true;
+  element.focus({ preventScroll: true });
 }
 
 /** About how many rows a text takes. */

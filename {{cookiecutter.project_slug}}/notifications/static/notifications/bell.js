@@ -32,7 +32,7 @@ if (bell) {
     if (isViewed) read(); // It was sent before the server knew of the view.
     else showOnDesktop(detail, read);
   });
-  setInterval(() => feed.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
+  setInterval(() => bell.isConnected && feed.dispatchEvent(new CustomEvent("change")), REDRAW_MS);
   topic.addEventListener("state", () => readWhatIsViewed(feed));
   activity.addEventListener("change", () => readWhatIsViewed(feed));
   showCount(Number(bell.dataset.unread));

@@ -3,15 +3,18 @@
 /** Removes everything that the page shows, and offers to sign in. */
 export function wipe() {
   const main = document.createElement("main");
-  main.className = "page page--narrow page--window stack";
-  const text = document.createElement("p");
-  text.role = "status";
-  text.textContent = "You are signed out.";
+  main.className = "page page--narrow page--window";
+  const card = document.createElement("div");
+  card.className = "card stack";
+  const title = document.createElement("h1");
+  title.textContent = "You are signed out.";
   const link = document.createElement("a");
   link.className = "button button--primary";
-  link.href = location.href;
+  link.href = location.pathname + location.search; // with a fragment it would not load the page
   link.textContent = "Sign in";
-  main.append(text, link);
+  card.append(title, link);
+  main.append(card);
   document.title = "Signed out";
   document.body.replaceChildren(main);
+  link.focus(); // whatever had it is gone
 }
