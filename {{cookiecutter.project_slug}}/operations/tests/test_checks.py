@@ -205,6 +205,17 @@ def test_static_files_that_are_not_collected_are_told(static: Path) -> None:
     assert checks.uncollected_files() == {"new.css"}
 
 
+def test_a_collection_that_broke_off_is_told_and_repaired(
+    production: Settings, static: Path
+) -> None:
+    collect()
+    Path(production.STATIC_ROOT, "staticfiles.json").write_text('{"paths": {')
+    production.STORAGES = {**production.STORAGES}  # read anew, as by a new process
+    assert found() == ["operations.E003 Static files are not collected as they are now: site.css."]
+    collect()
+    assert found() == []
+
+
 # Redis
 
 
