@@ -4,7 +4,7 @@ import os
 import re
 from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from email.utils import parseaddr
+from email.utils import getaddresses
 from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import TypeVar
@@ -45,6 +45,7 @@ class Environment:
 
     def __init__(self, file: Path) -> None:
         self._faults: list[str] = []
+        self._repeated: set[str] = set()
         self._known: set[str] = set()
         self._in_file = self._variables(file)
         for name, value in self._in_file.items():
@@ -105,10 +106,16 @@ class Environment:
             raise ImproperlyConfigured("\n".join(self._faults))
 
     def unknown(self) -> list[str]:
-        """A line for each variable of the file that nothing reads."""
-        return [
+        """A line for each variable of the file that nothing reads, or that it has twice."""
+        repeated = [
+            f"{name} is in .env more than once, and the last line counts"
+            for name in sorted(self._repeated)
+        ]
+        return repeated + [
             f"{name} is in .env, and nothing reads it"
-            + "".join(f": is it {close}?" for close in get_close_matches(name, self._known, 1))
+            + "".join(
+                f": is it {each}?" for each in get_close_matches(name.upper(), self._known, 1)
+            )
             for name in self._in_file
             if name not in self._known and not ELSEWHERE.fullmatch(name)
         ]
@@ -122,10 +129,11 @@ class Environment:
             why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             self._faults.append(f".env cannot be read: {why}. Mend it, or remove it.")
             return {}
-        found = {}
+        found: dict[str, str] = {}
         for number, line in enumerate(lines, 1):
-            if match := LINE.fullmatch(line):
+            if (match := LINE.fullmatch(line)) and "\x00" not in line:
                 name, raw, escaped, bare = match.groups(default="")
+                self._repeated |= {name} & found.keys()
                 found[name] = raw or re.sub(r'\\(["\\$])', r"\1", escaped) or bare
             elif line.strip() and not line.lstrip().startswith("#"):
                 self._faults.append(  # without the line, which may hold a secret
@@ -191,6 +199,7 @@ def host(text: str) -> str:
 
 def origin(text: str) -> str:
     """An entry of CSRF_TRUSTED_ORIGINS."""
+    text = text.lower()  # as browsers send it
     try:
         parts = urlsplit(text)
         good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
@@ -232,7 +241,8 @@ def path(text: str) -> str:
 def mailbox(text: str) -> str:
     """An e-mail address, with or without a name before it."""
     try:
-        validate_email(parseaddr(text)[1])
-    except ValidationError:
+        ((_, address),) = getaddresses([text.replace("\n", ",")])
+        validate_email(address)
+    except (ValidationError, ValueError):
         raise is_not(text, "an address, such as site@example.com") from None
     return text

@@ -21,6 +21,13 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
 
     support_js_module_import_aggregation = True
 
+    def load_manifest(self) -> tuple[dict[str, str], str]:
+        """The names; none where a `collectstatic` that broke off left half of the file."""
+        try:
+            return super().load_manifest()  # type: ignore[no-any-return]
+        except ValueError:
+            return {}, ""
+
 
 class MessagesCookie(CookieStorage):
     """Messages for the next page, in a cookie that is not of another site on this host."""

@@ -11,9 +11,10 @@ from django.contrib.staticfiles.storage import ManifestFilesMixin, staticfiles_s
 from django.core import checks
 from django.core.cache import cache
 from django.core.checks import CheckMessage, register
+from django.core.exceptions import ImproperlyConfigured
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
-from django.urls import Resolver404, resolve
+from django.urls import resolve, reverse
 from redis.asyncio import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
@@ -24,6 +25,7 @@ ANSWER_SECONDS = 5
 UNMIGRATED = "operations.W005"
 LAYER_CHANNEL = "asgi__group__realtime.try"  # after REDIS_PREFIX, named as the layer's own are
 SHOWN_FILES = 3
+ADMIN_PAGES = ["index", "login", "accounts_user_changelist"]
 
 Messages = Sequence[CheckMessage]
 
@@ -42,10 +44,7 @@ def check_paths(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django's s
     """The admin is where ADMIN_PATH says, and the site at the root of its host."""
     found: list[CheckMessage] = []
     path = f"/{settings.ADMIN_PATH}"
-    try:
-        taken = resolve(path).app_name != "admin"
-    except Resolver404:
-        taken = True
+    taken = any(resolve(reverse(f"admin:{page}")).app_name != "admin" for page in ADMIN_PAGES)
     if taken or path.startswith((settings.STATIC_URL, "/ws/")):
         found.append(
             checks.Error(
@@ -128,7 +127,7 @@ def check_database(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django'
     try:
         refused = database_refusal()
         missing = missing_migrations()
-    except DatabaseError as error:
+    except (DatabaseError, ImproperlyConfigured, TypeError, ValueError) as error:
         refused, missing = (str(error).strip() or type(error).__name__).splitlines()[0], 0
     if refused:
         why = refused.strip(". ")

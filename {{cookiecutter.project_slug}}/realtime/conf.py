@@ -8,6 +8,8 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
+MOST = 1_000_000_000
+
 
 class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str.upper):
     """Every limit of the engine; the setting's key is the name in upper case."""
@@ -60,11 +62,13 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
 
     def __post_init__(self) -> None:
         for field in msgspec.structs.fields(self):
-            if getattr(self, field.name) < 0:
-                raise ValueError(f"`{field.encode_name}` is less than 0")
+            value = getattr(self, field.name)
+            none = value == 0 and field.name != "drain_seconds"  # it need not wait
+            if none or not 0 <= value <= MOST:
+                raise ValueError(f"`{field.encode_name}` is not above 0 and at most {MOST}")
 
 
-Positive = msgspec.Meta(gt=0)
+Positive = msgspec.Meta(gt=0, le=MOST)
 Budgets = dict[str, tuple[Annotated[int, Positive], Annotated[float, Positive]]]
 """The form of `settings.BUDGETS`: so many times in so many seconds."""
 

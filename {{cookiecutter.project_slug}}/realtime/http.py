@@ -7,7 +7,13 @@ from math import ceil
 from traceback import walk_tb
 
 from django.db import IntegrityError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseBase,
+    JsonResponse,
+    RawPostDataException,
+)
 from django.shortcuts import render
 from django.urls import ResolverMatch
 
@@ -62,11 +68,12 @@ def is_taken(error: Exception) -> bool:
 def is_unusable(error: Exception) -> bool:
     """Whether a value cannot be used.
 
-    Such are half a surrogate pair, a NUL, a number that is too large, JSON that is nested deeply.
+    Such are half a surrogate pair, a NUL, a number that is too large, JSON that is nested deeply, a
+    form where the view reads JSON.
     """
     if isinstance(error, UnicodeEncodeError):
         return error.reason == "surrogates not allowed"
-    if isinstance(error, OverflowError):
+    if isinstance(error, (OverflowError, RawPostDataException)):
         return True
     if "NUL (0x00)" in str(error):
         return True

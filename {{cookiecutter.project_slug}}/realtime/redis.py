@@ -98,7 +98,7 @@ def check_url(url: str) -> str:
     try:
         sentinels = Sentinels.from_url(url)
         good = sentinels.master if sentinels else all(map(_is_server, url.split(",")))
-    except ValueError:
+    except (TypeError, ValueError):
         good = False
     if not good:
         raise ValueError("is not the address of a Redis: write one such as redis://host:6379/0.")
@@ -247,7 +247,10 @@ def _is_server(url: str) -> bool:
     if parts.scheme == "unix":
         return bool(parts.path)
     named = bool(parts.hostname) and parts.port != 0
-    return parts.scheme in SCHEMES and named and DATABASE.fullmatch(parts.path) is not None
+    if parts.scheme not in SCHEMES or not named or not DATABASE.fullmatch(parts.path):
+        return False
+    ConnectionPool.from_url(url).make_connection()  # raises for an option that is none
+    return True
 
 
 def _address(host: str) -> tuple[str, int]:

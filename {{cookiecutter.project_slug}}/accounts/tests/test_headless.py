@@ -44,6 +44,11 @@ def test_a_wrong_password_gives_no_token(client: Client, grace: User) -> None:
     assert "session_token" not in response.content.decode()
 
 
+def test_a_form_in_place_of_json_is_refused(client: Client, db: None) -> None:
+    response = client.post(f"{API}/login", {"username": "grace", "password": "x"})  # multipart
+    assert response.status_code == 400
+
+
 def test_browsers_have_no_such_api(client: Client, db: None) -> None:
     assert client.get("/_allauth/browser/v1/auth/session").status_code == 404
 

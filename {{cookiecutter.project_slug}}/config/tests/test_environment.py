@@ -131,6 +131,8 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("REDIS_URL", "http://redis:6379", REDIS),
         ("REDIS_URL", "redis://redis:port/0", REDIS),
         ("REDIS_URL", "redis://redis:6379/first", REDIS),
+        ("REDIS_URL", "redis://redis:6379/0?socket_timeout=soon", REDIS),
+        ("REDIS_URL", "redis://redis:6379/0?timeout=5", REDIS),
         ("REDIS_URL", '"redis://redis:6379/0"', QUOTES),
         ("REDIS_PREFIX", "${PREFIX:-a}", REFERENCE),
         ("WEB_CONCURRENCY", "0", f"cannot be '0': {PROCESSES}"),
@@ -157,8 +159,21 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ),
         (
             "REALTIME",
-            '{"FRAME_BYTES": -1}',
-            "has a wrong limit: `FRAME_BYTES` is less than 0. docs/engine.md lists them.",
+            '{"DATABASE_THREADS": 0}',
+            "has a wrong limit: `DATABASE_THREADS` is not above 0 and at most 1000000000. "
+            "docs/engine.md lists them.",
+        ),
+        (
+            "REALTIME",
+            '{"TICKET_SECONDS": 1e300}',
+            "has a wrong limit: `TICKET_SECONDS` is not above 0 and at most 1000000000. "
+            "docs/engine.md lists them.",
+        ),
+        (
+            "BUDGETS",
+            '{"rooms": [1, 1e300]}',
+            "has a wrong budget: Expected `float` <= 1000000000.0 - at `$[...][1]`. "
+            "docs/limits.md lists them.",
         ),
         (
             "REALTIME",
@@ -170,6 +185,8 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("LOG_FORMAT", "jsn", "cannot be 'jsn': write one of json, line."),
         ("DEFAULT_FROM_EMAIL", "site", f"cannot be 'site': {ADDRESS}"),
         ("DEFAULT_FROM_EMAIL", "Site <site@>", f"cannot be 'Site <site@>': {ADDRESS}"),
+        ("DEFAULT_FROM_EMAIL", "a@b.de, c@d.de", f"cannot be 'a@b.de, c@d.de': {ADDRESS}"),
+        ("DEFAULT_FROM_EMAIL", "a@b.de\nTo: c@d.de", f"cannot be 'a@b.de\\nTo: c@d.de': {ADDRESS}"),
         ("PROXIES", "proxy", f"cannot be 'proxy': {NETWORK}"),
         ("EMAIL_URL", "'smtp://mail.example.com'", QUOTES),
         ("EMAIL_URL", "mail.example.com", MAIL),
@@ -241,6 +258,12 @@ def test_all_wrong_values_are_told_together_and_no_secret_with_them(folder: Path
         ("ALLOWED_HOSTS", "[::1], .a.example", "ALLOWED_HOSTS", ["[::1]", ".a.example"]),
         ("ALLOWED_HOSTS", "", "ALLOWED_HOSTS", [settings.HOME_DOMAIN]),
         ("CSRF_TRUSTED_ORIGINS", "http://[::1]:8", "CSRF_TRUSTED_ORIGINS", ["http://[::1]:8"]),
+        (
+            "CSRF_TRUSTED_ORIGINS",
+            "https://A.example",
+            "CSRF_TRUSTED_ORIGINS",
+            ["https://a.example"],
+        ),
         ("ADMIN_PATH", "", "ADMIN_PATH", "admin/"),
         ("ADMIN_PATH", "staff/only/", "ADMIN_PATH", "staff/only/"),
         ("PORT", " 8080 ", "PORT", 8080),
@@ -308,7 +331,14 @@ def test_a_line_of_the_file_is_a_variable(folder: Path, line: str, value: str | 
 
 
 @pytest.mark.parametrize(
-    "line", ["METRICS TOKEN=hunter2", "hunter2", "METRICS_TOKEN='hunter2", "METRICS_TOKEN='a'b'"]
+    "line",
+    [
+        "METRICS TOKEN=hunter2",
+        "hunter2",
+        "METRICS_TOKEN='hunter2",
+        "METRICS_TOKEN='a'b'",
+        "METRICS_TOKEN=hunter\x002",
+    ],
 )
 def test_a_line_that_is_none_is_told_by_its_number(folder: Path, line: str) -> None:
     assert faults(folder, f"# Mine\n\n{line}\n") == [
@@ -336,9 +366,18 @@ def test_the_environment_is_before_the_file(folder: Path) -> None:
 
 def test_a_name_that_nothing_reads_is_told_with_the_one_it_may_mean(folder: Path) -> None:
     file = "REDIS_ULR=redis://redis\nPOSTGRES_PASSWORD=a\nWEB_REPLICAS=3\nHTTPS_PORT=8443\nXYZZY=1"
-    assert read(folder, file)["UNKNOWN_VARIABLES"] == [
+    assert read(folder, f"{file}\ndebug=true")["UNKNOWN_VARIABLES"] == [
         "REDIS_ULR is in .env, and nothing reads it: is it REDIS_URL?",
         "XYZZY is in .env, and nothing reads it",
+        "debug is in .env, and nothing reads it: is it DEBUG?",
+    ]
+
+
+def test_a_name_that_is_there_twice_is_told(folder: Path) -> None:
+    settings = read(folder, "PORT=1\nDEBUG=false\nDEBUG=true")
+    assert settings["DEBUG"] is True
+    assert settings["UNKNOWN_VARIABLES"] == [
+        "DEBUG is in .env more than once, and the last line counts"
     ]
 
 

@@ -1,21 +1,26 @@
 """What `check --deploy` and `release` find wrong with a site's surroundings."""
 
+import importlib
 import io
 import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from unittest import mock
 
 import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import run_checks
+from django.core.exceptions import ImproperlyConfigured
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
+from django.urls import clear_url_caches
 from django.utils.functional import empty
 from pytest_django import Settings
 from redis import Redis
 
+from config import urls
 from operations import checks
 from presence.tests.redis_server import RedisServer
 
@@ -50,9 +55,6 @@ def test_a_good_environment_has_no_warning(production: Settings) -> None:
         ("DEBUG", True, "security.W018 You should not have DEBUG set to True in deployment."),
         ("SECRET_KEY", "short", "security.W009 Your SECRET_KEY has less than 50 characters"),
         ("REALTIME", {"FRAME_BITES": 1}, "realtime.E002 REALTIME: Object contains unknown field"),
-        ("ADMIN_PATH", "accounts/", "operations.E001 ADMIN_PATH is 'accounts/', where something"),
-        ("ADMIN_PATH", "static/", "operations.E001 ADMIN_PATH is 'static/', where something"),
-        ("ADMIN_PATH", "ws/", "operations.E001 ADMIN_PATH is 'ws/', where something else of the"),
         ("FORCE_SCRIPT_NAME", "/chat", "operations.E002 FORCE_SCRIPT_NAME is '/chat', and the sit"),
         ("ALLOWED_HOSTS", ["*"], "operations.W002 ALLOWED_HOSTS has *, so a stranger chooses wher"),
         (
@@ -72,6 +74,37 @@ def test_what_is_wrong_is_one_message(
     (message,) = found()
     assert message.startswith(line)
     assert "\n" not in message
+
+
+@pytest.mark.parametrize("taken", ["accounts/", "people/", "rooms/", "static/", "ws/"])
+def test_an_admin_that_other_pages_hide_is_told(production: Settings, taken: str) -> None:
+    usual = production.ADMIN_PATH
+    try:
+        move_admin(production, taken)
+        assert found() == [
+            f"operations.E001 ADMIN_PATH is {taken!r}, where something else of the site is."
+        ]
+    finally:
+        move_admin(production, usual)
+
+
+def move_admin(production: Settings, path: str) -> None:
+    production.ADMIN_PATH = path
+    importlib.reload(urls)
+    clear_url_caches()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OperationalError("no"), TypeError("no"), UnicodeError("no"), ImproperlyConfigured("no")],
+)
+def test_a_database_that_cannot_be_asked_is_told(
+    production: Settings, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr(checks, "database_refusal", mock.Mock(side_effect=error))
+    assert found() == [
+        "operations.E004 DATABASE_URL leads to no database that lets the site write: no."
+    ]
 
 
 def test_an_unreachable_database_is_told_in_a_line_without_its_password(
@@ -170,6 +203,17 @@ def test_static_files_that_are_not_collected_are_told(static: Path) -> None:
     collect()
     (static / "new.css").write_text("c {}")
     assert checks.uncollected_files() == {"new.css"}
+
+
+def test_a_collection_that_broke_off_is_told_and_repaired(
+    production: Settings, static: Path
+) -> None:
+    collect()
+    Path(production.STATIC_ROOT, "staticfiles.json").write_text('{"paths": {')
+    production.STORAGES = {**production.STORAGES}  # read anew, as by a new process
+    assert found() == ["operations.E003 Static files are not collected as they are now: site.css."]
+    collect()
+    assert found() == []
 
 
 # Redis

@@ -5,7 +5,7 @@ from io import BytesIO
 from django.conf import settings
 from django.core.exceptions import DisallowedHost
 from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpResponse, parse_cookie
+from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
 from realtime.admission.tickets import redeem
@@ -40,7 +40,7 @@ async def sign_in(scope: Scope) -> VerifiedSession:
 
 def cookies_of(scope: Scope) -> dict[str, str]:
     """The cookies that came with the handshake, by name."""
-    return parse_cookie(dict(scope.get("headers", ())).get(b"cookie", b"").decode("latin-1"))
+    return _as_request(scope).COOKIES
 
 
 def check_origin(scope: Scope) -> None:
@@ -52,9 +52,7 @@ def check_origin(scope: Scope) -> None:
     Raises:
         Closing: it is not, or there is none (4403).
     """
-    scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
-    as_http = {**scope, "method": "GET", "scheme": scheme, "query_string": b""}
-    request = ASGIRequest(as_http, BytesIO())
+    request = _as_request(scope)
     origin = request.META.setdefault("HTTP_ORIGIN", "")
     try:
         own = f"{request.scheme}://{request.get_host()}"
@@ -71,6 +69,13 @@ def check_origin(scope: Scope) -> None:
         "This origin may not open sockets here.",
         f"{found} Behind a proxy in docs/operations.md.",
     )
+
+
+def _as_request(scope: Scope) -> ASGIRequest:
+    """The handshake as a request for a page, which Django reads in the same way."""
+    scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
+    as_http = {**scope, "method": "GET", "scheme": scheme, "query_string": b""}
+    return ASGIRequest(as_http, BytesIO())
 
 
 def _csrf() -> CsrfViewMiddleware:

@@ -143,6 +143,7 @@ class Hub:
         self._wanted = {name: Group(name) for name in (self._probe, layer_group(CONTROL))}
         self._added: set[str] = set()
         self._unconfirmed: dict[str, int] = {}
+        self._heard_at = 0.0  # when a call was last heard, or the first of several was due
         self._calls = itertools.count()
         self._changed = asyncio.Event()
         self._outgoing: dict[str, list[LayerMessage]] = {}
@@ -363,6 +364,10 @@ class Hub:
                 async with asyncio.timeout(CONFIRM_SECONDS if self._unconfirmed else None):
                     await self._changed.wait()
             self._changed.clear()
+            if not self._unconfirmed:
+                self._heard_at = self.loop.time()
+            elif self.loop.time() - self._heard_at > LAYER_SECONDS:
+                await self._leave_unconfirmed(channel)
             for name in self._wanted.keys() - self._added:
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_add(name, channel)
@@ -383,9 +388,22 @@ class Hub:
                 if name in self._added and name not in self._unconfirmed:
                     local.joined.set()
 
+    async def _leave_unconfirmed(self, channel: str) -> None:
+        """Leave the groups that are not heard, to join them again.
+
+        Where Redis refused to subscribe, the layer takes itself for subscribed, and adds nothing.
+        """
+        for name in list(self._unconfirmed):
+            async with asyncio.timeout(LAYER_SECONDS):
+                await self._layer.group_discard(name, channel)
+            self._added.discard(name)
+            del self._unconfirmed[name]
+        self._heard_at = self.loop.time()
+
     def _hear_call(self, name: str, call: LayerMessage) -> None:
         if call["by"] == self._probe and self._unconfirmed.get(name) == call["call"]:
             del self._unconfirmed[name]
+            self._heard_at = self.loop.time()
             if name in self._wanted:
                 self._wanted[name].joined.set()
 

@@ -7,6 +7,7 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
+from realtime.admission.auth import cookies_of
 from realtime.admission.middleware import AdmissionMiddleware
 from realtime.asgi import Message, Receive, Scope, Send
 from realtime.delivery import connection, engine
@@ -61,6 +62,13 @@ async def test_a_host_that_is_not_ours_is_refused_with_its_own_origin(
     settings.ALLOWED_HOSTS = ["chat.example"]
     async with connect_echo("/ws/echo/room/", ada) as client:
         assert await client.closed() == 4403
+
+
+def test_cookies_are_read_as_pages_read_them() -> None:
+    """Django joins two headers with a comma, which belongs to the value before it."""
+    headers = [(b"cookie", b"a=b"), (b"cookie", b"sessionid=c; d=e")]
+    scope = {"type": "websocket", "path": "/ws/", "headers": headers}
+    assert cookies_of(scope) == {"a": "b,sessionid=c", "d": "e"}
 
 
 async def test_nobody_signed_in_is_closed_with_4401() -> None:

@@ -25,6 +25,7 @@ class Layer:
         self.late: float | None = None  # how many seconds after `group_add` a group is joined
         self.queues: dict[str, asyncio.Queue[Message]] = {}
         self.groups: dict[str, set[str]] = defaultdict(set)
+        self.believed: set[str] = set()  # the groups that it is not in, and adds no more
         self.calls: list[tuple[str, str]] = []
         self.sent: list[str] = []
 
@@ -44,6 +45,8 @@ class Layer:
     async def group_add(self, group: str, channel: str) -> None:
         self.check()
         self.calls.append(("add", group))
+        if group in self.believed:
+            return
         if self.late is None:
             self.groups[group].add(channel)
         else:
@@ -53,6 +56,7 @@ class Layer:
         self.check()
         self.calls.append(("discard", group))
         self.groups[group].discard(channel)
+        self.believed.discard(group)
 
     async def group_send(self, group: str, message: Message) -> None:
         self.check()
@@ -205,6 +209,20 @@ async def test_a_layer_that_lost_its_groups_is_noticed(started: Started) -> None
     await until(lambda: started.gaps)
     started.send("chat:a", "1")
     await until(lambda: listener.heard == ["1"])
+
+
+async def test_groups_that_the_layer_wrongly_takes_for_joined_are_joined_again(
+    started: Started,
+) -> None:
+    """As channels_redis does where Redis refused to subscribe to its channels."""
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener)
+    await started.hub.answering.wait()
+    started.layer.believed = set(started.layer.groups)
+    started.layer.groups.clear()
+    await until(lambda: started.gaps)
+    started.send("chat:a", "one")
+    await until(lambda: listener.heard == ["one"])
 
 
 async def test_joining_goes_on_while_the_layer_is_down(
