@@ -2,31 +2,24 @@
 
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from difflib import get_close_matches
 from email.utils import parseaddr
-from ipaddress import ip_address, ip_network
+from io import StringIO
+from ipaddress import ip_network
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.core.validators import validate_email
+from dotenv.parser import parse_stream
 
 T = TypeVar("T")
 D = TypeVar("D")
+Parser = Callable[[str], T]
+"""Raises a ValueError that says, after the variable's name, what is wrong and what to write."""
 
-LINE = re.compile(
-    r"""\s*(?:export\s+)?(\w+)\s*=\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|([^'"\#\s].*?)?)(?:\s+\#.*)?\s*"""
-)
 REFERENCE = re.compile(r"\$(\{.*\}|[A-Z_][A-Z0-9_]*)")
-TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
-
-LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-DOMAIN = re.compile(rf"({LABEL}\.)*{LABEL}")
-HOST = re.compile(rf"\*|\.?({LABEL}\.)*{LABEL}|\[[0-9a-f:.]+\]")
-WORD = re.compile(r"[\w-]+", re.ASCII)
-PATH = re.compile(r"([\w~-]+/)+", re.ASCII)
 SHOWN_CHARACTERS = 60
 
 # What others than the settings read from `.env`: Compose, Django, Python.
@@ -50,12 +43,8 @@ class Environment:
         for name, value in self._in_file.items():
             os.environ.setdefault(name, value)
 
-    def read(self, name: str, parse: Callable[[str], T], default: D) -> T | D:
-        """What `parse` makes of a variable.
-
-        Args:
-            parse: raises a ValueError that says, after the name, what is wrong and what to write.
-        """
+    def read(self, name: str, parse: Parser[T], default: D) -> T | D:
+        """What `parse` makes of a variable."""
         self._known.add(name)
         text = os.environ.get(name, "").strip()
         if not text:
@@ -75,19 +64,7 @@ class Environment:
             self._faults.append(f"{name} is not set. {why}")
         return self.text(name)
 
-    def boolean(self, name: str, default: bool) -> bool:
-        return self.read(name, boolean, default)
-
-    def whole(self, name: str, default: int, least: int, most: int) -> int:
-        """A whole number."""
-        return self.read(name, lambda text: whole(text, least, most), default)
-
-    def one_of(self, name: str, choices: Collection[str], default: str) -> str:
-        return self.read(name, lambda text: one_of(text, choices), default)
-
-    def several(
-        self, name: str, default: list[str], parse: Callable[[str], str] = str
-    ) -> list[str]:
+    def several(self, name: str, default: list[str], parse: Parser[str] = str) -> list[str]:
         """Values that are separated by commas."""
         return self.read(
             name,
@@ -124,14 +101,14 @@ class Environment:
             return {}
         found = {}
         for number, line in enumerate(lines, 1):
-            if match := LINE.fullmatch(line):
-                name, raw, escaped, bare = match.groups(default="")
-                found[name] = raw or re.sub(r'\\(["\\$])', r"\1", escaped) or bare
-            elif line.strip() and not line.lstrip().startswith("#"):
-                self._faults.append(  # without the line, which may hold a secret
-                    f".env has no variable in line {number}: write NAME=value, the value in quotes "
-                    "where it has a # or a quote."
-                )
+            for each in parse_stream(StringIO(line)):
+                if each.key and each.value is not None:
+                    found[each.key] = each.value
+                elif each.key or each.error:  # told without the line, which may hold a secret
+                    self._faults.append(
+                        f".env has no variable in line {number}: write NAME=value, the value in "
+                        "quotes where it has a # or a quote."
+                    )
         return found
 
 
@@ -147,58 +124,69 @@ def _plain(text: str) -> str:
     return text
 
 
+# Parsers of variables that are no secrets, since a wrong value is shown.
+
+
 def is_not(text: str, wanted: str) -> ValueError:
-    """What to raise where `text` is shown, since it is no secret."""
     shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
     return ValueError(f"cannot be {shown!r}: write {wanted}.")
 
 
 def boolean(text: str) -> bool:
-    if text.lower() in TRUE | FALSE:
-        return text.lower() in TRUE
+    if text.lower() in ("true", "yes", "on", "1"):
+        return True
+    if text.lower() in ("false", "no", "off", "0"):
+        return False
     raise is_not(text, "true or false")
 
 
-def whole(text: str, least: int, most: int) -> int:
-    if re.fullmatch(r"[+-]?[0-9]{1,20}", text) and least <= int(text) <= most:
-        return int(text)
-    raise is_not(text, f"a whole number from {least} to {most}")
+def whole(least: int, most: int) -> Parser[int]:
+    """A whole number within these bounds."""
+
+    def parse(text: str) -> int:
+        if re.fullmatch(r"[+-]?[0-9]{1,20}", text) and least <= int(text) <= most:
+            return int(text)
+        raise is_not(text, f"a whole number from {least} to {most}")
+
+    return parse
 
 
-def one_of(text: str, choices: Collection[str]) -> str:
-    for choice in choices:
-        if choice.lower() == text.lower():
-            return choice
-    raise is_not(text, f"one of {', '.join(choices)}")
+def one_of(choices: list[str]) -> Parser[str]:
+    def parse(text: str) -> str:
+        for choice in choices:
+            if choice.lower() == text.lower():
+                return choice
+        raise is_not(text, f"one of {', '.join(choices)}")
+
+    return parse
 
 
-def domain(text: str) -> str:
-    if DOMAIN.fullmatch(text.lower()):
-        return text.lower()
-    raise is_not(text, "a name alone, such as chat.example.com")
+def shaped(pattern: str, wanted: str) -> Parser[str]:
+    """A text that matches `pattern`."""
+
+    def parse(text: str) -> str:
+        if re.fullmatch(pattern, text, re.ASCII | re.IGNORECASE):
+            return text
+        raise is_not(text, wanted)
+
+    return parse
 
 
-def host(text: str) -> str:
-    """An entry of ALLOWED_HOSTS."""
-    if HOST.fullmatch(text.lower()):
-        return text.lower()
-    try:
-        bare = f"[{ip_address(text)}]" if ":" in text else None
-    except ValueError:
-        bare = None
-    raise is_not(text, bare or "a host without scheme and port, such as chat.example.com or [::1]")
+LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+DOMAIN = rf"({LABEL}\.)*{LABEL}"
+IPV6 = r"\[[0-9a-f:.]+\]"
 
-
-def origin(text: str) -> str:
-    """An entry of CSRF_TRUSTED_ORIGINS."""
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
-    except ValueError:
-        good = False
-    if good and text == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc:
-        return text
-    raise is_not(text, "scheme and host, such as https://chat.example.com")
+domain = shaped(DOMAIN, "a name alone, such as chat.example.com")
+host = shaped(
+    rf"\*|\.?{DOMAIN}|{IPV6}",
+    "a host without scheme and port, such as chat.example.com or [::1]",
+)
+origin = shaped(
+    rf"https?://((\*\.)?{DOMAIN}|{IPV6})(:[0-9]+)?",
+    "scheme and host, such as https://chat.example.com",
+)
+word = shaped(r"[\w-]+", "letters, digits and hyphens")
+path = shaped(r"([\w~-]+/)+", "letters, digits and hyphens and a slash at the end, such as admin/")
 
 
 def network(text: str) -> str:
@@ -206,27 +194,8 @@ def network(text: str) -> str:
     try:
         ip_network(text)
     except ValueError:
-        try:
-            nearest = str(ip_network(text, strict=False))
-        except ValueError:
-            nearest = "an address or a network, such as 10.0.0.0/8"
-        raise is_not(text, nearest) from None
+        raise is_not(text, "an address or a network, such as 10.0.0.0/8") from None
     return text
-
-
-def word(text: str) -> str:
-    if WORD.fullmatch(text):
-        return text
-    raise is_not(text, "letters, digits and hyphens")
-
-
-def path(text: str) -> str:
-    """Where something is on the site: words that each end with a slash."""
-    if PATH.fullmatch(text):
-        return text
-    better = f"{text.strip('/')}/"
-    wanted = "letters, digits and hyphens and a slash at the end, such as admin/"
-    raise is_not(text, better if PATH.fullmatch(better) else wanted)
 
 
 def mailbox(text: str) -> str:

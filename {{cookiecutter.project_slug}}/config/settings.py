@@ -7,7 +7,19 @@ from csp.constants import NONCE, NONE, SELF
 
 from config.database import database, sqlite
 from config.email import email
-from config.environment import Environment, domain, host, mailbox, network, origin, path, word
+from config.environment import (
+    Environment,
+    boolean,
+    domain,
+    host,
+    mailbox,
+    network,
+    one_of,
+    origin,
+    path,
+    whole,
+    word,
+)
 from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
 from realtime.conf import budgets_of, limits_of
@@ -25,8 +37,8 @@ HOME_DOMAIN = "{{ cookiecutter.domain_name }}"
 OWNER_NAME = "{{ cookiecutter.author_name }}"
 OWNER_EMAIL = "{{ cookiecutter.author_email }}"
 
-DOMAIN_NAME = env.read("DOMAIN", domain, default=HOME_DOMAIN)
-DEBUG = env.boolean("DEBUG", default=False)
+DOMAIN_NAME = env.read("DOMAIN", domain, default=HOME_DOMAIN).lower()
+DEBUG = env.read("DEBUG", boolean, default=False)
 SECRET_KEY = env.required(
     "SECRET_KEY",
     "It signs sessions and tickets, so there is no default: "
@@ -36,7 +48,7 @@ SECRET_KEY_FALLBACKS = env.several("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.several(
     "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME], host
 )
-BEHIND_PROXY = env.boolean("BEHIND_PROXY", default=False)
+BEHIND_PROXY = env.read("BEHIND_PROXY", boolean, default=False)
 # The proxies' networks: operations.proxies reads their X-Forwarded-Proto and X-Forwarded-For into
 # the ASGI scope, so that Django, allauth and sockets know the browser's scheme and address.
 NETWORKS = env.several("PROXIES", PRIVATE_NETWORKS, network)
@@ -48,7 +60,7 @@ ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 ASGI_SERVER = "{{ cookiecutter.asgi_server }}"
 HOST = env.text("HOST", default="127.0.0.1")  # where `manage.py serve` listens
-PORT = env.whole("PORT", 8000, least=1, most=65_535)
+PORT = env.read("PORT", whole(1, 65_535), default=8000)
 ADMIN_PATH = env.read("ADMIN_PATH", path, default="admin/")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -116,7 +128,7 @@ FORM_RENDERER = "config.pages.FormRenderer"
 # Database --------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/ref/databases/
 
-DATABASE_POOLER = env.boolean("DATABASE_POOLER", default=False)
+DATABASE_POOLER = env.read("DATABASE_POOLER", boolean, default=False)
 DATABASE = env.read(
     "DATABASE_URL",
     partial(database, folder=BASE_DIR, pooler=DATABASE_POOLER),
@@ -155,7 +167,7 @@ else:
         },
     }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-WEB_CONCURRENCY = env.whole("WEB_CONCURRENCY", 1, least=1, most=500)
+WEB_CONCURRENCY = env.read("WEB_CONCURRENCY", whole(1, 500), default=1)
 REALTIME = env.read("REALTIME", limits_of, default={})
 # How often a person may do what others see, such as {"rooms": [20, 3600]}: see docs/limits.md.
 BUDGETS = env.read("BUDGETS", budgets_of, default={})
@@ -165,7 +177,7 @@ BUDGETS = env.read("BUDGETS", budgets_of, default={})
 
 TASKS = {"default": {"BACKEND": "realtime.tasks.backend.DatabaseBackend"}}
 # Whether the processes that serve run tasks too; else `manage.py runworker tasks` does.
-TASKS_IN_WEB = env.boolean("TASKS_IN_WEB", default=True)
+TASKS_IN_WEB = env.read("TASKS_IN_WEB", boolean, default=True)
 
 # People ----------------------------------------------------------------------
 # https://docs.allauth.org/en/latest/account/configuration.html
@@ -256,7 +268,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
-SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=not DEBUG)
+SECURE_SSL_REDIRECT = env.read("SECURE_SSL_REDIRECT", boolean, default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 # Sites on one host share its cookies, whatever their ports, so each site has names of its own.
 # `__Host-` keeps other hosts of the domain from setting them.
@@ -265,8 +277,8 @@ HOST_ONLY = "__Host-" if SECURE_SSL_REDIRECT else ""
 SESSION_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_sessionid"
 CSRF_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_csrftoken"
 MESSAGE_STORAGE = "config.pages.Messages"
-SECURE_HSTS_SECONDS = env.whole(
-    "SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, least=0, most=1_000_000_000
+SECURE_HSTS_SECONDS = env.read(
+    "SECURE_HSTS_SECONDS", whole(0, 1_000_000_000), default=0 if DEBUG else 31_536_000
 )
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 
@@ -282,7 +294,7 @@ env.read("SENTRY_DSN", partial(report_errors, environment=DOMAIN_NAME), default=
 # Notifications for closed browsers: notifications/webpush/. The site's key derives from the secret.
 
 WEB_PUSH_SECRET = env.text("WEB_PUSH_SECRET")
-WEB_PUSH_ALLOW_PRIVATE = env.boolean("WEB_PUSH_ALLOW_PRIVATE", default=False)
+WEB_PUSH_ALLOW_PRIVATE = env.read("WEB_PUSH_ALLOW_PRIVATE", boolean, default=False)
 
 # % endif
 # E-mail ----------------------------------------------------------------------
@@ -308,7 +320,9 @@ LOGGING = {
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": env.one_of("LOG_FORMAT", ["json", "line"], "line" if DEBUG else "json"),
+            "formatter": env.read(
+                "LOG_FORMAT", one_of(["json", "line"]), default="line" if DEBUG else "json"
+            ),
         },
         "mail_admins": {
             "class": "operations.logs.OwnerMailHandler",
@@ -317,7 +331,7 @@ LOGGING = {
     },
     "root": {
         "handlers": ["console", "mail_admins"],
-        "level": env.one_of("LOG_LEVEL", LEVELS, default="INFO"),
+        "level": env.read("LOG_LEVEL", one_of(LEVELS), default="INFO"),
     },
     "loggers": {
         "django": {"handlers": []},  # not its own
