@@ -138,6 +138,18 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
             "[]",
             "has a wrong limit: Expected `object`, got `array`. docs/engine.md lists them.",
         ),
+        ("BUDGETS", "many", 'is not a JSON object: write one such as {"rooms": [20, 3600]}.'),
+        (
+            "BUDGETS",
+            '{"rooms": [0, 60]}',
+            "has a wrong budget: Expected `int` >= 1 - at `$[...][0]`. docs/limits.md lists them.",
+        ),
+        (
+            "BUDGETS",
+            '{"rooms": [1]}',
+            "has a wrong budget: Expected `array` of length 2 - at `$[...]`. "
+            "docs/limits.md lists them.",
+        ),
         ("LOG_LEVEL", "chatty", f"cannot be 'chatty': {LEVEL}"),
         ("LOG_FORMAT", "jsn", "cannot be 'jsn': write one of json, line."),
         ("DEFAULT_FROM_EMAIL", "Site <site@>", f"cannot be 'Site <site@>': {ADDRESS}"),
