@@ -75,10 +75,3 @@ def test_a_faulty_change_is_named_and_not_kept(
     ada.refresh_from_db()
     assert list(page.context["form"].errors) == [field]
     assert ada.as_person() == before
-
-
-def test_a_colour_no_longer_on_offer_is_still_on_the_form(client: Client, ada: User) -> None:
-    User.objects.filter(pk=ada.pk).update(color="#123456")
-    client.force_login(ada)
-    form = {"display_name": "Ada Lovelace", "color": "#123456"}
-    assert client.post(reverse("accounts:edit"), form).status_code == 302
