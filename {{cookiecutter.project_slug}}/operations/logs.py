@@ -10,33 +10,25 @@ from threading import Lock
 from time import monotonic
 from traceback import extract_tb
 
-from django.core.exceptions import (
-    BadRequest,
-    PermissionDenied,
-    RequestAborted,
-    SuspiciousOperation,
-)
-from django.http import Http404, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
+from django.core.exceptions import PermissionDenied, RequestAborted
+from django.http import Http404
 from django.utils.log import AdminEmailHandler
 
+from operations.requests import UNREADABLE
 from realtime.tracing import request_id
 
 MAILS_AN_HOUR = 10
 HOUR_SECONDS = 3600.0
 
 CAUSED_BY_CLIENTS = (
-    BadRequest,
+    *UNREADABLE,
     BrokenPipeError,
     CancelledError,
     ConnectionAbortedError,
     ConnectionResetError,
     Http404,
-    MultiPartParserError,
     PermissionDenied,
     RequestAborted,
-    SuspiciousOperation,
-    UnreadablePostError,
 )
 
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
