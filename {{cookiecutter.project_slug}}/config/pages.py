@@ -1,9 +1,6 @@
 """What all pages share: the look of forms, the site's name and the names of static files."""
 
 from django.conf import settings
-from django.contrib.messages.storage.cookie import CookieStorage
-from django.contrib.messages.storage.fallback import FallbackStorage
-from django.contrib.messages.storage.session import SessionStorage
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from whitenoise.storage import CompressedManifestStaticFilesStorage
@@ -20,16 +17,6 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
     """Names files by the hash of their content, those that ES modules import included."""
 
     support_js_module_import_aggregation = True
-
-
-class MessagesCookie(CookieStorage):
-    """Messages for the next page, in a cookie that is not of another site on this host."""
-
-    cookie_name = settings.SESSION_COOKIE_NAME.replace("sessionid", "messages")
-
-
-class Messages(FallbackStorage):
-    storage_classes = (MessagesCookie, SessionStorage)
 
 
 def site(request: HttpRequest) -> dict[str, str]:

@@ -265,7 +265,7 @@ COOKIE_PREFIX = env.read("COOKIE_PREFIX", parsers.word, default="{{ cookiecutter
 HOST_ONLY = "__Host-" if SECURE_SSL_REDIRECT else ""
 SESSION_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_sessionid"
 CSRF_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_csrftoken"
-MESSAGE_STORAGE = "config.pages.Messages"
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 SECURE_HSTS_SECONDS = env.read(
     "SECURE_HSTS_SECONDS", parsers.whole(0, 1_000_000_000), default=0 if DEBUG else 31_536_000
 )

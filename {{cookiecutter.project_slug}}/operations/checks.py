@@ -14,10 +14,9 @@ from django.core.checks import CheckMessage, Error, register
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import Resolver404, resolve
-from redis import Redis
-from redis.exceptions import NoPermissionError, RedisError
+from redis.exceptions import RedisError
 
-from realtime.redis import Pool, fault, servers, try_out
+from realtime.redis import fault, servers, try_out
 
 PASSWORD_CHARACTERS = 16
 ANSWER_SECONDS = 5
@@ -116,20 +115,12 @@ def check_redis(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django's s
         return
     try:
         asyncio.run(asyncio.wait_for(try_redis(), ANSWER_SECONDS))
-        policy = _eviction_policy()
     except (RedisError, OSError) as error:
         said = f" ({str(error).strip('. ')})" if str(error) else ""
         yield Error(
             f"REDIS_URL leads to no Redis that does its work: {fault(error)}{said}.",
             hint="docs/operations.md says what to do, under Health.",
             id="operations.E005",
-        )
-        return
-    if policy.startswith("allkeys"):
-        yield checks.Warning(
-            f"The Redis of REDIS_URL throws presence away: its maxmemory-policy is {policy}.",
-            hint="Set volatile-ttl.",
-            id="operations.W006",
         )
 
 
@@ -192,13 +183,3 @@ def _leads_to_the_admin(path: str) -> bool:
         return resolve(path).app_name == "admin"
     except Resolver404:
         return False
-
-
-def _eviction_policy() -> str:
-    """What the first Redis removes when it is full; empty where it may not be asked."""
-    with Redis(connection_pool=Pool.from_url(settings.REDIS_URL)) as client:
-        try:
-            memory = client.info("memory")
-        except NoPermissionError:
-            return ""
-    return str(memory["maxmemory_policy"]) if memory.get("maxmemory") else ""

@@ -219,18 +219,6 @@ def test_a_redis_that_refuses_something_is_told(
 
 
 @pytest.mark.redis
-def test_a_redis_that_removes_what_is_in_use_is_told(production: Settings, redis: Redis) -> None:
-    redis.config_set("maxmemory", "100mb")
-    redis.config_set("maxmemory-policy", "volatile-ttl")
-    assert found() == []
-    redis.config_set("maxmemory-policy", "allkeys-lru")
-    assert found() == [
-        "operations.W006 The Redis of REDIS_URL throws presence away: "
-        "its maxmemory-policy is allkeys-lru."
-    ]
-
-
-@pytest.mark.redis
 def test_a_redis_that_is_silent_is_given_up(
     production: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
