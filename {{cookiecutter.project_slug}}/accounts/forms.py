@@ -33,10 +33,6 @@ class ProfileForm(forms.Form):
     def __init__(self, user: User, answers: QueryDict | None = None) -> None:
         super().__init__(answers, initial={"display_name": user.display_name, "color": user.color})
         self._user = user
-        if user.color not in dict(COLORS):  # set in the admin, or offered by an earlier version
-            self.fields["color"] = forms.ChoiceField(
-                label="Colour", choices=[(user.color, "As it is"), *COLORS], widget=Swatches
-            )
 
     def clean_display_name(self) -> str:
         name = tidy(self.cleaned_data["display_name"])

@@ -3,8 +3,9 @@
 import atexit
 import logging
 from collections.abc import Sequence
+from functools import cache
 from queue import Full, Queue
-from threading import Lock, Thread
+from threading import Thread
 
 from django.core.mail import EmailMessage, get_connection
 from django.core.mail.backends.base import BaseEmailBackend
@@ -15,8 +16,6 @@ WAITING_MAILS = 100
 LAST_SECONDS = 5.0  # how long a process that ends waits for its mails
 
 _waiting: Queue[EmailMessage] = Queue(WAITING_MAILS)
-_starting = Lock()
-_threads: list[Thread] = []
 
 
 class BackgroundBackend(BaseEmailBackend):
@@ -43,12 +42,10 @@ def flush(seconds: float = LAST_SECONDS) -> bool:
         return _waiting.all_tasks_done.wait_for(lambda: not _waiting.unfinished_tasks, seconds)
 
 
+@cache
 def _start() -> None:
-    with _starting:
-        if not _threads:
-            _threads.append(Thread(target=_send_all, name="mail", daemon=True))
-            _threads[0].start()
-            atexit.register(flush)
+    Thread(target=_send_all, name="mail", daemon=True).start()
+    atexit.register(flush)
 
 
 def _send_all() -> None:

@@ -11,7 +11,7 @@ from django.db.models.functions import Lower
 from django.urls import reverse
 
 from accounts import signals
-from accounts.colors import color_for, validate_color
+from accounts.colors import COLORS, color_for
 from accounts.names import (
     DISPLAY_NAME_LENGTH,
     LOOK_CHARACTERS,
@@ -91,7 +91,7 @@ class User(AbstractUser):
     display_name = models.CharField(
         max_length=DISPLAY_NAME_LENGTH, blank=True, validators=[validate_display_name]
     )
-    color = models.CharField(max_length=7, blank=True, validators=[validate_color])
+    color = models.CharField(max_length=7, blank=True, choices=COLORS)
     look = models.CharField(max_length=LOOK_CHARACTERS, blank=True, editable=False)
     """Of the name that others see: nobody else goes by one that looks the same."""
 

@@ -32,7 +32,11 @@ def database(url: str, *, folder: Path, pooler: bool) -> Database:
                 "for ? in its name."
             )
         return sqlite(folder / unquote(name))
-    read = _read(url)
+    with warnings.catch_warnings(action="ignore"):  # about URLs that are refused here
+        try:
+            read: Database = environ.Env.db_url_config(url)
+        except ValueError:
+            read = {}
     if read.get("ENGINE") != "django.db.backends.postgresql" or not read["NAME"]:
         raise ValueError(
             "is not the address of a database: write one such as "
@@ -41,12 +45,9 @@ def database(url: str, *, folder: Path, pooler: bool) -> Database:
     # A pooler gives the connection to others between transactions, together with its
     # cursors and prepared statements.
     options = {"connect_timeout": 10, **read.get("OPTIONS", {})}
-    options |= {"prepare_threshold": None} if pooler else {}
-    return {
-        **read,
-        "OPTIONS": options,
-        "DISABLE_SERVER_SIDE_CURSORS": pooler,
-    }
+    if pooler:
+        options["prepare_threshold"] = None
+    return {**read, "OPTIONS": options, "DISABLE_SERVER_SIDE_CURSORS": pooler}
 
 
 def sqlite(file: Path | str) -> Database:
@@ -62,13 +63,3 @@ def sqlite(file: Path | str) -> Database:
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         },
     }
-
-
-def _read(url: str) -> Database:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # about URLs that are refused above
-        try:
-            read: Database = environ.Env.db_url_config(url)
-        except ValueError:
-            return {}
-    return read

@@ -2,32 +2,20 @@
 
 import os
 import re
-from collections.abc import Callable, Collection
 from difflib import get_close_matches
-from email.utils import getaddresses
-from ipaddress import ip_address, ip_network
+from io import StringIO
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
 
-from django.core.exceptions import ImproperlyConfigured, ValidationError
-from django.core.validators import validate_email
+from django.core.exceptions import ImproperlyConfigured
+from dotenv.parser import parse_stream
+
+from config.parsers import Parser
 
 T = TypeVar("T")
 D = TypeVar("D")
 
-LINE = re.compile(
-    r"""\s*(?:export\s+)?(\w+)\s*=\s*(?:'([^']*)'|"((?:[^"\\]|\\.)*)"|([^'"\#\s].*?)?)(?:\s+\#.*)?\s*"""
-)
 REFERENCE = re.compile(r"\$(\{.*\}|[A-Z_][A-Z0-9_]*)")
-TRUE, FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
-
-LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-DOMAIN = re.compile(rf"({LABEL}\.)*{LABEL}")
-HOST = re.compile(rf"\*|\.?({LABEL}\.)*{LABEL}|\[[0-9a-f:.]+\]")
-WORD = re.compile(r"[\w-]+", re.ASCII)
-PATH = re.compile(r"([\w~-]+/)+", re.ASCII)
-SHOWN_CHARACTERS = 60
 
 # What others than the settings read from `.env`: Compose, Django, Python.
 ELSEWHERE = re.compile(
@@ -51,12 +39,8 @@ class Environment:
         for name, value in self._in_file.items():
             os.environ.setdefault(name, value)
 
-    def read(self, name: str, parse: Callable[[str], T], default: D) -> T | D:
-        """What `parse` makes of a variable.
-
-        Args:
-            parse: raises a ValueError that says, after the name, what is wrong and what to write.
-        """
+    def read(self, name: str, parse: Parser[T], default: D) -> T | D:
+        """What `parse` makes of a variable."""
         self._known.add(name)
         text = os.environ.get(name, "").strip()
         if not text:
@@ -76,19 +60,7 @@ class Environment:
             self._faults.append(f"{name} is not set. {why}")
         return self.text(name)
 
-    def boolean(self, name: str, default: bool) -> bool:
-        return self.read(name, boolean, default)
-
-    def whole(self, name: str, default: int, least: int, most: int) -> int:
-        """A whole number."""
-        return self.read(name, lambda text: whole(text, least, most), default)
-
-    def one_of(self, name: str, choices: Collection[str], default: str) -> str:
-        return self.read(name, lambda text: one_of(text, choices), default)
-
-    def several(
-        self, name: str, default: list[str], parse: Callable[[str], str] = str
-    ) -> list[str]:
+    def several(self, name: str, default: list[str], parse: Parser[str] = str) -> list[str]:
         """Values that are separated by commas."""
         return self.read(
             name,
@@ -131,15 +103,15 @@ class Environment:
             return {}
         found: dict[str, str] = {}
         for number, line in enumerate(lines, 1):
-            if (match := LINE.fullmatch(line)) and "\x00" not in line:
-                name, raw, escaped, bare = match.groups(default="")
-                self._repeated |= {name} & found.keys()
-                found[name] = raw or re.sub(r'\\(["\\$])', r"\1", escaped) or bare
-            elif line.strip() and not line.lstrip().startswith("#"):
-                self._faults.append(  # without the line, which may hold a secret
-                    f".env has no variable in line {number}: write NAME=value, the value in quotes "
-                    "where it has a # or a quote."
-                )
+            for each in parse_stream(StringIO(line)):
+                if each.key and each.value is not None and "\x00" not in line:
+                    self._repeated |= {each.key} & found.keys()
+                    found[each.key] = each.value
+                elif each.key or each.error:  # told without the line, which may hold a secret
+                    self._faults.append(
+                        f".env has no variable in line {number}: write NAME=value, the value in "
+                        "quotes where it has a # or a quote."
+                    )
         return found
 
 
@@ -152,97 +124,4 @@ def _plain(text: str) -> str:
         )
     if not text.replace("\n", "").isprintable():
         raise ValueError("has a character that cannot be seen: write it anew.")
-    return text
-
-
-def is_not(text: str, wanted: str) -> ValueError:
-    """What to raise where `text` is shown, since it is no secret."""
-    shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
-    return ValueError(f"cannot be {shown!r}: write {wanted}.")
-
-
-def boolean(text: str) -> bool:
-    if text.lower() in TRUE | FALSE:
-        return text.lower() in TRUE
-    raise is_not(text, "true or false")
-
-
-def whole(text: str, least: int, most: int) -> int:
-    if re.fullmatch(r"[+-]?[0-9]{1,20}", text) and least <= int(text) <= most:
-        return int(text)
-    raise is_not(text, f"a whole number from {least} to {most}")
-
-
-def one_of(text: str, choices: Collection[str]) -> str:
-    for choice in choices:
-        if choice.lower() == text.lower():
-            return choice
-    raise is_not(text, f"one of {', '.join(choices)}")
-
-
-def domain(text: str) -> str:
-    if DOMAIN.fullmatch(text.lower()):
-        return text.lower()
-    raise is_not(text, "a name alone, such as chat.example.com")
-
-
-def host(text: str) -> str:
-    """An entry of ALLOWED_HOSTS."""
-    if HOST.fullmatch(text.lower()):
-        return text.lower()
-    try:
-        bare = f"[{ip_address(text)}]" if ":" in text else None
-    except ValueError:
-        bare = None
-    raise is_not(text, bare or "a host without scheme and port, such as chat.example.com or [::1]")
-
-
-def origin(text: str) -> str:
-    """An entry of CSRF_TRUSTED_ORIGINS."""
-    text = text.lower()  # as browsers send it
-    try:
-        parts = urlsplit(text)
-        good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or True)
-    except ValueError:
-        good = False
-    if good and text == f"{parts.scheme}://{parts.netloc}" and "@" not in parts.netloc:
-        return text
-    raise is_not(text, "scheme and host, such as https://chat.example.com")
-
-
-def network(text: str) -> str:
-    """A network, or an address, which is a network of one."""
-    try:
-        ip_network(text)
-    except ValueError:
-        try:
-            nearest = str(ip_network(text, strict=False))
-        except ValueError:
-            nearest = "an address or a network, such as 10.0.0.0/8"
-        raise is_not(text, nearest) from None
-    return text
-
-
-def word(text: str) -> str:
-    if WORD.fullmatch(text):
-        return text
-    raise is_not(text, "letters, digits and hyphens")
-
-
-def path(text: str) -> str:
-    """Where something is on the site: words that each end with a slash."""
-    if PATH.fullmatch(text):
-        return text
-    better = f"{text.strip('/')}/"
-    wanted = "letters, digits and hyphens and a slash at the end, such as admin/"
-    raise is_not(text, better if PATH.fullmatch(better) else wanted)
-
-
-def mailbox(text: str) -> str:
-    """An e-mail address, with or without a name before it."""
-    try:
-        ((_, address),) = getaddresses([text.replace("\n", ",")])
-        validate_email(address)
-    except (ValidationError, ValueError):
-        raise is_not(text, "an address, such as site@example.com") from None
     return text

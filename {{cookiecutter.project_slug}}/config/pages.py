@@ -1,9 +1,6 @@
 """What all pages share: the look of forms, the site's name and the names of static files."""
 
 from django.conf import settings
-from django.contrib.messages.storage.cookie import CookieStorage
-from django.contrib.messages.storage.fallback import FallbackStorage
-from django.contrib.messages.storage.session import SessionStorage
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest
 from whitenoise.storage import CompressedManifestStaticFilesStorage
@@ -27,16 +24,6 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
             return super().load_manifest()  # type: ignore[no-any-return]
         except ValueError:
             return {}, ""
-
-
-class MessagesCookie(CookieStorage):
-    """Messages for the next page, in a cookie that is not of another site on this host."""
-
-    cookie_name = settings.SESSION_COOKIE_NAME.replace("sessionid", "messages")
-
-
-class Messages(FallbackStorage):
-    storage_classes = (MessagesCookie, SessionStorage)
 
 
 def site(request: HttpRequest) -> dict[str, str]:

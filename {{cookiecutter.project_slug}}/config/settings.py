@@ -5,9 +5,10 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
+from config import parsers
 from config.database import database, sqlite
 from config.email import email
-from config.environment import Environment, domain, host, mailbox, network, origin, path, word
+from config.environment import Environment
 from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
 from realtime.conf import budgets_of, limits_of
@@ -25,8 +26,8 @@ HOME_DOMAIN = "{{ cookiecutter.domain_name }}"
 OWNER_NAME = "{{ cookiecutter.author_name }}"
 OWNER_EMAIL = "{{ cookiecutter.author_email }}"
 
-DOMAIN_NAME = env.read("DOMAIN", domain, default=HOME_DOMAIN)
-DEBUG = env.boolean("DEBUG", default=False)
+DOMAIN_NAME = env.read("DOMAIN", parsers.domain, default=HOME_DOMAIN).lower()
+DEBUG = env.read("DEBUG", parsers.boolean, default=False)
 SECRET_KEY = env.required(
     "SECRET_KEY",
     "It signs sessions and tickets, so there is no default: "
@@ -34,22 +35,24 @@ SECRET_KEY = env.required(
 )
 SECRET_KEY_FALLBACKS = env.several("SECRET_KEY_FALLBACKS", default=[])
 ALLOWED_HOSTS = env.several(
-    "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME], host
+    "ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"] if DEBUG else [DOMAIN_NAME], parsers.host
 )
-BEHIND_PROXY = env.boolean("BEHIND_PROXY", default=False)
+BEHIND_PROXY = env.read("BEHIND_PROXY", parsers.boolean, default=False)
 # The proxies' networks: operations.proxies reads their X-Forwarded-Proto and X-Forwarded-For into
 # the ASGI scope, so that Django, allauth and sockets know the browser's scheme and address.
-NETWORKS = env.several("PROXIES", PRIVATE_NETWORKS, network)
+NETWORKS = env.several("PROXIES", PRIVATE_NETWORKS, parsers.network)
 PROXIES = NETWORKS if BEHIND_PROXY else []
-CSRF_TRUSTED_ORIGINS = env.several("CSRF_TRUSTED_ORIGINS", [], origin)
+CSRF_TRUSTED_ORIGINS = [  # in lower case, as browsers send them
+    each.lower() for each in env.several("CSRF_TRUSTED_ORIGINS", [], parsers.origin)
+]
 ADMINS = [(OWNER_NAME, OWNER_EMAIL)]
 
 ROOT_URLCONF = "config.urls"
 ASGI_APPLICATION = "config.asgi.application"
 ASGI_SERVER = "{{ cookiecutter.asgi_server }}"
 HOST = env.text("HOST", default="127.0.0.1")  # where `manage.py serve` listens
-PORT = env.whole("PORT", 8000, least=1, most=65_535)
-ADMIN_PATH = env.read("ADMIN_PATH", path, default="admin/")
+PORT = env.read("PORT", parsers.whole(1, 65_535), default=8000)
+ADMIN_PATH = env.read("ADMIN_PATH", parsers.path, default="admin/")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Applications ----------------------------------------------------------------
@@ -116,7 +119,7 @@ FORM_RENDERER = "config.pages.FormRenderer"
 # Database --------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/ref/databases/
 
-DATABASE_POOLER = env.boolean("DATABASE_POOLER", default=False)
+DATABASE_POOLER = env.read("DATABASE_POOLER", parsers.boolean, default=False)
 DATABASE = env.read(
     "DATABASE_URL",
     partial(database, folder=BASE_DIR, pooler=DATABASE_POOLER),
@@ -155,7 +158,7 @@ else:
         },
     }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-WEB_CONCURRENCY = env.whole("WEB_CONCURRENCY", 1, least=1, most=500)
+WEB_CONCURRENCY = env.read("WEB_CONCURRENCY", parsers.whole(1, 500), default=1)
 REALTIME = env.read("REALTIME", limits_of, default={})
 # How often a person may do what others see, such as {"rooms": [20, 3600]}: see docs/limits.md.
 BUDGETS = env.read("BUDGETS", budgets_of, default={})
@@ -165,7 +168,7 @@ BUDGETS = env.read("BUDGETS", budgets_of, default={})
 
 TASKS = {"default": {"BACKEND": "realtime.tasks.backend.DatabaseBackend"}}
 # Whether the processes that serve run tasks too; else `manage.py runworker tasks` does.
-TASKS_IN_WEB = env.boolean("TASKS_IN_WEB", default=True)
+TASKS_IN_WEB = env.read("TASKS_IN_WEB", parsers.boolean, default=True)
 
 # People ----------------------------------------------------------------------
 # https://docs.allauth.org/en/latest/account/configuration.html
@@ -257,17 +260,17 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 X_FRAME_OPTIONS = "DENY"
-SECURE_SSL_REDIRECT = env.boolean("SECURE_SSL_REDIRECT", default=not DEBUG)
+SECURE_SSL_REDIRECT = env.read("SECURE_SSL_REDIRECT", parsers.boolean, default=not DEBUG)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 # Sites on one host share its cookies, whatever their ports, so each site has names of its own.
 # `__Host-` keeps other hosts of the domain from setting them.
-COOKIE_PREFIX = env.read("COOKIE_PREFIX", word, default="{{ cookiecutter.project_slug }}")
+COOKIE_PREFIX = env.read("COOKIE_PREFIX", parsers.word, default="{{ cookiecutter.project_slug }}")
 HOST_ONLY = "__Host-" if SECURE_SSL_REDIRECT else ""
 SESSION_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_sessionid"
 CSRF_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_csrftoken"
-MESSAGE_STORAGE = "config.pages.Messages"
-SECURE_HSTS_SECONDS = env.whole(
-    "SECURE_HSTS_SECONDS", 0 if DEBUG else 31_536_000, least=0, most=1_000_000_000
+MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
+SECURE_HSTS_SECONDS = env.read(
+    "SECURE_HSTS_SECONDS", parsers.whole(0, 1_000_000_000), default=0 if DEBUG else 31_536_000
 )
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 
@@ -283,13 +286,13 @@ env.read("SENTRY_DSN", partial(report_errors, environment=DOMAIN_NAME), default=
 # Notifications for closed browsers: notifications/webpush/. The site's key derives from the secret.
 
 WEB_PUSH_SECRET = env.text("WEB_PUSH_SECRET")
-WEB_PUSH_ALLOW_PRIVATE = env.boolean("WEB_PUSH_ALLOW_PRIVATE", default=False)
+WEB_PUSH_ALLOW_PRIVATE = env.read("WEB_PUSH_ALLOW_PRIVATE", parsers.boolean, default=False)
 
 # % endif
 # E-mail ----------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/email/
 
-DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", mailbox, default=OWNER_EMAIL)
+DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", parsers.mailbox, default=OWNER_EMAIL)
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 EMAIL_TIMEOUT = 10
 EMAIL_SERVER = env.read("EMAIL_URL", email, default={})
@@ -309,7 +312,9 @@ LOGGING = {
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "formatter": env.one_of("LOG_FORMAT", ["json", "line"], "line" if DEBUG else "json"),
+            "formatter": env.read(
+                "LOG_FORMAT", parsers.one_of(["json", "line"]), default="line" if DEBUG else "json"
+            ),
         },
         "mail_admins": {
             "class": "operations.logs.OwnerMailHandler",
@@ -318,7 +323,7 @@ LOGGING = {
     },
     "root": {
         "handlers": ["console", "mail_admins"],
-        "level": env.one_of("LOG_LEVEL", LEVELS, default="INFO"),
+        "level": env.read("LOG_LEVEL", parsers.one_of(LEVELS), default="INFO"),
     },
     "loggers": {
         "django": {"handlers": []},  # not its own

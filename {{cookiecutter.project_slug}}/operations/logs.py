@@ -4,39 +4,30 @@ import json
 import logging
 import re
 from asyncio import CancelledError
-from copy import copy
 from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 from traceback import extract_tb
 
-from django.core.exceptions import (
-    BadRequest,
-    PermissionDenied,
-    RequestAborted,
-    SuspiciousOperation,
-)
-from django.http import Http404, UnreadablePostError
-from django.http.multipartparser import MultiPartParserError
+from django.core.exceptions import PermissionDenied, RequestAborted
+from django.http import Http404
 from django.utils.log import AdminEmailHandler
 
+from operations.requests import UNREADABLE
 from realtime.tracing import request_id
 
 MAILS_AN_HOUR = 10
 HOUR_SECONDS = 3600.0
 
 CAUSED_BY_CLIENTS = (
-    BadRequest,
+    *UNREADABLE,
     BrokenPipeError,
     CancelledError,
     ConnectionAbortedError,
     ConnectionResetError,
     Http404,
-    MultiPartParserError,
     PermissionDenied,
     RequestAborted,
-    SuspiciousOperation,
-    UnreadablePostError,
 )
 
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
@@ -75,32 +66,23 @@ class OwnerMailHandler(AdminEmailHandler):
     def __init__(self) -> None:
         super().__init__(email_backend="accounts.mail.BackgroundBackend")
         self._mailed: set[tuple[object, ...]] = set()
-        self._left_out = 0
-        self._began_at = 0.0
+        self._began_at = float("-inf")
         self._counting = Lock()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if is_caused_by_a_client(record):
-            return
+        if not is_caused_by_a_client(record) and self._is_due(_identity(record)):
+            super().emit(record)
+
+    def _is_due(self, error: tuple[object, ...]) -> bool:
         with self._counting:
             now = monotonic()
-            if not self._began_at or now - self._began_at >= HOUR_SECONDS:
+            if now - self._began_at >= HOUR_SECONDS:
                 self._mailed.clear()
                 self._began_at = now
-            error = _identity(record)
             if error in self._mailed or len(self._mailed) >= MAILS_AN_HOUR:
-                self._left_out += 1
-                return
+                return False
             self._mailed.add(error)
-            left_out, self._left_out = self._left_out, 0
-        record = copy(record)
-        record.left_out = left_out
-        super().emit(record)
-
-    def format(self, record: logging.LogRecord) -> str:
-        left_out = getattr(record, "left_out", 0)
-        note = f"\n\n{left_out} errors were logged and not mailed before this." if left_out else ""
-        return super().format(record) + note
+            return True
 
 
 def is_caused_by_a_client(record: logging.LogRecord) -> bool:

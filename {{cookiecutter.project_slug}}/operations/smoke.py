@@ -6,7 +6,6 @@ needs no package, so it runs on any machine with Python and this project's files
 """
 
 import base64
-import hashlib
 import os
 import re
 import socket
@@ -16,14 +15,13 @@ from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 ANSWER_SECONDS = 10
 PAGE = "/accounts/login/"
 SOCKET = "/ws/"
 # As in realtime.protocol, which needs a package.
 PROTOCOL = "realtime.v1"
-FOREIGN_ORIGIN = "https://foreign.invalid"
 UNAUTHENTICATED, FORBIDDEN = 4401, 4403
 PROXY = (
     "Check ALLOWED_HOSTS, BEHIND_PROXY and PROXIES, and that the proxy passes Host on and sets "
@@ -31,8 +29,6 @@ PROXY = (
 )
 
 CSRF_COOKIE = re.compile(r"([\w-]*)csrftoken=")
-SWITCHING_PROTOCOLS = 101
-KEY_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, section 1.3
 CLOSE_FRAME = 0x88
 
 
@@ -45,18 +41,16 @@ class Site:
 
     Args:
         url: its address, such as `https://chat.example.com`.
-        at: the host and port to connect to instead of those in `url`, such as `proxy:443`.
+        at: the host and port to connect to instead of those in `url`.
     """
 
-    def __init__(self, url: str, at: str | None = None) -> None:
-        parts = urlsplit(url)
-        self.host = parts.netloc
-        self.name = parts.hostname or ""
-        self.is_secure = parts.scheme == "https"
-        self.origin = f"{parts.scheme}://{self.host}"
-        reached = urlsplit(f"//{at}") if at else parts
+    def __init__(self, url: SplitResult, at: tuple[str, int] | None = None) -> None:
+        self.host = url.netloc
+        self.name = url.hostname or ""
+        self.is_secure = url.scheme == "https"
+        self.origin = f"{url.scheme}://{self.host}"
         self._session_cookie = "sessionid"
-        self._place = (reached.hostname or "", reached.port or (443 if self.is_secure else 80))
+        self._place = at or (self.name, url.port or (443 if self.is_secure else 80))
 
     def check_page(self) -> str:
         with self._answer(PAGE, {}) as answer:
@@ -89,7 +83,7 @@ class Site:
         return f"{SOCKET} opens a WebSocket, and asks who is there."
 
     def check_foreign_origin(self) -> str:
-        code, reason = self._close_of_socket(FOREIGN_ORIGIN)
+        code, reason = self._close_of_socket("https://foreign.invalid")
         if code != FORBIDDEN:
             raise CheckFailed(
                 f"{SOCKET} closes with {code} ({reason}) in place of {FORBIDDEN} for the page of "
@@ -99,24 +93,19 @@ class Site:
 
     def _close_of_socket(self, origin: str) -> tuple[int, str]:
         """The code and the reason with which the server closes a new WebSocket."""
-        key = base64.b64encode(os.urandom(16))
         headers = {
             "Connection": "Upgrade",
             "Upgrade": "websocket",
             "Sec-WebSocket-Version": "13",
-            "Sec-WebSocket-Key": key.decode(),
+            "Sec-WebSocket-Key": base64.b64encode(os.urandom(16)).decode(),
             "Sec-WebSocket-Protocol": PROTOCOL,
             "Origin": origin,
             "Cookie": f"{self._session_cookie}=of-nobody",
         }
         with self._answer(SOCKET, headers) as answer:
-            if answer.status != SWITCHING_PROTOCOLS:
+            if answer.status != 101:
                 raise CheckFailed(f"{_given(SOCKET, answer)} in place of 101. {_meaning(answer)}")
-            accepted = hashlib.sha1(key + KEY_SUFFIX, usedforsecurity=False).digest()
-            if (
-                answer.headers["Sec-WebSocket-Accept"] != base64.b64encode(accepted).decode()
-                or answer.headers["Sec-WebSocket-Protocol"] != PROTOCOL
-            ):
+            if answer.headers["Sec-WebSocket-Protocol"] != PROTOCOL:
                 raise CheckFailed(f"{SOCKET} is not a WebSocket that speaks {PROTOCOL}.")
             return _close_frame(answer)
 
@@ -143,11 +132,8 @@ class Site:
         plain = socket.create_connection(self._place, ANSWER_SECONDS)
         if not self.is_secure:
             return plain
-        try:
+        with plain:  # closed if there is no TLS; otherwise it is part of what is returned
             return ssl.create_default_context().wrap_socket(plain, server_hostname=self.name)
-        except OSError:
-            plain.close()
-            raise
 
 
 def _given(path: str, answer: HTTPResponse) -> str:
@@ -176,21 +162,18 @@ def _close_frame(answer: HTTPResponse) -> tuple[int, str]:
     return int.from_bytes(payload[:2], "big"), payload[2:].decode(errors="replace")
 
 
-def _address(text: str) -> str:
+def _address(text: str) -> SplitResult:
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
         raise ArgumentTypeError(f"{text} is not an address such as https://chat.example.com")
-    return text
+    return parts
 
 
-def _place(text: str) -> str:
-    try:
-        reached = urlsplit(f"//{text}").port
-    except ValueError:
-        reached = None
-    if not reached:
+def _place(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdecimal():
         raise ArgumentTypeError(f"{text} is not a place such as proxy:443")
-    return text
+    return host.strip("[]"), int(port)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

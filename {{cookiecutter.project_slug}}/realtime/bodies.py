@@ -1,4 +1,4 @@
-"""Bounds for the bodies of requests: their size, their time, and how much arrives at once."""
+"""Bounds for the bodies of requests: the size and the time of each, and the size of all."""
 
 import asyncio
 import logging
@@ -9,7 +9,6 @@ from realtime.conf import limits
 
 logger = logging.getLogger(__name__)
 
-BODIES_AT_ONCE = 500
 BYTES_AT_ONCE = 67_108_864
 LAST_SECONDS = 1.0  # how long a client that is refused may go on sending, so that it reads why
 
@@ -27,7 +26,7 @@ class Body(Protocol):
 
 
 class Arriving:
-    """The bodies that have arrived in part. Where there are too many, the oldest is given up.
+    """The bodies that have arrived in part. Where they are too large together, the oldest ends.
 
     A body of an ordinary client is complete in an instant, so this ends those that are slow.
     """
@@ -40,7 +39,7 @@ class Arriving:
         """Note that so many bytes of a body have arrived."""
         self._bytes += size - self._oldest_first.get(body, 0)
         self._oldest_first[body] = size
-        while len(self._oldest_first) > BODIES_AT_ONCE or self._bytes > BYTES_AT_ONCE:
+        while self._bytes > BYTES_AT_ONCE:
             oldest = next(iter(self._oldest_first))
             self.discard(oldest)
             oldest.give_up()
@@ -66,13 +65,10 @@ class BoundedBodies:
             await self._application(scope, receive, send)
             return
         exchange = Exchange(receive, send)
-        headers = dict(scope["headers"])
-        length = headers.get(b"content-length", b"0")
+        length = dict(scope["headers"]).get(b"content-length", b"0")
         if length.isdigit() and int(length) > limits().body_bytes:
             await exchange.refuse(TOO_LARGE)
             return
-        if length != b"0" or b"transfer-encoding" in headers:
-            arriving.keep(exchange, 0)
         try:
             await self._application(scope, exchange.receive, exchange.send)
         finally:

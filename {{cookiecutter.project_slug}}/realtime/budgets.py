@@ -23,7 +23,6 @@ from contextvars import ContextVar
 from datetime import datetime, timedelta
 from math import ceil
 
-import msgspec
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models, transaction
@@ -158,15 +157,6 @@ def charging() -> Iterator[None]:
         yield
     finally:
         _charges.reset(token)
-
-
-def is_limit(value: object) -> bool:
-    """Whether `value` can stand in `settings.BUDGETS`: times, at least one, and seconds."""
-    try:
-        times, seconds = msgspec.convert(value, Limit)
-    except msgspec.ValidationError:
-        return False
-    return bool(times > 0 and seconds > 0)
 
 
 def drop_full() -> None:

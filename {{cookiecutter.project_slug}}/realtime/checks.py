@@ -8,7 +8,6 @@ from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
 
 from realtime import budgets
-from realtime.conf import limits
 from realtime.sessions import session_rows
 
 IN_MEMORY = "channels.layers.InMemoryChannelLayer"
@@ -31,16 +30,6 @@ def check_layer(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: 
 
 
 @register
-def check_limits(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
-    """REALTIME has only known keys with values of their type."""
-    try:
-        limits()
-    except ImproperlyConfigured as error:
-        return [Error(str(error), hint="realtime/conf.py lists the limits.", id="realtime.E002")]
-    return []
-
-
-@register
 def check_sessions(
     app_configs: Any, **kwargs: Any
 ) -> list[CheckMessage]:  # Any: Django's signature
@@ -54,15 +43,14 @@ def check_sessions(
 
 @register
 def check_budgets(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:  # Any: Django's signature
-    """BUDGETS has only budgets that there are, each with its times and its seconds."""
+    """BUDGETS has only budgets that there are."""
     import_module(settings.ROOT_URLCONF)  # and with the pages all budgets
     return [
         Error(
-            f"BUDGETS: {name!r} is {limit!r}.",
-            hint='Give how many times in how many seconds, such as {"rooms": [20, 3600]}, for: '
-            f"{', '.join(sorted(budgets.known))}.",
+            f"BUDGETS: there is no {name!r}.",
+            hint=f"There are: {', '.join(sorted(budgets.known))}.",
             id="realtime.E004",
         )
-        for name, limit in settings.BUDGETS.items()
-        if name not in budgets.known or not budgets.is_limit(limit)
+        for name in settings.BUDGETS
+        if name not in budgets.known
     ]

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 
 import msgspec
 from django.conf import settings
-from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 
 MOST = 1_000_000_000
@@ -75,15 +74,8 @@ Budgets = dict[str, tuple[Annotated[int, Positive], Annotated[float, Positive]]]
 
 @cache
 def limits() -> Limits:
-    """The limits in force.
-
-    Raises:
-        ImproperlyConfigured: `settings.REALTIME` has an unknown key or a value of a wrong type.
-    """
-    try:
-        return msgspec.convert(settings.REALTIME, Limits)
-    except msgspec.ValidationError as error:
-        raise ImproperlyConfigured(f"REALTIME: {error}") from None
+    """The limits in force."""
+    return msgspec.convert(settings.REALTIME, Limits)
 
 
 def limits_of(text: str) -> dict[str, Any]:  # Any: JSON

@@ -125,7 +125,7 @@ def layer_hosts(url: str) -> list[Options]:
 
 
 def servers(url: str) -> list[str]:
-    """The URL of each server."""
+    """The URL of each server; the first is for everything but the channel layer."""
     return [url] if Sentinels.from_url(url) else url.split(",")
 
 
@@ -160,11 +160,6 @@ def fault(error: Exception) -> str:
     return type(error).__name__
 
 
-def first_server(url: str) -> str:
-    """The URL of the server for everything but the channel layer."""
-    return url if Sentinels.from_url(url) else url.partition(",")[0]
-
-
 def async_pool(url: str, *, connections: int, wait: float, **options: Any) -> AsyncConnectionPool:
     """A pool of connections to the first server, for coroutines.
 
@@ -176,7 +171,7 @@ def async_pool(url: str, *, connections: int, wait: float, **options: Any) -> As
     sentinels = Sentinels.from_url(url)
     if sentinels is None:
         return BlockingConnectionPool.from_url(
-            first_server(url), max_connections=connections, timeout=wait, **options
+            servers(url)[0], max_connections=connections, timeout=wait, **options
         )
     known = AsyncSentinel(sentinels.addresses, sentinel_kwargs=sentinels.login)
     return AsyncSentinelConnectionPool(sentinels.master, known, **sentinels.database, **options)
@@ -196,7 +191,7 @@ class Pool:
         options = {"retry": retry, **waits, **options}
         sentinels = Sentinels.from_url(url)
         if sentinels is None:
-            return ConnectionPool.from_url(first_server(url), **options)
+            return ConnectionPool.from_url(servers(url)[0], **options)
         login = {"retry": retry, **waits, **sentinels.login}
         known = Sentinel(sentinels.addresses, sentinel_kwargs=login)
         return SentinelConnectionPool(sentinels.master, known, **sentinels.database, **options)

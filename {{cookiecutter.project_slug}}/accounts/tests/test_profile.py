@@ -77,13 +77,6 @@ def test_a_faulty_change_is_named_and_not_kept(
     assert ada.as_person() == before
 
 
-def test_a_colour_no_longer_on_offer_is_still_on_the_form(client: Client, ada: User) -> None:
-    User.objects.filter(pk=ada.pk).update(color="#123456")
-    client.force_login(ada)
-    form = {"display_name": "Ada Lovelace", "color": "#123456"}
-    assert client.post(reverse("accounts:edit"), form).status_code == 302
-
-
 @pytest.mark.parametrize("name", ["AIice", "A1ice", "b0b", "\u0410lice"])
 def test_a_name_that_looks_like_the_username_of_another_is_taken(
     client: Client, ada: User, bob: User, name: str

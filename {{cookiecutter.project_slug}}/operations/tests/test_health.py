@@ -122,7 +122,7 @@ async def test_a_process_whose_redis_refuses_is_not_ready(
 async def test_a_process_without_its_static_files_is_not_ready(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(endpoints, "uncollected_files", lambda: {"chat/chat.css"})
+    monkeypatch.setattr(endpoints, "uncollected_files", lambda: ["chat/chat.css"])
     status, parts = await readiness()
     assert (status, parts["ready"]) == (503, False)
     assert parts["static"] == "files are not collected: run manage.py collectstatic, and restart"

@@ -102,7 +102,6 @@ class Request(WebRequest):
             return
         loop = asyncio.get_running_loop()
         self._timer = loop.call_later(limits().body_seconds, self.give_up)
-        arriving.keep(self, 0)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         if self._status:

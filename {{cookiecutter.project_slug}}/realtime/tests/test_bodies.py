@@ -96,22 +96,7 @@ async def test_a_body_that_never_begins_is_left(site: Site) -> None:
     assert await Client(length=b"9").ask(BoundedBodies(site)) == 408
 
 
-async def test_where_too_many_arrive_the_oldest_is_left(
-    site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    settings.REALTIME = {"BODY_SECONDS": 60, "HANDSHAKE_SECONDS": 60}
-    monkeypatch.setattr(bodies, "BODIES_AT_ONCE", 2)
-    application = BoundedBodies(site)
-    asking = [asyncio.create_task(Client(b"0", complete=False).ask(application)) for _ in range(3)]
-    done, waiting = await asyncio.wait(asking, timeout=5, return_when=asyncio.FIRST_COMPLETED)
-    assert done == {asking[0]}
-    assert asking[0].result() == 408
-    for each in waiting:
-        each.cancel()
-    await asyncio.gather(*waiting, return_exceptions=True)
-
-
-async def test_bytes_that_wait_are_bounded_too(
+async def test_where_bodies_are_too_large_together_the_oldest_is_left(
     site: Site, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.REALTIME = {"BODY_SECONDS": 60, "HANDSHAKE_SECONDS": 60}

@@ -1,13 +1,11 @@
 """System checks."""
 
-from typing import Any
-
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from realtime.admission.middleware import AdmissionMiddleware
-from realtime.checks import IN_MEMORY, check_layer, check_limits, check_sessions
+from realtime.checks import IN_MEMORY, check_layer, check_sessions
 from realtime.tests.stock import raw
 
 
@@ -27,14 +25,6 @@ def test_the_in_memory_layer_is_for_one_process_in_development(
     settings.WEB_CONCURRENCY = processes
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend}}
     assert [error.id for error in check_layer(None)] == errors
-
-
-@pytest.mark.parametrize("wrong", [{"FRAME_BYTES": "many"}, {"NO_SUCH_LIMIT": 1}])
-def test_a_wrong_limit_is_named(settings: Settings, wrong: dict[str, Any]) -> None:
-    settings.REALTIME = wrong
-    (error,) = check_limits(None)
-    assert error.id == "realtime.E002"
-    assert "REALTIME" in error.msg
 
 
 @pytest.mark.parametrize(

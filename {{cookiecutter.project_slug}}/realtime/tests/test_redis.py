@@ -2,7 +2,7 @@
 
 import pytest
 
-from realtime.redis import Sentinels, check_url, first_server, layer_hosts
+from realtime.redis import Sentinels, check_url, layer_hosts, servers
 
 ONE = "redis://:secret@one:6379/0"
 TWO = "rediss://two:6380/1"
@@ -38,9 +38,9 @@ def test_what_is_no_address_is_refused_by_name(url: str) -> None:
         check_url(url)
 
 
-def test_the_layer_spreads_over_all_servers_and_the_rest_is_on_the_first() -> None:
+def test_the_layer_spreads_over_all_servers() -> None:
     assert [host["address"] for host in layer_hosts(f"{ONE},{TWO}")] == [ONE, TWO]
-    assert first_server(f"{ONE},{TWO}") == ONE
+    assert servers(f"{ONE},{TWO}") == [ONE, TWO]
 
 
 def test_sentinels_are_asked_for_the_master() -> None:
