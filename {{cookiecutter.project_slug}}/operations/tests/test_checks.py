@@ -21,7 +21,6 @@ from django.utils.functional import empty
 from pytest_django import Settings
 from redis import Redis
 
-from config import urls
 from operations import checks
 from presence.tests.redis_server import RedisServer
 
@@ -91,7 +90,7 @@ def test_an_admin_that_other_pages_hide_is_told(production: Settings, taken: str
 
 def move_admin(production: Settings, path: str) -> None:
     production.ADMIN_PATH = path
-    importlib.reload(urls)
+    importlib.reload(importlib.import_module(production.ROOT_URLCONF))
     clear_url_caches()
 
 
