@@ -16,6 +16,7 @@ from presence.stores import Announcement, State, Store, StoreUnavailable, Timing
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import KEY_PREFIX, RedisStore
 from realtime.database import in_database
+from realtime.delivery.engine import this_engine
 from realtime.delivery.publishing import publish
 from realtime.topics import Pair, Topic
 
@@ -27,29 +28,23 @@ _attendance: Attendance | None = None
 
 
 def this_attendance() -> Attendance:
-    """The running event loop's attendance, made on first use."""
+    """The running event loop's attendance, made on first use; it ends with the engine."""
     global _attendance
-    if (
-        _attendance is None
-        or _attendance.ended
-        or _attendance.loop is not asyncio.get_running_loop()
-    ):
+    if _attendance is None or _attendance.loop is not asyncio.get_running_loop():
         _attendance = Attendance(open_store(), publish_announcements, _read_visibilities)
+        this_engine().at_stop.append(_stop)
     return _attendance
 
 
 def running_attendance() -> Attendance | None:
     """The process's attendance, from any thread; None if presence was never joined here."""
-    if _attendance is not None and not _attendance.ended and _attendance.loop.is_running():
-        return _attendance
-    return None
+    return _attendance if _attendance is not None and _attendance.loop.is_running() else None
 
 
-async def stop_attendance() -> None:
-    """End the running event loop's attendance, if there is one."""
+async def _stop() -> None:
     global _attendance
-    if _attendance is not None and _attendance.loop is asyncio.get_running_loop():
-        attendance, _attendance = _attendance, None
+    attendance, _attendance = _attendance, None
+    if attendance is not None:
         await attendance.stop()
 
 

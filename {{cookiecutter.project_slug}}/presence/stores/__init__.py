@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import uuid4
 
 from msgspec import Struct, field
@@ -80,16 +80,13 @@ class Announcement:
     people: Mapping[int, State]
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(NamedTuple):
     """The result of one sweep."""
 
     more: bool
     """Whether it stopped at its limit, so more may be due."""
     wake: bool
     """Whether there is something new to announce."""
-    quiet: bool
-    """Whether no grace is running and nothing waits to be announced."""
 
 
 class LeaseLost(Exception):

@@ -105,8 +105,7 @@ class MemoryStore:
         for room, user in due[: max(limit, 0)]:
             self._settle(room, user, patient=False)
             limit -= 1
-        quiet = not self._leaving and not self._announce_at
-        return Swept(more=limit <= 0, wake=self._wake, quiet=quiet)
+        return Swept(more=limit <= 0, wake=self._wake)
 
     async def announce(self, limit: int) -> list[Announcement]:
         now = self._clock()

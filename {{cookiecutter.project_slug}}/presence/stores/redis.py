@@ -91,8 +91,8 @@ class RedisStore:
         await self._run("release", process)
 
     async def sweep(self, limit: int) -> Swept:
-        more, wake, quiet = await self._run("sweep", limit)
-        return Swept(bool(more), bool(wake), bool(quiet))
+        more, wake = await self._run("sweep", limit)
+        return Swept(bool(more), bool(wake))
 
     async def announce(self, limit: int) -> list[Announcement]:
         now, *announcements = await self._run("announce", limit, ANNOUNCEMENTS)

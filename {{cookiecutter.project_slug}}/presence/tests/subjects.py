@@ -74,6 +74,10 @@ class Subject(ABC):
     def viewers(self, *topics: str) -> set[View]:
         """Who views one of `topics` now."""
 
+    @abstractmethod
+    def waiting(self) -> bool:
+        """Whether a grace is running, or something waits to be announced."""
+
     async def roster(self, limit: int = 100) -> Roster:
         (roster,) = await self.store.rosters(["hall"], limit=limit)
         return roster
@@ -100,10 +104,7 @@ class Subject(ABC):
 
     async def settled(self) -> list[tuple[int, State]]:
         """Let time pass until nothing is due or to be announced; return all that was heard."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (await self.store.sweep(limit=100)).quiet:
-            assert time.monotonic() < deadline, "The store does not come to rest."
-            await self.pass_time()
+        await self.until(lambda: not self.waiting())
         return self.edges
 
     @property
@@ -122,6 +123,9 @@ class MemorySubject(Subject):
     def viewers(self, *topics: str) -> set[View]:
         return self._memory.viewers(topics)
 
+    def waiting(self) -> bool:
+        return bool(self._memory._leaving or self._memory._announce_at)
+
     def now(self) -> float:
         return self._now
 
@@ -134,7 +138,11 @@ class RedisSubject(Subject):
 
     def __init__(self, server: RedisServer) -> None:
         super().__init__(RedisStore(server.url, TIMING))
+        self._server = server
         self._viewers = RedisViewers(server.url)
 
     def viewers(self, *topics: str) -> set[View]:
         return self._viewers.read(topics)
+
+    def waiting(self) -> bool:
+        return not {b"presence:leaving", b"presence:changed"}.isdisjoint(self._server.keys())

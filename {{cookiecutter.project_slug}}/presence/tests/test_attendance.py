@@ -90,30 +90,14 @@ def end(visit: Visit) -> Visit:
     return replace(visit, ended=True)
 
 
-async def test_it_ends_by_itself_when_the_last_ones_leave_was_announced(
-    attendance: Attendance,
-) -> None:
+async def test_the_leave_of_the_last_one_is_announced(attendance: Attendance) -> None:
     await attendance.put(visit(7))
     await attendance.put(end(visit(7)))
 
-    async def ended() -> bool:
-        return attendance.ended
+    async def announced() -> bool:
+        return bool(heard) and heard[-1].people == {7: State.OFFLINE}
 
-    await until(ended)
-    assert heard[-1].people == {7: State.OFFLINE}
-
-
-async def test_it_does_not_end_while_somebody_is_connected_in_no_room(
-    attendance: Attendance,
-) -> None:
-    await attendance.put(visit(7, rooms=()))
-    await attendance.put(visit(8))
-    await attendance.put(end(visit(8)))
-
-    await shows(attendance, {})
-    await asyncio.sleep(TIMING.grace_seconds + TIMING.window_seconds + 10 * TIMING.sweep_seconds)
-
-    assert not attendance.ended
+    await until(announced)
 
 
 async def test_the_end_of_an_unknown_connection_is_harmless(attendance: Attendance) -> None:
