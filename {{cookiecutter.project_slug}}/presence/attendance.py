@@ -10,7 +10,9 @@ from uuid import uuid4
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from presence.stores import Announcement, LeaseLost, Store, StoreUnavailable, Visit
+from presence.stores import Announcement, LeaseLost, StoreUnavailable, Visit
+from presence.stores.memory import MemoryStore
+from presence.stores.redis import RedisStore
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,7 @@ MARGIN_SECONDS = 0.005  # added to the window, so that an announcement is due wh
 
 beats = Counter("presence_beats", "Renewals of this process's lease in the store.")
 
+Store = MemoryStore | RedisStore
 Announce = Callable[[Sequence[Announcement]], Awaitable[None]]
 Visibilities = Callable[[Sequence[int]], Awaitable[dict[int, int]]]
 

@@ -28,10 +28,10 @@ from presence.frames import (
     roster_page,
 )
 from presence.queries import (
+    join_requests,
     last_seen_by_id,
-    read_join_request,
+    people_in_rosters,
     read_join_requests,
-    read_people,
     rooms_of,
 )
 from presence.running import this_attendance
@@ -106,7 +106,7 @@ class PresenceConsumer(Consumer):
         if data.room not in self.visit.rooms:
             raise Refusal(ErrorCode.FORBIDDEN, "You are not in this room.")
         (roster,) = await self.attendance.store.rosters([data.room], limit=data.limit)
-        return roster_page(roster, await read_people(roster.people.keys()))
+        return roster_page(roster, await people_in_rosters.submit(roster.people.keys()))
 
     @command("people")
     async def get_people(self, data: GetPeople) -> dict[str, list[SeenPerson]]:
@@ -127,11 +127,12 @@ class PresenceConsumer(Consumer):
 
     async def _enter_rooms(self) -> None:
         """Hear the person's rooms and no others, and count there, as they appear now."""
-        rooms, _ = await read_join_request(self.user_id)
+        rooms, _ = await join_requests.submit(self.user_id)
         async with asyncio.TaskGroup() as tasks:
             for room in rooms:
                 tasks.create_task(self.subscribe(room_topic(room)))
-        now = await read_join_request(self.user_id)  # a removal before the subscription was missed
+        # Again, since a removal before the subscription was missed.
+        now = await join_requests.submit(self.user_id)
         for room in (rooms | self.visit.rooms) - now.rooms:
             self.unsubscribe(room_topic(room))
         await self._put(rooms=rooms & now.rooms, visibility=now.visibility)

@@ -24,16 +24,6 @@ class JoinRequest(NamedTuple):
     visibility: int
 
 
-async def read_join_request(user_id: int) -> JoinRequest:
-    """A person's rooms and visibility; the read begins after this call."""
-    return await _join_requests.submit(user_id)
-
-
-async def read_people(user_ids: Collection[int]) -> dict[int, Person]:
-    """As `people_by_id`; may contain other people too."""
-    return await _people.submit(user_ids)
-
-
 def rooms_of(user_ids: Collection[int]) -> dict[int, list[str]]:
     """The rooms of each person: the keys of topics that show presence, latest joined first."""
     rooms: dict[int, list[str]] = defaultdict(list)
@@ -76,7 +66,8 @@ def _read_people(wanted: Sequence[Collection[int]]) -> list[dict[int, Person] | 
     return [people] * len(wanted)
 
 
-_join_requests: Batcher[int, JoinRequest] = Batcher(read_join_requests, most_waiting=MOST_WAITING)
-_people: Batcher[Collection[int], dict[int, Person]] = Batcher(
+join_requests: Batcher[int, JoinRequest] = Batcher(read_join_requests, most_waiting=MOST_WAITING)
+people_in_rosters: Batcher[Collection[int], dict[int, Person]] = Batcher(
     _read_people, most_waiting=MOST_WAITING
 )
+"""As `people_by_id`; may give other people too."""

@@ -9,10 +9,10 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from presence.actions import record_last_seen
-from presence.attendance import Attendance
+from presence.attendance import Attendance, Store
 from presence.frames import ROOM_PREFIX, Changed, changed, room_topic
 from presence.queries import people_by_id, rooms_of, visibilities_by_id
-from presence.stores import Announcement, State, Store, StoreUnavailable, Timing
+from presence.stores import Announcement, State, StoreUnavailable, Timing
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import KEY_PREFIX, RedisStore
 from realtime.database import in_database
@@ -48,6 +48,10 @@ async def _stop() -> None:
         await attendance.stop()
 
 
+async def _read_visibilities(user_ids: Collection[int]) -> dict[int, int]:
+    return await in_database(visibilities_by_id, user_ids)
+
+
 def open_store() -> Store:
     """The store that the settings ask for.
 
@@ -61,10 +65,6 @@ def open_store() -> Store:
     if settings.REDIS_URL:
         return RedisStore(settings.REDIS_URL, timing, settings.REDIS_PREFIX + KEY_PREFIX)
     return MemoryStore(timing)
-
-
-async def _read_visibilities(user_ids: Collection[int]) -> dict[int, int]:
-    return await in_database(visibilities_by_id, user_ids)
 
 
 async def publish_announcements(announcements: Sequence[Announcement]) -> None:

@@ -57,7 +57,14 @@ def _places(visit: Visit | None) -> dict[str, bool]:
 
 
 class MemoryStore:
-    """A `Store` for one process; it is lost with the process.
+    """Who is in which room and views which topic, as reported by processes that hold a lease each.
+
+    A person is in a room from their first connection until `grace` after their last one. A process
+    whose lease expires loses its visits. Every change takes effect at once and is announced after
+    `window`, together with the room's other changes. A room's version only rises, even when the
+    store has lost all its data. Viewing is not announced.
+
+    `RedisStore` has the same methods, which raise `StoreUnavailable` too.
 
     Args:
         clock: seconds since 1970; a test gives one that it sets itself.
@@ -74,14 +81,27 @@ class MemoryStore:
         self._wake = False
 
     async def open(self, process: str) -> None:
+        """Begin the lease of `process`, a name never used before."""
         self._leases[process] = _Lease(self._clock() + self.timing.lease_seconds)
 
     async def beat(self, process: str) -> int:
+        """Renew a lease; return how many visits the store has under it.
+
+        Raises:
+            LeaseLost: it has expired.
+        """
         lease = self._lease(process)
         lease.until = self._clock() + self.timing.lease_seconds
         return len(lease.visits)
 
     async def put(self, process: str, visits: Sequence[Visit]) -> bool:
+        """Replace, in order, what is known of these connections; idempotent.
+
+        Returns whether there is something new to announce.
+
+        Raises:
+            LeaseLost: the lease has expired, and nothing was changed.
+        """
         lease = self._lease(process)
         self._wake = False
         for visit in visits:
@@ -89,10 +109,12 @@ class MemoryStore:
         return self._wake
 
     async def release(self, process: str) -> None:
+        """End a lease now, and its visits with it."""
         if process in self._leases:
             self._leases[process].until = 0
 
     async def sweep(self, limit: int) -> Swept:
+        """Remove the visits of expired leases, and people whose grace is over: about `limit`."""
         now, self._wake = self._clock(), False
         for process, lease in list(self._leases.items()):
             while lease.until <= now and lease.visits and limit > 0:
@@ -108,6 +130,7 @@ class MemoryStore:
         return Swept(more=limit <= 0, wake=self._wake)
 
     async def announce(self, limit: int) -> list[Announcement]:
+        """Take what is due, of `limit` people each; each is given to one caller only."""
         now = self._clock()
         announcements = []
         for name in [name for name, at in self._announce_at.items() if at <= now]:
@@ -122,9 +145,11 @@ class MemoryStore:
         return announcements
 
     async def rosters(self, rooms: Sequence[str], *, limit: int) -> list[Roster]:
+        """The first `limit` people of each room, by ascending id."""
         return [self._roster(name, self._rooms[name], limit) for name in rooms]
 
     async def states(self, rooms: Sequence[str], users: Sequence[int]) -> dict[int, State]:
+        """The state of each of `users` as it shows in any of `rooms`."""
         states = dict.fromkeys(users, State.OFFLINE)
         for room in (self._rooms[name] for name in rooms):
             for user in states.keys() & room.shows.keys():

@@ -1,4 +1,4 @@
-"""Presence in Redis, for any number of processes: each method is a Lua script, on Redis's clock."""
+"""Presence in Redis: each method is a Lua script, on Redis's clock."""
 
 import asyncio
 import logging
@@ -43,7 +43,7 @@ ANNOUNCEMENTS = 100  # taken by one call
 
 
 class RedisStore:
-    """A `Store` in Redis 6.2 or later.
+    """What `MemoryStore` is, in Redis 6.2 or later, for any number of processes.
 
     Args:
         url: as `settings.REDIS_URL`; of several servers, the first.

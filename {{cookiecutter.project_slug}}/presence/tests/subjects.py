@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from presence.stores import Announcement, LeaseLost, Roster, State, Store, Timing, View, Visit
+from presence.attendance import Store
+from presence.stores import Announcement, LeaseLost, Roster, State, Timing, View, Visit
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer

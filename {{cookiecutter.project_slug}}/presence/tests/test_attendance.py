@@ -8,8 +8,8 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from presence.attendance import Attendance
-from presence.stores import Announcement, State, Store, StoreUnavailable, Timing, Visit
+from presence.attendance import Attendance, Store
+from presence.stores import Announcement, State, StoreUnavailable, Timing, Visit
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import RedisStore, RedisViewers
 from presence.tests.redis_server import RedisServer
