@@ -14,7 +14,6 @@ from realtime.batching import Batcher
 from realtime.topics import registered
 
 ROOMS_JOINED = 100  # by one connection
-MOST_WAITING = 20_000  # connections; more are refused for a moment
 
 
 class JoinRequest(NamedTuple):
@@ -66,8 +65,6 @@ def _read_people(wanted: Sequence[Collection[int]]) -> list[dict[int, Person] | 
     return [people] * len(wanted)
 
 
-join_requests: Batcher[int, JoinRequest] = Batcher(read_join_requests, most_waiting=MOST_WAITING)
-people_in_rosters: Batcher[Collection[int], dict[int, Person]] = Batcher(
-    _read_people, most_waiting=MOST_WAITING
-)
+join_requests: Batcher[int, JoinRequest] = Batcher(read_join_requests)
+people_in_rosters: Batcher[Collection[int], dict[int, Person]] = Batcher(_read_people)
 """As `people_by_id`; may give other people too."""

@@ -5,7 +5,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 
 from realtime.tasks.models import TaskRow
-from realtime.tasks.running import retry
+from realtime.tasks.worker import retry
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own is not generic

@@ -33,22 +33,17 @@ class _Room:
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self.connections: Counter[int] = Counter()
-        self.away: Counter[int] = Counter()
+        self.connections: dict[int, Counter[bool]] = defaultdict(Counter)
+        """Of each person, how many are away and how many are not."""
         self.shows: dict[int, State] = {}
         self.changed: set[int] = set()
 
-    def count(self, user: int, step: int, away_step: int) -> None:
-        self.connections[user] += step
-        self.away[user] += away_step
-        if not self.connections[user]:
-            del self.connections[user], self.away[user]
-
     def target(self, user: int) -> State:
         connections = self.connections[user]
-        if not connections:
-            return State.OFFLINE
-        return State.AWAY if self.away[user] >= connections else State.ONLINE
+        if connections.total():
+            return State.ONLINE if connections[False] else State.AWAY
+        del self.connections[user]
+        return State.OFFLINE
 
 
 def _places(visit: Visit | None) -> dict[str, bool]:
@@ -188,11 +183,15 @@ class MemoryStore:
         if turned:
             self._visibility[user] = visit.visibility
         for name in before.keys() | now.keys():
-            step = (name in now) - (name in before)
-            away_step = now.get(name, False) - before.get(name, False)
-            if step or away_step or turned:
-                self._rooms[name].count(user, step, away_step)
-                self._settle(name, user, patient=step != 0)
+            was_away, is_away = before.get(name), now.get(name)
+            if was_away == is_away and not turned:
+                continue
+            connections = self._rooms[name].connections[user]
+            if was_away is not None:
+                connections[was_away] -= 1
+            if is_away is not None:
+                connections[is_away] += 1
+            self._settle(name, user, patient=was_away is None or is_away is None)
 
     def _settle(self, name: str, user: int, *, patient: bool) -> None:
         """Make the state that shows agree with the connections (see `settle` in common.lua)."""

@@ -4,8 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -130,8 +129,11 @@ class RedisStore:
     async def _run(
         self, script: str, *arguments: str | int | bytes
     ) -> Any:  # Any: each script's own answer
-        async with _unavailable(), asyncio.timeout(ANSWER_SECONDS):
-            return await self._scripts[script](args=[*self._common_arguments, *arguments])
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._scripts[script](args=[*self._common_arguments, *arguments])
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 class RedisViewers:
@@ -184,14 +186,6 @@ class RedisViewers:
             except RedisError:
                 continue
             self._away.clear()
-
-
-@asynccontextmanager
-async def _unavailable() -> AsyncIterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
 
 def script(name: str) -> str:

@@ -20,8 +20,6 @@ from realtime.topics import Pair
 FeedType = TypeVar("FeedType", bound=Feed)
 Value = TypeVar("Value")
 
-MOST_WAITING = 20_000
-"""At once, in one process."""
 KEPT_SECONDS = 1.0  # the longest that something is kept for those who join
 
 
@@ -116,9 +114,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._requests = Batcher(
-            cls._answer_all, key=lambda each: each.key, linger=True, most_waiting=MOST_WAITING
-        )
+        cls._requests = Batcher(cls._answer_all, key=lambda each: each.key, linger=True)
 
     # For subclasses
 

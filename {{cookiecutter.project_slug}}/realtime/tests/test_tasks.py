@@ -32,7 +32,7 @@ from realtime.delivery.engine import stop_engine, this_engine
 from realtime.models import TaskRow
 from realtime.tasks import backend, enqueue_many, run_due, worker
 from realtime.tasks.api import TaskResultDoesNotExist, TaskResultStatus
-from realtime.tasks.running import KEPT, claim, drop_finished, perform
+from realtime.tasks.worker import claim, drop_finished, perform
 from realtime.tests import jobs
 
 WORKER_SECONDS = 30
@@ -209,7 +209,7 @@ def test_what_succeeded_is_dropped_and_what_failed_is_kept() -> None:
     jobs.fail.enqueue("badly")
     TaskRow.objects.update(attempts=5)
     run_due()
-    TaskRow.objects.update(finished_at=timezone.now() - KEPT)
+    TaskRow.objects.update(finished_at=timezone.now() - timedelta(days=1))
     jobs.note.enqueue("just now")
     run_due()
 
