@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,17 @@ class RedisStore:
             if path.stem not in ("common", "viewers")
         }
         self._common_arguments = (prefix, _ms(timing.grace_seconds), _ms(timing.window_seconds))
+        pool = Pool.from_url(
+            url,
+            # Try a second time where an idle connection has died, not where Redis is silent.
+            retry=SyncRetry(NoBackoff(), 1, supported_errors=(NotConnected,)),
+            socket_timeout=VIEWERS_SECONDS,
+            socket_connect_timeout=VIEWERS_SECONDS,
+            decode_responses=True,
+        )
+        self._for_threads = SyncRedis(connection_pool=pool)
+        self._read_viewers = self._for_threads.register_script(script("viewers"))
+        self._away = threading.Event()
 
     async def open(self, process: str) -> None:
         await self._run("open", process, _ms(self.timing.lease_seconds))
@@ -135,37 +147,23 @@ class RedisStore:
         except (RedisError, OSError) as error:
             raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
+    # For threads, which must not wait for long
 
-class RedisViewers:
-    """Reads from Redis who views topics.
+    def viewers(self, topics: Collection[str]) -> set[View]:
+        """As `presence.viewing.viewers`.
 
-    After an error nobody is kept waiting: until a thread has found Redis to answer again, nobody
-    views anything.
-    """
-
-    def __init__(self, url: str, prefix: str = KEY_PREFIX) -> None:
-        # Try a second time where an idle connection has died, not where Redis is silent.
-        retry = SyncRetry(NoBackoff(), 1, supported_errors=(NotConnected,))
-        timeouts = {
-            "socket_timeout": VIEWERS_SECONDS,
-            "socket_connect_timeout": VIEWERS_SECONDS,
-        }
-        self._client = SyncRedis(
-            connection_pool=Pool.from_url(url, retry=retry, decode_responses=True, **timeouts)
-        )
-        self._script = self._client.register_script(script("viewers"))
-        self._common_arguments = (prefix, 0, 0)  # no grace, no window: it changes nothing
-        self._away = threading.Event()
-
-    def read(self, topics: Collection[str]) -> set[View]:
-        """As `presence.viewing.viewers`."""
+        After an error nobody is kept waiting: until a thread has found Redis to answer again,
+        nobody views anything.
+        """
         if self._away.is_set():
             return set()
         try:
-            answers = self._script(args=[*self._common_arguments, *topics])
+            answers = self._read_viewers(args=[*self._common_arguments, *topics])
         except RedisError as error:
             logger.warning("Presence: who views what could not be read: %s", error)
-            self._wait_for_redis()
+            if not self._away.is_set():
+                self._away.set()
+                threading.Thread(target=self._ping, name="presence-viewing", daemon=True).start()
             return set()
         return {
             (int(user), topic)
@@ -173,19 +171,12 @@ class RedisViewers:
             for user in users.split()
         }
 
-    def _wait_for_redis(self) -> None:
-        if not self._away.is_set():
-            self._away.set()
-            threading.Thread(target=self._ping, name="presence-viewing", daemon=True).start()
-
     def _ping(self) -> None:
         while self._away.is_set():
             time.sleep(RETRY_SECONDS)
-            try:
-                self._client.ping()
-            except RedisError:
-                continue
-            self._away.clear()
+            with suppress(RedisError):
+                self._for_threads.ping()
+                self._away.clear()
 
 
 def script(name: str) -> str:

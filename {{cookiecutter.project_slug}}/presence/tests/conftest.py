@@ -45,6 +45,6 @@ async def either_store(request: pytest.FixtureRequest, settings: Settings) -> As
     if request.param == "redis":
         server: RedisServer = request.getfixturevalue("redis_server")
         settings.REDIS_URL = server.url
-    viewing._redis_viewers.cache_clear()
+    viewing._redis.cache_clear()
     yield
     await stop_engine()

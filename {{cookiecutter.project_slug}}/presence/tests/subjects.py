@@ -12,7 +12,7 @@ import pytest
 from presence.attendance import Store
 from presence.stores import Announcement, LeaseLost, Roster, State, Timing, View, Visit
 from presence.stores.memory import MemoryStore
-from presence.stores.redis import RedisStore, RedisViewers
+from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer
 
 TIMING = Timing(
@@ -71,9 +71,9 @@ class Subject(ABC):
     async def view(self, user: int, connection: str, topic: str | None, at: str = "one") -> None:
         await self.put(user, connection, at=at, rooms=(), viewing=topic)
 
-    @abstractmethod
     def viewers(self, *topics: str) -> set[View]:
         """Who views one of `topics` now."""
+        return self.store.viewers(topics)
 
     @abstractmethod
     def waiting(self) -> bool:
@@ -121,9 +121,6 @@ class MemorySubject(Subject):
         self._memory = MemoryStore(TIMING, clock=self.now)
         super().__init__(self._memory)
 
-    def viewers(self, *topics: str) -> set[View]:
-        return self._memory.viewers(topics)
-
     def waiting(self) -> bool:
         return bool(self._memory._leaving or self._memory._announce_at)
 
@@ -140,10 +137,6 @@ class RedisSubject(Subject):
     def __init__(self, server: RedisServer) -> None:
         super().__init__(RedisStore(server.url, TIMING))
         self._server = server
-        self._viewers = RedisViewers(server.url)
-
-    def viewers(self, *topics: str) -> set[View]:
-        return self._viewers.read(topics)
 
     def waiting(self) -> bool:
         return not {b"presence:leaving", b"presence:changed"}.isdisjoint(self._server.keys())

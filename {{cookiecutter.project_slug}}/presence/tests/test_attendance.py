@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from presence.attendance import Attendance, Store
 from presence.stores import Announcement, State, StoreUnavailable, Timing, Visit
 from presence.stores.memory import MemoryStore
-from presence.stores.redis import RedisStore, RedisViewers
+from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import visit
 
@@ -129,15 +129,14 @@ async def test_everything_is_put_again_after_a_flush(
         viewing = TOPIC if user == 7 else None
         await over_redis.put(visit(user, away=user % 2 == 0, viewing=viewing))
     before = over_redis.process
-    viewers = RedisViewers(server.url)
-    assert viewers.read([TOPIC]) == {(7, TOPIC)}
+    assert over_redis.store.viewers([TOPIC]) == {(7, TOPIC)}
 
     server.flush()
 
     states = [State.AWAY, State.ONLINE]
     await shows(over_redis, {user: states[user % 2] for user in range(1, 501)})
     assert over_redis.process != before
-    assert viewers.read([TOPIC]) == {(7, TOPIC)}
+    assert over_redis.store.viewers([TOPIC]) == {(7, TOPIC)}
 
 
 @pytest.mark.redis

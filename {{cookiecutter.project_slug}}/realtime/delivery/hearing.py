@@ -67,7 +67,7 @@ async def _put_out(hub: Hub, topic: Topic, heard: Collection[tuple[Pair, Subscri
     strangers = asked - await in_database(topic.hearers, asked)
     if not strangers:
         return
-    existing = await in_database(topic.existing, {key for key, _ in strangers})
+    existing = await in_database(topic.find, {key for key, _ in strangers})
     for (key, user_id), subscriber in heard:
         if (key, user_id) in strangers:
             closing = FORBIDDEN if key in existing else DELETED
