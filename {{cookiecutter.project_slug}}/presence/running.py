@@ -10,7 +10,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from presence.actions import record_last_seen
 from presence.attendance import Attendance, Store
-from presence.frames import ROOM_PREFIX, Changed, changed, room_topic
+from presence.frames import HERE, Changed, changed, room_topic
 from presence.queries import people_by_id, rooms_of, visibilities_by_id
 from presence.stores import Announcement, State, StoreUnavailable, Timing
 from presence.stores.memory import MemoryStore
@@ -96,7 +96,7 @@ async def _save_last_seen(events: Sequence[Changed]) -> None:
 class RosterTopic(Topic):
     """The topic `presence:general` is who is in the room `general`."""
 
-    prefix = ROOM_PREFIX
+    prefix = HERE
 
     def hearers(self, pairs: Collection[Pair]) -> set[Pair]:
         rooms = rooms_of({user_id for _, user_id in pairs})
