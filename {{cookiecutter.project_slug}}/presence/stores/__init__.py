@@ -63,8 +63,11 @@ class Roster:
     size: int
     """How many people the whole roster has."""
     people: Mapping[int, State]
-    more: bool
-    """Whether there are people after these."""
+
+    @property
+    def more(self) -> bool:
+        """Whether there are people after these."""
+        return self.size > len(self.people)
 
 
 @dataclass(frozen=True, slots=True)

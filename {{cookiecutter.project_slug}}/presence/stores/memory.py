@@ -217,9 +217,8 @@ class MemoryStore:
 
     @staticmethod
     def _roster(name: str, room: _Room, limit: int) -> Roster:
-        users = heapq.nsmallest(limit + 1, room.shows)
-        people = {user: room.shows[user] for user in users[:limit]}
-        return Roster(name, room.version, len(room.shows), people, len(users) > limit)
+        people = {user: room.shows[user] for user in heapq.nsmallest(limit, room.shows)}
+        return Roster(name, room.version, len(room.shows), people)
 
 
 _RANK = {State.OFFLINE: 0, State.AWAY: 1, State.ONLINE: 2}

@@ -4,7 +4,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,8 @@ ANSWER_SECONDS = 5
 VIEWERS_SECONDS = 0.1  # longer, and whoever writes a message would be held up
 RETRY_SECONDS = 1
 ANNOUNCEMENTS = 100  # taken by one call
+STATES = {state.value: state for state in State}
+IS_AWAY = {0: State.ONLINE, 1: State.AWAY}
 
 
 class RedisStore:
@@ -107,28 +109,17 @@ class RedisStore:
 
     async def announce(self, limit: int) -> list[Announcement]:
         now, *announcements = await self._run("announce", limit, ANNOUNCEMENTS)
+        at = int(now) / 1000
         return [
-            Announcement(
-                room,
-                int(version),
-                int(now) / 1000,
-                size,
-                {int(user): State(state) for user, state in _pairs(people)},
-            )
+            Announcement(room, int(version), at, size, _people(people, STATES))
             for room, version, size, people in announcements
         ]
 
     async def rosters(self, rooms: Sequence[str], *, limit: int) -> list[Roster]:
         pages = await self._run("rosters", limit, *rooms)
         return [
-            Roster(
-                room,
-                int(version),
-                size,
-                {int(user): State.AWAY if away else State.ONLINE for user, away in _pairs(people)},
-                bool(more),
-            )
-            for room, (version, size, more, people) in zip(rooms, pages, strict=True)
+            Roster(room, int(version), size, _people(people, IS_AWAY))
+            for room, (version, size, people) in zip(rooms, pages, strict=True)
         ]
 
     async def states(self, rooms: Sequence[str], users: Sequence[int]) -> dict[int, State]:
@@ -184,8 +175,9 @@ def script(name: str) -> str:
     return (LUA / "common.lua").read_text() + (LUA / f"{name}.lua").read_text()
 
 
-def _pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:  # Any: as Redis answers
-    return zip(flat[::2], flat[1::2], strict=True)
+def _people(flat: Sequence[Any], states: Mapping[Any, State]) -> dict[int, State]:
+    """What a script answers as user, state, user, state ... (Any: as Redis has it)."""
+    return {int(user): states[state] for user, state in zip(flat[::2], flat[1::2], strict=True)}
 
 
 def _ms(seconds: float) -> int:
