@@ -11,7 +11,6 @@ from functools import cache
 from django.conf import settings
 from django.db import connection
 
-from presence.attendance import Store
 from presence.running import open_store, running_attendance
 from presence.stores import View
 
@@ -36,6 +35,4 @@ def read_viewers(topics: Collection[str]) -> set[View]:
     return attendance.store.viewers(topics) if attendance else set()
 
 
-@cache
-def _redis() -> Store:
-    return open_store()
+_redis = cache(open_store)

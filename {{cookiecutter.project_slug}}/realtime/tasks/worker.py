@@ -29,9 +29,7 @@ from realtime import metrics
 from realtime.budgets import drop_full
 from realtime.conf import limits
 from realtime.tasks.api import (
-    Task,
     TaskContext,
-    TaskResult,
     TaskResultStatus,
     task_finished,
     task_started,
@@ -238,7 +236,8 @@ def perform(row: TaskRow) -> None:
         task = task_at(row.path)
         result = row.result(task)
         task_started.send(type(task.get_backend()), task_result=result)
-        value = _call(task, result)
+        context = [TaskContext(task_result=result)] if task.takes_context else []
+        value = task.call(*context, *result.args, **result.kwargs)
     except BaseException as error:
         if not connection.in_atomic_block:
             close_old_connections()  # it may be what failed
@@ -297,13 +296,7 @@ def _lease_end() -> datetime:
     return timezone.now() + timedelta(seconds=limits().task_lease_seconds)
 
 
-# Any: what a task takes and returns
-def _call(task: "Task[..., Any]", result: "TaskResult[..., Any]") -> Any:
-    context = [TaskContext(task_result=result)] if task.takes_context else []
-    return task.call(*context, *result.args, **result.kwargs)
-
-
-def _succeed(row: TaskRow, value: Any) -> None:
+def _succeed(row: TaskRow, value: Any) -> None:  # Any: what a task returns
     """The task is done, and is not done again where its value cannot be kept."""
     succeeded = {"exception": "", "traceback": ""}
     try:

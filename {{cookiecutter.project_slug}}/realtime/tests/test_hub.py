@@ -3,8 +3,7 @@
 import asyncio
 import string
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -13,6 +12,7 @@ from realtime.delivery import hub as hub_module
 from realtime.delivery.hub import Hub
 from realtime.delivery.socket import Socket
 from realtime.protocol import CloseCode
+from realtime.tests.wires import until
 
 ALLOWED = set(string.ascii_letters + string.digits + "-_.")  # in the name of a layer's group
 
@@ -292,9 +292,3 @@ async def test_nothing_is_kept_while_the_layer_may_lose_events(started: Started)
     started.layer.down = False
     await until(lambda: started.gaps)
     assert started.hub.kept("chat:a") == {}
-
-
-async def until(condition: Callable[[], Any]) -> None:  # Any: whatever is true
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
