@@ -91,7 +91,7 @@ class Conversation:
 
     client = RoomClient
     stored = (
-        "SELECT seq, username, client_id FROM chat_message m"
+        "SELECT seq, username, m.client_id FROM chat_message m"
         " JOIN chat_room r ON r.id = m.room_id JOIN accounts_user u ON u.id = m.author_id"
         " WHERE slug = '{}' ORDER BY seq"
     )

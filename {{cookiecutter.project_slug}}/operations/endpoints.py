@@ -28,7 +28,7 @@ from realtime.delivery.engine import this_engine
 from realtime.redis import fault
 from realtime.tasks.api import TaskResultStatus
 from realtime.tasks.models import TaskRow
-from realtime.tasks.running import measure as measure_tasks
+from realtime.tasks.worker import measure as measure_tasks
 
 CHECK_SECONDS = 2.0
 FRESH_SECONDS = 1.0

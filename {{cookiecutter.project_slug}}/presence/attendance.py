@@ -10,7 +10,9 @@ from uuid import uuid4
 from msgspec.structs import replace
 from prometheus_client import Counter
 
-from presence.stores import Announcement, LeaseLost, Store, StoreUnavailable, Visit
+from presence.stores import Announcement, LeaseLost, StoreUnavailable, Visit
+from presence.stores.memory import MemoryStore
+from presence.stores.redis import RedisStore
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,7 @@ MARGIN_SECONDS = 0.005  # added to the window, so that an announcement is due wh
 
 beats = Counter("presence_beats", "Renewals of this process's lease in the store.")
 
+Store = MemoryStore | RedisStore
 Announce = Callable[[Sequence[Announcement]], Awaitable[None]]
 Visibilities = Callable[[Sequence[int]], Awaitable[dict[int, int]]]
 
@@ -35,9 +38,6 @@ class Attendance:
     lease that expired while the process was frozen, a Redis that lost its data), the lease is
     replaced by a new one and every visit is put again. The old lease's visits end with it; as the
     same people are in the rooms under the new one by then, no change is announced.
-
-    Its task starts with the first visit and ends some time after the last one, when no grace is
-    running and nothing waits to be announced.
 
     Args:
         announce: publishes announcements.
@@ -51,16 +51,13 @@ class Attendance:
         self.process = ""
         """The name of the lease that is held, if one is."""
         self.visits: dict[str, Visit] = {}
-        self.ended = False
         self._announce = announce
         self._visibilities = visibilities
         self._waiting: deque[tuple[Visit, asyncio.Future[None]]] = deque()
         self._work = asyncio.Event()
         self._woken = asyncio.Event()
-        self._quiet = False
         self._beat_at = 0.0
-        self._put_at = 0.0
-        self._task: asyncio.Task[None] | None = None
+        self._task = self.loop.create_task(self._run())
 
     def put(self, visit: Visit) -> asyncio.Future[None]:
         """The connection is as `visit` says; the future is done when the store knows.
@@ -70,61 +67,34 @@ class Attendance:
         """
         done: asyncio.Future[None] = self.loop.create_future()
         done.add_done_callback(_retrieve)
-        if self.ended:
+        if self._task.done():
             done.set_exception(StoreUnavailable("this process ends"))
         elif visit.ended and visit.connection not in self.visits:
             done.set_result(None)
         else:
-            self._submit(visit, done)
+            if visit.ended:
+                del self.visits[visit.connection]
+            else:
+                self.visits[visit.connection] = visit
+            self._waiting.append((visit, done))
+            self._work.set()
         return done
 
     async def stop(self) -> None:
         """End the task now; visits that are left end with the process's lease."""
-        self.ended = True
-        if self._task is None:
-            await self.store.close()
-            return
         self._task.cancel()
         with suppress(asyncio.CancelledError):
             await self._task
-
-    def _submit(self, visit: Visit, done: asyncio.Future[None]) -> None:
-        if visit.ended:
-            del self.visits[visit.connection]
-        else:
-            self.visits[visit.connection] = visit
-        self._waiting.append((visit, done))
-        self._work.set()
-        self._put_at = self.loop.time()
-        if self._task is None:
-            self._task = self.loop.create_task(self._run())
+        self._fail(StoreUnavailable("this process ends"))
+        if self.process:
+            with suppress(StoreUnavailable):
+                await self.store.release(self.process)
+        await self.store.close()
 
     async def _run(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as tasks:
-                parts = [
-                    tasks.create_task(self._repeat(self._keep_lease)),
-                    tasks.create_task(self._repeat(self._sweep)),
-                ]
-                await self._wait_until_deserted()
-                self.ended = True
-                for part in parts:
-                    part.cancel()
-        finally:
-            self.ended = True
-            self._fail(StoreUnavailable("this process ends"))
-            if self.process:
-                with suppress(StoreUnavailable):
-                    await self.store.release(self.process)
-            await self.store.close()
-
-    async def _wait_until_deserted(self) -> None:
-        timing = self.store.timing
-        linger = timing.grace_seconds + timing.window_seconds + 3 * timing.sweep_seconds
-        while True:
-            await asyncio.sleep(timing.sweep_seconds)
-            if self._quiet and not self.visits and self.loop.time() > self._put_at + linger:
-                return
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._repeat(self._keep_lease))
+            tasks.create_task(self._repeat(self._sweep))
 
     async def _repeat(self, work: Callable[[], Awaitable[None]]) -> None:
         """Work until cancelled; after a failure, go on in a moment."""
@@ -221,7 +191,6 @@ class Attendance:
         """Remove who is gone, announce what is due and wait until there may be more."""
         swept = await self.store.sweep(SWEEP_LIMIT)
         await self._announce_due()
-        self._quiet = swept.quiet
         if swept.wake:
             self._woken.set()
         if swept.more:

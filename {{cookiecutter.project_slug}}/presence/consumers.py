@@ -8,32 +8,8 @@ from typing import Any, Self
 import msgspec
 from msgspec.structs import replace
 
-from presence import actions
-from presence.frames import (
-    HERE,
-    GetPeople,
-    GetRooms,
-    GetRoster,
-    Hide,
-    RoomHere,
-    RosterPage,
-    SeenPerson,
-    SetState,
-    Welcome,
-    You,
-    own_group,
-    room_here,
-    room_of,
-    room_topic,
-    roster_page,
-)
-from presence.queries import (
-    last_seen_by_id,
-    read_join_request,
-    read_join_requests,
-    read_people,
-    rooms_of,
-)
+from presence import actions, frames, queries
+from presence.frames import HERE, own_group, room_topic
 from presence.running import this_attendance
 from presence.stores import StoreUnavailable, Visit
 from realtime.consumers import Consumer, command
@@ -56,8 +32,8 @@ class PresenceConsumer(Consumer):
         self.visit = Visit(self.user_id, away=away, viewing=viewing)
         await self.subscribe(own_group(self.user_id))
         await self._enter_rooms()
-        you = You(hidden=self.visit.visibility % 2 == 1)
-        self.welcome(Welcome(you, await self._who_is_here()))
+        you = frames.You(hidden=self.visit.visibility % 2 == 1)
+        self.welcome(frames.Welcome(you, await self._who_is_here()))
 
     async def leave(self) -> None:
         with suppress(StoreUnavailable):  # the visit then ends with the lease
@@ -65,7 +41,7 @@ class PresenceConsumer(Consumer):
 
     def dismiss(self, group: str, code: CloseCode, reason: str) -> None:
         """The person was removed from one room, and stays in the others."""
-        room = room_of(group)
+        room = frames.room_of(group)
         self.unsubscribe(group)
         if room in self.visit.rooms:
             self._put(rooms=self.visit.rooms - {room})
@@ -75,7 +51,8 @@ class PresenceConsumer(Consumer):
     async def heal(cls, consumers: Sequence[Self]) -> None:
         """Send what a person's own connections are told when rooms or the visibility change."""
         people = [each.user_id for each in consumers]
-        for each, now in zip(consumers, await in_database(read_join_requests, people), strict=True):
+        requests = await in_database(queries.read_join_requests, people)
+        for each, now in zip(consumers, requests, strict=True):
             if not each.has_joined:  # it has left meanwhile
                 continue
             if each.visit.rooms != now.rooms:
@@ -85,53 +62,55 @@ class PresenceConsumer(Consumer):
                 each.send("visibility.changed", {"hidden": now.visibility % 2 == 1})
 
     @command("state")
-    async def set_state(self, data: SetState) -> None:
+    async def set_state(self, data: frames.SetState) -> None:
         away, viewing = _away_and_viewing(data)
         await self._put(away=away, viewing=viewing)
 
     @command("visibility")
-    async def set_visibility(self, data: Hide) -> None:
+    async def set_visibility(self, data: frames.Hide) -> None:
         await in_database(actions.choose_visibility, self.user_id, hidden=data.hidden)
         await self._enter_rooms()  # which another connection may know of already
 
     @command("rooms")
-    async def get_rooms(self, data: GetRooms) -> dict[str, list[RoomHere]]:
+    async def get_rooms(self, data: frames.GetRooms) -> dict[str, list[frames.RoomHere]]:
         """Count in the rooms that the person is in now: asked after `rooms.changed`."""
         await self._enter_rooms()
         return {"rooms": await self._who_is_here()}
 
     @command("roster")
-    async def get_roster(self, data: GetRoster) -> RosterPage:
+    async def get_roster(self, data: frames.GetRoster) -> frames.RosterPage:
         """The people of one of the rooms, asked when an event is missing."""
         if data.room not in self.visit.rooms:
             raise Refusal(ErrorCode.FORBIDDEN, "You are not in this room.")
         (roster,) = await self.attendance.store.rosters([data.room], limit=data.limit)
-        return roster_page(roster, await read_people(roster.people.keys()))
+        people = await queries.people_in_rosters.submit(roster.people.keys())
+        return frames.roster_page(roster, people)
 
     @command("people")
-    async def get_people(self, data: GetPeople) -> dict[str, list[SeenPerson]]:
+    async def get_people(self, data: frames.GetPeople) -> dict[str, list[frames.SeenPerson]]:
         """The state of certain people, without those who share no room with this one."""
-        rooms = await in_database(rooms_of, set(data.ids))
+        rooms = await in_database(queries.rooms_of, set(data.ids))
         known = sorted(user for user in rooms if not self.visit.rooms.isdisjoint(rooms[user]))
         states = await self.attendance.store.states(list(self.visit.rooms), known)
-        seen = await in_database(last_seen_by_id, known)
-        return {"people": [SeenPerson(user, states[user], seen.get(user)) for user in known]}
+        seen = await in_database(queries.last_seen_by_id, known)
+        return {"people": [frames.SeenPerson(user, states[user], seen.get(user)) for user in known]}
 
     def _state_on_join(self) -> tuple[bool, str | None]:
         """From the data of the join; what is not valid there is ignored."""
         asked = {name: self.query[name] for name in ("state", "viewing") if name in self.query}
         try:
-            return _away_and_viewing(msgspec.convert({"state": "online", **asked}, SetState))
+            return _away_and_viewing(msgspec.convert({"state": "online", **asked}, frames.SetState))
         except msgspec.ValidationError:
             return False, None
 
     async def _enter_rooms(self) -> None:
         """Hear the person's rooms and no others, and count there, as they appear now."""
-        rooms, _ = await read_join_request(self.user_id)
+        rooms, _ = await queries.join_requests.submit(self.user_id)
         async with asyncio.TaskGroup() as tasks:
             for room in rooms:
                 tasks.create_task(self.subscribe(room_topic(room)))
-        now = await read_join_request(self.user_id)  # a removal before the subscription was missed
+        # Again, since a removal before the subscription was missed.
+        now = await queries.join_requests.submit(self.user_id)
         for room in (rooms | self.visit.rooms) - now.rooms:
             self.unsubscribe(room_topic(room))
         await self._put(rooms=rooms & now.rooms, visibility=now.visibility)
@@ -140,15 +119,14 @@ class PresenceConsumer(Consumer):
         self.visit = replace(self.visit, **changes)
         return self.attendance.put(self.visit)
 
-    async def _who_is_here(self) -> list[RoomHere]:
+    async def _who_is_here(self) -> list[frames.RoomHere]:
         rooms = sorted(self.visit.rooms)
         limit = WELCOME_IDS // max(len(rooms), 1)
-        return [
-            room_here(roster) for roster in await self.attendance.store.rosters(rooms, limit=limit)
-        ]
+        rosters = await self.attendance.store.rosters(rooms, limit=limit)
+        return [frames.room_here(roster) for roster in rosters]
 
 
-def _away_and_viewing(data: SetState) -> tuple[bool, str | None]:
+def _away_and_viewing(data: frames.SetState) -> tuple[bool, str | None]:
     """Only an online connection views something."""
     away = data.state == "away"
     return away, None if away else data.viewing

@@ -14,9 +14,7 @@ from presence.stores import Announcement, Roster, State
 from realtime.protocol import Slug, TopicName
 
 HERE = "presence"
-"""The topic that a connection joins to be counted."""
-
-ROOM_PREFIX = "presence"
+"""The topic that a connection joins to be counted, and what the topics of rooms begin with."""
 
 ROSTER_PEOPLE = 500  # a frame of about 70 kB
 ROSTER_PEOPLE_DEFAULT = 100
@@ -26,11 +24,11 @@ UserId = Annotated[int, Meta(ge=1, le=2**53 - 1)]
 
 
 def room_topic(room: str) -> str:
-    return f"{ROOM_PREFIX}:{room}"
+    return f"{HERE}:{room}"
 
 
 def room_of(topic: str) -> str:
-    return topic.removeprefix(f"{ROOM_PREFIX}:")
+    return topic.removeprefix(f"{HERE}:")
 
 
 def own_group(user_id: int) -> str:

@@ -14,7 +14,6 @@ from realtime.batching import Batcher
 from realtime.topics import registered
 
 ROOMS_JOINED = 100  # by one connection
-MOST_WAITING = 20_000  # connections; more are refused for a moment
 
 
 class JoinRequest(NamedTuple):
@@ -22,16 +21,6 @@ class JoinRequest(NamedTuple):
 
     rooms: frozenset[str]
     visibility: int
-
-
-async def read_join_request(user_id: int) -> JoinRequest:
-    """A person's rooms and visibility; the read begins after this call."""
-    return await _join_requests.submit(user_id)
-
-
-async def read_people(user_ids: Collection[int]) -> dict[int, Person]:
-    """As `people_by_id`; may contain other people too."""
-    return await _people.submit(user_ids)
 
 
 def rooms_of(user_ids: Collection[int]) -> dict[int, list[str]]:
@@ -76,7 +65,6 @@ def _read_people(wanted: Sequence[Collection[int]]) -> list[dict[int, Person] | 
     return [people] * len(wanted)
 
 
-_join_requests: Batcher[int, JoinRequest] = Batcher(read_join_requests, most_waiting=MOST_WAITING)
-_people: Batcher[Collection[int], dict[int, Person]] = Batcher(
-    _read_people, most_waiting=MOST_WAITING
-)
+join_requests: Batcher[int, JoinRequest] = Batcher(read_join_requests)
+people_in_rosters: Batcher[Collection[int], dict[int, Person]] = Batcher(_read_people)
+"""As `people_by_id`; may give other people too."""

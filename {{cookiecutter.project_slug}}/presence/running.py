@@ -9,13 +9,14 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from presence.actions import record_last_seen
-from presence.attendance import Attendance
-from presence.frames import ROOM_PREFIX, Changed, changed, room_topic
+from presence.attendance import Attendance, Store
+from presence.frames import HERE, Changed, changed, room_topic
 from presence.queries import people_by_id, rooms_of, visibilities_by_id
-from presence.stores import Announcement, State, Store, StoreUnavailable, Timing
+from presence.stores import Announcement, State, StoreUnavailable, Timing
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import KEY_PREFIX, RedisStore
 from realtime.database import in_database
+from realtime.delivery.engine import this_engine
 from realtime.delivery.publishing import publish
 from realtime.topics import Pair, Topic
 
@@ -27,30 +28,28 @@ _attendance: Attendance | None = None
 
 
 def this_attendance() -> Attendance:
-    """The running event loop's attendance, made on first use."""
+    """The running event loop's attendance, made on first use; it ends with the engine."""
     global _attendance
-    if (
-        _attendance is None
-        or _attendance.ended
-        or _attendance.loop is not asyncio.get_running_loop()
-    ):
+    if _attendance is None or _attendance.loop is not asyncio.get_running_loop():
         _attendance = Attendance(open_store(), publish_announcements, _read_visibilities)
+        this_engine().at_stop.append(_stop)
     return _attendance
 
 
 def running_attendance() -> Attendance | None:
     """The process's attendance, from any thread; None if presence was never joined here."""
-    if _attendance is not None and not _attendance.ended and _attendance.loop.is_running():
-        return _attendance
-    return None
+    return _attendance if _attendance is not None and _attendance.loop.is_running() else None
 
 
-async def stop_attendance() -> None:
-    """End the running event loop's attendance, if there is one."""
+async def _stop() -> None:
     global _attendance
-    if _attendance is not None and _attendance.loop is asyncio.get_running_loop():
-        attendance, _attendance = _attendance, None
+    attendance, _attendance = _attendance, None
+    if attendance is not None:
         await attendance.stop()
+
+
+async def _read_visibilities(user_ids: Collection[int]) -> dict[int, int]:
+    return await in_database(visibilities_by_id, user_ids)
 
 
 def open_store() -> Store:
@@ -66,10 +65,6 @@ def open_store() -> Store:
     if settings.REDIS_URL:
         return RedisStore(settings.REDIS_URL, timing, settings.REDIS_PREFIX + KEY_PREFIX)
     return MemoryStore(timing)
-
-
-async def _read_visibilities(user_ids: Collection[int]) -> dict[int, int]:
-    return await in_database(visibilities_by_id, user_ids)
 
 
 async def publish_announcements(announcements: Sequence[Announcement]) -> None:
@@ -101,7 +96,7 @@ async def _save_last_seen(events: Sequence[Changed]) -> None:
 class RosterTopic(Topic):
     """The topic `presence:general` is who is in the room `general`."""
 
-    prefix = ROOM_PREFIX
+    prefix = HERE
 
     def hearers(self, pairs: Collection[Pair]) -> set[Pair]:
         rooms = rooms_of({user_id for _, user_id in pairs})

@@ -11,10 +11,8 @@ from functools import cache
 from django.conf import settings
 from django.db import connection
 
-from presence.running import running_attendance
+from presence.running import open_store, running_attendance
 from presence.stores import View
-from presence.stores.memory import MemoryStore
-from presence.stores.redis import KEY_PREFIX, RedisViewers
 
 
 def viewers(topics: Collection[str]) -> set[View]:
@@ -32,13 +30,9 @@ def read_viewers(topics: Collection[str]) -> set[View]:
     if not topics:
         return set()
     if settings.REDIS_URL:
-        return _redis_viewers().read(topics)
+        return _redis().viewers(topics)
     attendance = running_attendance()
-    if attendance is None or not isinstance(attendance.store, MemoryStore):
-        return set()
-    return attendance.store.viewers(topics)
+    return attendance.store.viewers(topics) if attendance else set()
 
 
-@cache
-def _redis_viewers() -> RedisViewers:
-    return RedisViewers(settings.REDIS_URL, settings.REDIS_PREFIX + KEY_PREFIX)
+_redis = cache(open_store)

@@ -6,7 +6,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import pluralize
 
 from realtime.tasks.models import TaskRow
-from realtime.tasks.running import retry
+from realtime.tasks.worker import retry
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own is not generic

@@ -17,7 +17,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 BATCH_ITEMS = 100
-WAITING_ITEMS = 10_000
+WAITING_ITEMS = 20_000  # more are refused
 LINGER_SECONDS = 0.05  # the pause before the next batch of a crowd
 TRIES = 5  # of an item that refers to a row which somebody deletes at that moment
 SLOW_SECONDS = 0.5  # a batch that takes longer waits for a lock; the next one begins meanwhile
@@ -36,7 +36,6 @@ class Batcher(Generic[Item, Result]):
             order in which they were submitted. By default all have the same key.
         linger: whether to pause after a batch of several items, so that the next one has more:
             for work that costs a crowd less in few batches.
-        most_waiting: items that may wait; more are refused.
         sizes: the histogram of the sizes of batches.
     """
 
@@ -46,13 +45,11 @@ class Batcher(Generic[Item, Result]):
         *,
         key: Callable[[Item], Hashable] = lambda _: None,
         linger: bool = False,
-        most_waiting: int = WAITING_ITEMS,
         sizes: Histogram | None = None,
     ) -> None:
         self._work = work
         self._key = key
         self._linger = linger
-        self._most_waiting = most_waiting
         self._sizes = sizes
         self._waiting: dict[Hashable, list[tuple[Item, asyncio.Future[Result]]]] = {}
         self.waiting_items = 0
@@ -67,7 +64,7 @@ class Batcher(Generic[Item, Result]):
             Refusal: `unavailable`, too many items wait already.
             Exception: what `work` returned for this item, or raised for its batch.
         """
-        if self.waiting_items >= self._most_waiting:
+        if self.waiting_items >= WAITING_ITEMS:
             raise Refusal(
                 ErrorCode.UNAVAILABLE, "Too much is waiting to be done. Try again.", retry_after=1
             )

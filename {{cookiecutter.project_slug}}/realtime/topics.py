@@ -64,7 +64,7 @@ class Topic:
         """
         return set(pairs)
 
-    def existing(self, keys: Collection[str]) -> Collection[str]:
+    def find(self, keys: Collection[str]) -> Collection[str]:
         """Those of `keys` that have a topic: all, by default."""
         return keys
 

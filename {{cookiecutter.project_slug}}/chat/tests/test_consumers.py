@@ -16,7 +16,7 @@ from chat.models import Message, Room
 from chat.queries import members_shown
 from chat.tests.conftest import Say
 from realtime.database import in_database
-from realtime.delivery import hub
+from realtime.feeds import consumer as feed_consumer
 from realtime.testing import Client, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,7 +91,7 @@ async def test_a_crowd_s_members_are_read_once_and_anew_after_a_change(
         return [each["role"] for each in welcome["data"]["members"]]
 
     monkeypatch.setattr(consumers, "members_shown", counted)
-    monkeypatch.setattr(hub, "KEPT_SECONDS", 60)
+    monkeypatch.setattr(feed_consumer, "KEPT_SECONDS", 60)
     async with connect(GENERAL, ada) as one, connect(GENERAL, bob) as two:
         assert await roles_shown(one) == await roles_shown(two) == ["member", "owner"]
         assert len(reads) == 1

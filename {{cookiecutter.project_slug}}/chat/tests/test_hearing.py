@@ -20,7 +20,6 @@ from chat.tests.conftest import Say
 from notifications.consumers import NotificationConsumer
 from presence import actions as presence
 from presence.consumers import PresenceConsumer
-from presence.running import stop_attendance
 from realtime.consumers import Consumer
 from realtime.database import in_database
 from realtime.delivery import publishing
@@ -39,7 +38,7 @@ Loss = Callable[[], AbstractContextManager[None]]
 @pytest_asyncio.fixture(autouse=True)
 async def _ends() -> AsyncIterator[None]:
     yield
-    await stop_attendance()
+    await stop_engine()
 
 
 @pytest.fixture

@@ -1,27 +1,17 @@
 """Chat's rooms in presence: who sees whom, and from when to when."""
 
-from collections.abc import AsyncIterator
-
 import pytest
-import pytest_asyncio
 
 from accounts.models import User
 from chat import actions
 from chat.models import Room
 from presence.queries import rooms_of
-from presence.running import stop_attendance
 from realtime.database import in_database
 from realtime.testing import Client, Json, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HERE = "/ws/presence/"
-
-
-@pytest_asyncio.fixture(autouse=True)
-async def _ends() -> AsyncIterator[None]:
-    yield
-    await stop_attendance()
 
 
 def rooms_in(frame: Json) -> list[str]:

@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from accounts.models import User
 from chat import actions
-from presence.running import running_attendance, stop_attendance
+from presence.running import running_attendance
 from realtime.delivery.engine import stop_engine
 from realtime.testing import session_key_of
 from realtime.tests.orders import ENDS, Faults, Step, Story, nothing_is_left, steps_of
@@ -49,5 +49,4 @@ def test_no_order_leaves_a_task_a_visit_or_a_subscription_behind(
             assert attendance is None or attendance.visits == {}
 
         check()
-        runner.run(stop_attendance())
         runner.run(stop_engine())

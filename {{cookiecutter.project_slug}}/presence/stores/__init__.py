@@ -1,9 +1,9 @@
-"""What presence asks of a store; Redis and the process's own memory are the two that there are."""
+"""The visits that a store is told of, and what it answers: Redis, or the process's own memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import NamedTuple
 from uuid import uuid4
 
 from msgspec import Struct, field
@@ -63,8 +63,11 @@ class Roster:
     size: int
     """How many people the whole roster has."""
     people: Mapping[int, State]
-    more: bool
-    """Whether there are people after these."""
+
+    @property
+    def more(self) -> bool:
+        """Whether there are people after these."""
+        return self.size > len(self.people)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,16 +83,13 @@ class Announcement:
     people: Mapping[int, State]
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(NamedTuple):
     """The result of one sweep."""
 
     more: bool
     """Whether it stopped at its limit, so more may be due."""
     wake: bool
     """Whether there is something new to announce."""
-    quiet: bool
-    """Whether no grace is running and nothing waits to be announced."""
 
 
 class LeaseLost(Exception):
@@ -103,63 +103,3 @@ class StoreUnavailable(Refusal):
         detail = "Presence is not available just now. Try again in a moment."
         super().__init__(ErrorCode.UNAVAILABLE, detail, retry_after=1)
         self.cause = cause
-
-
-class Store(Protocol):
-    """Who is in which room and views which topic, as reported by processes that hold a lease each.
-
-    A person is in a room from their first connection until `grace` after their last one. A process
-    whose lease expires loses its visits. Every change takes effect at once and is announced after
-    `window`, together with the room's other changes. A room's version only rises, even when the
-    store has lost all its data. Viewing is not announced.
-
-    All methods raise `StoreUnavailable`.
-    """
-
-    timing: Timing
-
-    async def open(self, process: str) -> None:
-        """Begin the lease of `process`, a name never used before."""
-
-    async def beat(self, process: str) -> int:
-        """Renew a lease; return how many visits the store has under it.
-
-        Raises:
-            LeaseLost: it has expired.
-        """
-
-    async def put(self, process: str, visits: Sequence[Visit]) -> bool:
-        """Replace, in order, what is known of these connections; idempotent.
-
-        Returns:
-            Whether there is something new to announce.
-
-        Raises:
-            LeaseLost: the lease has expired, and nothing was changed.
-        """
-
-    async def release(self, process: str) -> None:
-        """End a lease now, and its visits with it."""
-
-    async def sweep(self, limit: int) -> Swept:
-        """Remove the visits of expired leases, and people whose grace has expired.
-
-        Args:
-            limit: about how many people to remove from rooms in this call, at most.
-        """
-
-    async def announce(self, limit: int) -> list[Announcement]:
-        """Take the announcements that are due; each is given to one caller only.
-
-        Args:
-            limit: the most people in one announcement; a room may have several.
-        """
-
-    async def rosters(self, rooms: Sequence[str], *, limit: int) -> list[Roster]:
-        """The first `limit` people of each room, by ascending id."""
-
-    async def states(self, rooms: Sequence[str], users: Sequence[int]) -> dict[int, State]:
-        """The state of each of `users` as it shows in any of `rooms`."""
-
-    async def close(self) -> None:
-        """Close connections to the store."""

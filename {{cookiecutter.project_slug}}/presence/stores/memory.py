@@ -33,22 +33,17 @@ class _Room:
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self.connections: Counter[int] = Counter()
-        self.away: Counter[int] = Counter()
+        self.connections: dict[int, Counter[bool]] = defaultdict(Counter)
+        """Of each person, how many are away and how many are not."""
         self.shows: dict[int, State] = {}
         self.changed: set[int] = set()
 
-    def count(self, user: int, step: int, away_step: int) -> None:
-        self.connections[user] += step
-        self.away[user] += away_step
-        if not self.connections[user]:
-            del self.connections[user], self.away[user]
-
     def target(self, user: int) -> State:
         connections = self.connections[user]
-        if not connections:
-            return State.OFFLINE
-        return State.AWAY if self.away[user] >= connections else State.ONLINE
+        if connections.total():
+            return State.ONLINE if connections[False] else State.AWAY
+        del self.connections[user]
+        return State.OFFLINE
 
 
 def _places(visit: Visit | None) -> dict[str, bool]:
@@ -57,7 +52,14 @@ def _places(visit: Visit | None) -> dict[str, bool]:
 
 
 class MemoryStore:
-    """A `Store` for one process; it is lost with the process.
+    """Who is in which room and views which topic, as reported by processes that hold a lease each.
+
+    A person is in a room from their first connection until `grace` after their last one. A process
+    whose lease expires loses its visits. Every change takes effect at once and is announced after
+    `window`, together with the room's other changes. A room's version only rises, even when the
+    store has lost all its data. Viewing is not announced.
+
+    `RedisStore` has the same methods, which raise `StoreUnavailable` too.
 
     Args:
         clock: seconds since 1970; a test gives one that it sets itself.
@@ -74,14 +76,27 @@ class MemoryStore:
         self._wake = False
 
     async def open(self, process: str) -> None:
+        """Begin the lease of `process`, a name never used before."""
         self._leases[process] = _Lease(self._clock() + self.timing.lease_seconds)
 
     async def beat(self, process: str) -> int:
+        """Renew a lease; return how many visits the store has under it.
+
+        Raises:
+            LeaseLost: it has expired.
+        """
         lease = self._lease(process)
         lease.until = self._clock() + self.timing.lease_seconds
         return len(lease.visits)
 
     async def put(self, process: str, visits: Sequence[Visit]) -> bool:
+        """Replace, in order, what is known of these connections; idempotent.
+
+        Returns whether there is something new to announce.
+
+        Raises:
+            LeaseLost: the lease has expired, and nothing was changed.
+        """
         lease = self._lease(process)
         self._wake = False
         for visit in visits:
@@ -89,10 +104,12 @@ class MemoryStore:
         return self._wake
 
     async def release(self, process: str) -> None:
+        """End a lease now, and its visits with it."""
         if process in self._leases:
             self._leases[process].until = 0
 
     async def sweep(self, limit: int) -> Swept:
+        """Remove the visits of expired leases, and people whose grace is over: about `limit`."""
         now, self._wake = self._clock(), False
         for process, lease in list(self._leases.items()):
             while lease.until <= now and lease.visits and limit > 0:
@@ -105,10 +122,10 @@ class MemoryStore:
         for room, user in due[: max(limit, 0)]:
             self._settle(room, user, patient=False)
             limit -= 1
-        quiet = not self._leaving and not self._announce_at
-        return Swept(more=limit <= 0, wake=self._wake, quiet=quiet)
+        return Swept(more=limit <= 0, wake=self._wake)
 
     async def announce(self, limit: int) -> list[Announcement]:
+        """Take what is due, of `limit` people each; each is given to one caller only."""
         now = self._clock()
         announcements = []
         for name in [name for name, at in self._announce_at.items() if at <= now]:
@@ -123,9 +140,11 @@ class MemoryStore:
         return announcements
 
     async def rosters(self, rooms: Sequence[str], *, limit: int) -> list[Roster]:
+        """The first `limit` people of each room, by ascending id."""
         return [self._roster(name, self._rooms[name], limit) for name in rooms]
 
     async def states(self, rooms: Sequence[str], users: Sequence[int]) -> dict[int, State]:
+        """The state of each of `users` as it shows in any of `rooms`."""
         states = dict.fromkeys(users, State.OFFLINE)
         for room in (self._rooms[name] for name in rooms):
             for user in states.keys() & room.shows.keys():
@@ -164,11 +183,15 @@ class MemoryStore:
         if turned:
             self._visibility[user] = visit.visibility
         for name in before.keys() | now.keys():
-            step = (name in now) - (name in before)
-            away_step = now.get(name, False) - before.get(name, False)
-            if step or away_step or turned:
-                self._rooms[name].count(user, step, away_step)
-                self._settle(name, user, patient=step != 0)
+            was_away, is_away = before.get(name), now.get(name)
+            if was_away == is_away and not turned:
+                continue
+            connections = self._rooms[name].connections[user]
+            if was_away is not None:
+                connections[was_away] -= 1
+            if is_away is not None:
+                connections[is_away] += 1
+            self._settle(name, user, patient=was_away is None or is_away is None)
 
     def _settle(self, name: str, user: int, *, patient: bool) -> None:
         """Make the state that shows agree with the connections (see `settle` in common.lua)."""
@@ -194,9 +217,8 @@ class MemoryStore:
 
     @staticmethod
     def _roster(name: str, room: _Room, limit: int) -> Roster:
-        users = heapq.nsmallest(limit + 1, room.shows)
-        people = {user: room.shows[user] for user in users[:limit]}
-        return Roster(name, room.version, len(room.shows), people, len(users) > limit)
+        people = {user: room.shows[user] for user in heapq.nsmallest(limit, room.shows)}
+        return Roster(name, room.version, len(room.shows), people)
 
 
 _RANK = {State.OFFLINE: 0, State.AWAY: 1, State.ONLINE: 2}

@@ -1,11 +1,11 @@
-"""Presence in Redis, for any number of processes: each method is a Lua script, on Redis's clock."""
+"""Presence in Redis: each method is a Lua script, on Redis's clock."""
 
 import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,12 @@ ANSWER_SECONDS = 5
 VIEWERS_SECONDS = 0.1  # longer, and whoever writes a message would be held up
 RETRY_SECONDS = 1
 ANNOUNCEMENTS = 100  # taken by one call
+STATES = {state.value: state for state in State}
+IS_AWAY = {0: State.ONLINE, 1: State.AWAY}
 
 
 class RedisStore:
-    """A `Store` in Redis 6.2 or later.
+    """What `MemoryStore` is, in Redis 6.2 or later, for any number of processes.
 
     Args:
         url: as `settings.REDIS_URL`; of several servers, the first.
@@ -71,6 +73,17 @@ class RedisStore:
             if path.stem not in ("common", "viewers")
         }
         self._common_arguments = (prefix, _ms(timing.grace_seconds), _ms(timing.window_seconds))
+        pool = Pool.from_url(
+            url,
+            # Try a second time where an idle connection has died, not where Redis is silent.
+            retry=SyncRetry(NoBackoff(), 1, supported_errors=(NotConnected,)),
+            socket_timeout=VIEWERS_SECONDS,
+            socket_connect_timeout=VIEWERS_SECONDS,
+            decode_responses=True,
+        )
+        self._for_threads = SyncRedis(connection_pool=pool)
+        self._read_viewers = self._for_threads.register_script(script("viewers"))
+        self._away = threading.Event()
 
     async def open(self, process: str) -> None:
         await self._run("open", process, _ms(self.timing.lease_seconds))
@@ -91,33 +104,22 @@ class RedisStore:
         await self._run("release", process)
 
     async def sweep(self, limit: int) -> Swept:
-        more, wake, quiet = await self._run("sweep", limit)
-        return Swept(bool(more), bool(wake), bool(quiet))
+        more, wake = await self._run("sweep", limit)
+        return Swept(bool(more), bool(wake))
 
     async def announce(self, limit: int) -> list[Announcement]:
         now, *announcements = await self._run("announce", limit, ANNOUNCEMENTS)
+        at = int(now) / 1000
         return [
-            Announcement(
-                room,
-                int(version),
-                int(now) / 1000,
-                size,
-                {int(user): State(state) for user, state in _pairs(people)},
-            )
+            Announcement(room, int(version), at, size, _people(people, STATES))
             for room, version, size, people in announcements
         ]
 
     async def rosters(self, rooms: Sequence[str], *, limit: int) -> list[Roster]:
         pages = await self._run("rosters", limit, *rooms)
         return [
-            Roster(
-                room,
-                int(version),
-                size,
-                {int(user): State.AWAY if away else State.ONLINE for user, away in _pairs(people)},
-                bool(more),
-            )
-            for room, (version, size, more, people) in zip(rooms, pages, strict=True)
+            Roster(room, int(version), size, _people(people, IS_AWAY))
+            for room, (version, size, people) in zip(rooms, pages, strict=True)
         ]
 
     async def states(self, rooms: Sequence[str], users: Sequence[int]) -> dict[int, State]:
@@ -130,40 +132,29 @@ class RedisStore:
     async def _run(
         self, script: str, *arguments: str | int | bytes
     ) -> Any:  # Any: each script's own answer
-        async with _unavailable(), asyncio.timeout(ANSWER_SECONDS):
-            return await self._scripts[script](args=[*self._common_arguments, *arguments])
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await self._scripts[script](args=[*self._common_arguments, *arguments])
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
 
+    # For threads, which must not wait for long
 
-class RedisViewers:
-    """Reads from Redis who views topics.
+    def viewers(self, topics: Collection[str]) -> set[View]:
+        """As `presence.viewing.viewers`.
 
-    After an error nobody is kept waiting: until a thread has found Redis to answer again, nobody
-    views anything.
-    """
-
-    def __init__(self, url: str, prefix: str = KEY_PREFIX) -> None:
-        # Try a second time where an idle connection has died, not where Redis is silent.
-        retry = SyncRetry(NoBackoff(), 1, supported_errors=(NotConnected,))
-        timeouts = {
-            "socket_timeout": VIEWERS_SECONDS,
-            "socket_connect_timeout": VIEWERS_SECONDS,
-        }
-        self._client = SyncRedis(
-            connection_pool=Pool.from_url(url, retry=retry, decode_responses=True, **timeouts)
-        )
-        self._script = self._client.register_script(script("viewers"))
-        self._common_arguments = (prefix, 0, 0)  # no grace, no window: it changes nothing
-        self._away = threading.Event()
-
-    def read(self, topics: Collection[str]) -> set[View]:
-        """As `presence.viewing.viewers`."""
+        After an error nobody is kept waiting: until a thread has found Redis to answer again,
+        nobody views anything.
+        """
         if self._away.is_set():
             return set()
         try:
-            answers = self._script(args=[*self._common_arguments, *topics])
+            answers = self._read_viewers(args=[*self._common_arguments, *topics])
         except RedisError as error:
             logger.warning("Presence: who views what could not be read: %s", error)
-            self._wait_for_redis()
+            if not self._away.is_set():
+                self._away.set()
+                threading.Thread(target=self._ping, name="presence-viewing", daemon=True).start()
             return set()
         return {
             (int(user), topic)
@@ -171,27 +162,12 @@ class RedisViewers:
             for user in users.split()
         }
 
-    def _wait_for_redis(self) -> None:
-        if not self._away.is_set():
-            self._away.set()
-            threading.Thread(target=self._ping, name="presence-viewing", daemon=True).start()
-
     def _ping(self) -> None:
         while self._away.is_set():
             time.sleep(RETRY_SECONDS)
-            try:
-                self._client.ping()
-            except RedisError:
-                continue
-            self._away.clear()
-
-
-@asynccontextmanager
-async def _unavailable() -> AsyncIterator[None]:
-    try:
-        yield
-    except (RedisError, OSError) as error:
-        raise StoreUnavailable(f"{type(error).__name__}: {error}") from error
+            with suppress(RedisError):
+                self._for_threads.ping()
+                self._away.clear()
 
 
 def script(name: str) -> str:
@@ -199,8 +175,9 @@ def script(name: str) -> str:
     return (LUA / "common.lua").read_text() + (LUA / f"{name}.lua").read_text()
 
 
-def _pairs(flat: Sequence[Any]) -> Iterable[tuple[Any, Any]]:  # Any: as Redis answers
-    return zip(flat[::2], flat[1::2], strict=True)
+def _people(flat: Sequence[Any], states: Mapping[Any, State]) -> dict[int, State]:
+    """What a script answers as user, state, user, state ... (Any: as Redis has it)."""
+    return {int(user): states[state] for user, state in zip(flat[::2], flat[1::2], strict=True)}
 
 
 def _ms(seconds: float) -> int:

@@ -7,11 +7,11 @@ import pytest_asyncio
 from pytest_django import Settings
 
 from presence import viewing
-from presence.running import stop_attendance
 from presence.tests.places import Places
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import EACH_STORE
 from realtime import topics
+from realtime.delivery.engine import stop_engine
 
 
 @pytest.fixture(scope="session")
@@ -45,6 +45,6 @@ async def either_store(request: pytest.FixtureRequest, settings: Settings) -> As
     if request.param == "redis":
         server: RedisServer = request.getfixturevalue("redis_server")
         settings.REDIS_URL = server.url
-    viewing._redis_viewers.cache_clear()
+    viewing._redis.cache_clear()
     yield
-    await stop_attendance()
+    await stop_engine()

@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from redis import Redis
 
 from presence.stores import Announcement, State, Timing, Visit
-from presence.stores.redis import RedisStore, RedisViewers
+from presence.stores.redis import RedisStore
 from presence.tests.model import LATE_SECONDS, Follower, Model, Stay, view_of
 from presence.tests.processes import Gone, WorkerProcess
 
@@ -64,7 +64,6 @@ class Storm:
         self._url = url
         self._model = Model(TIMING)
         self._store = RedisStore(url, TIMING)
-        self._viewers = RedisViewers(url)
         self._followers = {room: Follower() for room in ROOMS}
         self._stays: dict[WorkerProcess, dict[str, Stay]] = {}
         self._leaving: dict[WorkerProcess, dict[str, Stay]] = {}
@@ -257,7 +256,7 @@ class Storm:
                 self._judge(view_of(topic), viewers, start, end)
 
     def _views(self) -> dict[str, set[int]]:
-        views = self._viewers.read(TOPICS)
+        views = self._store.viewers(TOPICS)
         return {topic: {user for user, seen in views if seen == topic} for topic in TOPICS}
 
     def _judge(self, room: str, here: Collection[int], start: float, end: float) -> None:

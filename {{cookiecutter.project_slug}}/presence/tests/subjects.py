@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from presence.stores import Announcement, LeaseLost, Roster, State, Store, Timing, View, Visit
+from presence.attendance import Store
+from presence.stores import Announcement, LeaseLost, Roster, State, Timing, View, Visit
 from presence.stores.memory import MemoryStore
-from presence.stores.redis import RedisStore, RedisViewers
+from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer
 
 TIMING = Timing(
@@ -70,9 +71,13 @@ class Subject(ABC):
     async def view(self, user: int, connection: str, topic: str | None, at: str = "one") -> None:
         await self.put(user, connection, at=at, rooms=(), viewing=topic)
 
-    @abstractmethod
     def viewers(self, *topics: str) -> set[View]:
         """Who views one of `topics` now."""
+        return self.store.viewers(topics)
+
+    @abstractmethod
+    def waiting(self) -> bool:
+        """Whether a grace is running, or something waits to be announced."""
 
     async def roster(self, limit: int = 100) -> Roster:
         (roster,) = await self.store.rosters(["hall"], limit=limit)
@@ -100,10 +105,7 @@ class Subject(ABC):
 
     async def settled(self) -> list[tuple[int, State]]:
         """Let time pass until nothing is due or to be announced; return all that was heard."""
-        deadline = time.monotonic() + PATIENCE_SECONDS
-        while not (await self.store.sweep(limit=100)).quiet:
-            assert time.monotonic() < deadline, "The store does not come to rest."
-            await self.pass_time()
+        await self.until(lambda: not self.waiting())
         return self.edges
 
     @property
@@ -119,8 +121,8 @@ class MemorySubject(Subject):
         self._memory = MemoryStore(TIMING, clock=self.now)
         super().__init__(self._memory)
 
-    def viewers(self, *topics: str) -> set[View]:
-        return self._memory.viewers(topics)
+    def waiting(self) -> bool:
+        return bool(self._memory._leaving or self._memory._announce_at)
 
     def now(self) -> float:
         return self._now
@@ -134,7 +136,7 @@ class RedisSubject(Subject):
 
     def __init__(self, server: RedisServer) -> None:
         super().__init__(RedisStore(server.url, TIMING))
-        self._viewers = RedisViewers(server.url)
+        self._server = server
 
-    def viewers(self, *topics: str) -> set[View]:
-        return self._viewers.read(topics)
+    def waiting(self) -> bool:
+        return not {b"presence:leaving", b"presence:changed"}.isdisjoint(self._server.keys())

@@ -8,10 +8,10 @@ import pytest
 import pytest_asyncio
 from msgspec.structs import replace
 
-from presence.attendance import Attendance
-from presence.stores import Announcement, State, Store, StoreUnavailable, Timing, Visit
+from presence.attendance import Attendance, Store
+from presence.stores import Announcement, State, StoreUnavailable, Timing, Visit
 from presence.stores.memory import MemoryStore
-from presence.stores.redis import RedisStore, RedisViewers
+from presence.stores.redis import RedisStore
 from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import visit
 
@@ -90,30 +90,14 @@ def end(visit: Visit) -> Visit:
     return replace(visit, ended=True)
 
 
-async def test_it_ends_by_itself_when_the_last_ones_leave_was_announced(
-    attendance: Attendance,
-) -> None:
+async def test_the_leave_of_the_last_one_is_announced(attendance: Attendance) -> None:
     await attendance.put(visit(7))
     await attendance.put(end(visit(7)))
 
-    async def ended() -> bool:
-        return attendance.ended
+    async def announced() -> bool:
+        return bool(heard) and heard[-1].people == {7: State.OFFLINE}
 
-    await until(ended)
-    assert heard[-1].people == {7: State.OFFLINE}
-
-
-async def test_it_does_not_end_while_somebody_is_connected_in_no_room(
-    attendance: Attendance,
-) -> None:
-    await attendance.put(visit(7, rooms=()))
-    await attendance.put(visit(8))
-    await attendance.put(end(visit(8)))
-
-    await shows(attendance, {})
-    await asyncio.sleep(TIMING.grace_seconds + TIMING.window_seconds + 10 * TIMING.sweep_seconds)
-
-    assert not attendance.ended
+    await until(announced)
 
 
 async def test_the_end_of_an_unknown_connection_is_harmless(attendance: Attendance) -> None:
@@ -145,15 +129,14 @@ async def test_everything_is_put_again_after_a_flush(
         viewing = TOPIC if user == 7 else None
         await over_redis.put(visit(user, away=user % 2 == 0, viewing=viewing))
     before = over_redis.process
-    viewers = RedisViewers(server.url)
-    assert viewers.read([TOPIC]) == {(7, TOPIC)}
+    assert over_redis.store.viewers([TOPIC]) == {(7, TOPIC)}
 
     server.flush()
 
     states = [State.AWAY, State.ONLINE]
     await shows(over_redis, {user: states[user % 2] for user in range(1, 501)})
     assert over_redis.process != before
-    assert viewers.read([TOPIC]) == {(7, TOPIC)}
+    assert over_redis.store.viewers([TOPIC]) == {(7, TOPIC)}
 
 
 @pytest.mark.redis

@@ -376,15 +376,6 @@ async def test_versions_only_rise(subject: Subject) -> None:
     assert await versions() == [hall + 1, den]
 
 
-async def test_a_quiet_store_says_so(subject: Subject) -> None:
-    assert (await subject.store.sweep(limit=10)).quiet
-    await subject.put(7, "tab")
-    assert not (await subject.store.sweep(limit=10)).quiet
-    await subject.settled()
-    await subject.put(7, "tab", visibility=1)
-    assert not (await subject.store.sweep(limit=10)).quiet
-
-
 # Viewing
 
 

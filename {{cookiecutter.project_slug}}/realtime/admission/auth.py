@@ -15,12 +15,9 @@ from realtime.database import in_database
 from realtime.protocol import TICKET_PREFIX, CloseCode, Closing
 from realtime.sessions import VerifiedSession, verified_sessions
 
-MOST_SIGNING_IN = 20_000
 MOST_SHOWN = 200  # characters of what a stranger sent, in the log
 
-_verified_sessions: Batcher[str, VerifiedSession | None] = Batcher(
-    verified_sessions, linger=True, most_waiting=MOST_SIGNING_IN
-)
+_verified_sessions: Batcher[str, VerifiedSession | None] = Batcher(verified_sessions, linger=True)
 
 
 async def sign_in(scope: Scope) -> VerifiedSession:

@@ -65,6 +65,8 @@ class Engine:
         self.connections: set[Connection] = set()
         self.people: dict[int, Person] = {}
         self.draining = False
+        self.at_stop: list[Callable[[], Awaitable[None]]] = []
+        """What else ends with the engine, before it leaves the layer."""
         self._beat = Routine(self.beat)
         self._check = Routine(self.check)
         self._recheck = Routine(self._close_suspects)
@@ -82,6 +84,8 @@ class Engine:
             self._clock.cancel()
             with suppress(asyncio.CancelledError):
                 await self._clock
+        for stop in self.at_stop:
+            await stop()
         await self.hub.stop()
 
     def call(self, function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:

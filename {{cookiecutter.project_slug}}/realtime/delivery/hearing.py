@@ -7,7 +7,8 @@ of topic and `READ_PAIRS`, and for each class of consumers and `READ_SUBSCRIBERS
 
 import logging
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 from realtime.database import in_database
 from realtime.delivery.hub import Hub, Subscriber
@@ -18,6 +19,9 @@ logger = logging.getLogger(__name__)
 
 READ_PAIRS = 2_000
 READ_SUBSCRIBERS = 500
+
+FORBIDDEN = (CloseCode.FORBIDDEN, "You may not hear this any more.")
+DELETED = (CloseCode.NOT_FOUND, "This was deleted.")
 
 
 async def compare(hub: Hub) -> None:
@@ -37,22 +41,25 @@ async def compare(hub: Hub) -> None:
                 heard[topic].append(((topic.key(group), subscriber.user_id), subscriber))
     for topic, pairs in heard.items():
         for start in range(0, len(pairs), READ_PAIRS):
-            try:
+            with _logged(f"Who may hear {topic.prefix}:... could not be read"):
                 await _put_out(hub, topic, pairs[start : start + READ_PAIRS])
-            except DATABASE_AWAY:
-                raise
-            except Exception:  # others are compared
-                logger.exception("Who may hear %s:... could not be read", topic.prefix)
     for cls, found in of_class.items():
         subscribers = list(found)
         for start in range(0, len(subscribers), READ_SUBSCRIBERS):
             some = subscribers[start : start + READ_SUBSCRIBERS]
-            try:
+            with _logged(f"{cls.__name__} could not heal"):
                 await cls.heal([each for each in some if each.has_joined])
-            except DATABASE_AWAY:
-                raise
-            except Exception:
-                logger.exception("%s could not heal", cls.__name__)
+
+
+@contextmanager
+def _logged(failure: str) -> Iterator[None]:
+    """Log what fails and go on with the others, unless the database is away."""
+    try:
+        yield
+    except DATABASE_AWAY:
+        raise
+    except Exception:
+        logger.exception(failure)
 
 
 async def _put_out(hub: Hub, topic: Topic, heard: Collection[tuple[Pair, Subscriber]]) -> None:
@@ -60,13 +67,8 @@ async def _put_out(hub: Hub, topic: Topic, heard: Collection[tuple[Pair, Subscri
     strangers = asked - await in_database(topic.hearers, asked)
     if not strangers:
         return
-    existing = await in_database(topic.existing, {key for key, _ in strangers})
+    existing = await in_database(topic.find, {key for key, _ in strangers})
     for (key, user_id), subscriber in heard:
-        if (key, user_id) not in strangers:
-            continue
-        if key in existing:
-            hub.dismiss(
-                topic.group(key), subscriber, CloseCode.FORBIDDEN, "You may not hear this any more."
-            )
-        else:
-            hub.dismiss(topic.group(key), subscriber, CloseCode.NOT_FOUND, "This was deleted.")
+        if (key, user_id) in strangers:
+            closing = FORBIDDEN if key in existing else DELETED
+            hub.dismiss(topic.group(key), subscriber, *closing)

@@ -13,12 +13,12 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 from uuid import uuid4
 
 from channels.layers import get_channel_layer
@@ -45,9 +45,6 @@ PLAIN = re.compile(r"[-a-zA-Z0-9_:]*")
 DIGEST_PREFIX = "realtime.of."  # of the names of other groups
 PACKED_EVENTS = 100
 
-KEPT_SECONDS = 1.0  # the longest that something is kept for those who join
-
-Value = TypeVar("Value")
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
 
 
@@ -66,26 +63,6 @@ class Subscriber(Protocol):
         """Make up for what the layer may have lost, beyond events that have a revision."""
 
 
-class Kept:
-    """What was read about a group a moment ago, for those who join right after.
-
-    The hub begins a new one with every event. So whoever has subscribed may use what is kept: a
-    change since is still to be heard.
-    """
-
-    def __init__(self) -> None:
-        self._values: dict[Hashable, tuple[float, Any]] = {}  # Any: whatever was read
-
-    def get_or_read(self, key: Hashable, read: Callable[[], Value]) -> Value:
-        """What was kept under `key` within `KEPT_SECONDS`; otherwise what `read` gives."""
-        kept_at, value = self._values.get(key, (0.0, None))
-        if time.monotonic() - kept_at > KEPT_SECONDS:
-            kept_at, value = time.monotonic(), read()
-            self._values[key] = kept_at, value
-        found: Value = value
-        return found
-
-
 class Group:
     """The local subscribers and sockets of one group."""
 
@@ -99,7 +76,7 @@ class Group:
         self.held: dict[Socket, tuple[set[Subscriber], list[Frame]]] = {}
         """Of sockets that wait for a welcome: the subscribers who do, and the frames till then."""
 
-        self.kept = Kept()
+        self.kept: dict[str, Any] = {}  # Any: as of `Hub.kept`
 
     def hold(self, subscriber: Subscriber) -> None:
         """Keep what the subscriber's socket would hear until `release`."""
@@ -235,10 +212,13 @@ class Hub:
         """The groups with a socket in this process."""
         return self._groups.keys()
 
-    def kept(self, group: str) -> "Kept":
-        """What was read about `group` since an event last came there; for any thread."""
+    def kept(self, group: str) -> dict[str, Any]:  # Any: whatever is put there
+        """Where to keep what is read about `group`; empty after every event, and for any thread.
+
+        Whoever has subscribed may use what is there: a change since is still to be heard.
+        """
         local = self._groups.get(group)
-        return local.kept if local is not None and local.joined.is_set() else Kept()
+        return local.kept if local is not None and local.joined.is_set() else {}
 
     def subscribers(self, group: str) -> list[Subscriber]:
         """The subscribers of `group` in this process."""
@@ -260,7 +240,7 @@ class Hub:
         """Write the `texts` of events to the group's sockets in this process."""
         local = self._groups.get(group)
         if local is not None:
-            local.kept = Kept()
+            local.kept = {}
             metrics.frames_sent.inc(len(local.sockets) * len(texts))
             frame, held = Frame(*texts), local.held
             hearing = (
@@ -292,7 +272,7 @@ class Hub:
                 self._unconfirmed.clear()
                 for local in self._wanted.values():
                     local.joined.clear()
-                    local.kept = Kept()
+                    local.kept = {}
                 longest = min(RETRY_SECONDS, 0.2 * 2 ** min(self._failures, 8))
                 await asyncio.sleep(random.uniform(0.1, longest))
         finally:

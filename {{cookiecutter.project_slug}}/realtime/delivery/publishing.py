@@ -125,61 +125,48 @@ class LayerAway(Exception):
     """The layer did not answer a moment ago, so it is not waited for again."""
 
 
-class Sender:
-    """Sends where no engine runs: a thread with an event loop and a connection to the layer.
-
-    A plain function cannot await, nor wait for the loop that it runs on. This thread serves
-    callers on any loop or none, and no caller can end it.
-    """
-
-    def __init__(self) -> None:
-        self._loop = asyncio.new_event_loop()
-        self._away_until = 0.0
-        self._thread = Thread(target=self._run, name="realtime-sender", daemon=True)
-        self._thread.start()
-        atexit.register(self._stop)
-
-    def run(self, send: Callable[[], Awaitable[None]]) -> None:
-        """Await `send()`, which sends something to the layer; return once it is sent.
-
-        Raises:
-            TimeoutError: the layer did not answer in `LAYER_SECONDS`.
-            LayerAway: that was less than `RETRY_SECONDS` ago.
-            Exception: whatever the layer raises.
-        """
-        if time.monotonic() < self._away_until:
-            raise LayerAway("it did not answer a moment ago")
-        sending = asyncio.run_coroutine_threadsafe(_twice(send), self._loop)
-        try:
-            sending.result(LAYER_SECONDS)
-        except TimeoutError:
-            self._away_until = time.monotonic() + RETRY_SECONDS
-            sending.cancel()
-            raise TimeoutError(f"no answer in {LAYER_SECONDS:.0f} seconds") from None
-
-    def _run(self) -> None:
-        try:
-            self._loop.run_forever()
-        finally:
-            self._loop.close()  # and with it, by Channels' Redis layers, the connection
-
-    def _stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(STOP_SECONDS)
+_away_until = 0.0
 
 
 def send_alone(send: Callable[[], Awaitable[None]]) -> None:
-    """Await `send()` in this process's `Sender`.
+    """Await `send()`, which sends something to the layer, where no engine runs.
+
+    A plain function cannot await, nor wait for the loop that it runs on. So a thread with a loop
+    and a connection of its own does it, which no caller can end.
 
     Raises:
-        Exception: as `Sender.run`.
+        TimeoutError: the layer did not answer in `LAYER_SECONDS`.
+        LayerAway: that was less than `RETRY_SECONDS` ago.
+        Exception: whatever the layer raises.
     """
-    _sender(os.getpid()).run(send)
+    global _away_until
+    if time.monotonic() < _away_until:
+        raise LayerAway("it did not answer a moment ago")
+    sending = asyncio.run_coroutine_threadsafe(_twice(send), _sender(os.getpid()))
+    try:
+        sending.result(LAYER_SECONDS)
+    except TimeoutError:
+        _away_until = time.monotonic() + RETRY_SECONDS
+        sending.cancel()
+        raise TimeoutError(f"no answer in {LAYER_SECONDS:.0f} seconds") from None
 
 
 @cache
-def _sender(pid: int) -> Sender:  # a forked process does not inherit threads
-    return Sender()
+def _sender(pid: int) -> asyncio.AbstractEventLoop:  # a forked process does not inherit threads
+    loop = asyncio.new_event_loop()
+
+    def run() -> None:
+        loop.run_forever()
+        loop.close()  # and with it, by Channels' Redis layers, the connection
+
+    def stop() -> None:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(STOP_SECONDS)
+
+    thread = Thread(target=run, name="realtime-sender", daemon=True)
+    thread.start()
+    atexit.register(stop)
+    return loop
 
 
 async def _twice(send: Callable[[], Awaitable[None]]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import cache
+from time import monotonic
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -19,8 +20,7 @@ from realtime.topics import Pair
 FeedType = TypeVar("FeedType", bound=Feed)
 Value = TypeVar("Value")
 
-MOST_WAITING = 20_000
-"""At once, in one process."""
+KEPT_SECONDS = 1.0  # the longest that something is kept for those who join
 
 
 class GetChanges(Struct, forbid_unknown_fields=True):
@@ -114,9 +114,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls._requests = Batcher(
-            cls._answer_all, key=lambda each: each.key, linger=True, most_waiting=MOST_WAITING
-        )
+        cls._requests = Batcher(cls._answer_all, key=lambda each: each.key, linger=True)
 
     # For subclasses
 
@@ -153,7 +151,13 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         For what is the same in the welcome of all who join one after the other.
         """
         engine = running_engine()
-        return engine.hub.kept(feed.group).get_or_read(key, read) if engine else read()
+        kept = engine.hub.kept(feed.group) if engine else {}
+        kept_at, value = kept.get(key, (0.0, None))
+        if monotonic() - kept_at > KEPT_SECONDS:
+            kept_at, value = monotonic(), read()
+            kept[key] = kept_at, value
+        found: Value = value
+        return found
 
     def publish(self, type: str, item: FeedItem) -> object:
         """Publish an item after its change; returns its data, for the reply."""

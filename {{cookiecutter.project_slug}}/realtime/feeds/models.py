@@ -29,9 +29,6 @@ class FeedTopic(Topic):
     def hearers(self, pairs: Collection[Pair]) -> set[Pair]:
         return set(pairs) if self.feed_model.for_everyone else set()
 
-    def existing(self, keys: Collection[str]) -> Collection[str]:
-        return self.find(keys).keys()
-
     def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:
         field = self.feed_model.key_field
         rows = self.feed_model._default_manager.filter(**{f"{field}__in": keys})

@@ -7,12 +7,12 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Collection
 from importlib import import_module
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnProcess
 from threading import Thread
 from time import monotonic
-from types import FrameType
 
 import django
 from django.conf import settings
@@ -21,7 +21,6 @@ from prometheus_client.multiprocess import mark_process_dead
 logger = logging.getLogger(__name__)
 
 STOP_SECONDS = 20.0  # more than the drain takes
-POLL_SECONDS = 0.5
 EARLY_SECONDS = 5.0  # a worker that fails within this time counts as not started
 COLLECT_OBJECTS = 50_000  # new objects between collections: a socket's objects live long
 
@@ -52,54 +51,43 @@ def _stop_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
 
-class Supervisor:
-    """Keeps a number of workers alive, and on SIGTERM or SIGINT lets them drain."""
-
-    def __init__(self, listener: socket.socket, processes: int) -> None:
-        self._listener = listener
-        self._processes = processes
-        self._workers: dict[SpawnProcess, float] = {}
-        self._stopping = False
-
-    def run(self) -> None:
+def supervise(listener: socket.socket, processes: int) -> None:
+    """Keep a number of workers alive; on SIGTERM or SIGINT let them drain, and return."""
+    workers: dict[SpawnProcess, float] = {}  # each with when it started
+    try:
         for each in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(each, self._stop)
-        for _ in range(self._processes):
-            self._start()
-        while not self._stopping:
-            wait([worker.sentinel for worker in self._workers], timeout=POLL_SECONDS)
-            if not self._stopping:
-                self._replace_the_dead()
-        self._listener.close()
-        self._stop_workers()
+            signal.signal(each, signal.default_int_handler)
+        while True:
+            while len(workers) < processes:
+                worker = multiprocessing.get_context("spawn").Process(target=_work, args=[listener])
+                worker.start()
+                workers[worker] = monotonic()
+            wait([worker.sentinel for worker in workers])
+            for worker in [each for each in workers if not each.is_alive()]:
+                _bury(worker, workers.pop(worker))
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for each in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(each, signal.SIG_IGN)
+        listener.close()
+        _stop(workers)
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
-        self._stopping = True
 
-    def _start(self) -> None:
-        worker = multiprocessing.get_context("spawn").Process(target=_work, args=(self._listener,))
-        worker.start()
-        self._workers[worker] = monotonic()
+def _bury(worker: SpawnProcess, started_at: float) -> None:
+    mark_process_dead(worker.pid)
+    if (worker.exitcode or 0) > 0 and monotonic() - started_at < EARLY_SECONDS:
+        logger.critical("A worker ended as it started (exit code %s).", worker.exitcode)
+        sys.exit(1)
+    logger.error("A worker died (exit code %s); another takes its place.", worker.exitcode)
 
-    def _replace_the_dead(self) -> None:
-        for worker, started_at in list(self._workers.items()):
-            if worker.is_alive():
-                continue
-            del self._workers[worker]
-            mark_process_dead(worker.pid)
-            if (worker.exitcode or 0) > 0 and monotonic() - started_at < EARLY_SECONDS:
-                logger.critical("A worker ended as it started (exit code %s).", worker.exitcode)
-                self._stop_workers()
-                sys.exit(1)
-            logger.error("A worker died (exit code %s); another takes its place.", worker.exitcode)
-            self._start()
 
-    def _stop_workers(self) -> None:
-        for worker in self._workers:
-            worker.terminate()
-        deadline = monotonic() + STOP_SECONDS
-        for worker in self._workers:
-            worker.join(max(0.0, deadline - monotonic()))
-            if worker.is_alive():
-                logger.error("A worker did not stop in %s seconds.", STOP_SECONDS)
-                worker.kill()
+def _stop(workers: Collection[SpawnProcess]) -> None:
+    for worker in workers:
+        worker.terminate()
+    deadline = monotonic() + STOP_SECONDS
+    for worker in workers:
+        worker.join(max(0.0, deadline - monotonic()))
+        if worker.is_alive():
+            logger.error("A worker did not stop in %s seconds.", STOP_SECONDS)
+            worker.kill()

@@ -121,8 +121,9 @@ async def test_a_database_that_is_away_is_not_asked_for_each_item() -> None:
     assert calls == 1
 
 
-async def test_too_much_waiting_is_refused() -> None:
-    group: Batcher[int, int] = Batcher(lambda items: list(items), most_waiting=2)
+async def test_too_much_waiting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching, "WAITING_ITEMS", 2)
+    group: Batcher[int, int] = Batcher(lambda items: list(items))
     results = await asyncio.gather(
         *(group.submit(number) for number in range(3)), return_exceptions=True
     )

@@ -1,6 +1,7 @@
 """Feeds, by the example of a board and its cards: what no app's own tests show."""
 
 from contextlib import AbstractAsyncContextManager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -274,6 +275,21 @@ async def test_whom_the_topic_does_not_let_hear_is_turned_away(
         assert (reply["type"], reply["data"]["code"]) == ("error", "forbidden")
     async with at_plan(ada) as client:
         assert await client.closed() == 4403
+
+
+async def test_what_a_crowd_needs_is_read_once_and_not_kept_for_long(
+    ada: User, plan: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with at_plan(ada) as client:
+        await client.expect("welcome")
+        reads = count(1)
+
+        def read() -> int:
+            return BoardConsumer.read_for_crowd(plan, "members", lambda: next(reads))
+
+        assert [read(), read()] == [1, 1]
+        monkeypatch.setattr(consumer, "KEPT_SECONDS", -1)
+        assert read() == 2
 
 
 def delete(board: Board, seq: int) -> None:

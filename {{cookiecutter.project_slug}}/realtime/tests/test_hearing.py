@@ -34,7 +34,7 @@ class EchoTopic(Topic):
             raise self.error
         return {(key, user_id) for key, user_id in pairs if key not in self.closed}
 
-    def existing(self, keys: Collection[str]) -> Collection[str]:
+    def find(self, keys: Collection[str]) -> Collection[str]:
         return set(keys) - {"gone"}
 
     def latest_revisions(self, keys: Collection[str]) -> Mapping[str, int]:

@@ -3,8 +3,7 @@
 import asyncio
 import string
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
@@ -13,6 +12,7 @@ from realtime.delivery import hub as hub_module
 from realtime.delivery.hub import Hub
 from realtime.delivery.socket import Socket
 from realtime.protocol import CloseCode
+from realtime.tests.wires import until
 
 ALLOWED = set(string.ascii_letters + string.digits + "-_.")  # in the name of a layer's group
 
@@ -292,35 +292,21 @@ async def test_what_was_read_is_kept_until_something_is_heard(started: Started) 
     listener = Listener()
     await started.hub.subscribe("chat:a", listener)
     before = started.hub.kept("chat:a")
-    assert before.get_or_read("members", lambda: ["ada"]) == ["ada"]
-    assert started.hub.kept("chat:a").get_or_read("members", lambda: ["new"]) == ["ada"]
+    before["members"] = ["ada"]
+    assert started.hub.kept("chat:a") == {"members": ["ada"]}
     started.send("chat:a", "bob has come")
     await until(lambda: listener.heard)
-    before.get_or_read("people", lambda: "by one who has read for long")
-    assert started.hub.kept("chat:a").get_or_read("people", lambda: "new") == "new"
-    assert started.hub.kept("chat:a").get_or_read("members", lambda: ["new"]) == ["new"]
+    before["people"] = "by one who has read for long"
+    assert started.hub.kept("chat:a") == {}
 
 
 async def test_nothing_is_kept_while_the_layer_may_lose_events(started: Started) -> None:
     await started.hub.subscribe("chat:a", Listener())
-    started.hub.kept("chat:a").get_or_read("members", lambda: ["ada"])
+    started.hub.kept("chat:a")["members"] = ["ada"]
     started.layer.down = True
-    await until(lambda: started.hub.kept("chat:a") is not started.hub.kept("chat:a"))
-    assert started.hub.kept("chat:a").get_or_read("members", lambda: ["new"]) == ["new"]
-    assert started.hub.kept("chat:a").get_or_read("members", lambda: ["newer"]) == ["newer"]
+    await until(lambda: not started.hub.kept("chat:a"))
+    started.hub.kept("chat:a")["members"] = ["new"]
+    assert started.hub.kept("chat:a") == {}
     started.layer.down = False
     await until(lambda: started.gaps)
-    assert started.hub.kept("chat:a").get_or_read("members", lambda: ["newest"]) == ["newest"]
-
-
-def test_nothing_is_kept_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = hub_module.Kept()
-    assert kept.get_or_read("members", lambda: ["ada"]) == ["ada"]
-    monkeypatch.setattr(hub_module, "KEPT_SECONDS", -1)
-    assert kept.get_or_read("members", lambda: ["new"]) == ["new"]
-
-
-async def until(condition: Callable[[], Any]) -> None:  # Any: whatever is true
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.005)
+    assert started.hub.kept("chat:a") == {}

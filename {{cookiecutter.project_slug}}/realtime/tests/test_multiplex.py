@@ -160,7 +160,8 @@ async def test_whoever_is_put_out_while_joining_is_answered_once_and_not_welcome
     EchoConsumer.left.clear()
     async with connect_echo("/ws/", ada) as client:
         join = await client.send_unheard("join", {}, "echo:busy")
-        await until(lambda: running_engine() and this_engine().hub.subscribers("echo:busy"))
+        await until(lambda: running_engine() and "echo:busy" in this_engine().hub._groups)
+        await until(this_engine().hub._groups["echo:busy"].joined.is_set)
         dismiss("echo:busy", ada.pk, CloseCode.FORBIDDEN, "Removed.")
         error = await client.expect("error")
         assert (error["id"], error["data"]["code"]) == (join, "forbidden")

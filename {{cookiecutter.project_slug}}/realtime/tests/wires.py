@@ -29,4 +29,4 @@ async def until(condition: Callable[[], object]) -> None:
     """Wait for a condition that tasks of this event loop bring about."""
     async with asyncio.timeout(20):
         while not condition():
-            await asyncio.sleep(0)
+            await asyncio.sleep(0.001)

@@ -1,7 +1,7 @@
 """One WebSocket for many topics: each joined topic runs the consumer of its own URL."""
 
 import asyncio
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 from urllib.parse import urlencode
 
 import msgspec
@@ -116,8 +116,7 @@ class TopicSession(ClientSession):
         self.socket = socket
         self.ended = False
         self._join_id = join_id
-        self._answered = False  # whether the join has had its answer
-        self._accepted = False
+        self._join: Literal["waits", "accepted", "refused"] = "waits"
         self._leave: ClientFrame | None = None
         self._waiting: asyncio.Queue[ClientFrame | None] = asyncio.Queue()
 
@@ -130,14 +129,14 @@ class TopicSession(ClientSession):
             raise Refusal(ErrorCode.NOT_FOUND, "There is nothing of that name.")
 
     def accept(self) -> None:
-        if not self._answered:
-            self._answered = self._accepted = True
+        if self._join == "waits":
+            self._join = "accepted"
             self.socket.send(encode(self.name, "ok", {}, frame_id=self._join_id))
 
     def close(self, code: CloseCode, reason: str) -> None:
-        if not self._answered:
+        if self._join == "waits":
             self._refuse_join(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
-        elif self._accepted and not self.ended:
+        elif self._join == "accepted" and not self.ended:
             self.socket.send(encode(self.name, "left", {"code": int(code), "reason": reason}))
         self._refuse_waiting()
         self.end()
@@ -161,7 +160,7 @@ class TopicSession(ClientSession):
 
     def overtake(self) -> None:
         """End the topic, since it is joined again."""
-        if not (self._answered or self.ended):
+        if self._join == "waits" and not self.ended:
             self._refuse_join(ErrorCode.CONFLICT, f"{self.name} was joined again meanwhile.")
         self.end()
 
@@ -172,14 +171,14 @@ class TopicSession(ClientSession):
 
     def finish(self) -> None:
         """Send the answers that are due when the consumer has left."""
-        if not self._answered:
+        if self._join == "waits":
             self._refuse_join(ErrorCode.NOT_FOUND, NO_TOPIC)
         self._refuse_waiting()
         if self._leave is not None:
             self.socket.send(encode(self.name, "ok", {}, frame_id=self._leave.id))
 
     def _refuse_join(self, code: ErrorCode, detail: str) -> None:
-        self._answered = True
+        self._join = "refused"
         self.socket.refuse(self.name, self._join_id, Refusal(code, detail))
 
     def _refuse_waiting(self) -> None:

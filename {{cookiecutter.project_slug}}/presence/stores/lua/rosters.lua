@@ -1,5 +1,5 @@
 -- Read the first people of each room. ARGV: 4 how many, then the rooms.
--- Answers for each room {version, size, more, {user, away, ...}}.
+-- Answers for each room {version, size, {user, away, ...}}.
 
 local limit = tonumber(ARGV[4])
 local rosters = {}
@@ -11,6 +11,6 @@ for index = 5, table.getn(ARGV) do
     table.insert(people, call('SISMEMBER', key('away:', room), user))
   end
   local size = call('ZCARD', key('on:', room))
-  table.insert(rosters, { string.format('%.0f', version(room)), size, size > limit and 1 or 0, people })
+  table.insert(rosters, { string.format('%.0f', version(room)), size, people })
 end
 return rosters

@@ -1,5 +1,5 @@
 -- Remove the visits of expired leases, and people whose grace is over.
--- ARGV: 4 about how many people to remove from rooms at most. Answers: more, wake, quiet.
+-- ARGV: 4 about how many people to remove from rooms at most. Answers: more, wake.
 
 local left = tonumber(ARGV[4])
 
@@ -29,5 +29,4 @@ if left > 0 then
   end
 end
 
-local quiet = call('EXISTS', key('leaving', ''), key('changed', '')) == 0
-return { left <= 0 and 1 or 0, wake, quiet and 1 or 0 }
+return { left <= 0 and 1 or 0, wake }

@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from realtime.servers.workers import Supervisor, serve_here
+from realtime.servers.workers import serve_here, supervise
 
 LAST_PORT = 65_535
 
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         else:
             with TemporaryDirectory(prefix="metrics-") as folder:
                 os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder  # read where a worker imports it
-                Supervisor(listener, processes).run()
+                supervise(listener, processes)
 
 
 def raise_file_limit() -> None:
