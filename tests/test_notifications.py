@@ -23,6 +23,7 @@ import random
 from django.db import transaction
 from accounts.models import User
 from notifications.actions import Notice, notify, notify_all, retell, retract
+from notifications.queries import told
 
 people = list(User.objects.filter(username__startswith="person").order_by("pk"))
 text = {"text": "Hello", "link": ""}
@@ -35,10 +36,10 @@ while True:
             notify(some, "announcement", **text)
             continue
         case 3:
-            retract("chat:hall", key=key)
+            retract(told(target="chat:hall", key=key))
             continue
         case 4:
-            retell("chat:hall", key=key, excerpt=str(random.random()))
+            retell(told(target="chat:hall", key=key), excerpt=str(random.random()))
             continue
     with transaction.atomic():
         hall = {"room": "Hall", "slug": "hall", "seq": 1, "excerpt": ""}

@@ -221,7 +221,11 @@ def sign_in_and_come_back(
     protocol = "performance.getEntriesByType('navigation')[0].nextHopProtocol"
     assert page.evaluate(protocol) == "h2"
     cookies = {each["name"]: each["secure"] for each in context.cookies()}
-    assert cookies == {"__Host-parlour_sessionid": True, "__Host-parlour_csrftoken": True}
+    assert cookies == {
+        "__Host-parlour_sessionid": True,
+        "__Host-parlour_csrftoken": True,
+        "__Host-parlour_sessionid_known": True,
+    }
 
     page.goto(f"/rooms/{room}/")
     upload = "fetch('/', {method: 'POST', body: new Uint8Array(4e6)}).then(answer => answer.status)"
