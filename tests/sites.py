@@ -16,10 +16,12 @@ from tests.projects import SERVE, Server, run, served
 from tests.services import Redis
 
 PEOPLE = 12
-STRANGERS = 24
+STRANGERS = 40
 ROOMS = 80
 
 # The defaults, but for what a test would have to wait for.
+BUDGETS = {"messages": [1_000_000, 1], "conversations": [1_000, 1]}
+"""A few people say in minutes what others say in days."""
 LIMITS = {"HEARTBEAT_SECONDS": 1, "CHECK_SECONDS": 1, "HANDSHAKE_SECONDS": 3, "DRAIN_SECONDS": 2}
 
 POPULATE = f"""
