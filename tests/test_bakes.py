@@ -15,6 +15,7 @@ import pytest
 from tests.conftest import Bake
 from tests.hooks import questions
 from tests.projects import run
+from tests.services import Postgres
 
 Finding = Future[CompletedProcess[str]]
 
@@ -147,8 +148,7 @@ CHOICES = {
 PRODUCTION = {
     "SECRET_KEY": "a-key-as-long-and-as-random-as-a-deployment-would-have-0123456789",
     "DEBUG": "false",
-    "DATABASE_URL": "postgres://nobody@127.0.0.1:1/nothing",
-    "REDIS_URL": "redis://127.0.0.1:1/0",
+    "EMAIL_URL": "smtp://localhost",
 }
 CHECKS: dict[str, tuple[str, dict[str, str]]] = {
     "ruff check": ("ruff check --no-cache .", {}),
@@ -157,8 +157,11 @@ CHECKS: dict[str, tuple[str, dict[str, str]]] = {
     "mypy": ("mypy .", {}),
     "imports": ("lint-imports --no-cache", {}),
     "migrations": ("python manage.py makemigrations --check --dry-run", {}),
-    "deployment": ("python manage.py check --deploy --fail-level WARNING", PRODUCTION),
-    "static files": ("python manage.py collectstatic --no-input", PRODUCTION),
+    "deployment": (
+        "python manage.py collectstatic --no-input && python manage.py migrate"
+        " && python manage.py check --deploy --fail-level WARNING",
+        PRODUCTION,
+    ),
     "tests": ("pytest -p no:cacheprovider", {}),
 }
 LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*# ?% ?(if|el|end)", re.MULTILINE)
@@ -221,19 +224,30 @@ def projects(bake: Bake) -> list[Path]:
 
 @pytest.fixture(scope="module")
 def findings(
-    projects: list[Path], python: Path, tmp_path_factory: pytest.TempPathFactory
+    projects: list[Path],
+    python: Path,
+    postgres: Postgres,
+    redis_url: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[list[dict[str, Finding]]]:
     """What each check finds in each bake. As many run at a time as there are cores; what they say
     is asked for one by one."""
     caches = tmp_path_factory.mktemp("mypy")
 
     def examine(project: Path, check: str) -> CompletedProcess[str]:
-        command, surroundings = CHECKS[check]
-        name, *arguments = command.split()
+        commands, surroundings = CHECKS[check]
         # Bakes are alike: mypy keeps what it learnt from one for the next in the same thread.
         cache = str(caches / current_thread().name)
         surroundings = {"MYPY_CACHE_DIR": cache, **surroundings}
-        return run([python.with_name(name), *arguments], project, **surroundings)
+        if surroundings.keys() >= PRODUCTION.keys():
+            services = {"DATABASE_URL": postgres.create_database(), "REDIS_URL": redis_url}
+            surroundings |= services
+        for command in commands.split(" && "):
+            name, *arguments = command.split()
+            done = run([python.with_name(name), *arguments], project, **surroundings)
+            if done.returncode:
+                break
+        return done
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield [

@@ -22,6 +22,7 @@ env = Environment(BASE_DIR / ".env")
 # https://docs.djangoproject.com/en/5.2/ref/settings/
 
 SITE_NAME = "{{ cookiecutter.project_name }}"
+SITE_SLUG = "{{ cookiecutter.project_slug }}"
 HOME_DOMAIN = "{{ cookiecutter.domain_name }}"
 OWNER_NAME = "{{ cookiecutter.author_name }}"
 OWNER_EMAIL = "{{ cookiecutter.author_email }}"
@@ -264,7 +265,7 @@ SECURE_SSL_REDIRECT = env.read("SECURE_SSL_REDIRECT", parsers.boolean, default=n
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT
 # Sites on one host share its cookies, whatever their ports, so each site has names of its own.
 # `__Host-` keeps other hosts of the domain from setting them.
-COOKIE_PREFIX = env.read("COOKIE_PREFIX", parsers.word, default="{{ cookiecutter.project_slug }}")
+COOKIE_PREFIX = env.read("COOKIE_PREFIX", parsers.word, default=SITE_SLUG)
 HOST_ONLY = "__Host-" if SECURE_SSL_REDIRECT else ""
 SESSION_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_sessionid"
 CSRF_COOKIE_NAME = f"{HOST_ONLY}{COOKIE_PREFIX}_csrftoken"
