@@ -679,6 +679,7 @@ def test_someone_who_was_removed_comes_back_when_they_are_let_in(
     ada.page.get_by_role("button", name="More about Grace Hopper").click()
     ada.page.get_by_role("button", name="Remove from the room").click()
     ada.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(ada.page.get_by_text("Grace Hopper is no longer in this room.")).to_be_visible()
 
     grace.refusals_expected = True
     grace.page.goto(room)
