@@ -416,12 +416,12 @@ def test_a_missing_variable_is_named(stack: Stack, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
-        ("DOMAIN", "https://chat.example.com", "DOMAIN is 'https://chat.example.com'"),
+        ("DOMAIN", "https://chat.example.com", "DOMAIN cannot be 'https://chat.example.com'"),
         ("SECRET_KEY", "secret", "SECRET_KEY has less than 50 characters"),
         ("DATABASE_URL", "postgres://site@nowhere/site", "DATABASE_URL leads to no database"),
         ("DATABASE_URL", "nowhere", "DATABASE_URL is not the address of a database"),
         ("REDIS_URL", "redis://nowhere:6379/0", "REDIS_URL leads to no Redis"),
-        ("DEBUG", "true", "DEBUG is on"),
+        ("DEBUG", "true", "You should not have DEBUG set to True in deployment."),
     ],
 )
 def test_wrong_surroundings_are_named_before_anything_is_changed(
