@@ -200,7 +200,7 @@ class Bell:
 
     def __init__(self, page: Page) -> None:
         self._page = page
-        self._button = page.get_by_role("button", name="Notifications")
+        self._button = page.get_by_role("banner").get_by_role("button", name="Notifications")
         self._panel = page.get_by_role("region", name="Notifications")
 
     def counts(self, unread: int) -> None:

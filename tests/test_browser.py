@@ -78,7 +78,7 @@ User.objects.filter(username="{username}").delete()
 @pytest.fixture(scope="module")
 def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
     project = bake()
-    surroundings = served(REDIS_URL=redis_url)
+    surroundings = served(REDIS_URL=redis_url, BUDGETS='{"rooms": [1000, 3600]}')  # one a test
     manage(project, "migrate", **surroundings)
     manage(project, "collectstatic", "--no-input", **surroundings)
     manage(project, "seed_demo", "--force", **surroundings)
