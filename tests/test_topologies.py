@@ -1,4 +1,4 @@
-"""Services that are more than one server: several Redis, and Redis whose master changes."""
+"""Services of several servers: Redis that shares the groups out, masters that change."""
 
 import asyncio
 import json
@@ -15,6 +15,8 @@ from tests.programs import program
 from tests.services import Postgres, Redis, answers, end, free_port, wait_for
 from tests.sites import LIMITS, Site
 from tests.wire import opened
+
+SEND = json.dumps({"id": "1", "type": "message.send", "data": {"client_id": "1", "body": "hello"}})
 
 AtWork = Callable[[str], AbstractContextManager[Site]]
 
@@ -127,3 +129,37 @@ def test_a_sentinel_names_another_master(at_work: AtWork, tmp_path: Path) -> Non
             assert sentinel.has_another_master()
     finally:
         sentinel.stop()
+
+
+def test_a_message_waits_while_postgresql_is_a_standby(
+    at_work: AtWork, postgres: Postgres, redis_url: str
+) -> None:
+    async def scene(site: Site) -> None:
+        server = site.pair()[0]
+        database = site.environment["DATABASE_URL"].rpartition("/")[2]
+        path = f"/ws/chat/{site.new_room()}/"
+        async with opened(server.websocket_url, path, site.people[0].session) as client:
+            await received(client, "welcome")
+            become(postgres, database, "on")
+            for _ in range(2):  # the first finds that the connection has ended
+                await client.send(SEND)
+                refused = await received(client, "error")
+                assert refused["data"]["code"] == "unavailable"
+                assert refused["data"]["retry_after"] == 1
+            assert '"exception": ' not in server.log  # a line, and no traceback
+            become(postgres, database, "off")
+            await client.send(SEND)
+            assert (await received(client, "error"))["data"]["code"] == "unavailable"
+            await client.send(SEND)
+            assert (await received(client, "message.created"))["data"]["body"] == "hello"
+
+    with at_work(redis_url) as site:
+        asyncio.run(scene(site))
+
+
+def become(postgres: Postgres, database: str, read_only: str) -> None:
+    """Let the database take no writes, or take them again, and lose its connections."""
+    setting = f"ALTER DATABASE {database} SET default_transaction_read_only"
+    ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'"
+    assert postgres.sql(f"{setting} = {read_only}")
+    assert postgres.sql(ended)

@@ -1,9 +1,19 @@
 """What all pages share: the look of forms, the site's name and the names of static files."""
 
+import sys
+
 from django.conf import settings
 from django.forms.renderers import TemplatesSetting
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.views import defaults
 from whitenoise.storage import CompressedManifestStaticFilesStorage
+
+from realtime.database import is_away
+from realtime.http import json_refusal, marked_refused, prefers_json
+from realtime.protocol import ErrorCode, Refusal
+
+AWAY = Refusal(ErrorCode.UNAVAILABLE, "The database is away. Try again.", 5)
 
 
 class FormRenderer(TemplatesSetting):
@@ -29,3 +39,12 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
 def site(request: HttpRequest) -> dict[str, str]:
     """A context processor: what every template may show of the site."""
     return {"site_name": settings.SITE_NAME}
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """`handler500`: 503, with when to try again, where the database is away; otherwise 500."""
+    if not is_away(sys.exception()):
+        return defaults.server_error(request)
+    if prefers_json(request):
+        return json_refusal(AWAY)
+    return marked_refused(HttpResponse(render_to_string("503.html")), AWAY)

@@ -18,3 +18,5 @@ urlpatterns = [
     path("api/realtime/ticket", ticket),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]
+
+handler500 = "config.pages.server_error"

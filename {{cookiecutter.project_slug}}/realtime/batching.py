@@ -7,10 +7,10 @@ import asyncio
 from collections.abc import Callable, Hashable, Sequence
 from typing import Generic, TypeVar
 
-from django.db import IntegrityError, InterfaceError, OperationalError
+from django.db import IntegrityError
 from prometheus_client import Histogram
 
-from realtime.database import in_database
+from realtime.database import in_database, is_away
 from realtime.protocol import ErrorCode, Refusal
 
 Item = TypeVar("Item")
@@ -130,9 +130,9 @@ class Batcher(Generic[Item, Result]):
     async def _results(self, items: Sequence[Item], tries: int = TRIES) -> list[Result | Exception]:
         try:
             return list(await in_database(self._work, items))
-        except (OperationalError, InterfaceError) as error:  # the database is away, or too busy
-            return [error] * len(items)
         except Exception as error:
+            if is_away(error):
+                return [error] * len(items)
             if len(items) > 1:
                 half = len(items) // 2
                 return [*await self._results(items[:half]), *await self._results(items[half:])]

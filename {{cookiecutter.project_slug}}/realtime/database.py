@@ -9,7 +9,7 @@ from threading import Barrier, local
 from time import monotonic
 from typing import ParamSpec, TypeVar
 
-from django.db import connections
+from django.db import InterfaceError, OperationalError, connections
 
 from realtime.conf import limits
 
@@ -17,6 +17,15 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 UNUSED_SECONDS = 5.0  # after which a connection is tested before use
+
+DATABASE_AWAY = (OperationalError, InterfaceError)
+READ_ONLY = "25006"  # PostgreSQL's code: the server is a standby, or no longer the primary
+
+
+def is_away(error: BaseException | None) -> bool:
+    """Whether the database does not answer, is too busy, or takes no writes at the moment."""
+    code = getattr(getattr(error, "__cause__", None), "sqlstate", None)
+    return isinstance(error, DATABASE_AWAY) or code == READ_ONLY
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

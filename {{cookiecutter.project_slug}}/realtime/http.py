@@ -110,7 +110,11 @@ def json_refusal(refusal: Refusal) -> HttpResponse:
     return marked_refused(JsonResponse(body), refusal)
 
 
+def prefers_json(request: HttpRequest) -> bool:
+    return request.get_preferred_type(["text/html", "application/json"]) == "application/json"
+
+
 def _answer(request: HttpRequest, refusal: Refusal) -> HttpResponse:
-    if request.get_preferred_type(["text/html", "application/json"]) == "application/json":
+    if prefers_json(request):
         return json_refusal(refusal)
     return marked_refused(render(request, "refused.html", {"detail": refusal.detail}), refusal)

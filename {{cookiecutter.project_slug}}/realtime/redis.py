@@ -97,11 +97,16 @@ def check_url(url: str) -> str:
     """
     try:
         sentinels = Sentinels.from_url(url)
-        good = sentinels.master if sentinels else all(map(_is_server, url.split(",")))
+        good = "#" not in url and (
+            sentinels.master if sentinels else all(map(_is_server, url.split(",")))
+        )
     except (TypeError, ValueError):
         good = False
     if not good:
-        raise ValueError("is not the address of a Redis: write one such as redis://host:6379/0.")
+        raise ValueError(
+            "is not the address of a Redis: write one such as redis://host:6379/0, "
+            "with %23 for # in a password."
+        )
     return url
 
 

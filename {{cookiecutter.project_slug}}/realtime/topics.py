@@ -17,11 +17,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-from django.db import InterfaceError, OperationalError
+from realtime.database import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
-
-DATABASE_AWAY = (OperationalError, InterfaceError)
 
 Pair = tuple[str, int]
 """A topic, by its key, and a person, by their id."""

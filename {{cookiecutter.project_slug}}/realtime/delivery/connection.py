@@ -5,12 +5,12 @@ import logging
 from time import monotonic
 from typing import Final
 
-from django.db import InterfaceError, OperationalError
 from django.http import Http404
 
 from realtime import metrics
 from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.conf import limits
+from realtime.database import is_away
 from realtime.delivery.socket import TOO_SLOW, Socket
 from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
 from realtime.sessions import VerifiedSession
@@ -240,9 +240,9 @@ def refusal_for(error: Exception, what: str) -> Refusal:
             return error
         case Http404():
             return Refusal(ErrorCode.NOT_FOUND, "There is nothing here.")
-        case OperationalError() | InterfaceError():
+        case _ if is_away(error):
             logger.error("%s failed: %s", what, error)
-            return Refusal(ErrorCode.UNAVAILABLE, "The database does not answer. Try again.", 1)
+            return Refusal(ErrorCode.UNAVAILABLE, "The database is away. Try again.", 1)
     logger.error("%s failed", what, exc_info=error)
     return Refusal(ErrorCode.INTERNAL, "The server failed.")
 

@@ -10,10 +10,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
-from realtime.database import in_database
+from realtime.database import DATABASE_AWAY, in_database
 from realtime.delivery.hub import Hub, Subscriber
 from realtime.protocol import CloseCode
-from realtime.topics import DATABASE_AWAY, Pair, Topic, topic_of
+from realtime.topics import Pair, Topic, topic_of
 
 logger = logging.getLogger(__name__)
 
