@@ -16,7 +16,8 @@ def email(url: str) -> dict[str, Any]:  # Any: Django's settings
         read: dict[str, Any] = environ.Env.email_url_config(url)
     except (ImproperlyConfigured, ValueError):
         read = {"EMAIL_BACKEND": "smtp"}
-    if "smtp" in read["EMAIL_BACKEND"] and not read.get("EMAIL_HOST"):
+    unnamed = "smtp" in read["EMAIL_BACKEND"] and not read.get("EMAIL_HOST")
+    if unnamed or "#" in url:
         raise ValueError(
             "is not the address of a mail server: write one such as "
             "smtp+tls://user:password@mail.example.com:587, with %23 for # in a password."

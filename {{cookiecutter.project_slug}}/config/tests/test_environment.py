@@ -65,7 +65,10 @@ SQLITE = (
     "names no file: write one such as sqlite:///db.sqlite3, with %23 for # and %3F for ? in its "
     "name."
 )
-REDIS = "is not the address of a Redis: write one such as redis://host:6379/0."
+REDIS = (
+    "is not the address of a Redis: write one such as redis://host:6379/0, "
+    "with %23 for # in a password."
+)
 MAIL = (
     "is not the address of a mail server: write one such as "
     "smtp+tls://user:password@mail.example.com:587, with %23 for # in a password."
@@ -109,6 +112,7 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("DATABASE_URL", "sqlite:////srv/a#b/db.sqlite3", SQLITE),
         ("REDIS_URL", "redis", REDIS),
         ("REDIS_URL", "redis://redis:port/0", REDIS),
+        ("REDIS_URL", "redis://u:12#w@redis:6379/0", REDIS),
         ("REDIS_URL", "redis://redis:6379/first", REDIS),
         ("REDIS_URL", "redis://redis:6379/0?socket_timeout=soon", REDIS),
         ("REDIS_URL", "redis://redis:6379/0?timeout=5", REDIS),
@@ -176,6 +180,7 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("EMAIL_URL", "smtp://", MAIL),
         ("EMAIL_URL", "smpt://mail.example.com", MAIL),
         ("EMAIL_URL", "smtp+tls://u:p#w@mail.example.com:587", MAIL),
+        ("EMAIL_URL", "smtp+tls://u:12#w@mail.example.com:587", MAIL),
         ("EMAIL_URL", "smtp://mail.example.com:port", MAIL),
     ],
 )
