@@ -12,6 +12,8 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.dispatch import Signal
 
+from accounts.names import look
+
 people_changing = Signal()
 """Sent with `user_ids` in the transaction, before the change. Lock here what is locked before
 people, such as feeds, so that two transactions never wait for each other."""
@@ -28,7 +30,11 @@ SHOWN_FIELDS = ("username", "display_name", "color", "is_active")
 
 @contextmanager
 def changing(people: QuerySet[Any]) -> Iterator[None]:  # Any: the user model imports this
-    """A transaction that changes `people`; afterwards `person_changed` is sent for each."""
+    """A transaction that changes `people`; afterwards `person_changed` is sent for each.
+
+    Raises:
+        IntegrityError: somebody else goes by a name that looks the same.
+    """
     with transaction.atomic():
         before = {pk: shown for pk, *shown in people.values_list("pk", *SHOWN_FIELDS)}
         people_changing.send(people.model, user_ids=set(before))
@@ -36,5 +42,7 @@ def changing(people: QuerySet[Any]) -> Iterator[None]:  # Any: the user model im
         for user in people.model.objects.filter(pk__in=before).order_by("pk"):
             values = zip(SHOWN_FIELDS, before[user.pk], strict=True)
             fields = {name for name, value in values if getattr(user, name) != value}
+            if user.look != look(user.name):  # `update` knows only the fields that it is given
+                people.model.objects.filter(pk=user.pk).update(look=look(user.name))
             if fields:
                 person_changed.send(people.model, user=user, fields=fields)

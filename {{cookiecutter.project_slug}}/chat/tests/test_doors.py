@@ -5,11 +5,12 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.test import Client as Browser
 from django.urls import reverse
 
 from accounts.forms import ProfileForm
-from accounts.models import User
+from accounts.models import User, validate_free
 from chat import actions
 from chat.models import Membership, Message, Room
 from chat.queries import pending_invitations, people_to_talk_to
@@ -171,6 +172,15 @@ async def test_a_new_name_is_seen_at_once(
             "Lady Lovelace mentioned you in General",
             "Lady Lovelace wrote to you",
         ]
+
+
+@pytest.mark.parametrize("rename", [*CHANGES, by_the_profile])
+def test_nobody_else_takes_a_new_name(
+    ada: User, bob: User, rename: Callable[[User, Values], None]
+) -> None:
+    rename(ada, {"display_name": "Lady Lovelace"})
+    with pytest.raises(ValidationError, match="Somebody goes by this name"):
+        validate_free("Lady L0velace", bob)
 
 
 @pytest.mark.parametrize("deactivate", CHANGES)

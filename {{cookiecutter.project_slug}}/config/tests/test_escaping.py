@@ -32,9 +32,9 @@ def eve(db: None) -> User:
 def rooms(ada: User, bob: User, eve: User) -> None:
     """Rooms in which every text that a person types is markup: ada is in one, is invited to
     another, and may join a third."""
-    User.objects.update(display_name=HOSTILE)
     for user in (ada, bob, eve):
-        user.refresh_from_db()
+        user.display_name = f"{HOSTILE}{user.username}"
+        user.save()
     hostile = actions.create_room(ada, name="hostile")
     other = actions.create_room(bob, name="other", kind=Room.Kind.PRIVATE)
     actions.create_room(bob, name="joinable")
