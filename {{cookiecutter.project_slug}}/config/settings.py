@@ -302,6 +302,7 @@ vars().update(EMAIL_SERVER or email("consolemail://"))
 # Logging ---------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/logging/
 
+DEFAULT_EXCEPTION_REPORTER_FILTER = "operations.logs.ReporterFilter"
 LEVELS = ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 LOGGING = {
     "version": 1,

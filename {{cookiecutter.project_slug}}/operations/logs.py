@@ -12,6 +12,7 @@ from traceback import extract_tb
 from django.core.exceptions import PermissionDenied, RequestAborted
 from django.http import Http404
 from django.utils.log import AdminEmailHandler
+from django.views.debug import SafeExceptionReporterFilter
 
 from operations.requests import UNREADABLE
 from realtime.tracing import request_id
@@ -83,6 +84,15 @@ class OwnerMailHandler(AdminEmailHandler):
                 return False
             self._mailed.add(error)
             return True
+
+
+class ReporterFilter(SafeExceptionReporterFilter):
+    """Keeps addresses, which may have a password in them, out of mails and pages about errors."""
+
+    hidden_settings = re.compile(
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|CACHES|CHANNEL_LAYERS|DSN|_URL",
+        re.IGNORECASE,
+    )
 
 
 def is_caused_by_a_client(record: logging.LogRecord) -> bool:

@@ -191,6 +191,21 @@ def test_a_page_that_fails_is_mailed(monkeypatch: pytest.MonkeyPatch, ada: User)
     assert len(mail.outbox) == 1
 
 
+ADDRESS = "redis://:s3cret-word@redis:6379/0"
+
+
+@pytest.mark.usefixtures("owner_mail")
+def test_no_mail_has_a_password_of_an_address(settings: Settings) -> None:
+    settings.REDIS_URL = ADDRESS
+    settings.CHANNEL_LAYERS = {"default": {"CONFIG": {"hosts": [{"address": ADDRESS}]}}}
+    settings.CACHES = {"default": {**settings.CACHES["default"], "LOCATION": [ADDRESS]}}
+    logging.getLogger("site").error("This failed")
+    flush()
+    (sent,) = mail.outbox
+    assert "REDIS_URL" in sent.body
+    assert "s3cret-word" not in sent.body
+
+
 def handlers_of(name: str) -> Iterator[logging.Handler]:
     """Every handler of this logger."""
     logger: logging.Logger | None = logging.getLogger(name)
