@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.conftest import Bake, Manage
-from tests.projects import Server, run, served
+from tests.projects import Server, served
 from tests.raw import exchange
 from tests.services import Redis
 from tests.sites import LIMITS, Site, tail
@@ -278,20 +278,12 @@ print(json.dumps([*right, last.status_code]))
     ],
 )
 def test_people_sign_in_and_guesses_are_counted_while_redis_is_broken(
-    project: Path, python: Path, redis: Redis, fault: str, commands: list[list[str]]
+    project: Path, manage: Manage, redis: Redis, fault: str, commands: list[list[str]]
 ) -> None:
     code = SIGN_IN.format(name=fault, port=redis.port, commands=commands)
-    command: list[str | Path] = [
-        python,
-        "manage.py",
-        "shell",
-        "--verbosity",
-        "0",
-        "--command",
-        code,
-    ]
-    done = run(command, project, **served(REDIS_URL=redis.url))
-    assert json.loads(done.stdout.splitlines()[-1]) == [302, True, 200], done.stdout
+    shell = ["shell", "--verbosity", "0", "--command", code]
+    said = manage(project, *shell, **served(REDIS_URL=redis.url))
+    assert json.loads(said.splitlines()[-1]) == [302, True, 200], said
 
 
 @pytest.fixture(scope="module")
