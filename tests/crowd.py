@@ -20,6 +20,7 @@ from websockets.typing import Origin, Subprotocol
 BACKOFF_SECONDS = 1.0
 BACKOFF_MOST_SECONDS = 30.0
 REPLY_SECONDS = 10.0
+RETRY_SECONDS = 0.05
 CONNECTS_AT_ONCE = 20
 
 Frame = dict[str, Any]  # Any: JSON
@@ -93,12 +94,15 @@ class Person:
         client_id = uuid4().hex
         while client_id not in self.acknowledged:
             await self.here.wait()
-            with suppress(TimeoutError, ConnectionError, WebSocketException):
+            try:
                 reply = await self._ask("message.send", {"client_id": client_id, "body": body})
-                if reply["type"] == "ok":
-                    self.acknowledged[client_id] = reply["data"]["seq"]
-                else:
-                    await asyncio.sleep(reply["data"].get("retry_after", 1))
+            except (TimeoutError, ConnectionError, WebSocketException):
+                await asyncio.sleep(RETRY_SECONDS)  # in which `stay` hears that the socket is lost
+                continue
+            if reply["type"] == "ok":
+                self.acknowledged[client_id] = reply["data"]["seq"]
+            else:
+                await asyncio.sleep(reply["data"].get("retry_after", 1))
 
     def _connection(self) -> connect:
         resume = f"?since={self.cursor}&epoch={self.epoch}" if self.epoch else ""
