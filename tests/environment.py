@@ -37,7 +37,11 @@ def build() -> Path:
 
 def requirements() -> list[str]:
     project = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))
-    return [*project["project"]["dependencies"], *project["dependency-groups"]["dev"]]
+    return [
+        *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["s3"],
+        *project["dependency-groups"]["dev"],
+    ]
 
 
 def install(packages: list[str], venv: Path) -> None:

@@ -8,7 +8,9 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import notifications
-        from chat.actions import people
+        from chat.actions import attachments, people
+        from realtime.tasks.worker import tidying
 
         notifications.register_kinds()
         people.connect_signals()
+        tidying.connect(attachments.enqueue_pruning)

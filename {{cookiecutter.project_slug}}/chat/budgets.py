@@ -22,6 +22,9 @@ MESSAGES = Budget(
 REACTIONS = Budget(
     "reactions", 300, 10 * MINUTE, "You gave many reactions in a short time.", frequent=True
 )
+UPLOADS = Budget("uploads", 1_000, DAY, "You sent very many files in a short time.")
 
 MENTION_COST = 20
 """A mention costs as much as so many messages: it calls somebody."""
+UPLOAD_COST_BYTES = 1_048_576
+"""A file costs one for each so many bytes that it begins."""

@@ -95,7 +95,14 @@ class ChatConsumer(FeedConsumer[Room]):
     @command("message.send")
     async def send_message(self, data: SendMessage) -> MessageData:
         return await sends.submit(
-            actions.Draft(self.feed, self.user.pk, data.client_id, data.body, data.reply_to)
+            actions.Draft(
+                self.feed,
+                self.user.pk,
+                data.client_id,
+                data.body,
+                data.reply_to,
+                attachments=data.attachments,
+            )
         )
 
     @command("message.edit")

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 from msgspec import Meta, Raw, Struct
 
@@ -10,6 +11,7 @@ from realtime.protocol import Revision, ShortText, Text
 
 PAGE_MESSAGES = 50
 LONGEST_PAGE_MESSAGES = 200
+ATTACHMENTS_PER_MESSAGE = 10
 
 
 # Commands
@@ -17,8 +19,10 @@ LONGEST_PAGE_MESSAGES = 200
 
 class SendMessage(Struct, forbid_unknown_fields=True):
     client_id: ShortText
-    body: Text
+    body: Text = ""
     reply_to: Revision | None = None
+    attachments: Annotated[list[UUID], Meta(max_length=ATTACHMENTS_PER_MESSAGE)] = []
+    """Of the author's own uploads to this room; with them the body may be empty."""
 
 
 class EditMessage(Struct, forbid_unknown_fields=True):
@@ -58,6 +62,19 @@ class ReactionData(Struct, frozen=True):
     users: list[int]
 
 
+class AttachmentData(Struct, frozen=True):
+    id: UUID
+    name: str
+    type: str
+    size: int
+    width: int | None
+    """Of a picture, in pixels as it is seen; None for any other file."""
+    height: int | None
+    url: str
+    thumbnail: str | None
+    """The address of a small picture, once it is made."""
+
+
 class MessageData(Struct, frozen=True):
     seq: int
     rev: int
@@ -67,6 +84,7 @@ class MessageData(Struct, frozen=True):
     reply_to: int | None
     mentions: list[str]
     reactions: list[ReactionData]
+    attachments: list[AttachmentData]
     created_at: datetime
     edited_at: datetime | None
     deleted_at: datetime | None

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Self
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
@@ -12,7 +13,14 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import DELETED, Person
-from chat.frames import MemberPerson, MessageData, ReactionData, ReaderPerson, RoomData
+from chat.frames import (
+    AttachmentData,
+    MemberPerson,
+    MessageData,
+    ReactionData,
+    ReaderPerson,
+    RoomData,
+)
 from chat.text import ABOUT_CHARACTERS, CLIENT_ID_CHARACTERS, NAME_CHARACTERS
 from realtime.feeds.models import Feed, FeedItem, FeedKey, FeedTopic
 from realtime.topics import Pair, Topic
@@ -22,6 +30,10 @@ if TYPE_CHECKING:
 
 ROOMS_LISTED = 100
 """A person's list of rooms has so many at most, those with the latest messages."""
+FILE_NAME_CHARACTERS = 120
+PICTURES = ("image/gif", "image/jpeg", "image/png", "image/webp")
+FILE = "application/octet-stream"
+THUMBNAIL = "image/webp"
 
 
 class RoomTopic(FeedTopic):
@@ -250,14 +262,21 @@ class Message(FeedItem):
     @classmethod
     def with_related(cls, items: QuerySet[Self]) -> QuerySet[Self]:
         mentions = Prefetch("mentions", Mention.objects.select_related("user"))
-        return items.select_related("author").prefetch_related("reactions", mentions)
+        return items.select_related("author").prefetch_related("reactions", "attachments", mentions)
 
-    def as_data(self, mentioned: "Sequence[User] | None" = None) -> MessageData:
+    def as_data(
+        self,
+        mentioned: "Sequence[User] | None" = None,
+        attachments: "Sequence[Attachment] | None" = None,
+    ) -> MessageData:
         """The message as frames carry it.
 
         Args:
             mentioned: the people whom it mentions, where they are known.
+            attachments: what is attached to it, where that is known.
         """
+        if attachments is None:
+            attachments = list(self.attachments.all())
         if mentioned is None:
             mentioned = [mention.user for mention in self.mentions.all()]
         reactions: dict[str, list[int]] = {}
@@ -273,6 +292,7 @@ class Message(FeedItem):
             reply_to=self.reply_to,
             mentions=[user.username for user in mentioned],
             reactions=[ReactionData(emoji, users) for emoji, users in reactions.items()],
+            attachments=[attachment.as_data() for attachment in attachments],
             created_at=self.created_at,
             edited_at=self.edited_at,
             deleted_at=self.deleted_at,
@@ -281,6 +301,75 @@ class Message(FeedItem):
     @property
     def characters(self) -> int:
         return len(self.body)
+
+    @property
+    def words(self) -> str:
+        """Its body; or, for a message of files alone, that this is one."""
+        return self.body or "Sent a file."
+
+
+class Attachment(models.Model):
+    """A file that somebody has sent to a room, or is about to send.
+
+    There is no file without a row, so nothing is left over in the store: the row is written first
+    and deleted last. Without a room it is deleted, and its files are about to be.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    room = models.ForeignKey(Room, on_delete=models.SET_NULL, null=True, related_name="attachments")
+    message = models.ForeignKey(
+        Message, on_delete=models.SET_NULL, null=True, related_name="attachments"
+    )
+    """None: not sent yet."""
+    place = models.PositiveSmallIntegerField(default=0)
+    """Where it stands among the attachments of its message."""
+    uploader = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    name = models.CharField(max_length=FILE_NAME_CHARACTERS)
+    content_type = models.CharField(max_length=32)
+    """One of `PICTURES`, by what the file has in it, or `FILE`."""
+    size = models.PositiveBigIntegerField()
+    width = models.PositiveIntegerField(null=True)
+    height = models.PositiveIntegerField(null=True)
+    has_thumbnail = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["place"]
+        indexes = [
+            models.Index(
+                fields=["created_at"], condition=Q(message=None), name="chat_attachments_unsent"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def file_name(self) -> str:
+        """Its name in the store."""
+        return f"attachments/{self.pk}"
+
+    @property
+    def thumbnail_name(self) -> str:
+        return f"attachments/{self.pk}.thumbnail"
+
+    @property
+    def is_picture(self) -> bool:
+        return self.content_type in PICTURES
+
+    def as_data(self) -> AttachmentData:
+        return AttachmentData(
+            id=self.pk,
+            name=self.name,
+            type=self.content_type,
+            size=self.size,
+            width=self.width,
+            height=self.height,
+            url=reverse("chat:attachment", args=[self.pk]),
+            thumbnail=reverse("chat:thumbnail", args=[self.pk]) if self.has_thumbnail else None,
+        )
 
 
 class Reaction(models.Model):

@@ -174,7 +174,7 @@ def _notice(kind: str, message: Message, user_ids: set[int]) -> Notice:
 
 
 def _excerpt(message: Message) -> str:
-    return message.body[:EXCERPT_CHARACTERS]
+    return message.words[:EXCERPT_CHARACTERS]
 
 
 def _answered(message: Message) -> set[int]:

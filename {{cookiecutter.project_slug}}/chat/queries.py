@@ -1,6 +1,7 @@
 """Reading chat: what pages and sockets show. Nothing here writes."""
 
 from collections.abc import Iterable
+from uuid import UUID
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 
@@ -9,6 +10,7 @@ from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH
 from chat.frames import LastMessage, ReaderPerson, RoomSummary
 from chat.models import (
     ROOMS_LISTED,
+    Attachment,
     Ban,
     Invitation,
     Membership,
@@ -79,6 +81,22 @@ def membership_of(user: User, room: Room) -> Membership:
     if membership is None:
         raise Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
     return membership
+
+
+def attachment_for(user: User, pk: UUID) -> Attachment:
+    """A file in a room that the user is in.
+
+    Raises:
+        Refusal: `not_found`; also where it is in another room.
+    """
+    found = Attachment.objects.filter(pk=pk, room__memberships__user=user).first()
+    if found is None:
+        raise no_such_file()
+    return found
+
+
+def no_such_file() -> Refusal:
+    return Refusal(ErrorCode.NOT_FOUND, "There is no such file, or you are not in its room.")
 
 
 def is_banned(room: Room, user: User) -> bool:
@@ -225,7 +243,7 @@ def _last_messages(ids: Iterable[int | None]) -> dict[int, LastMessage]:
     return {
         message.room_id: LastMessage(
             message.author.as_person() if message.author else DELETED,
-            message.body[:PREVIEW_CHARACTERS],
+            message.words[:PREVIEW_CHARACTERS],
             message.created_at,
         )
         for message in messages

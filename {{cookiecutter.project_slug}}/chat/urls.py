@@ -1,6 +1,6 @@
 from django.urls import path
 
-from chat import views
+from chat import files, views
 
 app_name = "chat"
 
@@ -8,6 +8,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("rooms/new/", views.create, name="create"),
     path("rooms/<slug:slug>/", views.room, name="room"),
+    path("rooms/<slug:slug>/attachments/", files.upload, name="upload"),
     path("rooms/<slug:slug>/settings/", views.settings, name="settings"),
     path("rooms/<slug:slug>/join/", views.join, name="join"),
     path("rooms/<slug:slug>/leave/", views.leave, name="leave"),
@@ -18,6 +19,8 @@ urlpatterns = [
     path("rooms/<slug:slug>/<str:username>/remove/", views.remove, name="remove"),
     path("rooms/<slug:slug>/<str:username>/lift-ban/", views.lift_ban, name="lift_ban"),
     path("rooms/<slug:slug>/<str:username>/role/", views.role, name="role"),
+    path("attachments/<uuid:pk>/", files.attachment, name="attachment"),
+    path("attachments/<uuid:pk>/thumbnail/", files.thumbnail, name="thumbnail"),
     path("people/", views.people, name="people"),
     path("direct/<str:username>/", views.direct, name="direct"),
 ]

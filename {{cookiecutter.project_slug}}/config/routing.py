@@ -21,5 +21,8 @@ websocket_urlpatterns = [
     path("ws/presence/", PresenceConsumer.as_asgi()),
 ]
 
-# What `manage.py runworker tasks` listens for.
-channel_consumers = {"tasks": TaskConsumer.as_asgi()}
+# What `manage.py runworker tasks thumbnail.generate` listens for.
+channel_consumers = {
+    "tasks": TaskConsumer.as_asgi(),
+    "thumbnail.generate": TaskConsumer.as_asgi(),
+}

@@ -9,6 +9,7 @@ from config import parsers
 from config.database import database, sqlite
 from config.email import email
 from config.environment import Environment
+from config.storage import LOCAL, storage
 from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
 from realtime.conf import budgets_of, limits_of
@@ -161,13 +162,20 @@ else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 WEB_CONCURRENCY = env.read("WEB_CONCURRENCY", parsers.whole(1, 500), default=1)
 REALTIME = env.read("REALTIME", limits_of, default={})
+UPLOAD_PATHS = r"/rooms/[-\w]+/attachments/"  # where UPLOAD_BYTES counts instead of BODY_BYTES
 # How often a person may do what others see, such as {"rooms": [20, 3600]}: see docs/limits.md.
 BUDGETS = env.read("BUDGETS", budgets_of, default={})
 
 # Background work -------------------------------------------------------------
 # https://docs.djangoproject.com/en/6.0/topics/tasks/
 
-TASKS = {"default": {"BACKEND": "realtime.tasks.backend.DatabaseBackend"}}
+TASKS = {
+    "default": {
+        "BACKEND": "realtime.tasks.backend.DatabaseBackend",
+        # The channel `tasks` wakes the workers of the first; others have a channel of their name.
+        "QUEUES": ["default", "thumbnail.generate"],
+    }
+}
 # Whether the processes that serve run tasks too; else `manage.py runworker tasks` does.
 TASKS_IN_WEB = env.read("TASKS_IN_WEB", parsers.boolean, default=True)
 
@@ -217,6 +225,12 @@ ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 # https://docs.allauth.org/en/latest/headless/
 HEADLESS_CLIENTS = ["app"]
 
+# Files -----------------------------------------------------------------------
+# What people upload: docs/attachments.md. It is given out by chat/files.py only, to members.
+
+MEDIA_ROOT = BASE_DIR / "media"
+STORAGE = env.read("STORAGE_URL", storage, default=LOCAL)
+
 # Static files ----------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/howto/static-files/
 
@@ -224,7 +238,7 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": STORAGE,
     "staticfiles": {
         "BACKEND": (
             "django.contrib.staticfiles.storage.StaticFilesStorage"

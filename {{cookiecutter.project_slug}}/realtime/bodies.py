@@ -1,8 +1,12 @@
 """Bounds for the bodies of requests: the size and the time of each, and the size of all."""
 
 import asyncio
+import errno
 import logging
+import re
 from typing import Protocol
+
+from django.conf import settings
 
 from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.conf import limits
@@ -12,11 +16,24 @@ logger = logging.getLogger(__name__)
 BYTES_AT_ONCE = 67_108_864
 LAST_SECONDS = 1.0  # how long a client that is refused may go on sending, so that it reads why
 
-TIMEOUT, TOO_LARGE = 408, 413
+TIMEOUT, TOO_LARGE, FULL = 408, 413, 507
 TEXTS = {
     TIMEOUT: b"The request took too long to arrive. Please send it again.\n",
     TOO_LARGE: b"The request is too large. Please send less.\n",
+    FULL: b"The site has no room to store this. Please try again later.\n",
 }
+
+
+def bounds(path: str) -> tuple[int, float]:
+    """The bytes and the seconds that the body of a request to this path may have."""
+    if re.fullmatch(settings.UPLOAD_PATHS, path):
+        return limits().upload_bytes, limits().upload_seconds
+    return limits().body_bytes, limits().body_seconds
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether a file could not be written for want of room."""
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
 
 class Body(Protocol):
@@ -26,7 +43,8 @@ class Body(Protocol):
 
 
 class Arriving:
-    """The bodies that have arrived in part. Where they are too large together, the oldest ends.
+    """The bodies that have arrived in part, as far as they are in memory: Django puts the rest of
+    an upload on the disk. Where they are too large together, the oldest ends.
 
     A body of an ordinary client is complete in an instant, so this ends those that are slow.
     """
@@ -54,7 +72,8 @@ arriving = Arriving()
 class BoundedBodies:
     """An ASGI application that ends requests whose body is too large (413) or too slow (408).
 
-    The inner application is told then that the client has gone.
+    The inner application is told then that the client has gone. Where the disk is full that an
+    upload arrives on, the request is answered with 507.
     """
 
     def __init__(self, application: Application) -> None:
@@ -64,13 +83,18 @@ class BoundedBodies:
         if scope["type"] != "http":
             await self._application(scope, receive, send)
             return
-        exchange = Exchange(receive, send)
+        exchange = Exchange(receive, send, *bounds(scope["path"]))
         length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > limits().body_bytes:
+        if length.isdigit() and int(length) > exchange.most_bytes:
             await exchange.refuse(TOO_LARGE)
             return
         try:
             await self._application(scope, exchange.receive, exchange.send)
+        except OSError as error:
+            if not is_full(error) or exchange.has_begun:
+                raise
+            logger.error("An upload was refused: the disk that it arrives on is full.")
+            exchange.status = FULL
         finally:
             arriving.discard(exchange)
         if exchange.status and not exchange.has_begun:
@@ -80,14 +104,15 @@ class BoundedBodies:
 class Exchange:
     """A request and its response."""
 
-    def __init__(self, receive: Receive, send: Send) -> None:
+    def __init__(self, receive: Receive, send: Send, most_bytes: int, most_seconds: float) -> None:
+        self.most_bytes = most_bytes
         self.status = 0  # why it has ended
         self.has_begun = False
         self._receive = receive
         self._send = send
         self._size = 0
         self._complete = False
-        self._ends_at = asyncio.get_running_loop().time() + limits().body_seconds
+        self._ends_at = asyncio.get_running_loop().time() + most_seconds
         self._waiting: asyncio.Timeout | None = None
 
     async def receive(self) -> Message:
@@ -103,7 +128,7 @@ class Exchange:
         finally:
             self._waiting = None
         self._size += len(message.get("body", b""))
-        if self._size > limits().body_bytes:
+        if self._size > self.most_bytes:
             self.status = TOO_LARGE
         if self.status:
             return {"type": "http.disconnect"}
@@ -111,7 +136,7 @@ class Exchange:
         if self._complete:
             arriving.discard(self)
         else:
-            arriving.keep(self, self._size)
+            arriving.keep(self, min(self._size, limits().body_bytes))
         return message
 
     async def send(self, message: Message) -> None:

@@ -42,6 +42,9 @@ class Limits(msgspec.Struct, frozen=True, forbid_unknown_fields=True, rename=str
     """The largest body of a request; a larger one is answered with 413."""
     body_seconds: float = 30
     """How long the body of a request may take to arrive; then 408."""
+    upload_bytes: int = 20_971_520
+    upload_seconds: float = 300
+    """The same two for the paths of uploads (`settings.UPLOAD_PATHS`)."""
     heartbeat_seconds: float = 20
     """How often the sockets of each topic receive its latest revision."""
     check_seconds: float = 60

@@ -6,6 +6,7 @@ Each is synchronous, does its work in one transaction, tells the sockets on comm
 may do everything and pays for nothing.
 """
 
+from chat.actions.attachments import upload
 from chat.actions.messages import (
     Draft,
     Reading,
@@ -55,5 +56,6 @@ __all__ = [
     "start_direct",
     "toggle_reaction",
     "update_room",
+    "upload",
     "withdraw_invitation",
 ]

@@ -4,15 +4,25 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts.models import User
 from chat import notifications
+from chat.actions.attachments import attach, detach, unsent
 from chat.budgets import MENTION_COST, MESSAGES, REACTIONS
-from chat.frames import MessageData
-from chat.models import Membership, Mention, Message, Reaction, Room, room_list_topic
+from chat.frames import ATTACHMENTS_PER_MESSAGE, MessageData
+from chat.models import (
+    Attachment,
+    Membership,
+    Mention,
+    Message,
+    Reaction,
+    Room,
+    room_list_topic,
+)
 from chat.notifications import Posted
 from chat.queries import membership_of, mentioned_members
 from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
@@ -24,6 +34,7 @@ from realtime.protocol import ErrorCode, Refusal
 EMOJI_PER_MESSAGE = 20
 READ_SHOWN_MEMBERS = 50
 """In a larger room, telling everybody how far everybody has read would drown the messages."""
+UNATTACHABLE = "A file of this message is not there any more, or was sent already. Attach it again."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +43,10 @@ class Draft:
 
     Args:
         client_id: the author's own id for it, 1 to 64 characters; a retry has the same.
-        body: 1 to 4,000 characters.
+        body: 1 to 4,000 characters; may be empty where something is attached.
         reply_to: the `seq` of the message that it answers.
         created_at: when it was written, for messages from elsewhere; now by default.
+        attachments: the ids of up to `ATTACHMENTS_PER_MESSAGE` uploads of the author's.
     """
 
     room: Room
@@ -43,6 +55,7 @@ class Draft:
     body: str
     reply_to: int | None = None
     created_at: datetime | None = None
+    attachments: Sequence[UUID] = ()
 
 
 class Reading(NamedTuple):
@@ -57,18 +70,20 @@ def post_message(
     room: Room,
     author: User,
     *,
-    body: str,
     client_id: str,
+    body: str = "",
     reply_to: int | None = None,
     created_at: datetime | None = None,
+    attachments: Sequence[UUID] = (),
 ) -> MessageData:
     """Post one message; see `Draft`. Returns it, or the one that is there under its `client_id`.
 
     Raises:
-        Refusal: `invalid`, `too_large`, `forbidden` (not a member), `not_found` (the room, or the
-            message that it answers), `rate_limited`.
+        Refusal: `invalid`, `too_large`, `forbidden` (not a member), `not_found` (the room, the
+            message that it answers, or an attachment), `rate_limited`.
     """
-    (result,) = post_messages([Draft(room, author.pk, client_id, body, reply_to, created_at)])
+    draft = Draft(room, author.pk, client_id, body, reply_to, created_at, attachments)
+    (result,) = post_messages([draft])
     if isinstance(result, Refusal):
         raise result
     return result
@@ -116,15 +131,24 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         asked = [message(each) if isinstance(each, Draft) else each for each in checked]
         messages = [each for each in asked if isinstance(each, Message)]
         firsts = changes.recognise(*messages)  # a retry gets the message that is there, unpaid
-        unpaid = [each for each, first in zip(messages, firsts, strict=True) if each is first]
+        fresh = [each for each, first in zip(messages, firsts, strict=True) if each is first]
+        drafts_of = {id(m): d for m, d in zip(asked, checked, strict=True) if isinstance(d, Draft)}
+        files = _taken([(each, drafts_of[id(each)]) for each in fresh])
+        unpaid = [each for each in fresh if id(each) in files]
         refusals = MESSAGES.spend_each(
             [(authors[each.room_id, each.author_id], _cost(each.body)) for each in unpaid]
         )
         results: dict[int, MessageData | Refusal] = {
+            id(each): Refusal(ErrorCode.NOT_FOUND, UNATTACHABLE)
+            for each in fresh
+            if id(each) not in files
+        }
+        results |= {
             id(each): refusal for each, refusal in zip(unpaid, refusals, strict=True) if refusal
         }
         new = [each for each in unpaid if id(each) not in results]
         changes.add_new(*new)
+        attach((each, files[id(each)]) for each in new)
         named = mentioned_members((each.room_id, each.body) for each in new)
         mentioned = {each.pk: named[each.room_id, each.body] for each in new}
         Mention.objects.bulk_create(
@@ -132,7 +156,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         )
         for each in firsts:
             if id(each) not in results:
-                results[id(each)] = each.as_data(mentioned.get(each.pk))
+                results[id(each)] = each.as_data(mentioned.get(each.pk), files.get(id(each)))
         for each in new:
             publish(each.room.topic, "message.created", results[id(each)], rev=each.rev)
         # Skip notifications for messages that were written elsewhere, long ago.
@@ -196,7 +220,9 @@ def delete_message(room: Room, by: User | None, *, seq: int) -> MessageData:
             return message.as_data()
         message.reactions.all().delete()
         message.mentions.all().delete()
-        message.refresh_from_db(fields=["reactions", "mentions"])  # forget those read before
+        detach(message)
+        # Forget those that were read before.
+        message.refresh_from_db(fields=["reactions", "mentions", "attachments"])
         changes.delete(message)
         data = message.as_data()
         publish(room.topic, "message.deleted", data, rev=message.rev)
@@ -298,6 +324,11 @@ def _check(draft: Draft) -> Draft | Refusal:
     """The draft with its body cleaned, or why it cannot be posted."""
     try:
         check_client_id(draft.client_id)
+        if len(draft.attachments) > ATTACHMENTS_PER_MESSAGE:
+            detail = f"A message has at most {ATTACHMENTS_PER_MESSAGE} files. Send several."
+            raise Refusal(ErrorCode.TOO_LARGE, detail)
+        if draft.attachments and not draft.body:
+            return draft
         return replace(draft, body=clean_body(draft.body))
     except Refusal as refusal:
         return refusal
@@ -316,6 +347,25 @@ def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int | None], User]:
         room__in={draft.room.pk for draft in drafts}, user__in={draft.author_id for draft in drafts}
     )
     return {(each.room_id, each.user_id): each.user for each in memberships.select_related("user")}
+
+
+def _taken(fresh: Sequence[tuple[Message, Draft]]) -> dict[int, list[Attachment]]:
+    """By the message's `id()`: what is attached to it; messages that ask for what they cannot have
+    are left out."""
+    there = unsent((draft.room, draft.author_id, draft.attachments) for _, draft in fresh)
+    taken: dict[int, list[Attachment]] = {}
+    for message, draft in fresh:
+        wanted = dict.fromkeys(draft.attachments)
+        found = [there[each] for each in wanted if each in there]
+        owned = all(
+            (each.room_id, each.uploader_id) == (message.room_id, message.author_id)
+            for each in found
+        )
+        if owned and len(found) == len(wanted):
+            taken[id(message)] = found
+            for each in wanted:
+                del there[each]  # another message of the batch cannot have it
+    return taken
 
 
 def _cost(body: str) -> int:

@@ -8,6 +8,7 @@ from django.utils.text import slugify
 
 from accounts.models import User
 from chat import notifications
+from chat.actions.attachments import enqueue_pruning
 from chat.budgets import (
     CONVERSATIONS,
     INVITATIONS,
@@ -307,6 +308,7 @@ def close(room: Room) -> None:
     user_ids = set(room.memberships.values_list("user", flat=True))
     user_ids |= set(room.invitations.values_list("user", flat=True))
     room.delete()
+    enqueue_pruning()
     for user_id in user_ids:
         _turn_out(room, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
     notifications.room_deleted(room)

@@ -48,6 +48,7 @@ def test_a_message_goes_out_as_it_is_returned(
         "reply_to": None,
         "mentions": ["bob"],
         "reactions": [],
+        "attachments": [],
         "created_at": message.created_at.isoformat().replace("+00:00", "Z"),
         "edited_at": None,
         "deleted_at": None,

@@ -88,7 +88,7 @@ def test_a_page_costs_the_same_whatever_is_in_it(
     for _ in range(10):
         message = say(public, ada, "@bob @ada")
         actions.toggle_reaction(public, bob, seq=message.seq, emoji="👍")
-    with django_assert_num_queries(3):
+    with django_assert_num_queries(4):
         messages = [each.as_data() for each in latest(public.messages.all(), limit=50).items]
     assert messages[0].mentions == ["bob", "ada"]
 

@@ -84,6 +84,8 @@ def test_the_limits_of_a_site_that_sets_none() -> None:
         "handshake_seconds": 10,
         "body_bytes": 2_621_440,
         "body_seconds": 30,
+        "upload_bytes": 20_971_520,
+        "upload_seconds": 300,
         "heartbeat_seconds": 20,
         "check_seconds": 60,
         "ticket_seconds": 30,

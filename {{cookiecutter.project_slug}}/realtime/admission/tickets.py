@@ -4,53 +4,28 @@ import secrets
 from datetime import timedelta
 from hashlib import sha256
 
-from allauth.headless import app_settings as headless
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
-from django.views.decorators.csrf import csrf_exempt, csrf_protect
 from django.views.decorators.http import require_POST
 
+from realtime.admission.clients import signed_in
 from realtime.budgets import HOUR, Budget
 from realtime.conf import limits
-from realtime.http import json_refusal
 from realtime.models import Ticket
-from realtime.protocol import Refusal
-from realtime.sessions import verified_sessions
+from realtime.sessions import VerifiedSession
 
 TICKETS = Budget("tickets", 1_000, HOUR, "You asked for many tickets in a short time.")
 
 
-@csrf_exempt
 @require_POST
-def ticket(request: HttpRequest) -> HttpResponse:
-    """The view that issues a ticket, by allauth's session token or by the browser's session.
-
-    A token comes in a header that no foreign page can send. A cookie comes by itself, so that way
-    is protected against cross-site requests.
-    """
-    token = request.headers.get("X-Session-Token")
-    if token is None:
-        return _answer_browser(request)
-    session = headless.TOKEN_STRATEGY.lookup_session(token)
-    return _answer(session.session_key if session else None)
-
-
-@csrf_protect
-def _answer_browser(request: HttpRequest) -> HttpResponse:
-    return _answer(request.session.session_key)
-
-
-def _answer(session_key: str | None) -> HttpResponse:
-    (signed_in,) = verified_sessions([session_key]) if session_key else [None]
-    if session_key is None or signed_in is None:
-        return JsonResponse({"code": "unauthenticated", "detail": "Sign in first."}, status=401)
-    try:
-        with transaction.atomic():
-            TICKETS.spend(signed_in.user)
-            answer = {"ticket": issue(session_key), "expires_in": limits().ticket_seconds}
-    except Refusal as refusal:
-        return json_refusal(refusal)
+@signed_in
+def ticket(request: HttpRequest, session: VerifiedSession) -> HttpResponse:
+    """The view that issues a ticket."""
+    with transaction.atomic():
+        TICKETS.spend(session.user)
+        value = issue(session.session_key)
+    answer = {"ticket": value, "expires_in": limits().ticket_seconds}
     response = JsonResponse(answer, status=201)
     response["Cache-Control"] = "no-store"
     return response

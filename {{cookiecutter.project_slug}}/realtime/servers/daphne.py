@@ -38,7 +38,7 @@ INSIDE = {
         " pauseProducing resumeProducing write writeSomeData"
     ),
     "twisted.web.http:_GenericHTTPChannelProtocol": "_channel",
-    "twisted.web.http:HTTPChannel": "requestFactory requests timeoutConnection transport",
+    "twisted.web.http:HTTPChannel": "_path requestFactory requests timeoutConnection transport",
 }
 """The names that `realtime.servers.lending_daphne` uses, looked for when the server starts."""
 

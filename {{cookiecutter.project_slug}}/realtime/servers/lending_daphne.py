@@ -9,6 +9,7 @@ from collections.abc import Callable
 from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import Any, ClassVar
+from urllib.parse import unquote
 
 from autobahn.websocket.types import ConnectionDeny
 from daphne.http_protocol import WebRequest
@@ -17,7 +18,7 @@ from twisted.web.http import RESPONSES
 
 from realtime import bodies
 from realtime.asgi import Message, Scope
-from realtime.bodies import TEXTS, TIMEOUT, TOO_LARGE, arriving
+from realtime.bodies import FULL, TEXTS, TIMEOUT, TOO_LARGE, arriving, bounds, is_full
 from realtime.conf import limits
 from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
@@ -88,6 +89,7 @@ class Request(WebRequest):
 
     _status = 0  # why it was refused
     _size = 0
+    _most_bytes = 0
     _timer: asyncio.TimerHandle | None = None
 
     def gotLength(self, length: int | None) -> None:  # noqa: N802 (Twisted's; the headers are complete)
@@ -97,21 +99,29 @@ class Request(WebRequest):
         self.channel.has_request = True
         if length == 0:
             return
-        if (length or 0) > limits().body_bytes:
+        path = self.channel._path.partition(b"?")[0]
+        self._most_bytes, most_seconds = bounds(unquote(path.decode("latin-1")))
+        if (length or 0) > self._most_bytes:
             self._refuse(TOO_LARGE)
             return
         loop = asyncio.get_running_loop()
-        self._timer = loop.call_later(limits().body_seconds, self.give_up)
+        self._timer = loop.call_later(most_seconds, self.give_up)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802
         if self._status:
             return
-        super().handleContentChunk(data)
+        try:
+            super().handleContentChunk(data)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            self._refuse(FULL)
+            return
         self._size += len(data)
-        if self._size > limits().body_bytes:
+        if self._size > self._most_bytes:
             self._refuse(TOO_LARGE)
         else:
-            arriving.keep(self, self._size)
+            arriving.keep(self, min(self._size, IN_MEMORY_BYTES))
 
     def process(self) -> Any:  # Any: untyped in daphne
         self._forget()

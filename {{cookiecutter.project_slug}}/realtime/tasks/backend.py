@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import partial
 from threading import Event
 from typing import Any, ParamSpec, TypeVar
 
@@ -30,10 +31,11 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 CHANNEL = "tasks"
+QUEUE = "default"
 MESSAGE = {"type": "tasks.wake"}
 
-here: set[Event] = set()
-"""What wakes the workers of this process."""
+here: dict[Event, Collection[str]] = {}
+"""What wakes the workers of this process, and the queues of each."""
 
 
 class UnknownTask(LookupError):
@@ -54,7 +56,7 @@ class DatabaseBackend(BaseTaskBackend):
         self.validate_task(task)
         row = _row(task, args, kwargs)
         row.save()
-        transaction.on_commit(wake)
+        transaction.on_commit(partial(wake, row.queue_name))
         result = row.result(task)
         task_enqueued.send(type(self), task_result=result)
         return result
@@ -71,7 +73,7 @@ def enqueue_many(task: "Task[..., Any]", calls: Iterable[tuple[object, ...]]) ->
     rows = [_row(task, args, {}) for args in calls]
     if rows:
         TaskRow.objects.bulk_create(rows)
-        transaction.on_commit(wake)
+        transaction.on_commit(partial(wake, task.queue_name))
 
 
 def unfinished(task: "Task[..., Any]") -> QuerySet[TaskRow]:
@@ -94,17 +96,22 @@ def task_at(path: str) -> "Task[..., Any]":
     return task
 
 
-def wake() -> None:
-    """Wake this process's workers or, where it has none, those that listen on the channel layer.
+def channel_of(queue: str) -> str:
+    """The channel that wakes the workers of a queue: its name, or `CHANNEL` for the usual one."""
+    return CHANNEL if queue == QUEUE else queue
+
+
+def wake(queue: str) -> None:
+    """Wake a queue's workers: this process's or, where it has none, those that hear its channel.
 
     A wake-up that is lost costs a poll.
     Waits for the layer only where no engine runs, and there for `LAYER_SECONDS` at most.
     """
-    if here:
+    if any(queue in queues for queues in here.values()):
         wake_here()
     elif not isinstance(get_channel_layer(), InMemoryChannelLayer):  # which reaches nobody else
         try:
-            _wake_elsewhere()
+            _wake_elsewhere(channel_of(queue))
         except Exception as error:  # the rows stand, and are found by the next poll
             logger.warning("No worker was woken: %s %s", type(error).__name__, error)
 
@@ -125,17 +132,17 @@ def _row(task: "Task[..., Any]", args: Sequence[object], kwargs: dict[str, Any])
     )
 
 
-def _wake_elsewhere() -> None:
+def _wake_elsewhere(channel: str) -> None:
     engine = running_engine()
     if engine is None:
-        send_alone(lambda: get_channel_layer().send(CHANNEL, MESSAGE))
+        send_alone(lambda: get_channel_layer().send(channel, MESSAGE))
     elif engine.hub.answering.is_set():
-        asyncio.run_coroutine_threadsafe(_send_wake(), engine.hub.loop)
+        asyncio.run_coroutine_threadsafe(_send_wake(channel), engine.hub.loop)
 
 
-async def _send_wake() -> None:
+async def _send_wake(channel: str) -> None:
     try:
         async with asyncio.timeout(LAYER_SECONDS):
-            await get_channel_layer().send(CHANNEL, MESSAGE)
+            await get_channel_layer().send(channel, MESSAGE)
     except Exception as error:  # as above
         logger.warning("No worker was woken: %s %s", type(error).__name__, error)

@@ -1,7 +1,7 @@
 """The worker: a thread that claims tasks and runs each in a thread of its own.
 
 It runs in the web process by default (TASKS_IN_WEB), and by `manage.py runworker tasks` in one of
-its own. Any number of them share the table.
+its own, there for the queues whose channels it is given. Any number of them share the table.
 """
 
 import atexit
@@ -9,8 +9,9 @@ import logging
 import os
 import signal
 import sys
+from collections.abc import Collection
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from tempfile import gettempdir
 from threading import Event, Thread, current_thread
@@ -23,6 +24,7 @@ from django.conf import settings
 from django.db import DataError, close_old_connections, connection, connections, transaction
 from django.db.models import Count, F, Min, QuerySet
 from django.db.models.functions import Coalesce, Now
+from django.dispatch import Signal
 from django.utils import timezone
 
 from realtime import metrics
@@ -53,6 +55,9 @@ TIDY_SECONDS = 3_600.0
 ALIVE_FILE = Path(gettempdir()) / "tasks-worker"
 """Touched whenever `manage.py runworker tasks` looks for tasks; see `operations.probe`."""
 
+tidying = Signal()
+"""Sent by each worker when it starts and every hour, to enqueue what has to be tidied."""
+
 
 class RetryLater(Exception):
     """Raised by a task to be tried again later.
@@ -81,10 +86,12 @@ class Worker:
     worker takes no more tasks, and ends the process if that has no other purpose.
 
     Args:
+        queues: the names of those that it runs; all by default.
         alive: a file that is touched as long as it works, in a process that only runs tasks.
     """
 
-    def __init__(self, alive: Path | None = None) -> None:
+    def __init__(self, queues: Collection[str] | None = None, *, alive: Path | None = None) -> None:
+        self._queues = known_queues() if queues is None else queues
         self._alive = alive
         self._woken = Event()
         self._stopping = False
@@ -96,7 +103,7 @@ class Worker:
         self._tidy_at = 0.0
 
     def start(self) -> None:
-        here.add(self._woken)
+        here[self._woken] = self._queues
         self._woken.set()
         self._thread.start()
 
@@ -107,7 +114,7 @@ class Worker:
         """
         self._stopping = True
         self._woken.set()
-        here.discard(self._woken)
+        here.pop(self._woken, None)
         deadline = monotonic() + STOP_SECONDS
         for thread in [self._thread, *self._running]:
             thread.join(max(0.0, deadline - monotonic()))
@@ -134,7 +141,7 @@ class Worker:
         threads = limits().task_threads
         self._hung = {thread for thread in self._hung if thread.is_alive()}
         free = threads - len(self._running) if len(self._hung) < threads else 0
-        rows = claim(free) if free > 0 and not self._stopping else []
+        rows = claim(free, self._queues) if free > 0 and not self._stopping else []
         self._more = len(rows) >= free
         for row in rows:
             thread = Thread(target=self._perform, args=[row], name=f"task-{row.pk}", daemon=True)
@@ -176,10 +183,11 @@ class Worker:
             self._tidy_at = monotonic() + TIDY_SECONDS
             drop_finished()
             drop_full()
+            tidying.send(type(self))
 
 
 class TaskConsumer(AsyncConsumer):
-    """Hears on the channel `tasks` that another process has enqueued something."""
+    """Hears on the channel of a queue that another process has enqueued something."""
 
     async def tasks_wake(self, message: dict[str, Any]) -> None:  # Any: what a layer carries
         wake_here()
@@ -202,10 +210,22 @@ def _web_worker() -> Worker:
 # One task
 
 
-def claim(count: int) -> list[TaskRow]:
-    """Take up to `count` due tasks, by priority and age, which nobody else takes for a lease."""
+def known_queues() -> Collection[str]:
+    """The names of all queues."""
+    queues: Collection[str] = settings.TASKS["default"]["QUEUES"]
+    return queues
+
+
+def claim(count: int, queues: Collection[str] | None = None) -> list[TaskRow]:
+    """Take up to `count` due tasks, by priority and age, which nobody else takes for a lease.
+
+    Args:
+        queues: the names of those to look in; all by default.
+    """
     now = timezone.now()
     due = TaskRow.objects.filter(UNFINISHED, due_at__lte=now)
+    if queues is not None:
+        due = due.filter(queue_name__in=queues)
     due = due.order_by("-priority", "due_at", "pk")
     if not due.exists():  # asked first: on SQLite any transaction takes the one write lock
         return []
@@ -269,7 +289,8 @@ def retry(rows: QuerySet[TaskRow]) -> int:
     failed = rows.filter(status=TaskResultStatus.FAILED)
     fresh = {"status": TaskResultStatus.READY, "attempts": 0, "finished_at": None}
     count = failed.update(due_at=timezone.now(), **fresh)
-    transaction.on_commit(wake)
+    for queue in known_queues():
+        transaction.on_commit(partial(wake, queue))
     return count
 
 

@@ -31,7 +31,7 @@ class Client:
         self.answered.append(message)
 
     async def ask(self, application: BoundedBodies) -> int:
-        scope = {"type": "http", "method": "POST", "headers": self.headers}
+        scope = {"type": "http", "method": "POST", "path": "/", "headers": self.headers}
         await application(scope, self.receive, self.send)
         status: int = self.answered[0]["status"]
         return status

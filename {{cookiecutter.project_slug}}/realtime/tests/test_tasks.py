@@ -286,8 +286,8 @@ async def test_a_process_that_serves_does_not_wait_for_the_layer(
     monkeypatch.setattr(backend, "get_channel_layer", Hanging)
     this_engine().hub.answering.set()
 
-    await asyncio.to_thread(backend.wake)
-    await asyncio.to_thread(backend.wake)
+    await asyncio.to_thread(backend.wake, "default")
+    await asyncio.to_thread(backend.wake, "default")
     await asyncio.sleep(0)
 
     go_on.set()
@@ -427,7 +427,7 @@ def test_a_worker_of_channels_that_no_message_can_reach_says_so() -> None:
 @contextmanager
 def working(alive: Path | None = None) -> Iterator[None]:
     """A worker in this process."""
-    running = worker.Worker(alive)
+    running = worker.Worker(alive=alive)
     running.start()
     try:
         yield

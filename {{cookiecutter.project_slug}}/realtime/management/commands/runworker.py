@@ -13,8 +13,8 @@ from channels.worker import Worker as ChannelWorker
 from django.core.management.base import CommandError
 
 from realtime.delivery.hub import RETRY_SECONDS
-from realtime.tasks.backend import CHANNEL
-from realtime.tasks.worker import ALIVE_FILE, Worker
+from realtime.tasks.backend import CHANNEL, channel_of
+from realtime.tasks.worker import ALIVE_FILE, Worker, known_queues
 
 logger = logging.getLogger(__name__)
 
@@ -34,13 +34,15 @@ class LastingWorker(ChannelWorker):
 class Command(WorkerCommand):
     help = (
         "Listen on channels and run their consumers, until SIGTERM or SIGINT. "
-        f"With the channel {CHANNEL!r}, run tasks."
+        f"With the channel {CHANNEL!r} or that of another queue, run the tasks of that queue."
     )
     worker_class = LastingWorker
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
+        queues = [each for each in known_queues() if channel_of(each) in options["channels"]]
         in_memory = isinstance(get_channel_layer(options["layer"]), InMemoryChannelLayer)
-        if in_memory and options["channels"] != [CHANNEL]:  # tasks are found without a message
+        # Tasks are found without a message.
+        if in_memory and not set(options["channels"]) <= {channel_of(each) for each in queues}:
             raise CommandError(
                 "A worker hears nothing over the in-memory channel layer, which reaches only the "
                 "process that it is in. Set REDIS_URL, for this command and for the site."
@@ -49,7 +51,7 @@ class Command(WorkerCommand):
         warnings.filterwarnings("ignore", "async_to_sync was passed a non-async-marked callable")
         # As SIGINT does, let a consumer's thread finish first.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        tasks = Worker(ALIVE_FILE) if CHANNEL in options["channels"] else None
+        tasks = Worker(queues, alive=ALIVE_FILE) if queues else None
         if tasks:
             tasks.start()
         try:

@@ -1,0 +1,55 @@
+"""Views for browsers and native clients alike."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.headless import app_settings as headless
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
+
+from realtime.http import json_refusal
+from realtime.protocol import Refusal
+from realtime.sessions import VerifiedSession, verified_sessions
+
+View = Callable[..., HttpResponseBase]
+
+
+def signed_in(view: View) -> View:
+    """Let a view be asked by the browser's session or by allauth's session token.
+
+    It gets the `VerifiedSession` after the request, and what it refuses is answered as JSON.
+    A token comes in a header that no foreign page can send. A cookie comes by itself, so that way
+    is protected against cross-site requests.
+    """
+
+    def answer(
+        request: HttpRequest, session_key: str | None, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        session: VerifiedSession | None
+        (session,) = verified_sessions([session_key]) if session_key else [None]
+        if session is None:
+            return JsonResponse({"code": "unauthenticated", "detail": "Sign in first."}, status=401)
+        try:
+            return view(request, session, *args, **kwargs)
+        except Refusal as refusal:
+            return json_refusal(refusal)
+
+    @csrf_protect
+    def answer_browser(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        return answer(request, request.session.session_key, *args, **kwargs)
+
+    @csrf_exempt
+    @wraps(view)
+    def choose(
+        request: HttpRequest,
+        *args: Any,
+        **kwargs: Any,  # Any: what the route gives
+    ) -> HttpResponseBase:
+        token = request.headers.get("X-Session-Token")
+        if token is None:
+            return answer_browser(request, *args, **kwargs)
+        session = headless.TOKEN_STRATEGY.lookup_session(token)
+        return answer(request, session.session_key if session else None, *args, **kwargs)
+
+    return choose
