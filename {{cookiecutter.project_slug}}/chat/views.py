@@ -9,18 +9,22 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
+from chat.frames import ATTACHMENTS_PER_MESSAGE
 from chat.models import Room
 from chat.text import ABOUT_CHARACTERS, NAME_CHARACTERS
+from realtime.conf import limits
 from realtime.http import marked_refused
 from realtime.protocol import ErrorCode, Refusal
 
 PUBLIC_ROOMS_SHOWN = 50
 INVITATIONS_SHOWN = 20
 PEOPLE_SHOWN = 100
+FORM_BYTES = 1_024  # of an upload, around the file
 
 PAGES = (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED)
 """Refusals that are shown as pages, by `realtime.http`; others beside what was asked for."""
@@ -98,6 +102,11 @@ def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
                 "rev": room.last_rev,
                 "you": membership.as_reader(),
                 "socket": "/ws/",
+                "upload": {
+                    "url": reverse("chat:upload", args=[room.slug]),
+                    "bytes": limits().upload_bytes - FORM_BYTES,
+                    "most": ATTACHMENTS_PER_MESSAGE,
+                },
             },
         },
     )

@@ -2,14 +2,17 @@
 
 import { part } from "../js/dom.js";
 import { forgetOthers, storage } from "../realtime/storage.js";
+import { toast } from "../js/toasts.js";
+import { words } from "./message.js";
 import { attempt } from "./popups.js";
+import { Uploads } from "./uploads.js";
 
 const DRAFTS = "draft:";
 /** Half of a surrogate pair, as a cut emoji leaves it, is not text. */
 const HALF_PAIR = /\p{Surrogate}/gu;
 const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
 
-/** Dispatches `send` ({body, reply_to}) and `type` (a key was pressed). */
+/** Dispatches `send` ({body, reply_to, attachments}) and `type` (a key was pressed). */
 export class Composer extends EventTarget {
   #form;
   #input;
@@ -18,10 +21,13 @@ export class Composer extends EventTarget {
   #messages;
   #you;
   #mode = { name: "new" };
+  #uploads;
+  #sendWhenUploaded = false;
 
-  /** @param {{page: HTMLElement, slug: string, you: object, messages: object}} room */
-  constructor({ page, slug, you, messages }) {
+  /** @param {{page: HTMLElement, slug: string, you: object, messages: object, topic: EventTarget, upload: object}} room */
+  constructor(room) {
     super();
+    const { page, slug, you, messages } = room;
     const form = part(page, "composer");
     this.#form = form;
     this.#input = form.querySelector("textarea");
@@ -34,6 +40,8 @@ export class Composer extends EventTarget {
     this.#input.addEventListener("keydown", (event) => this.#pressed(event));
     form.addEventListener("submit", (event) => this.#submitted(event));
     part(form, "cancel").addEventListener("click", () => this.cancel());
+    this.#uploads = new Uploads(room);
+    this.#uploads.addEventListener("change", () => this.#uploaded());
     this.#fit();
   }
 
@@ -44,7 +52,7 @@ export class Composer extends EventTarget {
   /** Starts a reply to `message`. */
   reply(message) {
     if (this.#mode.name === "edit") this.cancel();
-    this.#enter({ name: "reply", message }, `Replying to ${message.author.name}`, message.body);
+    this.#enter({ name: "reply", message }, `Replying to ${message.author.name}`, words(message));
   }
 
   /** Starts to edit `message`; the draft of a new message is kept meanwhile. */
@@ -54,11 +62,12 @@ export class Composer extends EventTarget {
   }
 
   /** Takes back what could not be sent, in front of what is being written. */
-  takeBack(body, answered) {
+  takeBack(body, answered, attachments = []) {
     if (this.#mode.name === "edit") this.cancel();
     if (answered) this.reply(answered);
     this.#write([body, this.#input.value].filter(Boolean).join("\n"));
     this.#draft.text = this.#input.value;
+    this.#uploads.putBack(attachments);
     this.focus();
   }
 
@@ -87,17 +96,32 @@ export class Composer extends EventTarget {
   #submitted(event) {
     event.preventDefault();
     const body = this.#input.value.replace(HALF_PAIR, "").trim();
-    if (!body) return;
     const { name, message } = this.#mode;
     if (name === "edit") {
+      if (!body) return;
       this.cancel();
       if (body !== message.body) this.#save(message, body);
       return;
     }
+    if (this.#uploads.failed) {
+      toast("A file could not be uploaded. Try it again, or remove it.", "error");
+      return;
+    }
+    this.#sendWhenUploaded = this.#uploads.waiting;
+    if (this.#sendWhenUploaded) return;
+    const attachments = this.#uploads.take();
+    if (!body && attachments.length === 0) return;
     this.#draft.text = "";
     this.#write("");
     this.cancel();
-    this.#tell("send", { body, reply_to: message?.seq ?? null });
+    this.#tell("send", { body, reply_to: message?.seq ?? null, attachments });
+  }
+
+  /** Sends what was to be sent before its files were uploaded. */
+  #uploaded() {
+    if (!this.#sendWhenUploaded || this.#uploads.waiting) return;
+    this.#sendWhenUploaded = false;
+    if (!this.#uploads.failed) this.#form.requestSubmit();
   }
 
   /** Changes a message; if that is refused, its new text comes back, unless something else is being written. */

@@ -3,6 +3,7 @@
 import { clone, part, show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
 import { clock, moment } from "../js/times.js";
+import { showAttachments } from "./attachments.js";
 import { renderText } from "./text.js";
 
 const DELETED = "This message was deleted.";
@@ -38,10 +39,12 @@ export function updateMessage(element, message, reader) {
   const names = { mentions: message.mentions, you: reader.you.username };
   const body = part(element, "body");
   body.replaceChildren(deleted ? DELETED : renderText(message.body, names));
+  body.hidden = !deleted && !message.body;
   const folded = !deleted && rows(message.body) > FOLDED_ROWS && !body.classList.contains("message__body--unfolded");
   body.classList.toggle("message__body--folded", folded);
   part(element, "unfold").hidden = !folded;
   part(element, "edited").hidden = deleted || message.edited_at === null;
+  showAttachments(part(element, "attachments"), message.attachments);
   showReactions(part(element, "reactions"), message, reader);
 }
 
@@ -52,6 +55,11 @@ export function unfold(element) {
   body.classList.add("message__body--unfolded");
   part(element, "unfold").hidden = true;
   element.focus({ preventScroll: true });
+}
+
+/** What a message says; of one without words, the names of its files. */
+export function words({ body, attachments = [] }) {
+  return body || attachments.map(({ name }) => name).join(", ");
 }
 
 /** About how many rows a text takes. */
@@ -65,7 +73,7 @@ export function showQuote(element, quoted) {
   quote.hidden = false;
   quote.dataset.jump = quoted.seq;
   show(part(quote, "quote-author"), quoted.author?.name ?? "");
-  part(quote, "quote-text").textContent = quoted.deleted_at ? DELETED : quoted.body;
+  part(quote, "quote-text").textContent = quoted.deleted_at ? DELETED : words(quoted);
 }
 
 function showReactions(list, message, { you, nameOf }) {

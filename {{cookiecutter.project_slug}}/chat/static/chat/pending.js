@@ -3,9 +3,10 @@
 import { clone, part } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
 import { Outbox } from "../realtime/outbox.js";
+import { showAttachments } from "./attachments.js";
 import { renderText } from "./text.js";
 
-/** Dispatches `edit` ({body, reply_to}) for a message that was refused and that its author takes back to change it. */
+/** Dispatches `edit` ({body, reply_to, attachments}) for a message that was refused and that its author takes back to change it. */
 export class Pending extends EventTarget {
   #list;
   #messages;
@@ -35,14 +36,15 @@ export class Pending extends EventTarget {
   /**
    * Sends a message after the ones before it.
    *
-   * @param {{body: string, reply_to: number | null}} draft
+   * @param {{body: string, reply_to: number | null, attachments: object[]}} draft
    */
   add(draft) {
     this.#outbox.add(draft);
   }
 
-  #send({ client_id, body, reply_to }) {
-    return this.#messages.command("message.send", { client_id, body, reply_to });
+  #send({ client_id, body, reply_to, attachments = [] }) {
+    const ids = attachments.map(({ id }) => id);
+    return this.#messages.command("message.send", { client_id, body, reply_to, attachments: ids });
   }
 
   #show() {
@@ -69,12 +71,14 @@ export class Pending extends EventTarget {
     return Array.from(this.#list.children).find(({ dataset }) => dataset.clientId === clientId);
   }
 
-  #create({ client_id, body }) {
+  #create({ client_id, body, attachments = [] }) {
     const element = clone("pending");
     element.dataset.clientId = client_id;
     part(element, "avatar").append(avatar(this.#you));
     part(element, "author").textContent = this.#you.name;
     part(element, "body").replaceChildren(renderText(body, { mentions: [], you: this.#you.username }));
+    part(element, "body").hidden = !body;
+    showAttachments(part(element, "attachments"), attachments);
     return element;
   }
 

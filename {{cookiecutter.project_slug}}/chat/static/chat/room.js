@@ -22,10 +22,10 @@ const REFUSED = {
 };
 
 const page = document.querySelector("[data-room-page]");
-const { slug, kind, you } = pageData("room-data");
+const { slug, kind, you, upload } = pageData("room-data");
 const topic = socket.topic(`chat:${slug}`);
 const messages = new Feed(topic, { items: "messages", list: "history", keepDeleted: true });
-const room = { page, slug, you, topic, messages };
+const room = { page, slug, you, topic, messages, upload };
 
 const members = new Members(room);
 const scroller = new Scroller(part(page, "timeline"), part(page, "messages"));
@@ -42,7 +42,9 @@ confirmForms();
 
 toolbar.addEventListener("reply", ({ detail }) => composer.reply(detail));
 toolbar.addEventListener("edit", ({ detail }) => composer.edit(detail));
-pending.addEventListener("edit", ({ detail: { body, reply_to } }) => composer.takeBack(body, messages.get(reply_to)));
+pending.addEventListener("edit", ({ detail: { body, reply_to, attachments } }) => {
+  composer.takeBack(body, messages.get(reply_to), attachments);
+});
 composer.addEventListener("type", () => typing.tell());
 composer.addEventListener("send", ({ detail }) => {
   typing.sent();

@@ -68,8 +68,9 @@ class Sidebar {
   #preview({ kind, last_message: last }) {
     if (!last) return NOTHING_YET;
     if (last.deleted_at) return DELETED;
-    if (last.author.id === this.#you.id) return `You: ${last.body}`;
-    return kind === "direct" ? last.body : `${last.author.name}: ${last.body}`;
+    const said = last.body || "Sent a file.";
+    if (last.author.id === this.#you.id) return `You: ${said}`;
+    return kind === "direct" ? said : `${last.author.name}: ${said}`;
   }
 
   /** In the room that the reader sees nothing is unread. */

@@ -45,17 +45,17 @@ export class Outbox extends EventTarget {
 
   /**
    * @returns {object[]} what waits, in the order in which it is sent; each entry is
-   *   `{client_id, order, state: "pending" | "failed", detail, body, reply_to}`
+   *   `{client_id, order, state: "pending" | "failed", detail, body, reply_to, attachments}`
    */
   get entries() {
     return this.#store.all();
   }
 
   /** Stores a message and sends it after the ones before it. */
-  add({ body, reply_to = null }) {
+  add({ body, reply_to = null, attachments = [] }) {
     const last = this.entries.at(-1)?.order ?? 0;
     const order = Math.max(Date.now(), last + 1);
-    const entry = { client_id: newId(), order, state: "pending", detail: "", body, reply_to };
+    const entry = { client_id: newId(), order, state: "pending", detail: "", body, reply_to, attachments };
     this.#store.put(entry);
     this.#changed();
     this.#drain();
