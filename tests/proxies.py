@@ -145,7 +145,7 @@ def caddy_of_compose(proxy: Proxy) -> Command:
     replicas = "dynamic a web 8000 {\n\t\t\trefresh 1s\n\t\t}"
     changes = {
         replicas: f"to {_upstream(proxy)}",
-        "read_body 30s": f"read_body {IDLE_SECONDS}s",
+        "read_body 5m": f"read_body {IDLE_SECONDS}s",
         "idle 2m": f"idle {IDLE_SECONDS}s",
         "localhost:8080": f"localhost:{free_port()}",
     }

@@ -53,7 +53,7 @@ def test_the_site_is_behind_the_proxy_that_the_manifests_set_up(project: Path) -
     assert base["ingress"]["metadata"]["annotations"] == {
         f"{nginx}/proxy-read-timeout": "3600",
         f"{nginx}/proxy-send-timeout": "3600",
-        f"{nginx}/proxy-body-size": "3m",
+        f"{nginx}/proxy-body-size": "21m",
     }
     assert base["ingress"]["spec"]["ingressClassName"] == "nginx"
     assert base["ingress"]["spec"]["tls"]
@@ -115,7 +115,7 @@ def test_the_site_in_compose_gets_these_variables(bake: Bake) -> None:
             """
             ADMIN_PATH BUDGETS COOKIE_PREFIX CSRF_TRUSTED_ORIGINS DEFAULT_FROM_EMAIL EMAIL_URL
             LOG_FORMAT LOG_LEVEL METRICS_TOKEN PROXIES REALTIME SECRET_KEY_FALLBACKS
-            SECURE_HSTS_SECONDS SENTRY_DSN
+            SECURE_HSTS_SECONDS SENTRY_DSN STORAGE_URL
             """.split()
         )
 
@@ -136,7 +136,10 @@ def test_only_the_proxy_of_compose_can_be_reached_from_outside(bake: Bake) -> No
     assert compose["services"]["redis"]["networks"] == ["back"]
     assert compose["networks"]["back"] == {"internal": True}
     assert compose["services"]["web"].get("command") is None  # the image's: manage.py serve
-    assert compose["services"]["worker"]["command"] == ["python", "manage.py", "runworker", "tasks"]
+    assert compose["services"]["worker"]["command"] == [
+        *("python", "manage.py", "runworker"),
+        *("tasks", "thumbnail.generate"),
+    ]
     assert compose["services"]["migrate"]["command"] == ["python", "manage.py", "release"]
 
 

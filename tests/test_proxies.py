@@ -228,7 +228,9 @@ def sign_in_and_come_back(
     }
 
     page.goto(f"/rooms/{room}/")
-    upload = "fetch('/', {method: 'POST', body: new Uint8Array(4e6)}).then(answer => answer.status)"
+    upload = (
+        "fetch('/', {method: 'POST', body: new Uint8Array(24e6)}).then(answer => answer.status)"
+    )
     assert page.evaluate(upload) == 413
     composer = page.get_by_role("textbox", name="Message")
 

@@ -1,7 +1,6 @@
 """The views that take files from members of a room, and give them out to its members."""
 
 import asyncio
-import logging
 from collections.abc import AsyncIterator
 from typing import IO, cast
 from uuid import UUID
@@ -16,11 +15,8 @@ from accounts.models import User
 from chat import actions, queries
 from chat.models import THUMBNAIL
 from realtime.admission.clients import signed_in
-from realtime.bodies import FULL, TEXTS, is_full
 from realtime.protocol import ErrorCode, Refusal
 from realtime.sessions import VerifiedSession
-
-logger = logging.getLogger(__name__)
 
 CHUNK_BYTES = 262_144
 KEPT_SECONDS = 86_400
@@ -31,18 +27,10 @@ KEPT_SECONDS = 86_400
 @signed_in
 def upload(request: HttpRequest, session: VerifiedSession, slug: str) -> HttpResponse:
     """Take the file in the form's field `file`; the answer is its `AttachmentData`."""
-    try:
-        file = request.FILES.get("file")
-        if file is None:
-            raise Refusal(ErrorCode.INVALID, "Send a form with one file in the field `file`.")
-        data = actions.upload(queries.room_by_slug(slug), _user(session), file)
-    except OSError as error:
-        if not is_full(error):
-            raise
-        logger.error("An upload was refused: the disk that attachments are kept on is full.")
-        detail = TEXTS[FULL].decode().strip()
-        body = {"code": ErrorCode.UNAVAILABLE, "detail": detail}
-        return HttpResponse(json.encode(body), "application/json", FULL)
+    file = request.FILES.get("file")
+    if file is None:
+        raise Refusal(ErrorCode.INVALID, "Send a form with one file in the field `file`.")
+    data = actions.upload(queries.room_by_slug(slug), _user(session), file)
     return HttpResponse(json.encode(data), "application/json", 201)
 
 
@@ -74,12 +62,14 @@ def _stream(name: str, content_type: str) -> StreamingHttpResponse:
     """A file out of the store. Nothing in it is ever run, whatever it holds.
 
     Raises:
-        Refusal: `not_found`.
+        Refusal: `not_found`, `unavailable`.
     """
     try:
         file = default_storage.open(name)
     except FileNotFoundError:
         raise queries.no_such_file() from None
+    except Exception as error:  # whatever the library of a store raises
+        raise actions.away(error) from None
     return StreamingHttpResponse(
         _chunks(file),
         content_type=content_type,

@@ -12,6 +12,8 @@ from django.core import checks
 from django.core.cache import cache
 from django.core.checks import CheckMessage, Error, register
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.urls import resolve, reverse
@@ -109,6 +111,22 @@ def check_database(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django'
             hint="Run manage.py release.",
             id=UNMIGRATED,
         )
+
+
+@register(deploy=True)
+def check_storage(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django's signature
+    """The store of what people upload takes a file and drops it."""
+    try:
+        default_storage.delete(default_storage.save("try", ContentFile(b"try")))
+    except Exception as error:  # whatever the library of a store raises
+        why = (str(error) or type(error).__name__).splitlines()[0].strip(". ")
+        if isinstance(default_storage, FileSystemStorage):
+            message = f"The site cannot write to {settings.MEDIA_ROOT}: {why}."
+            hint = "Let its user write there, or keep files in an object store: STORAGE_URL."
+        else:
+            message = f"STORAGE_URL leads to no bucket that the site may write to: {why}."
+            hint = "Correct it, make the bucket, or let the key read, write and delete there."
+        yield Error(message, hint=hint, id="operations.E006")
 
 
 @register(deploy=True)

@@ -22,6 +22,7 @@ TEXTS = {
     TOO_LARGE: b"The request is too large. Please send less.\n",
     FULL: b"The site has no room to store this. Please try again later.\n",
 }
+FULL_DISK = "A request was refused: the disk that uploads arrive on is full."
 
 
 def bounds(path: str) -> tuple[int, float]:
@@ -93,7 +94,7 @@ class BoundedBodies:
         except OSError as error:
             if not is_full(error) or exchange.has_begun:
                 raise
-            logger.error("An upload was refused: the disk that it arrives on is full.")
+            logger.error(FULL_DISK)
             exchange.status = FULL
         finally:
             arriving.discard(exchange)

@@ -6,7 +6,7 @@ Each is synchronous, does its work in one transaction, tells the sockets on comm
 may do everything and pays for nothing.
 """
 
-from chat.actions.attachments import upload
+from chat.actions.attachments import away, upload
 from chat.actions.messages import (
     Draft,
     Reading,
@@ -38,6 +38,7 @@ __all__ = [
     "Draft",
     "Reading",
     "accept_invitation",
+    "away",
     "change_role",
     "create_room",
     "decline_invitation",

@@ -39,8 +39,8 @@ def upload(room: Room, user: User, file: File[bytes]) -> AttachmentData:
     """Store a file that the user may then attach to one message in the room.
 
     Raises:
-        Refusal: `forbidden` (not a member), `invalid` (the file is empty), `rate_limited`.
-        OSError: it cannot be stored; nothing is left of it.
+        Refusal: `forbidden` (not a member), `invalid` (the file is empty), `rate_limited`,
+            `unavailable` (the store is away or full; nothing is left of the file).
     """
     size = file.size or 0
     if not size:
@@ -60,13 +60,21 @@ def upload(room: Room, user: User, file: File[bytes]) -> AttachmentData:
         )
     try:
         default_storage.save(attachment.file_name, file)
-    except Exception:
+    except Exception as error:  # whatever the library of a store raises
         with suppress(Exception):  # or it is pruned
             _drop([attachment])
-        raise
+        raise away(error) from None
     if attachment.is_picture:
         generate_thumbnail.enqueue(str(attachment.pk))
     return attachment.as_data()
+
+
+def away(error: Exception) -> Refusal:
+    """The refusal of who wants a file when the store fails, which is logged here."""
+    why = (str(error) or type(error).__name__).splitlines()[0]
+    logger.error("The store of files does not do its work: %s", why)
+    detail = "Files cannot be stored or read just now. Please try again later."
+    return Refusal(ErrorCode.UNAVAILABLE, detail)
 
 
 def unsent(asked: Iterable[tuple[Room, int, Sequence[UUID]]]) -> dict[UUID, Attachment]:

@@ -73,6 +73,11 @@ MAIL = (
     "is not the address of a mail server: write one such as "
     "smtp+tls://user:password@mail.example.com:587, with %23 for # in a password."
 )
+STORE = (
+    "is not the address of a bucket: write one such as "
+    "s3://KEY:SECRET@s3.example.com/bucket?region=eu-central-1, with %2F for / and %2B for + in "
+    "the secret."
+)
 OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
 
 
@@ -117,6 +122,13 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("REDIS_URL", "redis://redis:6379/0?socket_timeout=soon", REDIS),
         ("REDIS_URL", "redis://redis:6379/0?timeout=5", REDIS),
         ("REDIS_URL", '"redis://redis:6379/0"', QUOTES),
+        ("STORAGE_URL", "bucket", STORE),
+        ("STORAGE_URL", "s3://s3.example.com/bucket", STORE),
+        ("STORAGE_URL", "s3://key:secret@s3.example.com/", STORE),
+        ("STORAGE_URL", "s3://key:se/cret@s3.example.com/bucket", STORE),
+        ("STORAGE_URL", "s3://key:secret@s3.example.com:port/bucket", STORE),
+        ("STORAGE_URL", "s3://key:secret@s3.example.com/bucket?acl=public", STORE),
+        ("STORAGE_URL", "gs://key:secret@storage.example.com/bucket", STORE),
         ("REDIS_PREFIX", "${PREFIX:-a}", REFERENCE),
         ("WEB_CONCURRENCY", "0", f"cannot be '0': {PROCESSES}"),
         ("WEB_CONCURRENCY", "1.5", f"cannot be '1.5': {PROCESSES}"),

@@ -13,6 +13,7 @@ import pytest
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
+from django.core.files.storage import FileSystemStorage, default_storage
 from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -74,6 +75,27 @@ def test_what_is_wrong_is_one_message(
     (message,) = found()
     assert message.startswith(line)
     assert "\n" not in message
+
+
+def test_a_folder_that_cannot_be_written_is_told(
+    production: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "media").touch()
+    storage = FileSystemStorage(tmp_path / "media")
+    monkeypatch.setattr(default_storage, "_wrapped", storage)
+    (line,) = found()
+    assert line.startswith("operations.E006 The site cannot write to ")
+    assert "\n" not in line
+
+
+def test_a_bucket_that_cannot_be_written_is_told(
+    production: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = mock.Mock(save=mock.Mock(side_effect=LookupError("No such bucket.\nIt is not there.")))
+    monkeypatch.setattr(default_storage, "_wrapped", broken)
+    assert found() == [
+        "operations.E006 STORAGE_URL leads to no bucket that the site may write to: No such bucket."
+    ]
 
 
 @pytest.mark.parametrize("taken", ["accounts/", "people/", "rooms/", "static/", "ws/"])

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from realtime.http import json_refusal
-from realtime.protocol import Refusal
+from realtime.protocol import ErrorCode, Refusal
 from realtime.sessions import VerifiedSession, verified_sessions
 
 View = Callable[..., HttpResponseBase]
@@ -33,7 +33,10 @@ def signed_in(view: View) -> View:
         try:
             return view(request, session, *args, **kwargs)
         except Refusal as refusal:
-            return json_refusal(refusal)
+            response = json_refusal(refusal)
+            if refusal.code == ErrorCode.UNAVAILABLE:  # whoever raised it has logged why
+                response._has_been_logged = True  # type: ignore[attr-defined]  # for Django
+            return response
 
     @csrf_protect
     def answer_browser(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -34,6 +34,7 @@ function picture({ name, url, width, height, thumbnail }) {
   const scale = Math.min(1, WIDEST_PX / width, HIGHEST_PX / height);
   image.width = Math.max(1, Math.round(width * scale));
   image.height = Math.max(1, Math.round(height * scale));
+  image.style.aspectRatio = `${width} / ${height}`; // Also before there is something to load.
   image.alt = name;
   image.title = name;
   if (thumbnail) image.src = thumbnail; // Until it is made, the place for it is kept.
