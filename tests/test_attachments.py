@@ -228,7 +228,7 @@ def test_a_thumbnail_is_made_once_whatever_becomes_of_its_workers(
     limits = json.dumps({"TASK_LEASE_SECONDS": 2})
     surroundings = served(DATABASE_URL=url, REALTIME=limits)
     manage(project, "migrate", **surroundings)
-    manage(project, "shell", "-c", SENT.format(size=(7000, 7000)), **surroundings)
+    manage(project, "shell", "-c", SENT.format(size=(4400, 4400)), **surroundings)
 
     def state() -> list[str]:
         (row,) = rows(

@@ -13,8 +13,10 @@ from typing import IO, NamedTuple
 from PIL import ExifTags, Image, ImageOps
 
 FORMATS = ("GIF", "JPEG", "PNG", "WEBP")
-MOST_PIXELS = 50_000_000
-"""A larger picture, of 200 MB when it is unpacked, is a file like any other."""
+MOST_PIXELS = 20_000_000
+"""A larger picture, which may take 300 MB to unpack, is a file like any other."""
+MOST_PIXELS_OF_JPEG = 100_000_000
+"""A JPEG is unpacked small."""
 THUMBNAIL_PIXELS = 640
 QUALITY = 80
 TURNED = (5, 6, 7, 8)
@@ -55,31 +57,38 @@ def examine(file: IO[bytes]) -> Picture:
         raise NotAPicture(str(error) or type(error).__name__) from error
 
 
-def thumbnail(content: bytes) -> bytes:
+def thumbnail(file: IO[bytes]) -> bytes:
     """A small copy of the first frame in WebP, turned as one sees it, and without metadata.
 
     Raises:
         NotAPicture
     """
+    with _one_at_a_time:
+        content = BytesIO(file.read())  # what the store raises is not the picture's fault
+        try:
+            return _reduced(_opened(content))
+        except Exception as error:  # as above
+            raise NotAPicture(str(error) or type(error).__name__) from error
+
+
+def _reduced(image: Image.Image) -> bytes:
     box = (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS)
-    try:
-        with _one_at_a_time, _opened(BytesIO(content)) as image:
-            image.draft("RGB", box)  # a JPEG need not be unpacked in full
-            small = image.convert("RGBA" if image.has_transparency_data else "RGB")
-        small.thumbnail(box)
-        with suppress(Exception):
-            small = ImageOps.exif_transpose(small)
-        small.info.clear()
-        written = BytesIO()
-        small.save(written, "WEBP", quality=QUALITY)
-    except Exception as error:  # as above
-        raise NotAPicture(str(error) or type(error).__name__) from error
+    image.draft("RGB", box)
+    if image.mode not in ("RGB", "RGBA"):
+        image = image.convert("RGBA" if image.has_transparency_data else "RGB")
+    image.thumbnail(box)
+    with suppress(Exception):
+        image = ImageOps.exif_transpose(image)
+    image.info.clear()
+    written = BytesIO()
+    image.save(written, "WEBP", quality=QUALITY)
     return written.getvalue()
 
 
 def _opened(file: IO[bytes]) -> Image.Image:
     file.seek(0)
     image = Image.open(file, formats=FORMATS)
-    if image.width * image.height > MOST_PIXELS:
-        raise NotAPicture(f"It has more than {MOST_PIXELS:,} pixels.")
+    most = MOST_PIXELS_OF_JPEG if image.format in ("JPEG", "MPO") else MOST_PIXELS
+    if image.width * image.height > most:
+        raise NotAPicture(f"It has more than {most:,} pixels.")
     return image

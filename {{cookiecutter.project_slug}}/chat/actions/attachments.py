@@ -160,8 +160,7 @@ def _make_thumbnail(attachment: Attachment) -> bool:
     """Store the thumbnail; False if there is none of this file."""
     try:
         with default_storage.open(attachment.file_name) as file:
-            content = file.read()
-        small = pictures.thumbnail(content)
+            small = pictures.thumbnail(file)
     except (NotAPicture, FileNotFoundError) as error:
         logger.warning("No thumbnail of attachment %s: %s", attachment.pk, error)
         return False

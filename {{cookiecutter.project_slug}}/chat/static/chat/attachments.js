@@ -18,9 +18,9 @@ export function showAttachments(list, attachments) {
 
 /** "1.4 MB" */
 export function sizeOf(bytes) {
-  const [unit, size] = bytes < 1_000_000 ? ["kilobyte", 1_000] : ["megabyte", 1_000_000];
-  const format = { style: "unit", unit, maximumSignificantDigits: 3 };
-  return new Intl.NumberFormat(undefined, format).format(bytes / size);
+  const small = bytes < 1_000_000;
+  const format = { style: "unit", unit: small ? "kilobyte" : "megabyte", maximumFractionDigits: small ? 0 : 1 };
+  return new Intl.NumberFormat(undefined, format).format(small ? Math.ceil(bytes / 1_000) : bytes / 1_000_000);
 }
 
 function isPicture({ width }) {
