@@ -34,17 +34,18 @@ OWN_NAMES = set(
 DEPENDENCIES = set(
     """
     aiohappyeyeballs aiohttp aiosignal allauth asgiref ast_serialize async_timeout attr attrs
-    autobahn automat cbor2 certifi cffi channels channels_redis charset_normalizer click colorama
+    autobahn automat cbor2 certifi cffi channels channels_nats channels_redis channels_valkey
+    charset_normalizer click colorama
     constantly cryptography csp cssbeautifier daphne django django_allauth django_csp django_environ
     django_stubs django_stubs_ext django_tasks djlint dotenv editorconfig environ execnet frozenlist
     grimp h11 http_ece httptools hyperlink hypothesis idna import_linter importlinter incremental
     iniconfig jsbeautifier json5 jwt librt markdown_it markdown_it_py mdurl msgpack msgspec
     multidict mypy mypy_django_plugin mypy_extensions mypyc openssl packaging pathspec pip
-    pkg_resources pluggy prometheus_client propcache psycopg psycopg_binary py py_vapid pycparser
-    pygments pyjwt pyopenssl pytest pytest_asyncio pytest_django pytest_xdist python_dotenv
-    pywebpush pyyaml redis regex requests rich ruff sentry_sdk service_identity setuptools
-    sortedcontainers sqlparse twisted txaio types_pyyaml typing_extensions tzdata ujson urllib3 uv
-    uvicorn uvloop websockets wheel whitenoise xdist yaml yarl zope zope_interface
+    nats nats_py pkg_resources pluggy prometheus_client propcache psycopg psycopg_binary py
+    py_vapid pycparser pygments pyjwt pyopenssl pytest pytest_asyncio pytest_django pytest_xdist
+    python_dotenv pywebpush pyyaml redis regex requests rich ruff sentry_sdk service_identity
+    setuptools sortedcontainers sqlparse twisted txaio types_pyyaml typing_extensions tzdata ujson urllib3 uv
+    uvicorn uvloop valkey websockets wheel whitenoise xdist yaml yarl zope zope_interface
     """.split()
 )
 # Standard modules of one Python from 3.11 on that another does not have.

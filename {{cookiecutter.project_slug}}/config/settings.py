@@ -12,7 +12,8 @@ from config.environment import Environment
 from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
 from realtime.conf import budgets_of, limits_of
-from realtime.redis import check_url, layer_hosts
+from realtime.layers import check_layer_url, layer
+from realtime.redis import check_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -137,12 +138,6 @@ REDIS_URL = env.read("REDIS_URL", check_url, default="")
 # of one Redis (the number in the URL) separate keys, but not channels.
 REDIS_PREFIX = env.text("REDIS_PREFIX")
 if REDIS_URL:
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": layer_hosts(REDIS_URL), "prefix": f"{REDIS_PREFIX}asgi"},
-        },
-    }
     CACHES = {
         "default": {
             "BACKEND": "realtime.redis.Cache",
@@ -152,13 +147,10 @@ if REDIS_URL:
         }
     }
 else:
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels.layers.InMemoryChannelLayer",
-            "CONFIG": {"capacity": 10_000},
-        },
-    }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# realtime/layers.py lists its forms.
+LAYER_URL = env.read("LAYER_URL", check_layer_url, default=REDIS_URL or "memory://")
+CHANNEL_LAYERS = {"default": layer(LAYER_URL, REDIS_PREFIX)}
 WEB_CONCURRENCY = env.read("WEB_CONCURRENCY", parsers.whole(1, 500), default=1)
 REALTIME = env.read("REALTIME", limits_of, default={})
 # How often a person may do what others see, such as {"rooms": [20, 3600]}: see docs/limits.md.
@@ -331,6 +323,8 @@ LOGGING = {
         "django": {"handlers": []},  # not its own
         "django.channels.server": {"level": "CRITICAL"},  # a second line for every request
         "channels_redis": {"level": "CRITICAL"},  # the hub logs the same in one line
+        "channels_valkey": {"level": "CRITICAL"},
+        "channels_nats": {"level": "ERROR"},
         "django.tasks": {"level": "CRITICAL"},  # realtime.tasks logs each failure, once
         "django_tasks": {"level": "CRITICAL"},
         "uvicorn.error": {"level": "WARNING"},  # three lines a socket otherwise

@@ -43,7 +43,8 @@ class Command(WorkerCommand):
         if in_memory and options["channels"] != [CHANNEL]:  # tasks are found without a message
             raise CommandError(
                 "A worker hears nothing over the in-memory channel layer, which reaches only the "
-                "process that it is in. Set REDIS_URL, for this command and for the site."
+                "process that it is in. Set REDIS_URL or LAYER_URL, for this command and for the "
+                "site."
             )
         # Channels' own worker passes a lambda to a SyncConsumer's `send`.
         warnings.filterwarnings("ignore", "async_to_sync was passed a non-async-marked callable")
