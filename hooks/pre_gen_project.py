@@ -44,8 +44,8 @@ DEPENDENCIES = set(
     nats nats_py pkg_resources pluggy prometheus_client propcache psycopg psycopg_binary py
     py_vapid pycparser pygments pyjwt pyopenssl pytest pytest_asyncio pytest_django pytest_xdist
     python_dotenv pywebpush pyyaml redis regex requests rich ruff sentry_sdk service_identity
-    setuptools sortedcontainers sqlparse twisted txaio types_pyyaml typing_extensions tzdata ujson urllib3 uv
-    uvicorn uvloop valkey websockets wheel whitenoise xdist yaml yarl zope zope_interface
+    setuptools sortedcontainers sqlparse twisted txaio types_pyyaml typing_extensions tzdata ujson
+    urllib3 uv uvicorn uvloop valkey websockets wheel whitenoise xdist yaml yarl zope zope_interface
     """.split()
 )
 # Standard modules of one Python from 3.11 on that another does not have.

@@ -22,6 +22,36 @@ from tests.test_topologies import Sentinel
 SILENT = LIMITS | {"HEARTBEAT_SECONDS": 600}
 WOKEN_SECONDS = 4  # a worker that nobody wakes looks every ten seconds
 
+CARRY = """
+import asyncio, json
+from channels.layers import get_channel_layer
+
+FIRST = {"type": "first", "text": "é", "bytes": bytes(range(256)), "list": [1, None]}
+
+
+async def carry():
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    await layer.group_add("try-it", channel)
+    heard = asyncio.create_task(layer.receive(channel))
+    while not heard.done():  # `group_add` may return before the layer delivers
+        await layer.group_send("try-it", FIRST)
+        await asyncio.wait([heard], timeout=0.1)
+    assert heard.result() == FIRST
+    for characters in [*range(5_500, 5_900), 900_000]:  # around a notification, and a whole MiB
+        await layer.group_send("try-it", {"type": "x" * characters})
+        message = FIRST
+        while message == FIRST:
+            message = await layer.receive(channel)
+        assert message == {"type": "x" * characters}
+    await layer.group_discard("try-it", channel)
+    await layer.group_send("try-it", {"type": "unheard"})
+    await layer.send(channel, {"type": "last"})
+    return await layer.receive(channel)
+
+
+print(json.dumps(asyncio.run(carry())))
+"""
 ENQUEUE = """
 import json, time
 from realtime.tests import jobs
@@ -141,6 +171,7 @@ def test_nothing_is_lost_over_a_layer_that_is_killed(
     broker = MAKERS[kind](tmp_path)
     with over(site, broker) as (one, two, worker):
         cells = asyncio.run(scene(broker, [one, two]))
+        assert site.inside(CARRY) == {"type": "last"}
         *_, woken = site.inside(ENQUEUE.format(file=str(tmp_path / "written")))
         table.add(kind, *cells, woken)
         assert woken < WOKEN_SECONDS, worker.log
