@@ -5,12 +5,12 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import pytest
 
 from tests.conftest import Bake, Manage
-from tests.conversations import Conversation, until
+from tests.conversations import Conversation, Outcome, until
 from tests.projects import Server, served
 from tests.services import Nats, Postgres, Redis, Valkey, wait_for
 from tests.sites import BUDGETS, LIMITS, Site
@@ -69,13 +69,14 @@ print(json.dumps(waits))
 
 
 class Broker(Protocol):
-    """The server of a layer."""
+    """The server of a layer, which runs as long as it is entered."""
 
     url: str
 
     def start(self) -> None: ...
     def kill(self) -> None: ...
-    def stop(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Core(Redis):
@@ -83,23 +84,30 @@ class Core(Redis):
 
 
 class FailingOver(Sentinel):
-    """Starts again by letting the replica become the master."""
+    """Is back when the replica has become the master."""
 
     def start(self) -> None:
-        if self.process is None:
-            super().start()
-        else:
-            wait_for(self.has_another_master, "another master", self.process)
+        wait_for(self.has_another_master, "another master", self.process)
 
     def kill(self) -> None:
         self.master.kill()
 
-
-class PostgresLayer(Postgres):
-    def start(self) -> None:
+    def __enter__(self) -> Self:
         super().start()
-        if not hasattr(self, "url"):
-            self.url = self.create_database()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+class Database(Postgres):
+    url: str
+
+    def __enter__(self) -> Self:
+        self.settings["synchronous_commit"] = "on"  # it is killed
+        super().__enter__()
+        self.url = self.create_database()
+        return self
 
 
 MAKERS: dict[str, Callable[[Path], Broker]] = {
@@ -108,7 +116,7 @@ MAKERS: dict[str, Callable[[Path], Broker]] = {
     "sentinel": FailingOver,
     "valkey": lambda folder: Valkey(),
     "nats": lambda folder: Nats(),
-    "postgres": lambda folder: PostgresLayer(),
+    "postgres": lambda folder: Database(),
 }
 
 
@@ -120,64 +128,93 @@ def table(pytestconfig: pytest.Config) -> Table:
 
 
 @pytest.fixture(scope="module")
-def site(
-    bake: Bake, python: Path, manage: Manage, postgres: Postgres, redis_url: str
-) -> Iterator[Site]:
-    """A site with people, whose Redis stays."""
-    surroundings = served(
-        DATABASE_URL=postgres.create_database(),
-        REDIS_URL=redis_url,
-        REALTIME=json.dumps(SILENT),
-        BUDGETS=json.dumps(BUDGETS),
-        TASKS_IN_WEB="false",
-    )
-    project = bake(asgi_server="uvicorn")
+def project(bake: Bake) -> Path:
+    return bake(asgi_server="uvicorn")
+
+
+@contextmanager
+def people_on(project: Path, python: Path, manage: Manage, **addresses: str) -> Iterator[Site]:
+    """A site with people; its tasks run in a worker."""
+    limits = {"REALTIME": json.dumps(SILENT), "BUDGETS": json.dumps(BUDGETS)}
+    surroundings = served(DEBUG="false", TASKS_IN_WEB="false", **limits, **addresses)
     manage(project, "migrate", **surroundings)
     manage(project, "collectstatic", "--no-input", **surroundings)
     with Site("uvicorn", project, python, surroundings, Redis()) as site:
         yield site
 
 
+@pytest.fixture(scope="module")
+def site(
+    project: Path, python: Path, manage: Manage, postgres: Postgres, redis_url: str
+) -> Iterator[Site]:
+    """A site whose Redis stays while its layer is killed."""
+    database = postgres.create_database()
+    with people_on(project, python, manage, DATABASE_URL=database, REDIS_URL=redis_url) as site:
+        yield site
+
+
 @contextmanager
-def over(site: Site, broker: Broker) -> Iterator[list[Server]]:
-    """Two servers and a worker of the site, over that layer."""
-    broker.start()
-    site.environment["LAYER_URL"] = broker.url
+def over(site: Site, url: str, processes: int) -> Iterator[tuple[list[Server], Server]]:
+    """Servers and a worker of the site, over that layer."""
+    site.environment["LAYER_URL"] = url
+    worker = Server(site.python, site.project, served(**site.environment), RUNWORKER)
     with ExitStack() as stack:
-        stack.callback(broker.stop)
-        worker = Server(site.python, site.project, served(**site.environment), RUNWORKER)
         stack.push(worker)
         worker.launch()
-        yield [*(stack.enter_context(site.serving()) for _ in range(2)), worker]
+        servers = [stack.enter_context(site.serving()) for _ in range(processes)]
+        yield servers, worker
+        for process in [*servers, worker]:
+            assert '"exception": ' not in process.log, process.log  # a line, and no traceback
+
+
+async def talk(site: Site, broker: Broker, servers: list[Server]) -> Outcome:
+    """People talk while the layer is killed and comes back, and nothing may be missing."""
+
+    async def said(words: str) -> None:
+        await until(lambda: all(words in server.log for server in servers), words)
+
+    async with Conversation(site, servers, silences=(600,)) as conversation:
+        await conversation.goes_on()
+        await asyncio.to_thread(broker.kill)
+        await said("The channel layer failed")
+        await asyncio.to_thread(broker.start)
+        await said("The channel layer answers again")
+        await conversation.goes_on()
+        return await conversation.settle()
+
+
+def woken(site: Site, folder: Path) -> float:
+    """In how many seconds a task of a command is done by the worker."""
+    *_, last = site.inside(ENQUEUE.format(file=str(folder / "written")))
+    return float(last)
 
 
 @pytest.mark.parametrize("kind", MAKERS)
 def test_nothing_is_lost_over_a_layer_that_is_killed(
     site: Site, table: Table, tmp_path: Path, kind: str
 ) -> None:
-    async def scene(broker: Broker, servers: list[Server]) -> tuple[object, ...]:
-        async with Conversation(site, servers, silences=(600,)) as talk:
-            await talk.goes_on()
-            await asyncio.to_thread(broker.kill)
-            await until(all_said(servers, "The channel layer failed"), "the loss was noticed")
-            await talk.goes_on()
-            await asyncio.to_thread(broker.start)
-            await until(all_said(servers, "The channel layer answers again"), "the return")
-            await talk.goes_on()
-            outcome = await talk.settle()
-        outcome.check()
-        return outcome.cells
-
-    broker = MAKERS[kind](tmp_path)
-    with over(site, broker) as (one, two, worker):
-        cells = asyncio.run(scene(broker, [one, two]))
+    with MAKERS[kind](tmp_path) as broker, over(site, broker.url, 2) as (servers, _):
+        outcome = asyncio.run(talk(site, broker, servers))
         assert site.inside(CARRY) == {"type": "last"}
-        *_, woken = site.inside(ENQUEUE.format(file=str(tmp_path / "written")))
-        table.add(kind, *cells, woken)
-        assert woken < WOKEN_SECONDS, worker.log
-        for process in (one, two, worker):
-            assert "Traceback" not in process.log, process.log
+        seconds = woken(site, tmp_path)
+    table.add(kind, *outcome.cells, seconds)
+    outcome.check()
+    assert seconds < WOKEN_SECONDS
 
 
-def all_said(servers: list[Server], words: str) -> Callable[[], bool]:
-    return lambda: all(words in server.log for server in servers)
+def test_nothing_is_lost_on_postgresql_alone(
+    project: Path, python: Path, manage: Manage, table: Table, tmp_path: Path
+) -> None:
+    """The database that is killed is the layer too, and there is no Redis."""
+    with (
+        Database() as database,
+        people_on(
+            project, python, manage, DATABASE_URL=database.url, LAYER_URL=database.url
+        ) as site,
+        over(site, database.url, 1) as (servers, _),
+    ):
+        outcome = asyncio.run(talk(site, database, servers))
+        seconds = woken(site, tmp_path)
+    table.add("postgres alone", *outcome.cells, seconds)
+    outcome.check()
+    assert seconds < WOKEN_SECONDS

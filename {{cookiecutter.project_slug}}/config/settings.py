@@ -148,7 +148,7 @@ if REDIS_URL:
     }
 else:
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
-# realtime/layers.py lists its forms.
+# docs/layers.md lists its forms.
 LAYER_URL = env.read("LAYER_URL", check_layer_url, default=REDIS_URL or "memory://")
 CHANNEL_LAYERS = {"default": layer(LAYER_URL, REDIS_PREFIX)}
 WEB_CONCURRENCY = env.read("WEB_CONCURRENCY", parsers.whole(1, 500), default=1)

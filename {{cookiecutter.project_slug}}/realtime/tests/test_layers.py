@@ -4,12 +4,13 @@ import pytest
 
 from realtime import layers
 from realtime.layers import check_layer_url, layer
+from realtime.layers.core import CoreChannelLayer
 
 PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
-CORE = "channels_redis.core.RedisChannelLayer"
+CORE = "realtime.layers.core.CoreChannelLayer"
 VALKEY = "channels_valkey.pubsub.ValkeyPubSubChannelLayer"
 NATS = "channels_nats.NatsChannelLayer"
-POSTGRES = "realtime.postgres.PostgresChannelLayer"
+POSTGRES = "realtime.layers.postgres.PostgresChannelLayer"
 
 WRONG = r"is not the address of a channel layer: write one such as redis://host:6379/0 or nats:"
 
@@ -113,3 +114,7 @@ def test_an_address_without_its_package_says_how_to_install_it(
     with pytest.raises(ValueError, match=r"needs a package for nats://: .*`uv sync --extra nats`"):
         check_layer_url("nats://host")
     assert check_layer_url("redis://host") == "redis://host"
+
+
+async def test_no_error_is_left_to_nobody_where_redis_goes() -> None:
+    await CoreChannelLayer(hosts=["redis://127.0.0.1:1"])._clean_receive_backup(0, "channel")

@@ -127,9 +127,9 @@ def _postgres(url: str, prefix: str) -> Options:
 
 
 PUBSUB = Kind("channels_redis.pubsub.RedisPubSubChannelLayer", _redis)
-CORE = Kind("channels_redis.core.RedisChannelLayer", _core)
+CORE = Kind("realtime.layers.core.CoreChannelLayer", _core)
 VALKEY = Kind("channels_valkey.pubsub.ValkeyPubSubChannelLayer", _valkey, "valkey")
-POSTGRES = Kind("realtime.postgres.PostgresChannelLayer", _postgres)
+POSTGRES = Kind("realtime.layers.postgres.PostgresChannelLayer", _postgres)
 KINDS = {
     "memory": Kind("channels.layers.InMemoryChannelLayer", _memory),
     **dict.fromkeys(REDIS_SCHEMES, PUBSUB),
