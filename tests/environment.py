@@ -16,6 +16,9 @@ SOURCE = ROOT / "{{cookiecutter.project_slug}}"
 VENV = ROOT / ".venv-bake"
 BIN = VENV / ("Scripts" if os.name == "nt" else "bin")
 
+EXTRAS = ["nats", "s3", "valkey"]
+"""Of the bake, what its tests need."""
+
 SERVERS = ["granian>=2.8", "hypercorn>=0.18", "wsproto>=1.3"]
 """What no bake installs and tests/test_any_server.py serves one with."""
 
@@ -37,11 +40,9 @@ def build() -> Path:
 
 def requirements() -> list[str]:
     project = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))
-    return [
-        *project["project"]["dependencies"],
-        *project["project"]["optional-dependencies"]["s3"],
-        *project["dependency-groups"]["dev"],
-    ]
+    optional = project["project"]["optional-dependencies"]
+    extras = [each for extra in EXTRAS for each in optional[extra]]
+    return [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *extras]
 
 
 def install(packages: list[str], venv: Path) -> None:

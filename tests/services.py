@@ -1,4 +1,4 @@
-"""Redis and PostgreSQL servers of the tests' own: on free ports, in folders that go with them."""
+"""Servers of the tests' own, such as Redis: on free ports, in folders that go with them."""
 
 import os
 import shutil
@@ -8,6 +8,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -24,17 +25,23 @@ class Redis:
     It keeps nothing on disk: a restart forgets everything, as an unsaved Redis does.
     """
 
+    name = "redis-server"
+    form = "redis://127.0.0.1:{port}/0"
+    options: tuple[str, ...] = ("--bind", "127.0.0.1", "--save", "")
+
     def __init__(self) -> None:
         self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.url = self.form.format(port=self.port)
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [program("redis-server"), "--port", str(self.port), "--save", ""]
         self.process = subprocess.Popen(
-            [*command, "--bind", "127.0.0.1"], stdout=subprocess.DEVNULL, cwd=tempfile.gettempdir()
+            [program(self.name), "--port", str(self.port), *self.options],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=tempfile.gettempdir(),
         )
-        wait_for(lambda: answers(self.port), "redis-server", self.process)
+        wait_for(lambda: answers(self.port), self.name, self.process)
 
     def stop(self) -> None:
         end(self.process)
@@ -54,6 +61,17 @@ class Redis:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+class Valkey(Redis):
+    name = "valkey-server"
+    form = "valkey://127.0.0.1:{port}/0"
+
+
+class Nats(Redis):
+    name = "nats-server"
+    form = "nats://127.0.0.1:{port}"
+    options = ("--addr", "127.0.0.1")
 
 
 class Postgres:
@@ -116,6 +134,16 @@ class Postgres:
 
     def stop(self) -> None:
         end(self.process, interrupt=True)
+
+    def kill(self) -> None:
+        """End all of its processes at once."""
+        if self.process:
+            mother = self.process.pid
+            listing = subprocess.run(["pgrep", "-P", str(mother)], capture_output=True, text=True)
+            for pid in [mother, *map(int, listing.stdout.split())]:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self.process.wait()
 
     def __enter__(self) -> Self:
         self.start()

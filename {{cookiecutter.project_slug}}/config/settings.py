@@ -13,7 +13,8 @@ from config.storage import LOCAL, storage
 from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
 from realtime.conf import budgets_of, limits_of
-from realtime.redis import check_url, layer_hosts
+from realtime.layers import check_layer_url, layer
+from realtime.redis import check_url
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -138,12 +139,6 @@ REDIS_URL = env.read("REDIS_URL", check_url, default="")
 # of one Redis (the number in the URL) separate keys, but not channels.
 REDIS_PREFIX = env.text("REDIS_PREFIX")
 if REDIS_URL:
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {"hosts": layer_hosts(REDIS_URL), "prefix": f"{REDIS_PREFIX}asgi"},
-        },
-    }
     CACHES = {
         "default": {
             "BACKEND": "realtime.redis.Cache",
@@ -153,13 +148,10 @@ if REDIS_URL:
         }
     }
 else:
-    CHANNEL_LAYERS = {
-        "default": {
-            "BACKEND": "channels.layers.InMemoryChannelLayer",
-            "CONFIG": {"capacity": 10_000},
-        },
-    }
     CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+# docs/layers.md lists its forms.
+LAYER_URL = env.read("LAYER_URL", check_layer_url, default=REDIS_URL or "memory://")
+CHANNEL_LAYERS = {"default": layer(LAYER_URL, REDIS_PREFIX)}
 WEB_CONCURRENCY = env.read("WEB_CONCURRENCY", parsers.whole(1, 500), default=1)
 REALTIME = env.read("REALTIME", limits_of, default={})
 UPLOAD_PATHS = r"/rooms/[-\w]+/attachments/"  # where UPLOAD_BYTES counts instead of BODY_BYTES
@@ -345,6 +337,8 @@ LOGGING = {
         "django": {"handlers": []},  # not its own
         "django.channels.server": {"level": "CRITICAL"},  # a second line for every request
         "channels_redis": {"level": "CRITICAL"},  # the hub logs the same in one line
+        "channels_valkey": {"level": "CRITICAL"},
+        "channels_nats": {"level": "ERROR"},
         "django.tasks": {"level": "CRITICAL"},  # realtime.tasks logs each failure, once
         "django_tasks": {"level": "CRITICAL"},
         "uvicorn.error": {"level": "WARNING"},  # three lines a socket otherwise

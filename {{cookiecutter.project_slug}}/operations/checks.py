@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+from channels.layers import DEFAULT_CHANNEL_LAYER, channel_layers
 from django.conf import settings
 from django.contrib.staticfiles.apps import StaticFilesConfig
 from django.contrib.staticfiles.finders import get_finders
@@ -25,6 +26,8 @@ PASSWORD_CHARACTERS = 16
 ANSWER_SECONDS = 5
 UNMIGRATED = "operations.W005"
 LAYER_CHANNEL = "asgi__group__realtime.try"  # after REDIS_PREFIX, named as the layer's own are
+LAYER_GROUP = "realtime.try"
+TRY_SECONDS = 0.2
 SHOWN_FILES = 3
 ADMIN_PAGES = ["index", "login", "accounts_user_changelist"]
 
@@ -143,6 +146,41 @@ def check_redis(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django's s
             hint="docs/operations.md says what to do, under Health.",
             id="operations.E005",
         )
+
+
+@register(deploy=True)
+def check_layer(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django's signature
+    """The channel layer carries messages, if `check_redis` has not tried it."""
+    if settings.REDIS_URL and settings.LAYER_URL == settings.REDIS_URL:
+        return
+    try:
+        asyncio.run(asyncio.wait_for(try_layer(), ANSWER_SECONDS))
+    except TimeoutError:
+        why = "no answer, or it refuses the name and the password"
+    except Exception as error:  # each layer has its own
+        why = (str(error).strip(". ") or type(error).__name__).splitlines()[0]
+    else:
+        return
+    yield Error(
+        f"LAYER_URL leads to no channel layer that carries messages: {why}.",
+        hint="Correct it, or start its server: docs/layers.md.",
+        id="operations.E006",
+    )
+
+
+async def try_layer() -> None:
+    """Let a group of the channel layer carry a message, on connections that end with this."""
+    layer = channel_layers.make_backend(DEFAULT_CHANNEL_LAYER)
+    channel = await layer.new_channel()
+    await layer.group_add(LAYER_GROUP, channel)
+    heard = asyncio.create_task(layer.receive(channel))
+    while not heard.done():  # `group_add` may return before the layer delivers
+        await layer.group_send(LAYER_GROUP, {"type": "realtime.try"})
+        await asyncio.wait([heard], timeout=TRY_SECONDS)
+    await heard
+    await layer.group_discard(LAYER_GROUP, channel)
+    if close := getattr(layer, "close", None):
+        await close()
 
 
 # What `/readyz` tries too.

@@ -112,6 +112,7 @@ def server_environment(redis_prefix: str) -> dict[str, str]:
         "DEBUG": "true",  # files are served without being collected
         "DJANGO_SETTINGS_MODULE": "config.settings",
         "LOG_FORMAT": "line",
+        "LAYER_URL": settings.LAYER_URL,
         "METRICS_TOKEN": "",
         "PYTHONUNBUFFERED": "1",
         "REALTIME": '{"DRAIN_SECONDS": 0.1}',

@@ -69,6 +69,10 @@ REDIS = (
     "is not the address of a Redis: write one such as redis://host:6379/0, "
     "with %23 for # in a password."
 )
+LAYER = (
+    "is not the address of a channel layer: write one such as redis://host:6379/0 or "
+    "nats://host:4222, with %23 for # in a password; docs/layers.md lists them."
+)
 MAIL = (
     "is not the address of a mail server: write one such as "
     "smtp+tls://user:password@mail.example.com:587, with %23 for # in a password."
@@ -130,6 +134,8 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("STORAGE_URL", "s3://key:secret@s3.example.com/bucket?acl=public", STORE),
         ("STORAGE_URL", "gs://key:secret@storage.example.com/bucket", STORE),
         ("REDIS_PREFIX", "${PREFIX:-a}", REFERENCE),
+        ("LAYER_URL", "amqp://rabbit", LAYER),
+        ("LAYER_URL", "nats://nats:port", LAYER),
         ("WEB_CONCURRENCY", "0", f"cannot be '0': {PROCESSES}"),
         ("WEB_CONCURRENCY", "1.5", f"cannot be '1.5': {PROCESSES}"),
         ("SECURE_HSTS_SECONDS", "9" * 30, f"cannot be '{'9' * 30}': {SECONDS}"),
@@ -219,6 +225,7 @@ def test_all_wrong_values_are_told_together_and_no_secret_with_them(folder: Path
         WEB_CONCURRENCY="two",
         DATABASE_URL=f"mysql://site:{secret}@db/site",
         REDIS_URL=f"rediss//:{secret}@redis",
+        LAYER_URL=f"redis+cor://site:{secret}@redis",
         EMAIL_URL=f"smpt://site:{secret}@mail",
         METRICS_TOKEN=f"'{secret}'",
         SENTRY_DSN=f"https://{secret}@",
@@ -228,6 +235,7 @@ def test_all_wrong_values_are_told_together_and_no_secret_with_them(folder: Path
         "DEBUG",
         "DATABASE_URL",
         "REDIS_URL",
+        "LAYER_URL",
         "WEB_CONCURRENCY",
         "METRICS_TOKEN",
         "SENTRY_DSN",
@@ -262,6 +270,9 @@ def test_all_wrong_values_are_told_together_and_no_secret_with_them(folder: Path
         ("WEB_CONCURRENCY", "", "WEB_CONCURRENCY", 1),
         ("REALTIME", '{\n"FRAME_BYTES": 9}', "REALTIME", {"FRAME_BYTES": 9}),
         ("REDIS_URL", "redis://[::1]:6379/1", "REDIS_URL", "redis://[::1]:6379/1"),
+        ("REDIS_URL", "redis://[::1]:6379/1", "LAYER_URL", "redis://[::1]:6379/1"),
+        ("LAYER_URL", "", "LAYER_URL", "memory://"),
+        ("LAYER_URL", "postgres://db/site", "LAYER_URL", "postgres://db/site"),
         ("EMAIL_URL", "smtp+tls://u:p%23w@mail:587", "EMAIL_HOST_PASSWORD", "p#w"),
         (
             "DEFAULT_FROM_EMAIL",

@@ -10,6 +10,7 @@ from pathlib import Path
 from unittest import mock
 
 import pytest
+from channels.layers import InMemoryChannelLayer
 from django.contrib.staticfiles.storage import staticfiles_storage
 from django.core.checks import run_checks
 from django.core.exceptions import ImproperlyConfigured
@@ -24,6 +25,14 @@ from redis import Redis
 
 from operations import checks
 from presence.tests.redis_server import RedisServer
+from realtime.layers import layer
+
+
+class Layer(InMemoryChannelLayer):
+    """Another than the one that is for development alone."""
+
+    def __init__(self) -> None:
+        super().__init__(capacity=10_000)
 
 
 @pytest.fixture
@@ -36,7 +45,7 @@ def production(settings: Settings, db: None) -> Settings:
     settings.WEB_PUSH_SECRET = settings.SECRET_KEY
     settings.EMAIL_SERVER = {"EMAIL_HOST": "mail.example.com"}
     settings.REDIS_URL = ""
-    settings.CHANNEL_LAYERS = {"default": {"BACKEND": "channels_redis.pubsub.Layer"}}
+    settings.CHANNEL_LAYERS = {"default": {"BACKEND": f"{__name__}.Layer"}}
     settings.UNKNOWN_VARIABLES = []
     return settings
 
@@ -235,6 +244,34 @@ def test_a_collection_that_broke_off_is_told_and_repaired(
     assert found() == ["operations.E003 Static files are not collected as they are now: site.css."]
     collect()
     assert found() == []
+
+
+# The channel layer
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("redis://127.0.0.1:1", "Error 111 connecting to 127.0.0.1:1. Connect call failed"),
+        ("postgres://127.0.0.1:1/site", 'connection failed: connection to server at "127.0.0.1"'),
+    ],
+)
+def test_a_layer_without_a_server_is_told(production: Settings, url: str, why: str) -> None:
+    production.CHANNEL_LAYERS = {"default": layer(url)}
+    (message,) = found()
+    prefix = "operations.E006 LAYER_URL leads to no channel layer that carries messages: "
+    assert message.startswith(prefix + why)
+
+
+def test_a_layer_that_is_silent_is_given_up(
+    production: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(Layer, "group_send", mock.AsyncMock())
+    assert found() == [
+        "operations.E006 LAYER_URL leads to no channel layer that carries messages: "
+        "no answer, or it refuses the name and the password."
+    ]
 
 
 # Redis

@@ -21,6 +21,7 @@ from operator import itemgetter
 from typing import Any, Protocol
 from uuid import uuid4
 
+from channels.exceptions import MessageTooLarge
 from channels.layers import get_channel_layer
 
 from realtime import metrics
@@ -41,9 +42,10 @@ OUTGOING_EVENTS = 10_000
 HELD_FRAMES = 1_000  # of one group, for one socket; later ones are dropped, which the client sees
 GROUP_PREFIX = "realtime.on."  # keeps the names of stock consumers' groups free
 GROUP_CHARACTERS = 99 - len(GROUP_PREFIX)  # layers allow a group's name 99
-PLAIN = re.compile(r"[-a-zA-Z0-9_:]*")
+PLAIN = re.compile(r"[-a-zA-Z0-9_]+(:[-a-zA-Z0-9_]+)*")
 DIGEST_PREFIX = "realtime.of."  # of the names of other groups
 PACKED_EVENTS = 100
+PACKED_CHARACTERS = 200_000  # a larger message would delay others; some layers carry 1 MiB at most
 
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
 
@@ -326,10 +328,14 @@ class Hub:
             self._to_send.clear()
             while self._outgoing:
                 name, waiting = next(iter(self._outgoing.items()))
-                pack = waiting[:PACKED_EVENTS]
+                pack = first_pack(waiting)
                 message = pack[0] if len(pack) == 1 else {"type": "realtime.pack", "messages": pack}
-                async with asyncio.timeout(LAYER_SECONDS):
-                    await self._layer.group_send(name, message)
+                try:
+                    async with asyncio.timeout(LAYER_SECONDS):
+                        await self._layer.group_send(name, message)
+                except MessageTooLarge:  # each time; clients find the gap by its revision
+                    metrics.events_dropped.inc(len(pack))
+                    logger.warning("An event for %s is too large for the channel layer.", name)
                 del waiting[: len(pack)]
                 self._waiting -= len(pack)
                 del self._outgoing[name]
@@ -403,6 +409,17 @@ class Hub:
                     logger.info("The channel layer answers again.")
                     self._on_gap()
             await asyncio.sleep(PROBE_SECONDS if self.answering.is_set() else REJOIN_SECONDS)
+
+
+def first_pack(waiting: Sequence[LayerMessage]) -> Sequence[LayerMessage]:
+    """The first messages of `waiting`, as many as travel together."""
+    sizes = itertools.accumulate(map(_characters, waiting[:PACKED_EVENTS]))
+    return waiting[: max(1, sum(size <= PACKED_CHARACTERS for size in sizes))]
+
+
+def _characters(message: LayerMessage) -> int:
+    events = message.get("events", ())  # of `publish_many`
+    return len(message.get("text", "")) + sum(len(text) for _, text in events)
 
 
 def layer_group(group: str) -> str:

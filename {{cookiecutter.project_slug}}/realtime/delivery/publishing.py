@@ -23,13 +23,18 @@ from channels.layers import get_channel_layer
 from django.db import transaction
 
 from realtime.delivery.engine import running_engine
-from realtime.delivery.hub import CONTROL, LAYER_SECONDS, RETRY_SECONDS, LayerMessage, layer_group
+from realtime.delivery.hub import (
+    CONTROL,
+    LAYER_SECONDS,
+    PACKED_CHARACTERS,
+    RETRY_SECONDS,
+    LayerMessage,
+    layer_group,
+)
 from realtime.protocol import CloseCode, encode
 
 logger = logging.getLogger(__name__)
 
-BATCH_CHARACTERS = 262_144
-"""The size of a message that carries many events; a larger one would delay the others."""
 STOP_SECONDS = 1.0  # how long a process that ends waits for its sender
 
 
@@ -69,7 +74,7 @@ def publish_many(topic: str, events: Iterable[Event]) -> None:
     size = 0
     for event in events:
         text = encode(topic, event.type, event.data, event.rev)
-        if batch and size + len(text) > BATCH_CHARACTERS:
+        if batch and size + len(text) > PACKED_CHARACTERS:
             _send_on_commit(CONTROL, {"type": "realtime.events", "events": batch})
             batch, size = [], 0
         batch.append((event.group, text))

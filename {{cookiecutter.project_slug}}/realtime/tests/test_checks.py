@@ -1,11 +1,14 @@
 """System checks."""
 
+import re
+
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 from pytest_django import Settings
 
 from realtime.admission.middleware import AdmissionMiddleware
 from realtime.checks import IN_MEMORY, check_layer, check_sessions
+from realtime.layers import layer
 from realtime.tests.stock import raw
 
 
@@ -24,7 +27,44 @@ def test_the_in_memory_layer_is_for_one_process_in_development(
     settings.DEBUG = debug
     settings.WEB_CONCURRENCY = processes
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend}}
+    settings.REDIS_URL = "redis://host"
     assert [error.id for error in check_layer(None)] == errors
+
+
+CORE = "channels_redis.core.RedisChannelLayer"
+
+
+@pytest.mark.parametrize(
+    ("configured", "said"),
+    [
+        (layer("redis://host"), ""),
+        (layer("redis+core://host"), ""),
+        (layer("postgres://host/name"), ""),
+        ({"BACKEND": CORE, "CONFIG": {"capacity": 1_000}}, ""),
+        ({"BACKEND": CORE}, "drops what is beyond 100 waiting messages"),
+        ({"BACKEND": CORE, "CONFIG": {"host": "redis"}}, "makes no layer: .* argument 'host'"),
+        ({"BACKEND": "nowhere.Layer"}, "makes no layer: Cannot import BACKEND 'nowhere.Layer'"),
+        ({"BACKEND": "channels_rabbitmq.core.RabbitmqChannelLayer"}, "loses messages"),
+        ({"BACKEND": "channels_postgres.core.PostgresChannelLayer"}, "loses messages"),
+    ],
+)
+def test_a_layer_that_cannot_be_made_or_loses_messages_is_refused(
+    settings: Settings, configured: dict[str, object], said: str
+) -> None:
+    settings.CHANNEL_LAYERS = {"default": configured}
+    messages = [error.msg for error in check_layer(None)]
+    assert len(messages) == bool(said)
+    assert all(re.search(said, message) for message in messages)
+
+
+def test_several_processes_need_redis_besides_another_layer(settings: Settings) -> None:
+    settings.CHANNEL_LAYERS = {"default": layer("postgres://host/name")}
+    settings.REDIS_URL = ""
+    assert list(check_layer(None)) == []
+    settings.WEB_CONCURRENCY = 2
+    assert [error.id for error in check_layer(None)] == ["realtime.E005"]
+    settings.REDIS_URL = "redis://host"
+    assert list(check_layer(None)) == []
 
 
 @pytest.mark.parametrize(

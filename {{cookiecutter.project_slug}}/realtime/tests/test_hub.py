@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 
 import pytest
+from channels.exceptions import MessageTooLarge
 
 from realtime.asgi import Message
 from realtime.delivery import hub as hub_module
@@ -22,6 +23,7 @@ class Layer:
 
     def __init__(self) -> None:
         self.down = False
+        self.most_characters = 1_000_000_000
         self.late: float | None = None  # how many seconds after `group_add` a group is joined
         self.queues: dict[str, asyncio.Queue[Message]] = {}
         self.groups: dict[str, set[str]] = defaultdict(set)
@@ -60,6 +62,8 @@ class Layer:
 
     async def group_send(self, group: str, message: Message) -> None:
         self.check()
+        if len(str(message)) > self.most_characters:
+            raise MessageTooLarge
         self.sent.append(group)
         for channel in self.groups[group]:
             self.queues[channel].put_nowait(message)
@@ -261,11 +265,12 @@ async def test_whoever_has_subscribed_hears_what_is_sent_next(started: Started, 
 
 
 async def test_groups_whose_names_a_layer_would_confuse_are_kept_apart(started: Started) -> None:
-    names = ["chat:a:b", "chat:a.b", "chat.a.b", "chat:ä b", "chat:a/b", ":chat:a"]
+    names = ["chat:a:b", "chat:a.b", "chat.a.b", "chat:ä b", "chat:a/b", ":chat:a", "chat:"]
     listeners = {name: Listener() for name in names}
     for name, listener in listeners.items():
         await started.hub.subscribe(name, listener)
-    assert len({group for _, group in started.layer.calls if "chat" in group}) == 2
+    plain = {group for _, group in started.layer.calls if "chat" in group}
+    assert plain == {"realtime.on.chat.a.b"}  # NATS takes no name with an empty part
     for name in names:
         started.send(name, name)
     await until(lambda: all(listener.heard for listener in listeners.values()))
@@ -276,6 +281,17 @@ async def test_groups_whose_names_a_layer_would_confuse_are_kept_apart(started: 
     started.send("chat:a:b", "again")
     await until(lambda: "again" in listeners["chat:a:b"].heard)
     assert all(set(group) <= ALLOWED for group in started.layer.groups)
+
+
+async def test_a_message_is_no_larger_than_layers_carry(started: Started) -> None:
+    listener = Listener()
+    await started.hub.subscribe("chat:a", listener)
+    started.layer.most_characters = 250_000
+    for text in ("a" * 150_000, "b" * 150_000, "c" * 300_000, "d"):
+        started.send("chat:a", text)
+    await until(lambda: "d" in listener.heard)
+    assert [text[0] for text in listener.heard] == ["a", "b", "d"]  # one is beyond all bounds
+    assert started.gaps == []
 
 
 async def test_a_message_that_cannot_be_read_is_no_failure_of_the_layer(started: Started) -> None:

@@ -45,7 +45,8 @@ class Command(WorkerCommand):
         if in_memory and not set(options["channels"]) <= {channel_of(each) for each in queues}:
             raise CommandError(
                 "A worker hears nothing over the in-memory channel layer, which reaches only the "
-                "process that it is in. Set REDIS_URL, for this command and for the site."
+                "process that it is in. Set REDIS_URL or LAYER_URL, for this command and for the "
+                "site."
             )
         # Channels' own worker passes a lambda to a SyncConsumer's `send`.
         warnings.filterwarnings("ignore", "async_to_sync was passed a non-async-marked callable")
