@@ -1,0 +1,26 @@
+"""`manage.py sync_bindings`: after a deployment, after a bulk change, and for cron once a day."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from realtime.feeds.binding import bindings
+from realtime.progress import progress
+
+CHUNK_ROWS = 500
+
+
+class Command(BaseCommand):
+    help = "Compare the streams of all bindings with the rows that they show, and repair them."
+
+    def handle(self, **options: Any) -> None:  # Any: Django's signature
+        for stream, binding in bindings.items():
+            keys = binding.keys()
+            repaired = 0
+            with progress(self.stderr, f"rows of {stream}", len(keys)) as advance:
+                for start in range(0, len(keys), CHUNK_ROWS):
+                    chunk = keys[start : start + CHUNK_ROWS]
+                    repaired += binding.sync(chunk)
+                    advance(len(chunk))
+            binding.prune()
+            self.stdout.write(f"Repaired {repaired:,} of {len(keys):,} rows of {stream}.")
