@@ -17,10 +17,10 @@ class Command(BaseCommand):
         for stream, binding in bindings.items():
             keys = binding.keys()
             repaired = 0
-            with progress(self.stderr, f"rows of {stream}", len(keys)) as advance:
+            with progress(self.stderr, f"rows of {stream}") as advance:
                 for start in range(0, len(keys), CHUNK_ROWS):
                     chunk = keys[start : start + CHUNK_ROWS]
                     repaired += binding.sync(chunk)
-                    advance(len(chunk))
+                    advance(len(chunk), len(keys))
             binding.prune()
             self.stdout.write(f"Repaired {repaired:,} of {len(keys):,} rows of {stream}.")
