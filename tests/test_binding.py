@@ -64,10 +64,13 @@ Price.objects.bulk_create([Price(name="Tea", amount=2)])
 
 
 class Prices:
-    """The site, and the pages of two people who look at its prices."""
+    """The site, its worker, and the pages of two people who look at its prices."""
 
-    def __init__(self, server: Server, manage: Manage, people: list[Person]) -> None:
+    def __init__(
+        self, server: Server, worker: Server, manage: Manage, people: list[Person]
+    ) -> None:
         self.server = server
+        self.worker = worker
         self.people = people
         self._manage = manage
 
@@ -88,7 +91,9 @@ def server(
     bake: Bake, manage: Manage, python: Path, postgres: Postgres, redis_url: str
 ) -> Iterator[Server]:
     project = bake()
-    surroundings = served(DATABASE_URL=postgres.create_database(), REDIS_URL=redis_url)
+    surroundings = served(
+        DATABASE_URL=postgres.create_database(), REDIS_URL=redis_url, TASKS_IN_WEB="false"
+    )
     add_the_app(project)
     manage(project, "makemigrations", "prices", **surroundings)
     manage(project, "migrate", **surroundings)
@@ -100,16 +105,26 @@ def server(
 
 
 @pytest.fixture
-def prices(server: Server, browser: Browser, manage: Manage) -> Iterator[Prices]:
+def worker(server: Server) -> Iterator[Server]:
+    command = "python manage.py runworker tasks"
+    worker = Server(server.python, server.project, server.environment, command)
+    worker.launch()
+    yield worker
+    worker.stop()
+
+
+@pytest.fixture
+def prices(server: Server, worker: Server, browser: Browser, manage: Manage) -> Iterator[Prices]:
     people = [Person(browser, server, name, {}) for name in ("ada", "grace")]
     for person in people:
         person.losses_expected = True
         person.refusals_expected = True  # the admin has no icon
         person.page.goto("/prices/")
-    yield Prices(server, manage, people)
+    yield Prices(server, worker, manage, people)
     for person in people:
         person.context.close()
         assert person.complaints == []
+    assert "Traceback" not in server.log + worker.log
 
 
 def test_whatever_changes_a_row_shows_on_both_pages(prices: Prices) -> None:
@@ -131,10 +146,12 @@ def test_whatever_changes_a_row_shows_on_both_pages(prices: Prices) -> None:
     prices.shows("Cake: 5.00", "Coffee: 4.00")
 
     prices.server.kill()
+    prices.worker.kill()
     prices.shell(
         "Price.objects.get(name='Cake').delete(); Price.objects.create(name='Milk', amount=1)"
     )
     prices.server.start()
+    prices.worker.launch()
     prices.shows("Coffee: 4.00", "Milk: 1.00")
 
     prices.shell("Price.objects.filter(name='Milk').update(amount=9)")

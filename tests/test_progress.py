@@ -4,19 +4,21 @@ The scripts of deploy/ reach PostgreSQL by a `docker` of this test's own, which 
 this machine.
 """
 
+import json
 import os
 import re
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from select import select
 from typing import NamedTuple
 
 import pytest
 
 from tests.conftest import Bake, Manage
 from tests.projects import served
-from tests.services import Postgres, wait_for
+from tests.services import Postgres
 
 DOCKER = """#!/bin/sh
 [ "$2" = exec ] || exit 0  # compose stop, up, run
@@ -24,9 +26,18 @@ shift 4
 [ "$1" != pg_dump ] || sleep "${SLOW:-0}"
 exec "$@"
 """
-PEOPLE = """
+PEOPLE = 4000
+BEGIN = f"""
 from accounts.models import User
-User.objects.bulk_create(User(username=f"person{n}", email=f"{n}@x.test") for n in range(1200))
+User.objects.bulk_create(User(username=f"p{{n}}", email=f"{{n}}@x.test") for n in range({PEOPLE}))
+"""
+TOLD = """
+import json
+from accounts.models import User
+from notifications.models import Notification
+rows = [each for each in Notification.objects.all() if each.data["text"] == "Once"]
+told = {row.recipient_id for row in rows}
+print(json.dumps({"people": User.objects.count(), "told": len(told), "notifications": len(rows)}))
 """
 
 
@@ -45,8 +56,14 @@ class Shell:
         self.project = project
         self.surroundings = surroundings
 
-    def run(self, *command: str | Path, terminal: bool, interrupt: str = "", **more: str) -> Done:
-        """Run a command; press Ctrl-C when this file is there."""
+    def run(
+        self,
+        *command: str | Path,
+        terminal: bool,
+        stop_when: Callable[[str], object] = lambda err: False,
+        **more: str,
+    ) -> Done:
+        """Run a command; press Ctrl-C once this holds, of what is on standard error."""
         reads, writes = os.openpty() if terminal else os.pipe()
         process = subprocess.Popen(
             command,
@@ -58,13 +75,18 @@ class Shell:
             start_new_session=True,
         )
         os.close(writes)
-        if interrupt:
-            wait_for(lambda: any(self.project.glob(interrupt)), interrupt, process)
-            os.killpg(process.pid, signal.SIGINT)
-        err = b"".join(iter(lambda: read(reads), b""))
+        err, stopped = "", False
+        while True:
+            if select([reads], [], [], 0.02)[0]:
+                if not (piece := read(reads)):
+                    break
+                err += piece.decode()
+            if not stopped and stop_when(err):
+                os.killpg(process.pid, signal.SIGINT)
+                stopped = True
         os.close(reads)
         out, _ = process.communicate(timeout=60)
-        return Done(out.decode(), err.decode(), process.returncode)
+        return Done(out.decode(), err, process.returncode)
 
 
 def read(end: int) -> bytes:
@@ -92,7 +114,7 @@ def shell(
     )
     project = bake()
     manage(project, "migrate", **surroundings)
-    manage(project, "shell", "-c", PEOPLE, **surroundings)
+    manage(project, "shell", "-c", BEGIN, **surroundings)
     yield Shell(project, surroundings)
     for name in ("site", "site_before", "site_restored"):
         postgres.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
@@ -112,10 +134,26 @@ def test_a_command_shows_how_far_it_is_on_a_terminal_alone(
         terminal=terminal,
     )
 
-    assert done.out.splitlines()[-1] == "Told 1,200 of 1,200 people."
-    shown = re.findall(r"\r([\d,]+ of 1,200 people), [\d,]+ a second", done.err)
-    steps = ["500 of 1,200 people", "1,000 of 1,200 people", "1,200 of 1,200 people"]
+    assert done.out.splitlines()[-1] == "Told 4,000 of 4,000 people."
+    shown = re.findall(r"\r([\d,]+) of 4,000 people, [\d,]+ a second", done.err)
+    steps = [f"{count:,}" for count in range(500, PEOPLE + 1, 500)]
     assert (done.code, shown) == (0, steps if terminal else [])
+
+
+def test_who_goes_on_after_ctrl_c_tells_everyone_once(
+    shell: Shell, python: Path, manage: Manage
+) -> None:
+    notify: list[str | Path] = [python, "manage.py", "notify", "Once", "--everyone"]
+    stopped = shell.run(*notify, terminal=True, stop_when=lambda err: "500 of" in err)
+    (after,) = re.findall(r"Stopped after .*; run it again with --after (\d+) for", stopped.err)
+    done = shell.run(*notify, "--after", after, terminal=False)
+
+    assert (stopped.code, done.code) == (130, 0)
+    assert json.loads(manage(shell.project, "shell", "-v0", "-c", TOLD, **shell.surroundings)) == {
+        "people": PEOPLE,
+        "told": PEOPLE,
+        "notifications": PEOPLE,
+    }
 
 
 @pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
@@ -135,11 +173,15 @@ def test_a_backup_and_a_restore_show_how_far_they_are_on_a_terminal_alone(
 
 
 def test_a_backup_that_is_stopped_leaves_nothing(shell: Shell) -> None:
-    folder = {"BACKUPS": str(shell.project / "stopped")}
+    folder = shell.project / "stopped"
     done = shell.run(
-        "deploy/backup", terminal=True, interrupt="stopped/*.part", SLOW="60", **folder
+        "deploy/backup",
+        terminal=True,
+        stop_when=lambda err: list(folder.glob("*.part")),
+        SLOW="60",
+        BACKUPS=str(folder),
     )
 
     assert done.code == 130
     assert "Stopped, and nothing is kept of the backup: run it again." in done.err
-    assert list((shell.project / "stopped").iterdir()) == []
+    assert list(folder.iterdir()) == []

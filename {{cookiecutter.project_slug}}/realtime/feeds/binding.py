@@ -30,9 +30,11 @@ from realtime.feeds.consumer import FeedConsumer, ItemPage, forbidden
 from realtime.feeds.models import Feed, FeedItem, FeedKey, FeedTopic
 from realtime.feeds.reading import latest
 from realtime.protocol import Revision
-from realtime.tasks import task
+from realtime.tasks import enqueue_many, task
 from realtime.topics import Pair
 
+CHUNK_ROWS = 500
+"""One transaction compares no more rows."""
 EVENTS = 50
 """Of more changes at once only the last is published: whoever hears it asks for the others."""
 KEPT = timedelta(days=30)
@@ -145,7 +147,7 @@ class Binding:
 
         Call it for what no signal of the model tells: a bulk change, or a related row.
         """
-        sync_rows.enqueue(cls.stream, [str(pk) for pk in pks])
+        enqueue_many(sync_rows, [(cls.stream, chunk) for chunk in in_chunks(map(str, pks))])
 
     @classmethod
     def keys(cls) -> list[str]:
@@ -189,6 +191,12 @@ class Binding:
         """Forget the rows that were deleted longer than `KEPT` ago."""
         with Stream.of(cls.stream).changing() as changes:
             changes.prune(changes.feed.items.filter(deleted_at__lt=timezone.now() - KEPT))
+
+
+def in_chunks(keys: Iterable[str]) -> list[list[str]]:
+    """`keys` by `CHUNK_ROWS`."""
+    every = list(keys)
+    return [every[start : start + CHUNK_ROWS] for start in range(0, len(every), CHUNK_ROWS)]
 
 
 @task

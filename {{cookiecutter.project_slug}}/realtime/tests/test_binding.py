@@ -16,6 +16,7 @@ from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ImproperlyConfigured
 from django.core.management import call_command
 from django.db import connection, connections, transaction
+from django.db.models.functions import Lower
 from django.urls import path
 from django.utils import timezone
 
@@ -120,7 +121,9 @@ def test_a_row_that_comes_back_is_shown_again_at_the_end() -> None:
     ]
 
 
-def test_what_signals_do_not_see_is_repaired(groups: type[Binding]) -> None:
+def test_what_signals_do_not_see_is_repaired(
+    groups: type[Binding], monkeypatch: pytest.MonkeyPatch
+) -> None:
     Group.objects.bulk_create(Group(pk=pk, name=name) for pk, name in enumerate("abcd", 1))
     assert shown() == []
     assert sync() == "Repaired 4 of 4 rows of groups.\n"
@@ -132,9 +135,11 @@ def test_what_signals_do_not_see_is_repaired(groups: type[Binding]) -> None:
     assert shown()[2:] == [("2", '{"name":"B"}', True), ("3", "null", False)]
     assert sync() == "Repaired 0 of 3 rows of groups.\n"
 
-    Group.objects.filter(pk=1).update(name="A")
-    groups.changed([1])
-    assert shown()[-1] == ("1", '{"name":"A"}', True)
+    Group.objects.filter(pk__in=[1, 2, 4]).update(name=Lower("name"))
+    monkeypatch.setattr(binding, "CHUNK_ROWS", 2)
+    groups.changed([1, 2, 4])
+    assert TaskRow.objects.filter(status="READY").count() == 2
+    assert shown()[-1] == ("2", '{"name":"b"}', True)
 
 
 def test_rows_that_were_deleted_long_ago_are_forgotten() -> None:

@@ -4,10 +4,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from realtime.feeds.binding import bindings
+from realtime.feeds.binding import bindings, in_chunks
 from realtime.progress import progress
-
-CHUNK_ROWS = 500
 
 
 class Command(BaseCommand):
@@ -18,8 +16,7 @@ class Command(BaseCommand):
             keys = binding.keys()
             repaired = 0
             with progress(self.stderr, f"rows of {stream}") as advance:
-                for start in range(0, len(keys), CHUNK_ROWS):
-                    chunk = keys[start : start + CHUNK_ROWS]
+                for chunk in in_chunks(keys):
                     repaired += binding.sync(chunk)
                     advance(len(chunk), len(keys))
             binding.prune()
