@@ -41,6 +41,7 @@ from presence.stores import View
 from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import Changes, changing
+from realtime.progress import Advance, silently
 from realtime.protocol import ErrorCode, Refusal
 from realtime.topics import topic_of
 
@@ -204,17 +205,18 @@ def delete(user: User, notification_id: int) -> int:
     return changes.feed.unread
 
 
-def prune(before: datetime) -> int:
+def prune(before: datetime, advance: Advance = silently) -> int:
     """Drop notifications that were read or deleted before a moment; returns how many.
 
     A client that last heard of anything before then starts over when it resumes.
     """
     old = Notification.objects.filter(Q(read_at__lt=before) | Q(deleted_at__lt=before))
     dropped = 0
-    recipients = old.order_by().values_list("recipient", flat=True).distinct()
-    for chunk in in_chunks(list(recipients)):
+    recipients = list(old.order_by().values_list("recipient", flat=True).distinct())
+    for chunk in in_chunks(recipients):
         with Inbox.changing_of(chunk) as changes:
             dropped += changes.prune(old)
+        advance(len(chunk), len(recipients))
     return dropped
 
 

@@ -15,6 +15,7 @@ from accounts.models import User
 from notifications.kinds import Level, kind_of
 from notifications.models import UNMAILED, UNREAD, Inbox, Notification
 from notifications.queries import Levels, in_chunks
+from realtime.progress import Advance, silently
 from realtime.tasks import enqueue_many, task, unfinished
 
 WAIT = timedelta(days=1)
@@ -22,21 +23,22 @@ PAUSE = timedelta(hours=20)  # between two e-mails: a daily cron job is not alwa
 SHOWN = 10  # in one e-mail; the rest is a number
 
 
-def enqueue_digests() -> int:
+def enqueue_digests(advance: Advance = silently) -> int:
     """Enqueue an e-mail to everyone who wants one about what they have not read for `WAIT`.
 
     Returns to how many. Those for whom one waits, to be tried again, get no second one.
     """
     now = timezone.now()
-    recipients = _due(now).order_by().values_list("recipient", flat=True).distinct()
+    recipients = list(_due(now).order_by().values_list("recipient", flat=True).distinct())
     count = 0
-    for chunk in in_chunks(list(recipients)):
+    for chunk in in_chunks(recipients):
         waiting = unfinished(send_digest).filter(args__0__in=chunk)
         busy = {args[0] for args in waiting.values_list("args", flat=True)}
         ready = _ready(now).filter(user__in=set(chunk) - busy).values("user")
         people = list(_addresses().filter(user__in=ready).values_list("user", flat=True))
         enqueue_many(send_digest, [(pk,) for pk in people])
         count += len(people)
+        advance(len(chunk), len(recipients))
     return count
 
 

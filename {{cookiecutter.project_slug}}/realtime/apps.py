@@ -1,6 +1,7 @@
 """The engine as a Django app."""
 
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class RealtimeConfig(AppConfig):
@@ -11,7 +12,10 @@ class RealtimeConfig(AppConfig):
         from realtime import checks  # noqa: F401 (registers the checks)
         from realtime.admission import revocation
         from realtime.delivery.engine import engine_started
+        from realtime.feeds import binding
         from realtime.tasks.worker import start_in_web
 
         revocation.connect_signals()
         engine_started.connect(start_in_web)
+        autodiscover_modules("bindings")
+        binding.connect_signals()

@@ -3,9 +3,10 @@
 from django.db import models
 
 from realtime.budgets import Spending
+from realtime.feeds.binding import Stream, StreamItem
 from realtime.tasks.models import TaskRow
 
-__all__ = ["Spending", "TaskRow", "Ticket"]
+__all__ = ["Spending", "Stream", "StreamItem", "TaskRow", "Ticket"]
 
 
 class Ticket(models.Model):

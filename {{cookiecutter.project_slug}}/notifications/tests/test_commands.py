@@ -1,7 +1,9 @@
 """Announcements, from the command line and from the admin."""
 
+import signal
 from datetime import timedelta
 from io import StringIO
+from typing import Any
 
 import pytest
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -12,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import User
-from notifications import actions
+from notifications import actions, queries
 from notifications.actions import notify
+from notifications.management.commands import notify as command
 from notifications.models import Notification
 from notifications.queries import of
 
@@ -77,13 +80,43 @@ def test_a_text_that_cannot_be_told_is_refused(ada: User, text: str) -> None:
         announce(text, "--everyone")
 
 
-def test_a_bar_shows_how_far_it_is_where_somebody_watches(ada: User) -> None:
+def test_a_line_shows_how_far_it_is_where_somebody_watches(
+    people: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "CHUNK_PEOPLE", 1)
     watched, unwatched = Terminal(), StringIO()
-    announce("Hello", "--everyone", stderr=watched)
+    announce("Hello", "--user", people[0].username, "--user", people[1].username, stderr=watched)
     announce("Hello", "--everyone", stderr=unwatched)
 
-    assert watched.getvalue().endswith(f"[{'#' * 40}] 1 of 1\n")
+    shown = [line.partition(",")[0] for line in watched.getvalue().split("\r")]
+    assert shown == ["", "1 of 2 people", "2 of 2 people"]
+    assert watched.getvalue().endswith(" a second\x1b[K\n")
     assert unwatched.getvalue() == ""
+
+
+def test_ctrl_c_stops_it_where_it_can_go_on(
+    people: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "CHUNK_PEOPLE", 2)
+
+    def notify_and_stop(*args: Any, **data: Any) -> int:  # Any: as `notify`
+        signal.raise_signal(signal.SIGINT)
+        return notify(*args, **data)
+
+    monkeypatch.setattr(command, "notify", notify_and_stop)
+    total, last = len(people), people[1].pk
+    with pytest.raises(CommandError) as stopped:
+        announce("Hello", "--everyone")
+    assert str(stopped.value) == (
+        f"Stopped after 2 of {total} people; run it again with --after {last} for the rest."
+    )
+    assert stopped.value.returncode == 130
+    monkeypatch.undo()
+
+    assert announce("Hello", "--everyone", "--after", str(last)) == (
+        f"Told {total - 2} of {total - 2} people.\n"
+    )
+    assert [of(person.pk).count() for person in people] == [1] * total
 
 
 def test_pruning_says_how_much_went(ada: User) -> None:

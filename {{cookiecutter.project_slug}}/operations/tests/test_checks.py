@@ -179,7 +179,7 @@ def test_a_database_without_migrations_is_told_and_released(
 
     call_command("release")
 
-    assert called == ["migrate"]
+    assert called == ["migrate", "sync_bindings"]
 
 
 def test_a_release_with_errors_prints_a_line_for_each_and_changes_nothing(

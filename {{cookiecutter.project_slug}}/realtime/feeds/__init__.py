@@ -4,6 +4,7 @@
     changes.py   `changing`, the one way to change a feed
     reading.py   pages of items, and what has changed since a revision
     consumer.py  `FeedConsumer`: welcome, resume, changes, reset
+    binding.py   `Binding`: the rows of any model as a feed
 
 docs/feeds.md shows a feed from the model to the page.
 """

@@ -1,5 +1,6 @@
 import django.db.models.deletion
 import django.utils.timezone
+import uuid
 from django.conf import settings
 from django.db import migrations, models
 
@@ -13,6 +14,19 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
+        migrations.CreateModel(
+            name='Stream',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('last_rev', models.PositiveBigIntegerField(default=0, editable=False)),
+                ('epoch', models.UUIDField(default=uuid.uuid4, editable=False)),
+                ('pruned_rev', models.PositiveBigIntegerField(default=0, editable=False)),
+                ('name', models.SlugField(max_length=100, unique=True)),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
         migrations.CreateModel(
             name='Ticket',
             fields=[
@@ -56,6 +70,23 @@ class Migration(migrations.Migration):
             ],
             options={
                 'constraints': [models.UniqueConstraint(fields=('user', 'budget'), name='realtime_one_row_per_budget')],
+            },
+        ),
+        migrations.CreateModel(
+            name='StreamItem',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('seq', models.PositiveBigIntegerField()),
+                ('rev', models.PositiveBigIntegerField()),
+                ('deleted_at', models.DateTimeField(blank=True, null=True)),
+                ('key', models.CharField(max_length=255)),
+                ('data', models.TextField()),
+                ('stream', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='items', to='realtime.stream')),
+            ],
+            options={
+                'ordering': ['seq'],
+                'abstract': False,
+                'constraints': [models.UniqueConstraint(fields=('stream', 'seq'), name='realtime_streamitem_once_per_seq'), models.UniqueConstraint(fields=('stream', 'rev'), name='realtime_streamitem_once_per_rev'), models.UniqueConstraint(fields=('stream', 'key'), name='realtime_streamitem_once_per_sender')],
             },
         ),
     ]

@@ -12,8 +12,7 @@ from notifications.actions import notify
 from notifications.forms import AnnouncementForm
 from notifications.kinds import ANNOUNCEMENT, TEXT_CHARACTERS
 from notifications.queries import in_chunks
-
-BAR_COLUMNS = 40
+from realtime.progress import progress
 
 
 class Command(BaseCommand):
@@ -23,6 +22,9 @@ class Command(BaseCommand):
         parser.add_argument("text", help=f"the text, at most {TEXT_CHARACTERS} characters")
         parser.add_argument(
             "--link", default="", help="the page it leads to: /path/ or https://..."
+        )
+        parser.add_argument(
+            "--after", type=int, default=0, metavar="ID", help="go on where Ctrl-C has stopped it"
         )
         recipients = parser.add_argument_group("recipients (one or more)")
         recipients.add_argument("--everyone", action="store_true", help="all active people")
@@ -34,19 +36,20 @@ class Command(BaseCommand):
         *,
         text: str,
         link: str,
+        after: int,
         everyone: bool,
         group: list[str],
         user: list[str],
         **options: Any,  # Any: Django's signature
     ) -> None:
         announcement = self._checked(text, link)
-        people = self._people(everyone, group, user)
+        people = self._people(everyone, group, user).filter(pk__gt=after)
         total = people.count()
-        reached = told = 0
-        for chunk in in_chunks(people):
-            told += notify(chunk, ANNOUNCEMENT, **announcement)
-            reached += len(chunk)
-            self._show(reached, total)
+        told = 0
+        with progress(self.stderr, "people") as advance:
+            for chunk in in_chunks(people):
+                told += notify(chunk, ANNOUNCEMENT, **announcement)
+                advance(len(chunk), total, f"with --after {chunk[-1]}")
         self.stdout.write(f"Told {told:,} of {total:,} people.")
 
     def _checked(self, text: str, link: str) -> dict[str, Any]:  # Any: as of a form
@@ -68,15 +71,6 @@ class Command(BaseCommand):
         refuse_unknown("user", usernames, found_people.values_list("username", flat=True))
         chosen = Q(groups__in=found_groups) | Q(pk__in=found_people)
         return User.objects.filter(pk__in=active.filter(chosen).values("pk"))
-
-    def _show(self, reached: int, total: int) -> None:
-        """Draw a progress bar on a terminal."""
-        if self.stderr.isatty():
-            done = BAR_COLUMNS * reached // total
-            end = "\n" if reached == total else ""
-            bar = f"{'#' * done}{'.' * (BAR_COLUMNS - done)}"
-            self.stderr.write(f"\r[{bar}] {reached:,} of {total:,}{end}", ending="")
-            self.stderr.flush()
 
 
 def refuse_unknown(what: str, names: list[str], known: Iterable[str]) -> None:

@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils import timezone
 
 from notifications.actions import prune
+from realtime.progress import progress
 
 DAYS = 90
 
@@ -20,5 +21,6 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, days: int, **options: Any) -> None:  # Any: Django's signature
-        dropped = prune(timezone.now() - timedelta(days=days))
+        with progress(self.stderr, "people") as advance:
+            dropped = prune(timezone.now() - timedelta(days=days), advance)
         self.stdout.write(f"Dropped {dropped:,} notifications.")

@@ -1,4 +1,4 @@
-"""Check the environment, then migrate the database.
+"""Check the environment, then migrate the database, and bring what is bound up to date.
 
 Run it once for each version of the site, before its processes start. It prints each error in a
 line, and then changes nothing.
@@ -27,3 +27,4 @@ class Command(BaseCommand):
         if errors:
             raise CommandError("\n".join(errors))
         call_command("migrate", interactive=False, verbosity=options["verbosity"])
+        call_command("sync_bindings")
