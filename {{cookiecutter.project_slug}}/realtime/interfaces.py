@@ -34,6 +34,11 @@ class Away(Exception):
     """The other side cannot be talked to; the text says why, and what to do."""
 
 
+def is_service_away(error: Exception) -> bool:
+    """Whether an event that failed so is to be tried again, since a service is away."""
+    return isinstance(error, Away | OSError | RedisError) or is_away(error)
+
+
 class InterfaceServer:
     """Runs an ASGI application for a protocol: an instance of it for each conversation.
 
@@ -142,11 +147,12 @@ class InterfaceServer:
         if asyncio.get_running_loop().time() - self._connected_at > LONGEST_PAUSE_SECONDS:
             self._pause = FIRST_PAUSE_SECONDS
         self._connected_at = float("inf")
-        if (said := _text(error)) != self._said:
+        said = "away" if isinstance(error, OSError) else _text(error)
+        if said != self._said:  # of an outage, one line
             self._said = said
-            known = isinstance(error, Away | OSError | RedisError) or is_away(error)
+            trace = None if is_service_away(error) else error
             text = "%s waits, and tries again: %s"
-            logger.warning(text, self.protocol, said, exc_info=None if known else error)
+            logger.warning(text, self.protocol, _text(error), exc_info=trace)
 
     def _show_life(self, alive: Path) -> None:
         if not any(each.unhandled for each in self._conversations.values()):
@@ -221,4 +227,5 @@ class InterfaceCommand(BaseCommand):
 
 
 def _text(error: Exception) -> str:
-    return str(error) if isinstance(error, Away) else f"{type(error).__name__} {error}"
+    name = type(error).__name__
+    return str(error) or name if isinstance(error, Away | OSError) else f"{name} {error}"
