@@ -13,6 +13,7 @@ ELSEWHERE = {
     "initdb": POSTGRESQL,
     "postgres": POSTGRESQL,
     "psql": POSTGRESQL,
+    "mosquitto": ["/usr/sbin", "/opt/homebrew/sbin"],
     "nginx": ["/usr/sbin"],
     "Google Chrome": ["/Applications/Google Chrome.app/Contents/MacOS"],
 }
