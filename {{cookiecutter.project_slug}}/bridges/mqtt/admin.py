@@ -4,7 +4,7 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from bridges.mqtt.broker import publish
+from bridges.mqtt.broker import Publication, publish
 from bridges.mqtt.models import DeadLetter, Sensor
 from realtime.admin import ReadOnlyAdmin
 from realtime.interfaces import Away
@@ -32,7 +32,9 @@ class DeadLetterAdmin(ReadOnlyAdmin):
         """What still cannot be handled comes back as a new dead letter."""
         again = list(letters.order_by("pk"))
         try:
-            publish((each.topic, bytes(each.payload), each.upstream_id) for each in again)
+            publish(
+                Publication(each.topic, bytes(each.payload), each.upstream_id) for each in again
+            )
         except (Away, OSError) as error:
             self.message_user(request, f"Nothing was dropped: {error}", messages.ERROR)
             return

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from threading import Event
+from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
@@ -84,11 +85,19 @@ def refusal(reason: ReasonCode) -> Away:
     return Away(f"the broker refuses: {reason}. Correct MQTT_URL, or what the broker permits.")
 
 
-def publish(messages: Iterable[tuple[str, bytes, str]]) -> None:
-    """Publish with QoS 1, in order; returns when the broker has acknowledged everything.
+class Publication(NamedTuple):
+    """A message to publish."""
 
-    Args:
-        messages: the topic, the payload and the id of each; a user property carries the id.
+    topic: str
+    payload: bytes
+    id: str = ""
+    """By which a retry can be recognised: its user property `id`."""
+    retain: bool = False
+    """Whether the broker keeps it for those who subscribe later."""
+
+
+def publish(messages: Iterable[Publication]) -> None:
+    """Publish with QoS 1, in order; returns when the broker has acknowledged everything.
 
     Raises:
         OSError, Away: it is not there, or does not take them. Some may be there nevertheless.
@@ -106,7 +115,7 @@ def publish(messages: Iterable[tuple[str, bytes, str]]) -> None:
     try:
         if not answered.wait(ANSWER_SECONDS):
             raise Away(f"the broker does not answer in {ANSWER_SECONDS:.0f} seconds.")
-        sent = [] if refused else [_send(client, *each) for each in messages]
+        sent = [] if refused else [_send(client, each) for each in messages]
         for each in sent:
             each.wait_for_publish(ANSWER_SECONDS)
             if not each.is_published():
@@ -120,8 +129,8 @@ def publish(messages: Iterable[tuple[str, bytes, str]]) -> None:
         client.loop_stop()
 
 
-def _send(client: Client, topic: str, payload: bytes, id: str) -> MQTTMessageInfo:
+def _send(client: Client, message: Publication) -> MQTTMessageInfo:
     properties = Properties(PacketTypes.PUBLISH)
-    if id:
-        properties.UserProperty = ("id", id)
-    return client.publish(topic, payload, qos=1, properties=properties)
+    if message.id:
+        properties.UserProperty = ("id", message.id)
+    return client.publish(message.topic, message.payload, 1, message.retain, properties)

@@ -1,13 +1,19 @@
 """What cannot be handled, and the demo: a board of sensors, as a feed."""
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Self
 from uuid import uuid4
 
+import msgspec
+from django.conf import settings
 from django.db import models
 from django.db.models import UniqueConstraint
 
+from bridges.mqtt import broker
 from realtime.delivery.publishing import publish
 from realtime.feeds.models import Feed, FeedItem, FeedKey
+from realtime.feeds.outlets import Outlet
 
 REASON_CHARACTERS = 300
 
@@ -60,6 +66,30 @@ class Sensor(FeedItem):
         return self.name
 
 
+class SensorOutlet(Outlet):
+    """Publishes the state of each sensor of a board, at `<MQTT_PREFIX>/feeds/sensors/<name>`."""
+
+    board = models.OneToOneField(SensorBoard, models.CASCADE, related_name="outlet")
+
+    feed_field = "board"
+    item_model = Sensor
+    give_up_after = timedelta.max  # a broker may be away for long
+
+    def __str__(self) -> str:
+        return f"The board {self.board_id} over MQTT"
+
+    def deliver(self, items: Sequence[Sensor]) -> None:
+        broker.publish(
+            broker.Publication(
+                f"{settings.MQTT_PREFIX}/feeds/sensors/{each.name}",
+                msgspec.json.encode(each.as_data()),
+                f"{self.board.epoch}-{each.rev}",
+                retain=True,  # for devices that come later
+            )
+            for each in items
+        )
+
+
 class Reading(models.Model):
     """What a device has reported; once for each id that it gave."""
 
@@ -88,3 +118,10 @@ def report(name: str, value: float | bool, upstream_id: str) -> None:
             sensor.value, sensor.reported_at = value, reading.created_at
             changes.save(sensor, fields=["value", "reported_at"])
             publish(board.topic, "sensor.updated", sensor.as_data(), rev=sensor.rev)
+
+
+def wake_outlets() -> None:
+    """The broker is there: deliver to it now what waits."""
+    SensorOutlet.objects.get_or_create(board=SensorBoard.home())
+    for outlet in SensorOutlet.objects.exclude(failing_since=None).filter(is_active=True):
+        outlet.enqueue()

@@ -6,8 +6,8 @@ the broker sends it again. What can never be handled is kept as a dead letter in
 The scope has the type `mqtt`, the `topic`, and a `path` for `URLRouter`: `/sensors/kitchen`, of the
 topic `site/in/sensors/kitchen`. The event has the type `mqtt.message`, the `payload` (bytes), the
 `id` that the publisher gave it (its user property `id`, or empty), and `duplicate`, whether the
-broker says that it sends it again. The application may send `mqtt.publish`, with a `topic`, a
-`payload` and perhaps an `id`.
+broker says that it sends it again. The application may send `mqtt.publish`, with the fields of a
+`Publication`.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridges.mqtt import broker
-from bridges.mqtt.models import DeadLetter
+from bridges.mqtt.models import DeadLetter, wake_outlets
 from realtime.asgi import Message, Scope
 from realtime.conf import limits
 from realtime.database import in_database
@@ -42,9 +42,9 @@ class MqttServer(InterfaceServer):
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        arrived: asyncio.Queue[MQTTMessage | Exception] = asyncio.Queue()  # bounded by the broker
+        arrived: asyncio.Queue[MQTTMessage | Exception | None] = asyncio.Queue()
 
-        def put(each: MQTTMessage | Exception) -> None:  # paho has a thread of its own
+        def put(each: MQTTMessage | Exception | None) -> None:  # paho has a thread of its own
             loop.call_soon_threadsafe(arrived.put_nowait, each)
 
         def answered(
@@ -59,7 +59,7 @@ class MqttServer(InterfaceServer):
             if reasons[0].is_failure:
                 put(broker.refusal(reasons[0]))
             else:
-                loop.call_soon_threadsafe(self.connected)
+                put(None)
 
         def lost(_: Client, data: object, flags: object, reason: ReasonCode, *__: object) -> None:
             put(ConnectionError(LOST.get(reason.value, f"the connection ended: {reason}")))
@@ -74,14 +74,19 @@ class MqttServer(InterfaceServer):
                 each = await arrived.get()
                 if isinstance(each, Exception):
                     raise each
-                await self._handle(each)
-                client.ack(each.mid, each.qos)
+                if each:
+                    await self._handle(each)
+                    client.ack(each.mid, each.qos)
+                else:
+                    self.connected()
+                    await in_database(wake_outlets)
         finally:
             client.disconnect()
             client.loop_stop()
 
     async def send(self, scope: Scope, message: Message) -> None:
-        one = (message["topic"], message["payload"], message.get("id", ""))
+        given = {name: message[name] for name in ("id", "retain") if name in message}
+        one = broker.Publication(message["topic"], message["payload"], **given)
         await asyncio.to_thread(broker.publish, [one])
 
     async def _handle(self, message: MQTTMessage) -> None:

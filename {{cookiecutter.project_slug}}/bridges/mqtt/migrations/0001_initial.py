@@ -57,6 +57,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='SensorOutlet',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('rev', models.PositiveBigIntegerField(default=0, editable=False)),
+                ('is_active', models.BooleanField(default=True, verbose_name='active')),
+                ('failing_since', models.DateTimeField(editable=False, null=True)),
+                ('failures', models.PositiveIntegerField(default=0, editable=False)),
+                ('error', models.CharField(blank=True, editable=False, max_length=500)),
+                ('task', models.PositiveBigIntegerField(editable=False, null=True)),
+                ('board', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='outlet', to='mqtt.sensorboard')),
+            ],
+            options={
+                'abstract': False,
+            },
+        ),
+        migrations.CreateModel(
             name='Reading',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
