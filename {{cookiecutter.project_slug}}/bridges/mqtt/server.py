@@ -8,12 +8,16 @@ topic `site/in/sensors/kitchen`. The event has the type `mqtt.message`, the `pay
 `id` that the publisher gave it (its user property `id`, or empty), and `duplicate`, whether the
 broker says that it sends it again. The application may send `mqtt.publish`, with the fields of a
 `Publication`.
+
+A publisher that gives a response topic hears there what became of its message: mosquitto writes to
+its disk after it has acknowledged, so only this says that a message cannot be lost any more.
 """
 
 import asyncio
 import logging
 from collections.abc import Sequence
 
+import msgspec
 from django.conf import settings
 from msgspec import MsgspecError
 from paho.mqtt.client import Client, MQTTMessage
@@ -75,7 +79,9 @@ class MqttServer(InterfaceServer):
                 if isinstance(each, Exception):
                     raise each
                 if each:
-                    await self._handle(each)
+                    error = await self._handle(each)
+                    if topic := getattr(each.properties, "ResponseTopic", ""):
+                        client.publish(topic, _answer(each, error), qos=1)
                     client.ack(each.mid, each.qos)
                 else:
                     self.connected()
@@ -89,9 +95,10 @@ class MqttServer(InterfaceServer):
         one = broker.Publication(message["topic"], message["payload"], **given)
         await asyncio.to_thread(broker.publish, [one])
 
-    async def _handle(self, message: MQTTMessage) -> None:
-        properties = dict(getattr(message.properties, "UserProperty", ()))
-        payload, upstream_id = bytes(message.payload), properties.get("id", "")
+    async def _handle(self, message: MQTTMessage) -> str | None:
+        """Deliver a message, or keep it as a dead letter and return why."""
+        upstream_id = dict(getattr(message.properties, "UserProperty", ())).get("id", "")
+        payload = bytes(message.payload)
         path = message.topic.removeprefix(f"{settings.MQTT_PREFIX}/in")
         scope = {"type": self.protocol, "topic": message.topic, "path": path}
         about = {"id": upstream_id, "duplicate": message.dup}
@@ -108,3 +115,11 @@ class MqttServer(InterfaceServer):
             level, trace = (logging.WARNING, None) if known else (logging.ERROR, error)
             text = "A message on %s is kept as a dead letter: %s"
             logger.log(level, text, message.topic, reason, exc_info=trace)
+            return reason if known else "it cannot be handled"
+        return None
+
+
+def _answer(message: MQTTMessage, error: str | None) -> bytes:
+    """What the publisher hears: its correlation data, and why the message was not taken, if so."""
+    said = getattr(message.properties, "CorrelationData", b"").decode(errors="replace")
+    return msgspec.json.encode({"id": said, "error": error})
