@@ -1,4 +1,4 @@
-"""Redis, PostgreSQL and MQTT servers of the tests' own: on free ports, in folders that go with them."""
+"""Redis, PostgreSQL and mosquitto, the tests' own: on free ports, in folders that go with them."""
 
 import os
 import shutil
@@ -69,7 +69,7 @@ class Mosquitto:
         self.process: subprocess.Popen[bytes] | None = None
         passwords = self.folder / "passwords"
         passwords.touch(mode=0o600)
-        command = [program("mosquitto_passwd"), "-b", passwords, "site", "secret"]
+        command = [program("mosquitto_passwd"), "-b", str(passwords), "site", "secret"]
         subprocess.run(command, check=True)
         text = (project / "deploy/mosquitto/mosquitto.conf").read_text(encoding="utf-8")
         text = text.replace("listener 1883", f"listener {self.port} 127.0.0.1")

@@ -111,7 +111,7 @@ def test_the_licence_that_was_chosen_is_left(bake: Bake, name: str) -> None:
 
 
 def test_a_bake_has_only_these_files_at_its_top(bake: Bake) -> None:
-    chosen = {name: "yes" for name in ("web_push", "kubernetes", "mqtt")}
+    chosen = dict.fromkeys(("web_push", "kubernetes", "mqtt"), "yes")
     everything = bake(ci="gitlab", asgi_server="uvicorn", **chosen)
 
     assert names(bake(ci="none")) == TOP

@@ -196,8 +196,7 @@ def test_a_page_shows_readings_and_its_switch_reaches_the_device(
         ada = Person(browser, server, "ada", {})
         ada.page.goto("/sensors/")
         lamp.on_message = lambda _, data, message: heard.append(json.loads(message.payload))
-        lamp.on_connect = lambda *_: lamp.subscribe("parlour/feeds/sensors/lamp", qos=1)
-        lamp.subscribe("parlour/feeds/sensors/lamp", qos=1)
+        subscribe(lamp, "parlour/feeds/sensors/lamp")
         lamp.publish("parlour/in/sensors/lamp", '{"value": true}', qos=1)
         lamp.publish("parlour/in/sensors/kitchen", '{"value": 21.5}', qos=1)
         expect(ada.page.get_by_role("switch", name="lamp")).to_be_checked()
@@ -222,8 +221,7 @@ class Kitchen:
         self.client = client
         self.answered: set[str] = set()
         client.on_message = self.hear
-        client.on_connect = lambda *_: client.subscribe("parlour/answers/kitchen", qos=1)
-        client.subscribe("parlour/answers/kitchen", qos=1)
+        subscribe(client, "parlour/answers/kitchen")
 
     def send(self, name: str) -> None:
         properties = Properties(PacketTypes.PUBLISH)
@@ -262,6 +260,16 @@ def device(broker: Mosquitto) -> Iterator[Client]:
     finally:
         client.disconnect()
         client.loop_stop()
+
+
+def subscribe(client: Client, topic: str) -> None:
+    """Hear a topic, and again after a loss."""
+
+    def hear(*_: object) -> None:
+        client.subscribe(topic, qos=1)
+
+    client.on_connect = hear
+    hear()
 
 
 def wait_for_log(server: Server, text: str) -> None:

@@ -215,14 +215,13 @@ class _Conversation:
 class InterfaceCommand(BaseCommand):
     """`manage.py run<protocol>`: runs an interface server until SIGTERM or SIGINT."""
 
-    def make_server(self, application: Application, **options: Any) -> InterfaceServer:
-        raise NotImplementedError
+    server_class: ClassVar[type[InterfaceServer]]
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job ignores it
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         with suppress(KeyboardInterrupt):
-            server = self.make_server(get_default_application(), **options)
+            server = self.server_class(get_default_application())
             asyncio.run(server.serve(Path(gettempdir(), f"{server.protocol}-worker")))
 
 

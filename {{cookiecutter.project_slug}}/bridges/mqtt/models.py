@@ -78,6 +78,11 @@ class SensorOutlet(Outlet):
     def __str__(self) -> str:
         return f"The board {self.board_id} over MQTT"
 
+    @classmethod
+    def wake(cls) -> None:
+        cls.objects.get_or_create(board=SensorBoard.home())
+        super().wake()
+
     def deliver(self, items: Sequence[Sensor]) -> None:
         broker.publish(
             broker.Publication(
@@ -118,10 +123,3 @@ def report(name: str, value: float | bool, upstream_id: str) -> None:
             sensor.value, sensor.reported_at = value, reading.created_at
             changes.save(sensor, fields=["value", "reported_at"])
             publish(board.topic, "sensor.updated", sensor.as_data(), rev=sensor.rev)
-
-
-def wake_outlets() -> None:
-    """The broker is there: deliver to it now what waits."""
-    SensorOutlet.objects.get_or_create(board=SensorBoard.home())
-    for outlet in SensorOutlet.objects.exclude(failing_since=None).filter(is_active=True):
-        outlet.enqueue()

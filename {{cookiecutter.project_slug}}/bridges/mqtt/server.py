@@ -25,7 +25,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from bridges.mqtt import broker
-from bridges.mqtt.models import DeadLetter, wake_outlets
+from bridges.mqtt.models import DeadLetter, SensorOutlet
 from realtime.asgi import Message, Scope
 from realtime.conf import limits
 from realtime.database import in_database
@@ -85,7 +85,7 @@ class MqttServer(InterfaceServer):
                     client.ack(each.mid, each.qos)
                 else:
                     self.connected()
-                    await in_database(wake_outlets)
+                    await in_database(SensorOutlet.wake)
         finally:
             client.disconnect()
             client.loop_stop()

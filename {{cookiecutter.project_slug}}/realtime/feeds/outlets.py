@@ -72,6 +72,12 @@ class Outlet(models.Model):
     def gave_up(self) -> None:
         """Called in the transaction that makes it inactive; `error` says why."""
 
+    @classmethod
+    def wake(cls) -> None:
+        """Have those that failed try again now: the other side is there."""
+        for outlet in cls._default_manager.filter(is_active=True).exclude(failing_since=None):
+            outlet.enqueue()
+
     @transaction.atomic
     def enqueue(self, pause: timedelta = timedelta()) -> None:
         """Enqueue the task that delivers, in place of the one that was there."""
