@@ -29,7 +29,8 @@ class DeviceConsumer(SyncConsumer):
     def mqtt_message(self, event: dict[str, Any]) -> None:  # Any: an ASGI event
         name = msgspec.convert(self.scope["url_route"]["kwargs"]["name"], SensorName)
         said = msgspec.json.decode(event["payload"], type=Report)
-        report(name, said.value, said.id or event["id"])
+        by_property = msgspec.convert(event["id"] or None, type=ShortText | None)
+        report(name, said.value, said.id or by_property)
 
 
 class Want(ItemCommand):

@@ -110,7 +110,7 @@ class Reading(models.Model):
         return f"{self.sensor_id}: {self.value}"
 
 
-def report(name: str, value: float | bool, upstream_id: str) -> None:
+def report(name: str, value: float | bool, upstream_id: str | None = None) -> None:
     """Put what a device reports on the board; once for each id, and each time without one."""
     board = SensorBoard.home()
     with board.changing() as changes:

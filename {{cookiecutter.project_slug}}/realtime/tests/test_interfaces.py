@@ -14,6 +14,8 @@ from realtime import interfaces
 from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.interfaces import Away, InterfaceServer
 
+pytestmark = pytest.mark.django_db(transaction=True)  # Channels looks after connections
+
 ADA: Scope = {"type": "radio", "from": "ada"}
 BOB: Scope = {"type": "radio", "from": "bob"}
 EVENT: Message = {"type": "radio.message", "text": "hello"}
