@@ -26,9 +26,17 @@ ONLY_FOR = {
     "kubernetes": {
         True: ["deploy/kubernetes"],
     },
+    "mqtt": {
+        True: [
+            "bridges/mqtt",
+            "deploy/kubernetes/base/mqtt.yaml",
+            "deploy/mosquitto",
+            "docs/mqtt.md",
+        ],
+    },
 }  # type: dict[str, dict[str | bool, list[str]]]
 # A secret of its own for each of these lines of .env.example.
-SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET")
+SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET", "MQTT_PASSWORD")
 SECRET_BYTES = 64
 
 NEXT_STEPS = """
@@ -57,6 +65,8 @@ def remove_what_was_not_chosen() -> None:
             if choice != ANSWERS[answer]:
                 for path in paths:
                     remove(Path(path))
+    if {path.name for path in Path("bridges").iterdir()} == {"__init__.py"}:  # none was chosen
+        remove(Path("bridges"))
 
 
 def keep_one_license() -> None:

@@ -25,7 +25,7 @@ CHOICES = {
 
 OWN_NAMES = set(
     """
-    accounts chat conftest config deploy docs licenses manage media notifications operations
+    accounts bridges chat config conftest deploy docs licenses manage media notifications operations
     presence realtime static staticfiles templates test tests
     """.split()
 )
@@ -40,9 +40,9 @@ DEPENDENCIES = set(
     django_stubs_ext django_tasks djlint dotenv editorconfig environ execnet frozenlist grimp h11
     http_ece httptools hyperlink hypothesis idna import_linter importlinter incremental iniconfig
     jmespath jsbeautifier json5 jwt librt markdown_it markdown_it_py mdurl msgpack msgspec multidict
-    mypy mypy_django_plugin mypy_extensions mypyc nats nats_py openssl packaging pathspec pil pillow
-    pip pkg_resources pluggy prometheus_client propcache psycopg psycopg_binary py py_vapid
-    pycparser pygments pyjwt pyopenssl pytest pytest_asyncio pytest_django pytest_xdist
+    mypy mypy_django_plugin mypy_extensions mypyc nats nats_py openssl packaging paho paho_mqtt
+    pathspec pil pillow pip pkg_resources pluggy prometheus_client propcache psycopg psycopg_binary
+    py py_vapid pycparser pygments pyjwt pyopenssl pytest pytest_asyncio pytest_django pytest_xdist
     python_dateutil python_dotenv pywebpush pyyaml redis regex requests rich ruff s3transfer
     sentry_sdk service_identity setuptools six sortedcontainers sqlparse storages twisted txaio
     types_pyyaml typing_extensions tzdata ujson urllib3 uv uvicorn uvloop valkey websockets wheel

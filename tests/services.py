@@ -74,6 +74,50 @@ class Nats(Redis):
     options = ("--addr", "127.0.0.1")
 
 
+class Mosquitto:
+    """A broker with the settings of a bake, which can be killed and started again.
+
+    Its one user is `site`, with the password `secret`.
+    """
+
+    def __init__(self, project: Path) -> None:
+        self.port = free_port()
+        self.url = f"mqtt://site:secret@127.0.0.1:{self.port}"
+        self.folder = Path(tempfile.mkdtemp(prefix="mosquitto-"))
+        self.process: subprocess.Popen[bytes] | None = None
+        passwords = self.folder / "passwords"
+        passwords.touch(mode=0o600)
+        command = [program("mosquitto_passwd"), "-b", str(passwords), "site", "secret"]
+        subprocess.run(command, check=True)
+        text = (project / "deploy/mosquitto/mosquitto.conf").read_text(encoding="utf-8")
+        text = text.replace("listener 1883", f"listener {self.port} 127.0.0.1")
+        text = text.replace("/mosquitto/data", str(self.folder))
+        (self.folder / "mosquitto.conf").write_text(f"user root\n{text}", encoding="utf-8")
+
+    def start(self) -> None:
+        command = [program("mosquitto"), "-c", str(self.folder / "mosquitto.conf")]
+        self.process = subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=self.folder
+        )
+        wait_for(lambda: answers(self.port), "mosquitto", self.process)
+
+    def stop(self) -> None:
+        end(self.process)
+
+    def kill(self) -> None:
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
 class Postgres:
     """A PostgreSQL cluster in a temporary folder. PostgreSQL refuses to run as root; as root, this
     runs it as the user nobody."""

@@ -28,6 +28,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "github",
         "web_push": True,
         "kubernetes": False,
+        "mqtt": True,
     },
     {
         "license": "MIT",
@@ -35,6 +36,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "gitlab",
         "web_push": False,
         "kubernetes": False,
+        "mqtt": False,
         "project_name": "L'Été & Co",
     },
     {
@@ -43,6 +45,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "none",
         "web_push": False,
         "kubernetes": True,
+        "mqtt": False,
         "project_name": "“O’Hara’s”",
         "author_name": "Zoë O'Brien",
     },
@@ -52,6 +55,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "github",
         "web_push": False,
         "kubernetes": False,
+        "mqtt": False,
         "project_name": "談話室",
     },
     {
@@ -60,6 +64,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "gitlab",
         "web_push": True,
         "kubernetes": False,
+        "mqtt": True,
         "author_name": "A" * 80,
     },
     {
@@ -68,6 +73,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "none",
         "web_push": True,
         "kubernetes": True,
+        "mqtt": True,
         "project_name": "N" * 80,
     },
     {
@@ -76,6 +82,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "github",
         "web_push": True,
         "kubernetes": False,
+        "mqtt": True,
         "project_slug": "s" * 50,
     },
     {
@@ -84,6 +91,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "gitlab",
         "web_push": False,
         "kubernetes": True,
+        "mqtt": False,
         "project_slug": "x",
     },
     {
@@ -92,6 +100,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "none",
         "web_push": True,
         "kubernetes": True,
+        "mqtt": True,
         "domain_name": "localhost",
     },
     {
@@ -100,6 +109,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "github",
         "web_push": False,
         "kubernetes": True,
+        "mqtt": False,
     },
     {
         "license": "AGPL-3.0-or-later",
@@ -107,6 +117,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "gitlab",
         "web_push": True,
         "kubernetes": False,
+        "mqtt": True,
         "description": "d" * 200,
     },
     {
@@ -115,6 +126,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "none",
         "web_push": False,
         "kubernetes": False,
+        "mqtt": False,
     },
     {
         "license": "Proprietary",
@@ -122,6 +134,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "github",
         "web_push": True,
         "kubernetes": False,
+        "mqtt": True,
         "project_name": "صالون",
     },
     {
@@ -130,6 +143,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "gitlab",
         "web_push": False,
         "kubernetes": True,
+        "mqtt": True,
         "project_name": "100% #1",
     },
     {
@@ -138,6 +152,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "ci": "none",
         "web_push": True,
         "kubernetes": True,
+        "mqtt": False,
     },
 ]
 CHOICES = {

@@ -23,8 +23,11 @@ PARTS: list[tuple[str, Any, str]] = [
     ("ci", "gitlab", ".gitlab-ci.yml"),
     ("web_push", True, "notifications/webpush"),
     ("kubernetes", True, "deploy/kubernetes"),
+    ("mqtt", True, "bridges"),
+    ("mqtt", True, "deploy/mosquitto"),
+    ("mqtt", True, "docs/mqtt.md"),
 ]
-SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET"}
+SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET", "MQTT_PASSWORD"}
 # Words that the text of one licence has, and no other.
 LICENSES = {
     "MIT": "Permission is hereby granted, free of charge",
@@ -56,7 +59,7 @@ def runs(python: str) -> bool:
 
 
 def test_two_bakes_share_no_secret(bake: Bake) -> None:
-    first, second = secrets(bake(web_push="yes")), secrets(bake(web_push="yes"))
+    first, second = (secrets(bake(web_push="yes", mqtt="yes")) for _ in range(2))
 
     assert first.keys() == second.keys() == SECRETS
     assert not set(first.values()) & set(second.values())
@@ -108,11 +111,12 @@ def test_the_licence_that_was_chosen_is_left(bake: Bake, name: str) -> None:
 
 
 def test_a_bake_has_only_these_files_at_its_top(bake: Bake) -> None:
-    everything = bake(ci="gitlab", web_push="yes", kubernetes="yes", asgi_server="uvicorn")
+    chosen = dict.fromkeys(("web_push", "kubernetes", "mqtt"), "yes")
+    everything = bake(ci="gitlab", asgi_server="uvicorn", **chosen)
 
     assert names(bake(ci="none")) == TOP
     assert names(bake(ci="github")) == {*TOP, ".github"}
-    assert names(everything) == {*TOP, ".gitlab-ci.yml"}
+    assert names(everything) == {*TOP, ".gitlab-ci.yml", "bridges"}
 
 
 def test_a_bake_is_a_git_repository(bake: Bake) -> None:

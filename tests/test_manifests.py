@@ -15,7 +15,7 @@ OLDEST_KUBERNETES = "1.31"
 
 @pytest.fixture(scope="module")
 def project(bake: Bake) -> Path:
-    return bake(kubernetes="yes", domain_name="chat.example.org")
+    return bake(kubernetes="yes", domain_name="chat.example.org", mqtt="yes")
 
 
 def documents(folder: Path) -> dict[str, dict[str, Any]]:  # Any: YAML
@@ -28,14 +28,14 @@ def test_manifests_follow_the_published_schemas(project: Path, version: str) -> 
     base = documents(project / "deploy/kubernetes/base")
     listed = base.pop("kustomization")["resources"]
     assert {Path(each).stem for each in listed} == base.keys()
-    assert len(listed) == 8
+    assert len(listed) == 9
     for manifest in base.values():
         kubernetes_validate.validate(manifest, version, strict=True)
 
 
 def test_a_pod_may_do_nothing_that_it_need_not(project: Path) -> None:
     base = documents(project / "deploy/kubernetes/base")
-    for name in ("web", "worker", "migrate"):
+    for name in ("web", "worker", "mqtt", "migrate"):
         pod = base[name]["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         assert pod["securityContext"]["runAsNonRoot"]
@@ -72,7 +72,22 @@ def test_the_site_is_behind_the_proxy_that_compose_sets_up(project: Path) -> Non
     assert "ports" not in compose["web"]
     assert compose["web"]["networks"] == ["front", "back"]
     assert compose["proxy"]["networks"] == ["front"]
-    assert [name for name, each in compose.items() if "ports" in each] == ["proxy"]
+    published = {name: each["ports"] for name, each in compose.items() if "ports" in each}
+    assert set(published) == {"proxy", "mosquitto"}
+    assert published["mosquitto"] == ["${MQTT_LISTEN:-127.0.0.1}:1883:1883"]
+
+
+def test_devices_and_the_site_meet_at_the_broker_of_compose(project: Path) -> None:
+    services = yaml.safe_load((project / "compose.yaml").read_text("utf-8"))["services"]
+    bridge, broker = services["mqtt"], services["mosquitto"]
+    assert bridge["command"] == ["python", "manage.py", "runmqtt"]
+    assert bridge["healthcheck"]["test"] == ["CMD", "python", "-m", "operations.probe", "mqtt"]
+    for name in ("web", "worker", "mqtt"):
+        address = services[name]["environment"]["MQTT_URL"]
+        assert address.startswith("${MQTT_URL:-mqtt://site:${MQTT_PASSWORD:?")
+        assert address.endswith("}@mosquitto:1883}")
+    assert "mosquitto:/mosquitto/data" in broker["volumes"]
+    assert (project / "deploy/mosquitto/mosquitto.conf").exists()
 
 
 def test_the_overlay_has_the_projects_own_names(project: Path) -> None:

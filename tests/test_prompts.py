@@ -93,6 +93,7 @@ REFUSED = [
     ("project_slug", "chat", "is a name that the project uses itself"),
     ("project_slug", "realtime", "is a name that the project uses itself"),
     ("project_slug", "tests", "is a name that the project uses itself"),
+    ("project_slug", "bridges", "is a name that the project uses itself"),
     ("project_slug", "aux", "cannot name a folder on Windows"),
     ("project_slug", "com1", "cannot name a folder on Windows"),
 ]

@@ -19,6 +19,9 @@ except ImproperlyConfigured as error:  # its text says what to do; a traceback w
 from config.routing import (
     channel_consumers,
     http_urlpatterns,
+    # % if cookiecutter.mqtt
+    mqtt_urlpatterns,
+    # % endif
     websocket_urlpatterns,
 )
 from operations.endpoints import Operations
@@ -35,6 +38,9 @@ application = Operations(
                 "http": BoundedBodies(URLRouter([*http_urlpatterns, django_path])),
                 "websocket": AdmissionMiddleware(URLRouter(websocket_urlpatterns)),
                 "channel": ChannelNameRouter(channel_consumers),
+                # % if cookiecutter.mqtt
+                "mqtt": URLRouter(mqtt_urlpatterns),
+                # % endif
                 "lifespan": lifespan,
             }
         ),

@@ -2,6 +2,10 @@
 
 from django.urls import URLPattern, path
 
+# % if cookiecutter.mqtt
+from bridges.mqtt.consumers import DeviceConsumer, SensorConsumer
+
+# % endif
 from chat.consumers import ChatConsumer, RoomListConsumer
 from notifications.consumers import NotificationConsumer
 from presence.consumers import PresenceConsumer
@@ -19,6 +23,9 @@ websocket_urlpatterns = [
     path("ws/chat/<slug:slug>/", ChatConsumer.as_asgi()),
     path("ws/notifications/", NotificationConsumer.as_asgi()),
     path("ws/presence/", PresenceConsumer.as_asgi()),
+    # % if cookiecutter.mqtt
+    path("ws/sensors/<slug:slug>/", SensorConsumer.as_asgi()),
+    # % endif
 ]
 
 # What `manage.py runworker tasks thumbnail.generate` listens for.
@@ -26,3 +33,8 @@ channel_consumers = {
     "tasks": TaskConsumer.as_asgi(),
     "thumbnail.generate": TaskConsumer.as_asgi(),
 }
+# % if cookiecutter.mqtt
+
+# By the part of a topic that follows `<MQTT_PREFIX>/in/`.
+mqtt_urlpatterns = [path("sensors/<slug:name>", DeviceConsumer.as_asgi())]
+# % endif

@@ -5,6 +5,10 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
+# % if cookiecutter.mqtt
+from bridges.mqtt.broker import check_url as mqtt_url
+
+# % endif
 from config import parsers
 from config.database import database, sqlite
 from config.email import email
@@ -81,6 +85,9 @@ INSTALLED_APPS = [
     "notifications",
     # % if cookiecutter.web_push
     "notifications.webpush",
+    # % endif
+    # % if cookiecutter.mqtt
+    "bridges.mqtt",
     # % endif
     "operations",
     "presence",
@@ -294,6 +301,15 @@ env.read("SENTRY_DSN", partial(report_errors, environment=DOMAIN_NAME), default=
 
 WEB_PUSH_SECRET = env.text("WEB_PUSH_SECRET")
 WEB_PUSH_ALLOW_PRIVATE = env.read("WEB_PUSH_ALLOW_PRIVATE", parsers.boolean, default=False)
+
+# % endif
+# % if cookiecutter.mqtt
+# MQTT ------------------------------------------------------------------------
+# docs/mqtt.md
+
+MQTT_URL = env.read("MQTT_URL", mqtt_url, default="")
+# Begins every topic. Sites that share a broker need different ones.
+MQTT_PREFIX = env.read("MQTT_PREFIX", parsers.word, default=SITE_SLUG)
 
 # % endif
 # E-mail ----------------------------------------------------------------------

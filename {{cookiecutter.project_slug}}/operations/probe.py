@@ -1,7 +1,7 @@
 """The health check of a container: `python -m operations.probe /readyz`, or `tasks` for a worker.
 
-Exits 0 if this machine's server answers 200, or if its worker looked for tasks in the last minute.
-Otherwise it prints what is wrong and exits 1.
+Exits 0 if this machine's server answers 200, or if its worker, or the interface server of that
+protocol, has shown in the last minute that it works. Otherwise it prints what is wrong and exits 1.
 """
 
 import os
@@ -14,23 +14,23 @@ from tempfile import gettempdir
 ANSWER_SECONDS = 4
 # Where a server is reached that listens on every address.
 HERE = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104
-# As in realtime.tasks.worker, which needs Django.
-ALIVE_FILE = Path(gettempdir()) / "tasks-worker"
+# As in realtime.tasks.worker and realtime.interfaces, which need Django.
+ALIVE_FOLDER = Path(gettempdir())
 ALIVE_SECONDS = 60
 
 
 def main(what: str) -> int:
-    return check_worker() if what == "tasks" else check_server(what)
+    return check_server(what) if what.startswith("/") else check_worker(what)
 
 
-def check_worker() -> int:
+def check_worker(what: str) -> int:
     try:
-        silent = time.time() - ALIVE_FILE.stat().st_mtime
+        silent = time.time() - (ALIVE_FOLDER / f"{what}-worker").stat().st_mtime
     except OSError:
-        print("No worker has looked for tasks.")
+        print(f"Nothing has worked at {what} here.")
         return 1
     if silent > ALIVE_SECONDS:
-        print(f"The worker looked for tasks {silent:.0f} seconds ago, and not since.")
+        print(f"What works at {what} did so {silent:.0f} seconds ago, and not since.")
         return 1
     return 0
 

@@ -17,6 +17,10 @@ web_push = pytest.mark.skipif(
     "notifications.webpush" not in settings.INSTALLED_APPS, reason="baked without web push"
 )
 
+mqtt = pytest.mark.skipif(
+    "bridges.mqtt" not in settings.INSTALLED_APPS, reason="baked without MQTT"
+)
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -65,6 +69,10 @@ SQLITE = (
     "names no file: write one such as sqlite:///db.sqlite3, with %23 for # and %3F for ? in its "
     "name."
 )
+MQTT = (
+    "is not the address of an MQTT broker: write one such as mqtt://user:password@host:1883, "
+    "or mqtts://; with %23 for # in a password."
+)
 REDIS = (
     "is not the address of a Redis: write one such as redis://host:6379/0, "
     "with %23 for # in a password."
@@ -95,6 +103,9 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("BEHIND_PROXY", "caddy", f"cannot be 'caddy': {BOOLEAN}"),
         pytest.param("WEB_PUSH_ALLOW_PRIVATE", "y", f"cannot be 'y': {BOOLEAN}", marks=web_push),
         pytest.param("WEB_PUSH_SECRET", "${SECRET}", REFERENCE, marks=web_push),
+        pytest.param("MQTT_URL", "mqtt://me:a#b@host", MQTT, marks=mqtt),
+        pytest.param("MQTT_URL", "tcp://host", MQTT, marks=mqtt),
+        pytest.param("MQTT_PREFIX", "a/b", f"cannot be 'a/b': {WORD}", marks=mqtt),
         ("SECRET_KEY", f"'{SECRET_KEY}'", QUOTES),
         ("SECRET_KEY_FALLBACKS", "$OLD_KEY", REFERENCE),
         ("METRICS_TOKEN", "$METRICS_TOKEN", REFERENCE),

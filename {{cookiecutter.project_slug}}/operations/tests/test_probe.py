@@ -13,13 +13,12 @@ from realtime.tasks import worker
 
 @pytest.fixture
 def alive_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    file = tmp_path / "tasks-worker"
-    monkeypatch.setattr(probe, "ALIVE_FILE", file)
-    return file
+    monkeypatch.setattr(probe, "ALIVE_FOLDER", tmp_path)
+    return tmp_path / "tasks-worker"
 
 
 def test_both_know_the_same_file() -> None:
-    assert probe.ALIVE_FILE == worker.ALIVE_FILE
+    assert probe.ALIVE_FOLDER / "tasks-worker" == worker.ALIVE_FILE
 
 
 def test_a_worker_that_looked_just_now_is_well(alive_file: Path) -> None:
@@ -35,8 +34,8 @@ def test_a_worker_that_is_silent_or_was_never_there_is_not(
     os.utime(alive_file, (time.time() - 61, time.time() - 61))
     assert probe.main("tasks") == 1
     assert capsys.readouterr().out == (
-        "No worker has looked for tasks.\n"
-        "The worker looked for tasks 61 seconds ago, and not since.\n"
+        "Nothing has worked at tasks here.\n"
+        "What works at tasks did so 61 seconds ago, and not since.\n"
     )
 
 

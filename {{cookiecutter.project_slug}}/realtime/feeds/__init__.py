@@ -5,6 +5,7 @@
     reading.py   pages of items, and what has changed since a revision
     consumer.py  `FeedConsumer`: welcome, resume, changes, reset
     binding.py   `Binding`: the rows of any model as a feed
+    outlets.py   `Outlet`, which carries a feed's changes to somewhere else
 
 docs/feeds.md shows a feed from the model to the page.
 """

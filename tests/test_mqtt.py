@@ -1,0 +1,276 @@
+"""The MQTT bridge of a bake, against a real broker: killed, away, refusing, full of nonsense."""
+
+import json
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage, MQTTv5
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from playwright.sync_api import Browser, expect
+
+from tests.conftest import Bake, Manage
+from tests.people import Person
+from tests.projects import Server, served
+from tests.services import Mosquitto, wait_for
+from tests.tables import Table, shown_at_the_end
+
+RUNMQTT = "python manage.py runmqtt"
+READINGS = (
+    "SELECT r.upstream_id FROM mqtt_reading r JOIN mqtt_sensor s ON s.id = r.sensor_id"
+    " WHERE s.name = ? ORDER BY r.id"
+)
+LETTERS = "SELECT topic, length(payload), reason FROM mqtt_deadletter ORDER BY id"
+PACE_SECONDS = 0.005
+
+Bridge = Callable[..., Server]
+
+
+@pytest.fixture(scope="module")
+def project(bake: Bake) -> Path:
+    return bake(mqtt="yes")
+
+
+@pytest.fixture(scope="module")
+def table(pytestconfig: pytest.Config) -> Table:
+    columns = ("what happens", "sent", "acknowledged", "lost", "doubled")
+    return shown_at_the_end(pytestconfig, Table("Readings over MQTT", *columns))
+
+
+@pytest.fixture
+def broker(project: Path) -> Iterator[Mosquitto]:
+    with Mosquitto(project) as broker:
+        yield broker
+
+
+class Database:
+    """The site's database, read beside it."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.url = f"sqlite:///{file}"
+
+    def rows(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        with closing(sqlite3.connect(self.file)) as connection:
+            return connection.execute(query, values).fetchall()
+
+    def ids(self, sensor: str) -> list[str]:
+        return [row[0] for row in self.rows(READINGS, sensor)]
+
+
+@pytest.fixture
+def database(tmp_path: Path, project: Path, manage: Manage) -> Database:
+    database = Database(tmp_path / "db.sqlite3")
+    manage(project, "migrate", DATABASE_URL=database.url)
+    return database
+
+
+@pytest.fixture
+def bridge(python: Path, project: Path, broker: Mosquitto, database: Database) -> Iterator[Server]:
+    """The bridge, which is not started."""
+    surroundings = served(DATABASE_URL=database.url, MQTT_URL=broker.url)
+    server = Server(python, project, surroundings, RUNMQTT)
+    yield server
+    server.stop()
+    assert "Traceback" not in server.log
+
+
+def test_no_reading_is_lost_or_doubled_while_bridge_and_broker_are_killed(
+    broker: Mosquitto, bridge: Server, database: Database, table: Table
+) -> None:
+    wanted = [f"reading-{number}" for number in range(600)]
+    bridge.launch()
+    wait_for_log(bridge, "mqtt is connected")
+    with device(broker) as client:
+        kitchen = Kitchen(client)
+        for number, name in enumerate(wanted):
+            kitchen.send(name)
+            if number % 50 == 0:
+                kitchen.send(name)  # twice, as after a lost answer
+            match number:
+                case 100:
+                    wait_for(lambda: bool(kitchen.answered), "the first answers")
+                    bridge.kill()
+                    bridge.launch()
+                case 200:
+                    wait_for(lambda: len(kitchen.answered) > 150, "answers after a kill")
+                    broker.kill()
+                    broker.start()
+                case 300:
+                    wait_for(lambda: len(kitchen.answered) > 250, "answers after another")
+                    bridge.kill()
+                case 400:
+                    broker.kill()
+                    bridge.launch()
+                    broker.start()
+            time.sleep(PACE_SECONDS)
+        wait_for(lambda: kitchen.has_answers_for(wanted), "every answer")
+    found = database.ids("kitchen")
+    ((rev,),) = database.rows("SELECT last_rev FROM mqtt_sensorboard")
+    lost, doubled = len(kitchen.answered - set(found)), rev - 1 - len(set(found))
+    counts = (len(wanted), len(kitchen.answered), lost, doubled)
+    table.add("kill -9 of bridge, broker, both", *counts)
+    assert counts == (600, 600, 0, 0)
+    assert sorted(found) == sorted(wanted)
+    assert database.rows(LETTERS) == []
+
+
+def test_what_cannot_be_handled_is_kept_and_acknowledged(
+    broker: Mosquitto, bridge: Server, database: Database
+) -> None:
+    bridge.launch()
+    wait_for_log(bridge, "mqtt is connected")
+    payloads = [b"warm", b"", b"\xff\x00\xfe", b"x" * 1_048_576, b'{"value": "warm"}']
+    with device(broker) as kitchen:
+        for payload in payloads:
+            kitchen.publish("parlour/in/sensors/kitchen", payload, qos=1).wait_for_publish(30)
+        kitchen.publish("parlour/in/elsewhere", reading("a"), qos=1).wait_for_publish(30)
+        kitchen.publish("parlour/in/sensors/kitchen", reading("good"), qos=1).wait_for_publish(30)
+    wait_for(lambda: database.ids("kitchen") == ["good"], "what came after them")
+    expected = [
+        ("parlour/in/sensors/kitchen", 4, "JSON is malformed: invalid character (byte 0)"),
+        ("parlour/in/sensors/kitchen", 0, "Input data was truncated"),
+        ("parlour/in/sensors/kitchen", 3, "JSON is malformed: invalid character (byte 0)"),
+        ("parlour/in/sensors/kitchen", 1_048_576, "1,048,576 bytes; FRAME_BYTES is 65,536"),
+        (
+            "parlour/in/sensors/kitchen",
+            17,
+            "Expected `bool | float`, got `str` - at `$.value`",
+        ),
+        ("parlour/in/elsewhere", 26, "No route found for path 'elsewhere'."),
+    ]
+    assert database.rows(LETTERS) == expected
+    bridge.stop()  # acknowledged: the broker has nothing left to send
+    bridge.launch()
+    wait_for(lambda: bridge.log.count("mqtt is connected") == 2, "the bridge")
+    with device(broker) as kitchen:
+        kitchen.publish("parlour/in/sensors/kitchen", reading("last"), qos=1)
+        wait_for(lambda: database.ids("kitchen") == ["good", "last"], "another reading")
+    assert database.rows(LETTERS) == expected
+    assert bridge.log.count("is kept as a dead letter") == len(expected)
+
+
+def test_a_broker_that_is_away_costs_one_line_and_one_that_refuses_another(
+    broker: Mosquitto, bridge: Server, database: Database
+) -> None:
+    broker.kill()
+    bridge.launch()
+    wait_for_log(bridge, "Connection refused")
+    time.sleep(3)  # it has tried again meanwhile
+    broker.start()
+    wait_for_log(bridge, "mqtt is connected")
+    with device(broker) as kitchen:
+        kitchen.publish("parlour/in/sensors/kitchen", reading("one"), qos=1)
+        wait_for(lambda: database.ids("kitchen") == ["one"], "a reading")
+    broker.kill()
+    (broker.folder / "passwords").write_text("")
+    broker.start()
+    wait_for_log(bridge, "the broker refuses: Not authorized. Correct MQTT_URL")
+    assert bridge.log.count("waits, and tries again") == 3
+    assert bridge.log.count("mqtt is connected") == 1
+
+
+def test_a_page_shows_readings_and_its_switch_reaches_the_device(
+    broker: Mosquitto,
+    project: Path,
+    python: Path,
+    manage: Manage,
+    browser: Browser,
+    database: Database,
+    redis_url: str,
+) -> None:
+    surroundings = served(DATABASE_URL=database.url, MQTT_URL=broker.url, REDIS_URL=redis_url)
+    manage(project, "collectstatic", "--no-input", **surroundings)
+    manage(project, "seed_demo", "--force", **surroundings)
+    heard: list[Any] = []
+    bridge = Server(python, project, surroundings, RUNMQTT)
+    with Server(python, project, surroundings) as server, device(broker) as lamp:
+        bridge.launch()
+        wait_for_log(bridge, "mqtt is connected")
+        ada = Person(browser, server, "ada", {})
+        ada.page.goto("/sensors/")
+        lamp.on_message = lambda _, data, message: heard.append(json.loads(message.payload))
+        subscribe(lamp, "parlour/feeds/sensors/lamp")
+        lamp.publish("parlour/in/sensors/lamp", '{"value": true}', qos=1)
+        lamp.publish("parlour/in/sensors/kitchen", '{"value": 21.5}', qos=1)
+        expect(ada.page.get_by_role("switch", name="lamp")).to_be_checked()
+        expect(ada.page.get_by_role("listitem")).to_contain_text(["on", "21.5"])
+
+        broker.kill()
+        ada.page.get_by_role("switch", name="lamp").uncheck()
+        wait_for_log(server, "delivered nothing")
+        broker.start()
+        wait_for(lambda: bool(heard) and heard[-1]["wanted"] is False, "the lamp hears of it")
+        lamp.publish("parlour/in/sensors/lamp", '{"value": false}', qos=1)
+        expect(ada.page.get_by_role("listitem").first).to_contain_text("off")
+        ada.context.close()
+        assert ada.complaints == []
+        bridge.stop()
+
+
+class Kitchen:
+    """A device that sends a reading again until it hears that the site has it."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.answered: set[str] = set()
+        client.on_message = self.hear
+        subscribe(client, "parlour/answers/kitchen")
+
+    def send(self, name: str) -> None:
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic = "parlour/answers/kitchen"
+        properties.CorrelationData = name.encode()
+        topic = "parlour/in/sensors/kitchen"
+        self.client.publish(topic, reading(name), qos=1, properties=properties)
+
+    def hear(self, client: Client, data: object, message: MQTTMessage) -> None:
+        answer = json.loads(message.payload)
+        assert answer["error"] is None
+        self.answered.add(answer["id"])
+
+    def has_answers_for(self, names: list[str]) -> bool:
+        missing = [name for name in names if name not in self.answered]
+        for name in missing[:50]:
+            self.send(name)
+        time.sleep(1 if missing else 0)
+        return not missing
+
+
+def reading(name: str) -> str:
+    return json.dumps({"value": 21.5, "id": name})
+
+
+@contextmanager
+def device(broker: Mosquitto) -> Iterator[Client]:
+    """A client that sends again, after a loss, what the broker has not acknowledged."""
+    client = Client(CallbackAPIVersion.VERSION2, "device", protocol=MQTTv5)
+    client.username_pw_set("site", "secret")
+    client.reconnect_delay_set(1, 1)
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    try:
+        yield client
+    finally:
+        client.disconnect()
+        client.loop_stop()
+
+
+def subscribe(client: Client, topic: str) -> None:
+    """Hear a topic, and again after a loss."""
+
+    def hear(*_: object) -> None:
+        client.subscribe(topic, qos=1)
+
+    client.on_connect = hear
+    hear()
+
+
+def wait_for_log(server: Server, text: str) -> None:
+    wait_for(lambda: text in server.log, f"{text!r} in the log of {server.command}", server.process)

@@ -1,0 +1,1 @@
+"""MQTT: devices' messages into feeds, and a feed's changes out to devices."""

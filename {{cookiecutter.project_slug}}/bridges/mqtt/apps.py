@@ -1,0 +1,9 @@
+"""MQTT as a Django app."""
+
+from django.apps import AppConfig
+
+
+class MqttConfig(AppConfig):
+    name = "bridges.mqtt"
+    label = "mqtt"
+    verbose_name = "MQTT"
