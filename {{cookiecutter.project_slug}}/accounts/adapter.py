@@ -40,6 +40,12 @@ class AccountAdapter(DefaultAccountAdapter):
         if not usage:
             raise self.validation_error("too_many_login_attempts")
 
+    def pre_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse | None:
+        """Turn bots away, whatever they sign in by, as allauth does those who are not active."""
+        user.is_active = user.is_active and not user.is_bot
+        response: HttpResponse | None = super().pre_login(request, user, **options)
+        return response
+
     def post_login(self, request: HttpRequest, user: User, **options: Any) -> HttpResponse:
         """Remember that this browser has signed in."""
         response: HttpResponse = super().post_login(request, user, **options)

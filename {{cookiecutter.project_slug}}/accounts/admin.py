@@ -24,13 +24,13 @@ CONSEQUENCES = [
 
 @admin.register(User)
 class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
-    list_display = ["username", "display_name", "email", "is_active", "is_staff", "date_joined"]
-    list_filter = ["is_active", "is_staff", "is_superuser", "date_joined"]
+    list_display = ["username", "display_name", "email", "is_active", "is_bot", "is_staff"]
+    list_filter = ["is_active", "is_bot", "is_staff", "is_superuser", "date_joined"]
     search_fields = ["username", "display_name", "email"]
     ordering = ["username"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
-        ("Person", {"fields": ["display_name", "color", "email"]}),
+        ("Person", {"fields": ["display_name", "color", "email", "is_bot"]}),
         (
             "Permissions",
             {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, ClassVar, TypedDict
+from typing import Any, ClassVar, NotRequired, TypedDict
 
 from django.contrib.auth.models import AbstractUser, UserManager
 from django.core.exceptions import ValidationError
@@ -34,12 +34,19 @@ class Person(TypedDict):
     name: str
     color: str
     initials: str
+    bot: NotRequired[bool]
+    """True of the account of a program; missing otherwise."""
 
 
-def as_person(id: int, username: str, display_name: str, color: str) -> Person:
+def as_person(
+    id: int, username: str, display_name: str, color: str, is_bot: bool = False
+) -> Person:
     """The person of a row of `values_list`, which is cheaper than a `User` in long lists."""
     name = display_name or username
-    return Person(id=id, username=username, name=name, color=color, initials=initials(name))
+    person = Person(id=id, username=username, name=name, color=color, initials=initials(name))
+    if is_bot:
+        person["bot"] = True
+    return person
 
 
 DELETED = Person(id=0, username="", name="Deleted user", color="#71717a", initials="DU")
@@ -94,6 +101,9 @@ class User(AbstractUser):
     color = models.CharField(max_length=7, blank=True, choices=COLORS)
     look = models.CharField(max_length=LOOK_CHARACTERS, blank=True, editable=False)
     """Of the name that others see: nobody else goes by one that looks the same."""
+    is_bot = models.BooleanField(
+        "bot", default=False, help_text="An account of a program: nobody can sign in to it."
+    )
 
     objects: ClassVar[People] = People()
 
@@ -158,7 +168,7 @@ class User(AbstractUser):
         return initials(self.name)
 
     def as_person(self) -> Person:
-        return as_person(self.pk, self.username, self.display_name, self.color)
+        return as_person(self.pk, self.username, self.display_name, self.color, self.is_bot)
 
 
 def validate_free(name: str, owner: User | None = None) -> None:

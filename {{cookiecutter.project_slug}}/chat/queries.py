@@ -29,7 +29,7 @@ REMOVED = (
     "One of its owners or moderators can let you back in."
 )
 MEMBER_FIELDS = (
-    *("user", "user__username", "user__display_name", "user__color"),
+    *("user", "user__username", "user__display_name", "user__color", "user__is_bot"),
     *("role", "last_read"),
 )
 

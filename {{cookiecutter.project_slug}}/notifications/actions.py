@@ -280,7 +280,7 @@ def _tell(
 ) -> int:
     if viewing is None:
         viewing = viewers({notice.target for notice, _ in wanted_by if notice.target})
-    with Inbox.changing_of(user_ids, is_active=True) as changes:
+    with Inbox.changing_of(user_ids, is_active=True, is_bot=False) as changes:
         writer = NotificationWriter(changes, [notice for notice, _ in wanted_by])
         for notice, ids in wanted_by:
             actor = notice.actor.pk if notice.actor else None

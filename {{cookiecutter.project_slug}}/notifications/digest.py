@@ -61,7 +61,7 @@ def send_digest(user_id: int) -> None:
 
 def _addresses() -> QuerySet[EmailAddress]:
     found: QuerySet[EmailAddress] = EmailAddress.objects.filter(
-        user__is_active=True, primary=True, verified=True
+        user__is_active=True, user__is_bot=False, primary=True, verified=True
     )
     return found
 

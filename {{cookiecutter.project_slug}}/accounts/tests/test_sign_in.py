@@ -59,6 +59,15 @@ def test_somebody_whose_account_is_off_does_not_sign_in(
     assert not signed_in(client)
 
 
+def test_nobody_signs_in_as_a_bot(client: Client, grace: User, password: str) -> None:
+    User.objects.update(is_bot=True)
+    answers = {"username": "grace", "password": password}
+    client.post(reverse("account_login"), {"login": "grace", "password": password})
+    response = client.post(API_LOGIN, answers, content_type="application/json")
+    assert response.json()["meta"]["is_authenticated"] is False
+    assert not signed_in(client)
+
+
 def test_guessing_is_cut_short(client: Client, grace: User, password: str) -> None:
     for _ in range(5):
         client.post(reverse("account_login"), {"login": "grace", "password": "wrong"})

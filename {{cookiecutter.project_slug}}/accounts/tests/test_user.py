@@ -38,3 +38,8 @@ def test_the_same_username_in_other_case_is_refused(ada: User) -> None:
 
 def test_a_person_is_found_by_username_in_any_case(ada: User) -> None:
     assert User.objects.get_by_natural_key("ADA") == ada
+
+
+def test_a_bot_is_shown_as_one(grace: User) -> None:
+    grace.is_bot = True
+    assert grace.as_person()["bot"] is True

@@ -71,13 +71,14 @@ def test_two_kinds_cannot_share_a_name() -> None:
         register(Kind("test.call", "Others", "Something else"))
 
 
-def test_those_who_are_gone_or_deactivated_are_left_out(ada: User, bob: User) -> None:
+def test_bots_and_those_who_are_gone_or_deactivated_are_left_out(ada: User, bob: User) -> None:
     User.objects.filter(pk=bob.pk).update(is_active=False)
+    bot = User.objects.create(username="beep", is_bot=True)
     gone = User.objects.create(username="gone")
     gone_id = gone.pk
     gone.delete()
 
-    assert notify([ada, bob, gone_id, 2**62, -1], "test.noise") == 1
+    assert notify([ada, bob, bot, gone_id, 2**62, -1], "test.noise") == 1
 
     assert not Inbox.objects.exclude(user=ada).exists()
 

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from django.db import transaction
 from django.db.models import F, Max, Model, Q, QuerySet
+from django.dispatch import Signal
 from django.utils import timezone
 
 from realtime.protocol import ErrorCode, Refusal
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 
 FeedType = TypeVar("FeedType", bound="Feed")
 ItemType = TypeVar("ItemType", bound="FeedItem")
+
+feeds_changed = Signal()
+"""Sent with `ids`, of some feeds of the sender, at the end of the transaction that changes them."""
 
 _held: ContextVar[frozenset[tuple[type[Model], int]]] = ContextVar("_held", default=frozenset())
 
@@ -203,6 +207,7 @@ class Changes(Generic[FeedType]):
             if updates:
                 model = type(self.feeds[pks[0]])
                 model._default_manager.filter(pk__in=pks).update(**updates)
+                feeds_changed.send(model, ids=pks)
 
 
 @contextmanager

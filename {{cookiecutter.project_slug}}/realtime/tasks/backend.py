@@ -66,12 +66,13 @@ class DatabaseBackend(BaseTaskBackend):
         return row.result(task_at(row.path))
 
 
-def enqueue_many(task: "Task[..., Any]", calls: Iterable[tuple[object, ...]]) -> None:
+def enqueue_many(task: "Task[..., Any]", calls: Iterable[tuple[object, ...]]) -> list[TaskRow]:
     """Enqueue a task once for each of these positional arguments, by one query."""
     rows = [_row(task, args, {}) for args in calls]
     if rows:
         TaskRow.objects.bulk_create(rows)
         transaction.on_commit(wake)
+    return rows
 
 
 def unfinished(task: "Task[..., Any]") -> QuerySet[TaskRow]:

@@ -441,7 +441,10 @@ def make_due() -> None:
 
 @contextmanager
 def worker_process(
-    file: Path, before: str = "", lease: float = 0.5
+    file: Path,
+    before: str = "",
+    lease: float = 0.5,
+    settings_module: str = "config.settings",
 ) -> Iterator[subprocess.Popen[bytes]]:
     """`manage.py runworker tasks`. Told to stop, it must end in order.
 
@@ -450,7 +453,7 @@ def worker_process(
         lease: seconds.
     """
     environment = os.environ | {
-        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DJANGO_SETTINGS_MODULE": settings_module,
         "DATABASE_URL": database_url(),
         "DEBUG": "true",
         "REALTIME": json.dumps({"TASK_LEASE_SECONDS": lease}),

@@ -1,0 +1,1 @@
+"""A feed with an outlet that only the tests have."""
