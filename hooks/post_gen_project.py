@@ -23,6 +23,9 @@ ONLY_FOR = {
     "web_push": {
         True: ["notifications/webpush"],
     },
+    "telegram": {
+        True: ["bridges/telegram", "deploy/kubernetes/base/telegram.yaml", "docs/telegram.md"],
+    },
     "kubernetes": {
         True: ["deploy/kubernetes"],
     },
@@ -57,6 +60,8 @@ def remove_what_was_not_chosen() -> None:
             if choice != ANSWERS[answer]:
                 for path in paths:
                     remove(Path(path))
+    if not any(Path("bridges").glob("[a-z]*/")):
+        remove(Path("bridges"))
 
 
 def keep_one_license() -> None:

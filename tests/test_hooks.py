@@ -22,6 +22,8 @@ PARTS: list[tuple[str, Any, str]] = [
     ("ci", "github", ".github"),
     ("ci", "gitlab", ".gitlab-ci.yml"),
     ("web_push", True, "notifications/webpush"),
+    ("telegram", True, "bridges"),
+    ("telegram", True, "docs/telegram.md"),
     ("kubernetes", True, "deploy/kubernetes"),
 ]
 SECRETS = {"SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET"}
@@ -108,11 +110,12 @@ def test_the_licence_that_was_chosen_is_left(bake: Bake, name: str) -> None:
 
 
 def test_a_bake_has_only_these_files_at_its_top(bake: Bake) -> None:
-    everything = bake(ci="gitlab", web_push="yes", kubernetes="yes", asgi_server="uvicorn")
+    chosen = {"web_push": "yes", "telegram": "yes", "kubernetes": "yes"}
+    everything = bake(ci="gitlab", asgi_server="uvicorn", **chosen)
 
     assert names(bake(ci="none")) == TOP
     assert names(bake(ci="github")) == {*TOP, ".github"}
-    assert names(everything) == {*TOP, ".gitlab-ci.yml"}
+    assert names(everything) == {*TOP, ".gitlab-ci.yml", "bridges"}
 
 
 def test_a_bake_is_a_git_repository(bake: Bake) -> None:

@@ -27,6 +27,11 @@ from realtime.admission.middleware import AdmissionMiddleware
 from realtime.bodies import BoundedBodies
 from realtime.delivery.engine import lifespan
 
+# isort: split
+# % if cookiecutter.telegram
+from bridges.telegram.consumers import TelegramConsumer
+
+# % endif
 django_path = re_path("", django_asgi_app)  # type: ignore[arg-type]  # an application, not a view
 application = Operations(
     FromProxies(
@@ -35,6 +40,9 @@ application = Operations(
                 "http": BoundedBodies(URLRouter([*http_urlpatterns, django_path])),
                 "websocket": AdmissionMiddleware(URLRouter(websocket_urlpatterns)),
                 "channel": ChannelNameRouter(channel_consumers),
+                # % if cookiecutter.telegram
+                "telegram": TelegramConsumer.as_asgi(),  # manage.py runtelegram
+                # % endif
                 "lifespan": lifespan,
             }
         ),

@@ -75,6 +75,9 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.headless",
     "accounts",
+    # % if cookiecutter.telegram
+    "bridges.telegram",
+    # % endif
     "chat",
     "notifications",
     # % if cookiecutter.web_push
@@ -290,6 +293,14 @@ WEB_PUSH_SECRET = env.text("WEB_PUSH_SECRET")
 WEB_PUSH_ALLOW_PRIVATE = env.read("WEB_PUSH_ALLOW_PRIVATE", parsers.boolean, default=False)
 
 # % endif
+# % if cookiecutter.telegram
+# Telegram --------------------------------------------------------------------
+# docs/telegram.md
+
+TELEGRAM_TOKEN = env.text("TELEGRAM_TOKEN")
+TELEGRAM_API = env.read("TELEGRAM_API", parsers.origin, default="https://api.telegram.org")
+
+# % endif
 # E-mail ----------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/email/
 
@@ -333,6 +344,10 @@ LOGGING = {
         "channels_redis": {"level": "CRITICAL"},  # the hub logs the same in one line
         "django.tasks": {"level": "CRITICAL"},  # realtime.tasks logs each failure, once
         "django_tasks": {"level": "CRITICAL"},
+        # % if cookiecutter.telegram
+        "httpx": {"level": "WARNING"},  # it logs URLs, which have the bot's token in them
+        "telegram": {"level": "CRITICAL"},  # tasks and the bridge log each failure, once
+        # % endif
         "uvicorn.error": {"level": "WARNING"},  # three lines a socket otherwise
         "daphne.server": {"level": "WARNING"},
         "daphne.http_protocol": {"level": "WARNING"},

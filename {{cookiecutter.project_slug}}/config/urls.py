@@ -13,6 +13,9 @@ urlpatterns = [
     # % if cookiecutter.web_push
     path("", include("notifications.webpush.urls")),
     # % endif
+    # % if cookiecutter.telegram
+    path("", include("bridges.telegram.urls")),
+    # % endif
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("api/realtime/ticket", ticket),
