@@ -8,6 +8,7 @@ from bridges.telegram import linking
 from bridges.telegram.models import Following, Link, Post
 from chat.actions import edit_message, post_message
 from chat.models import Message, Room
+from chat.queries import slugs_of
 from realtime.asgi import Message as Event
 from realtime.protocol import ErrorCode, Refusal
 
@@ -89,7 +90,7 @@ def _rooms(link: Link, rest: str) -> str:
 
 
 def _room(link: Link, wanted: str) -> str:
-    names = Room.topics.names_for(link.user_id)
+    names = Room.topics.names_for(link.user_id, slugs_of(link.user))
     found = [slug for slug, name in names.items() if wanted.lower() in (slug, name.lower())]
     room = Room.objects.filter(slug__in=found[:1]).first()
     if room is None:

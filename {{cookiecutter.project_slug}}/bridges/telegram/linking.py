@@ -14,7 +14,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import User
-from bridges.telegram.models import Bot, Code, Link
+from bridges.telegram.models import Bot, Code, Link, Post, bot_id
 
 CODE_MINUTES = 10
 CODE_BYTES = 24
@@ -23,8 +23,17 @@ TOKEN = re.compile(r"[0-9]{3,20}:[\w-]{30,80}", re.ASCII)
 
 def bot() -> Bot | None:
     """The site's bot; None until `manage.py runtelegram` has asked Telegram for its name."""
-    number = settings.TELEGRAM_TOKEN.partition(":")[0]
+    number = bot_id()
     return Bot.objects.filter(pk=number).first() if number.isdecimal() else None
+
+
+@transaction.atomic
+def remember_bot(number: int, username: str) -> None:
+    """Keep the bot's name. Another than before numbers the messages of each chat anew."""
+    if Bot.objects.exclude(pk=number).delete()[0]:
+        Post.objects.all().delete()
+        Link.objects.update(seen=0)
+    Bot.objects.update_or_create(id=number, defaults={"username": username})
 
 
 def new_code(user: User) -> str:

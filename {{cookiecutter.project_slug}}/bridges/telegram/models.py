@@ -66,7 +66,7 @@ class Link(models.Model):
 
     def client_id(self, message_id: int | str) -> str:
         """The `client_id` of what is posted from the chat, whenever Telegram delivers it."""
-        return f"telegram-{self.chat_id}-{message_id}"
+        return f"telegram-{bot_id()}-{self.chat_id}-{message_id}"
 
     def may_read(self, room: Room) -> bool:
         """Whether the person is active and a member, and the chat still theirs, as of now."""
@@ -80,8 +80,9 @@ class Link(models.Model):
         try:
             return api.send(self.chat_id, text, instead_of)
         except api.Blocked:
-            if Link.objects.filter(chat_id=self.chat_id).delete()[0]:
-                logger.info("%s has blocked the bot, so the chat is no longer linked.", self.user)
+            for link in Link.objects.select_related("user").filter(chat_id=self.chat_id):
+                logger.info("%s has blocked the bot, and is no longer linked.", link)
+                link.delete()
             return None
 
     def show(self, room: Room, message: Message, *, is_new: bool) -> None:
@@ -151,6 +152,11 @@ class Post(models.Model):
 
     def __str__(self) -> str:
         return f"{self.room_id} {self.seq}"
+
+
+def bot_id() -> str:
+    """The number of the bot, with which its token begins."""
+    return settings.TELEGRAM_TOKEN.partition(":")[0]
 
 
 def _text(room: Room, message: Message) -> str:

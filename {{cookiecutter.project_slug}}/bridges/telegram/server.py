@@ -3,13 +3,11 @@
 import asyncio
 import logging
 
-from telegram import Bot as Client
-from telegram import Update
+from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
-from bridges.telegram import sending
+from bridges.telegram import linking, sending
 from bridges.telegram.api import connected
-from bridges.telegram.models import Bot
 from realtime.asgi import Application, Message, Scope
 from realtime.database import in_database, is_away
 from realtime.interfaces import Away, InterfaceServer
@@ -51,10 +49,9 @@ class TelegramServer(InterfaceServer):
             raise ValueError(f"A chat takes chat.send_message, not {message['type']}.")
         await in_database(sending.enqueue_answer, scope["chat_id"], message["text"])
 
-    async def _poll(self, client: Client) -> None:
+    async def _poll(self, client: Bot) -> None:
         me = await client.get_me()
-        name = {"username": me.username or ""}
-        await in_database(Bot.objects.update_or_create, id=me.id, defaults=name)
+        await in_database(linking.remember_bot, me.id, me.username or "")
         wait = 0
         while True:
             try:

@@ -19,8 +19,8 @@ def settings(request: AuthenticatedRequest) -> HttpResponse:
     """Shows whether there is a chat; a POST shows a new code, once."""
     bot = linking.bot()
     code = linking.new_code(request.user) if request.method == "POST" and bot else ""
-    links = Link.objects.select_related("following__room").filter(user=request.user)
-    context = {"bot": bot, "link": links.first(), "code": code, "minutes": linking.CODE_MINUTES}
+    link = Link.objects.filter(user=request.user).first()
+    context = {"bot": bot, "link": link, "code": code, "minutes": linking.CODE_MINUTES}
     return render(request, "telegram/settings.html", context)
 
 

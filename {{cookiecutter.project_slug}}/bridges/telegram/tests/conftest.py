@@ -21,13 +21,17 @@ Say = Callable[..., str]
 @pytest.fixture
 def api(settings: Settings) -> Iterator[BotApi]:
     with bot_api() as api:
-        settings.TELEGRAM_TOKEN, settings.TELEGRAM_API = TOKEN, api.url
+        settings.TELEGRAM_API = api.url
         yield api
 
 
-@pytest.fixture
-def bot(settings: Settings, db: None) -> Bot:
+@pytest.fixture(autouse=True)
+def token(settings: Settings) -> None:
     settings.TELEGRAM_TOKEN = TOKEN
+
+
+@pytest.fixture
+def bot(db: None) -> Bot:
     return Bot.objects.create(id=123456, username="parlour_bot")
 
 

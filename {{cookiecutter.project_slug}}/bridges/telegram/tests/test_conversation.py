@@ -2,8 +2,9 @@ import pytest
 from pytest_django import Settings
 
 from accounts.models import User
+from bridges.telegram import linking
 from bridges.telegram.conversation import HELP, NO_ROOM, TEXT_ALONE
-from bridges.telegram.models import Following, Link, Post
+from bridges.telegram.models import Bot, Following, Link, Post
 from bridges.telegram.tests.conftest import Say
 from chat import actions
 from chat.models import Message, Room
@@ -28,7 +29,7 @@ def test_text_is_posted_to_the_chosen_room_as_its_writer(
     assert say("hello\nthere", 200) == ""
     assert posted() == [("Tea Room", "hello\nthere", None)]
     message = Message.objects.get()
-    assert (message.author, message.client_id) == (ada, "telegram-7-200")
+    assert (message.author, message.client_id) == (ada, "telegram-123456-7-200")
 
 
 def test_a_message_that_is_delivered_again_is_posted_once(reading: Link, say: Say) -> None:
@@ -36,6 +37,17 @@ def test_a_message_that_is_delivered_again_is_posted_once(reading: Link, say: Sa
     Link.objects.update(seen=199)  # killed before this was written
     say("one", 200)
     assert posted() == [("Tea Room", "one", None)]
+
+
+def test_another_bot_numbers_its_messages_anew(
+    reading: Link, bot: Bot, say: Say, settings: Settings
+) -> None:
+    say("of the first", 200)
+    settings.TELEGRAM_TOKEN = "654321:" + "a" * 35
+    linking.remember_bot(654321, "second_bot")
+    assert say("of the second", 200) == ""
+    assert [body for _, body, _ in posted()] == ["of the first", "of the second"]
+    assert str(linking.bot()) == "@second_bot"
 
 
 def test_what_is_delivered_again_goes_to_no_other_room(reading: Link, ada: User, say: Say) -> None:

@@ -102,6 +102,24 @@ def test_who_blocks_the_bot_is_unlinked(
     assert not unfinished(say_task).exists()
 
 
+def test_who_blocks_the_bot_before_it_answers_is_unlinked(chat: Link, api: BotApi) -> None:
+    api.blocked.add(CHAT)
+    enqueue_answer(CHAT, "hello")
+    assert sent(api) == []
+    assert not Link.objects.exists()
+    assert not unfinished(say_task).exists()
+
+
+def test_after_days_without_telegram_the_room_has_to_be_chosen_again(
+    reading: Link, room: Room, bob: User, api: BotApi, say: Say, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Following, "give_up_after", timedelta(0))
+    api.faults["sendMessage"] = [500]
+    actions.post_message(room, bob, body="hello", client_id="1")
+    assert sent(api) == []
+    assert say("hello") == "Choose a room first: /rooms lists yours."
+
+
 def test_a_short_pause_that_telegram_asks_for_is_waited_for(
     reading: Link, room: Room, bob: User, api: BotApi
 ) -> None:
