@@ -23,6 +23,9 @@ ONLY_FOR = {
     "web_push": {
         True: ["notifications/webpush"],
     },
+    "telegram": {
+        True: ["bridges/telegram", "deploy/kubernetes/base/telegram.yaml", "docs/telegram.md"],
+    },
     "kubernetes": {
         True: ["deploy/kubernetes"],
     },
@@ -65,7 +68,7 @@ def remove_what_was_not_chosen() -> None:
             if choice != ANSWERS[answer]:
                 for path in paths:
                     remove(Path(path))
-    if {path.name for path in Path("bridges").iterdir()} == {"__init__.py"}:  # none was chosen
+    if not any(Path("bridges").glob("[a-z]*/")):
         remove(Path("bridges"))
 
 

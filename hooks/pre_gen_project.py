@@ -33,20 +33,21 @@ OWN_NAMES = set(
 # package that it needs cannot be installed.
 DEPENDENCIES = set(
     """
-    aiohappyeyeballs aiohttp aiosignal allauth asgiref ast_serialize async_timeout attr attrs
+    aiohappyeyeballs aiohttp aiosignal allauth anyio asgiref ast_serialize async_timeout attr attrs
     autobahn automat boto3 botocore cbor2 certifi cffi channels channels_nats channels_redis
     channels_valkey charset_normalizer click colorama constantly cryptography csp cssbeautifier
     daphne dateutil django django_allauth django_csp django_environ django_storages django_stubs
     django_stubs_ext django_tasks djlint dotenv editorconfig environ execnet frozenlist grimp h11
-    http_ece httptools hyperlink hypothesis idna import_linter importlinter incremental iniconfig
-    jmespath jsbeautifier json5 jwt librt markdown_it markdown_it_py mdurl msgpack msgspec multidict
-    mypy mypy_django_plugin mypy_extensions mypyc nats nats_py openssl packaging paho paho_mqtt
-    pathspec pil pillow pip pkg_resources pluggy prometheus_client propcache psycopg psycopg_binary
-    py py_vapid pycparser pygments pyjwt pyopenssl pytest pytest_asyncio pytest_django pytest_xdist
-    python_dateutil python_dotenv pywebpush pyyaml redis regex requests rich ruff s3transfer
-    sentry_sdk service_identity setuptools six sortedcontainers sqlparse storages twisted txaio
-    types_pyyaml typing_extensions tzdata ujson urllib3 uv uvicorn uvloop valkey websockets wheel
-    whitenoise xdist yaml yarl zope zope_interface
+    http_ece httpcore httptools httpx hyperlink hypothesis idna import_linter importlinter
+    incremental iniconfig jmespath jsbeautifier json5 jwt librt markdown_it markdown_it_py mdurl
+    msgpack msgspec multidict mypy mypy_django_plugin mypy_extensions mypyc nats nats_py openssl
+    packaging paho paho_mqtt pathspec pil pillow pip pkg_resources pluggy prometheus_client
+    propcache psycopg psycopg_binary py py_vapid pycparser pygments pyjwt pyopenssl pytest
+    pytest_asyncio pytest_django pytest_xdist python_dateutil python_dotenv python_telegram_bot
+    pywebpush pyyaml redis regex requests rich ruff s3transfer sentry_sdk service_identity
+    setuptools six sortedcontainers sqlparse storages telegram twisted txaio types_pyyaml
+    typing_extensions tzdata ujson urllib3 uv uvicorn uvloop valkey websockets wheel whitenoise
+    xdist yaml yarl zope zope_interface
     """.split()
 )
 # Standard modules of one Python from 3.11 on that another does not have.

@@ -22,6 +22,8 @@ PARTS: list[tuple[str, Any, str]] = [
     ("ci", "github", ".github"),
     ("ci", "gitlab", ".gitlab-ci.yml"),
     ("web_push", True, "notifications/webpush"),
+    ("telegram", True, "bridges"),
+    ("telegram", True, "docs/telegram.md"),
     ("kubernetes", True, "deploy/kubernetes"),
     ("mqtt", True, "bridges"),
     ("mqtt", True, "deploy/mosquitto"),
@@ -111,7 +113,7 @@ def test_the_licence_that_was_chosen_is_left(bake: Bake, name: str) -> None:
 
 
 def test_a_bake_has_only_these_files_at_its_top(bake: Bake) -> None:
-    chosen = dict.fromkeys(("web_push", "kubernetes", "mqtt"), "yes")
+    chosen = dict.fromkeys(("web_push", "telegram", "mqtt", "kubernetes"), "yes")
     everything = bake(ci="gitlab", asgi_server="uvicorn", **chosen)
 
     assert names(bake(ci="none")) == TOP

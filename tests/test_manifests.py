@@ -15,7 +15,7 @@ OLDEST_KUBERNETES = "1.31"
 
 @pytest.fixture(scope="module")
 def project(bake: Bake) -> Path:
-    return bake(kubernetes="yes", domain_name="chat.example.org", mqtt="yes")
+    return bake(kubernetes="yes", telegram="yes", mqtt="yes", domain_name="chat.example.org")
 
 
 def documents(folder: Path) -> dict[str, dict[str, Any]]:  # Any: YAML
@@ -35,7 +35,7 @@ def test_manifests_follow_the_published_schemas(project: Path, version: str) -> 
 
 def test_a_pod_may_do_nothing_that_it_need_not(project: Path) -> None:
     base = documents(project / "deploy/kubernetes/base")
-    for name in ("web", "worker", "mqtt", "migrate"):
+    for name in ("web", "worker", "telegram", "mqtt", "migrate"):
         pod = base[name]["spec"]["template"]["spec"]
         (container,) = pod["containers"]
         assert pod["securityContext"]["runAsNonRoot"]
@@ -44,6 +44,23 @@ def test_a_pod_may_do_nothing_that_it_need_not(project: Path) -> None:
         assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
         assert container["resources"]["limits"]["memory"]
         assert "env" not in container  # secrets come by reference
+
+
+def test_telegram_is_asked_by_one_process_alone(project: Path) -> None:
+    base = documents(project / "deploy/kubernetes/base")
+    bridge = base["telegram"]["spec"]
+    assert (bridge["replicas"], bridge["strategy"]) == (1, {"type": "Recreate"})
+    (container,) = bridge["template"]["spec"]["containers"]
+    assert container["command"] == ["python", "manage.py", "runtelegram"]
+    probe = container["livenessProbe"]["exec"]["command"]
+    assert probe == ["python", "-m", "operations.probe", "telegram"]
+    (selector,) = base["network"]["spec"]["podSelector"]["matchExpressions"]
+    assert selector["values"] == ["web", "worker", "telegram", "migrate"]
+    compose = yaml.safe_load((project / "compose.yaml").read_text("utf-8"))["services"]
+    assert compose["telegram"]["profiles"] == ["telegram"]
+    assert compose["telegram"]["command"] == container["command"]
+    assert compose["telegram"]["healthcheck"]["test"] == ["CMD", *probe]
+    assert compose["worker"]["environment"]["TELEGRAM_TOKEN"] is None  # as .env has it
 
 
 def test_the_site_is_behind_the_proxy_that_the_manifests_set_up(project: Path) -> None:

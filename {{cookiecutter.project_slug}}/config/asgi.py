@@ -30,6 +30,11 @@ from realtime.admission.middleware import AdmissionMiddleware
 from realtime.bodies import BoundedBodies
 from realtime.delivery.engine import lifespan
 
+# isort: split
+# % if cookiecutter.telegram
+from bridges.telegram.consumers import TelegramConsumer
+
+# % endif
 django_path = re_path("", django_asgi_app)  # type: ignore[arg-type]  # an application, not a view
 application = Operations(
     FromProxies(
@@ -40,6 +45,9 @@ application = Operations(
                 "channel": ChannelNameRouter(channel_consumers),
                 # % if cookiecutter.mqtt
                 "mqtt": URLRouter(mqtt_urlpatterns),
+                # % endif
+                # % if cookiecutter.telegram
+                "telegram": TelegramConsumer.as_asgi(),  # manage.py runtelegram
                 # % endif
                 "lifespan": lifespan,
             }

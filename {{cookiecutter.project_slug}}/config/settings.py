@@ -81,6 +81,9 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.headless",
     "accounts",
+    # % if cookiecutter.telegram
+    "bridges.telegram",
+    # % endif
     "chat",
     "notifications",
     # % if cookiecutter.web_push
@@ -312,6 +315,14 @@ MQTT_URL = env.read("MQTT_URL", mqtt_url, default="")
 MQTT_PREFIX = env.read("MQTT_PREFIX", parsers.word, default=SITE_SLUG)
 
 # % endif
+# % if cookiecutter.telegram
+# Telegram --------------------------------------------------------------------
+# docs/telegram.md
+
+TELEGRAM_TOKEN = env.text("TELEGRAM_TOKEN")
+TELEGRAM_API = env.read("TELEGRAM_API", parsers.origin, default="https://api.telegram.org")
+
+# % endif
 # E-mail ----------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/email/
 
@@ -357,6 +368,10 @@ LOGGING = {
         "channels_nats": {"level": "ERROR"},
         "django.tasks": {"level": "CRITICAL"},  # realtime.tasks logs each failure, once
         "django_tasks": {"level": "CRITICAL"},
+        # % if cookiecutter.telegram
+        "httpx": {"level": "WARNING"},  # it logs URLs, which have the bot's token in them
+        "telegram": {"level": "CRITICAL"},  # tasks and the bridge log each failure, once
+        # % endif
         "uvicorn.error": {"level": "WARNING"},  # three lines a socket otherwise
         "daphne.server": {"level": "WARNING"},
         "daphne.http_protocol": {"level": "WARNING"},

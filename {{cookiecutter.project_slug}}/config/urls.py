@@ -16,6 +16,9 @@ urlpatterns = [
     # % if cookiecutter.mqtt
     path("", include("bridges.mqtt.urls")),
     # % endif
+    # % if cookiecutter.telegram
+    path("", include("bridges.telegram.urls")),
+    # % endif
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
     path("api/realtime/ticket", ticket),

@@ -1,6 +1,7 @@
 """Error reports to Sentry, without message texts and personal data."""
 
 from importlib import import_module
+from typing import Any
 
 
 def report_errors(dsn: str, environment: str) -> None:
@@ -20,8 +21,14 @@ def report_errors(dsn: str, environment: str) -> None:
             send_default_pii=False,
             include_local_variables=False,  # many of them hold message texts
             max_request_body_size="never",
+            before_breadcrumb=without_requests,
         )
     except ValueError as error:  # BadDsn
         raise ValueError(
             "is not the address of a Sentry project: copy it from the project's settings."
         ) from error
+
+
+def without_requests(breadcrumb: dict[str, Any], hint: object) -> dict[str, Any] | None:
+    """Leave out what the site asked of others: addresses of bots and browsers are secrets."""
+    return None if breadcrumb.get("type") == "http" else breadcrumb
