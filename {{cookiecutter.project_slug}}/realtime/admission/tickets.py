@@ -32,8 +32,7 @@ def ticket(request: HttpRequest) -> HttpResponse:
     token = request.headers.get("X-Session-Token")
     if token is None:
         return _answer_browser(request)
-    session = headless.TOKEN_STRATEGY.lookup_session(token)
-    return _answer(session.session_key if session else None)
+    return _answer(session_of(token))
 
 
 @csrf_protect
@@ -54,6 +53,13 @@ def _answer(session_key: str | None) -> HttpResponse:
     response = JsonResponse(answer, status=201)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def session_of(token: str) -> str | None:
+    """The session key that a session token of allauth's headless API stands for."""
+    session = headless.TOKEN_STRATEGY.lookup_session(token)
+    key: str | None = session.session_key if session else None
+    return key
 
 
 def issue(session_key: str) -> str:
