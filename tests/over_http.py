@@ -1,4 +1,4 @@
-"""A client of one feed over HTTP, with the promise of `RoomClient`: nothing lost, doubled, moved."""
+"""A client of one feed over HTTP that keeps the promise of `RoomClient`."""
 
 import asyncio
 import json

@@ -1,21 +1,16 @@
-"""A bake over HTTP: frames without a WebSocket, and topics as server-sent events, with plain clients."""
+"""A bake over HTTP, with plain clients: frames without a WebSocket, and server-sent events."""
 
 import asyncio
-import json
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from itertools import cycle
 
 import pytest
 
 from tests.conversations import Conversation, until
-from tests.over_http import HttpRoomClient, PollingRoomClient, exchange
-from tests.programs import program
+from tests.over_http import HttpRoomClient, PollingRoomClient
 from tests.projects import Server
 from tests.sites import Site
 from tests.tables import Table, shown_at_the_end
-from tests.wire import Json, RoomClient
+from tests.wire import RoomClient
 
 KINDS: list[type[RoomClient]] = [HttpRoomClient, PollingRoomClient, RoomClient]
 ANSWER_SECONDS = 20
