@@ -1,4 +1,4 @@
-"""What stands between some people and the site: it lets no WebSocket pass, and may hold responses."""
+"""What stands between people and the site: no WebSocket passes, and responses may be held."""
 
 import re
 import selectors

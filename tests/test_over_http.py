@@ -21,7 +21,7 @@ class MixedConversation(Conversation):
 
     def __init__(self, site: Site, servers: list[Server]) -> None:
         kinds = cycle(KINDS)
-        self.client = lambda *args, **options: next(kinds)(*args, **options)  # type: ignore[assignment, misc]
+        self.client = lambda *args, **options: next(kinds)(*args, **options)  # type: ignore[assignment]
         super().__init__(site, servers)
 
 

@@ -1,4 +1,4 @@
-"""A bake in Chromium where no WebSocket opens: people talk over HTTP, and over a WebSocket again."""
+"""A bake in Chromium where no WebSocket opens: people talk over HTTP, and then no longer."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

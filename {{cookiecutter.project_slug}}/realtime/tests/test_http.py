@@ -7,13 +7,13 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from asgiref.testing import ApplicationCommunicator
 from channels.routing import URLRouter
+from channels.testing import ApplicationCommunicator
 from django.conf import settings as django_settings
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime.asgi import Scope
+from realtime.asgi import Application, Scope
 from realtime.database import in_database
 from realtime.delivery.engine import running_engine, stop_engine, this_engine
 from realtime.delivery.publishing import publish, sign_out
@@ -30,7 +30,6 @@ ANSWER_SECONDS = 20
 JOIN: dict[str, Any] = {"id": "j", "topic": "echo:a", "type": "join"}
 
 Json = dict[str, Any]  # Any: JSON
-routes = URLRouter(over_http(application))
 
 
 class Response:
@@ -63,9 +62,14 @@ class Response:
                 self._text += message["body"].decode()
                 self._more = message.get("more_body", False)
 
+    async def part(self) -> bytes:
+        """The next part of the body, as it is sent."""
+        part: bytes = (await self._communicator.receive_output(ANSWER_SECONDS))["body"]
+        return part
+
     async def frame(self) -> Json | None:
         line = await self.line()
-        return line and json.loads(line)
+        return None if line is None else json.loads(line)
 
     async def rest(self) -> list[Json]:
         frames = []
@@ -87,6 +91,7 @@ async def asked(
     method: str = "POST",
     query: str = "",
     origin: str | None = "http://testserver",
+    application: Application = application,
     **headers: str,
 ) -> AsyncIterator[Response]:
     """The response to a request of a browser, which leaves in the end."""
@@ -106,7 +111,7 @@ async def asked(
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
     }
-    communicator = ApplicationCommunicator(routes, scope)
+    communicator = ApplicationCommunicator(URLRouter(over_http(application)), scope)
     content = body.encode() if isinstance(body, str) else body
     await communicator.send_input({"type": "http.request", "body": content})
     response = Response(communicator)
@@ -308,5 +313,4 @@ async def test_a_quiet_stream_is_kept_open(ada: User, settings: Settings) -> Non
     settings.REALTIME = {"HEARTBEAT_SECONDS": 0.05}
     async with asked(user=ada) as response:
         assert await response.status() == 200
-        message = await response._communicator.receive_output(ANSWER_SECONDS)
-        assert message["body"] == b"\n"
+        assert await response.part() == b"\n"

@@ -57,6 +57,7 @@ class Exchange:
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._messages.put_nowait({"type": "websocket.connect"})
         self._begun = False
+        self._left = False
 
     async def run(self, application: Application, scope: Scope) -> None:
         """Answer the request by what `application` sends."""
@@ -81,6 +82,7 @@ class Exchange:
 
     def leave(self) -> None:
         """Tell the application that the client is gone."""
+        self._left = True
         self._messages.put_nowait({"type": "websocket.disconnect", "code": CloseCode.NORMAL})
 
     async def respond(
@@ -108,6 +110,8 @@ class Exchange:
 
     async def _send(self, message: Message) -> None:
         match message["type"]:
+            case "websocket.send" if self._left:
+                raise ConnectionResetError
             case "websocket.send" if message.get("text") is not None:
                 await self.write(message["text"])
             case "websocket.close":

@@ -56,7 +56,10 @@ class EventStream(Stream):
 
     def line(self, text: str) -> bytes:
         before = b"" if self._begun else RECONNECT
-        frame = _frames.decode(text)
+        try:
+            frame = _frames.decode(text)
+        except msgspec.MsgspecError:  # a stock consumer's message
+            frame = _Frame("message")
         place = b""
         if frame.topic == self._topic:
             if frame.type in ("changes", "reset"):
@@ -70,7 +73,7 @@ class EventStream(Stream):
                 return b""
             if self._rev is not None and frame.type != "welcome":
                 place = f"id: {self._epoch}:{self._rev}\n".encode()
-        return before + place + b"data: " + text.encode() + b"\n\n"
+        return before + place + b"data: " + text.replace("\n", "\ndata: ").encode() + b"\n\n"
 
     def _is_next(self, frame: _Frame) -> bool:
         """Whether an event comes next; where one before it is missing, ask for that."""
