@@ -36,16 +36,17 @@ class Person:
         sessions: dict[str, StorageState],
         *,
         phone: bool = False,
+        url: str = "",
     ) -> None:
         self.username = username
         self.sessions = sessions
         self.complaints: list[str] = []
-        self.losses_expected = False
+        self.losses_expected = url != ""
         self.refusals_expected = False
         self.cut_off = False
         self.sockets: list[WebSocketRoute] = []
         self.context = browser.new_context(
-            base_url=server.url,
+            base_url=url or server.url,
             viewport=PHONE if phone else DESK,
             has_touch=phone,
             storage_state=sessions.get(username),
@@ -189,7 +190,8 @@ class Person:
             self.sockets += [socket, socket.connect_to_server()]
 
     def _logged(self, message: ConsoleMessage) -> None:
-        lost = message.text.startswith("WebSocket connection to") and self.losses_expected
+        losses = ("WebSocket connection to", "Failed to load resource: net::ERR_")
+        lost = message.text.startswith(losses) and self.losses_expected
         refused = "status of 4" in message.text and self.refusals_expected
         if message.type in ("error", "warning") and not (lost or refused):
             self.complaints.append(message.text)

@@ -29,19 +29,23 @@ from operations.proxies import FromProxies
 from realtime.admission.middleware import AdmissionMiddleware
 from realtime.bodies import BoundedBodies
 from realtime.delivery.engine import lifespan
+from realtime.transports.sse import over_http
 
 # isort: split
 # % if cookiecutter.telegram
 from bridges.telegram.consumers import TelegramConsumer
 
 # % endif
+websocket = AdmissionMiddleware(URLRouter(websocket_urlpatterns))
 django_path = re_path("", django_asgi_app)  # type: ignore[arg-type]  # an application, not a view
 application = Operations(
     FromProxies(
         ProtocolTypeRouter(
             {
-                "http": BoundedBodies(URLRouter([*http_urlpatterns, django_path])),
-                "websocket": AdmissionMiddleware(URLRouter(websocket_urlpatterns)),
+                "http": BoundedBodies(
+                    URLRouter([*http_urlpatterns, *over_http(websocket), django_path])
+                ),
+                "websocket": websocket,
                 "channel": ChannelNameRouter(channel_consumers),
                 # % if cookiecutter.mqtt
                 "mqtt": URLRouter(mqtt_urlpatterns),

@@ -8,6 +8,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 
+from realtime.admission.clients import session_of
 from realtime.admission.tickets import redeem
 from realtime.asgi import Scope
 from realtime.batching import Batcher
@@ -15,6 +16,9 @@ from realtime.database import in_database
 from realtime.protocol import TICKET_PREFIX, CloseCode, Closing
 from realtime.sessions import VerifiedSession, verified_sessions
 
+TOKEN_HEADER = (
+    b"x-session-token"  # which no page can send with a WebSocket, nor a foreign one at all
+)
 MOST_SHOWN = 200  # characters of what a stranger sent, in the log
 
 _verified_sessions: Batcher[str, VerifiedSession | None] = Batcher(verified_sessions, linger=True)
@@ -87,6 +91,8 @@ async def _claimed_session(scope: Scope) -> str | None:
     for offered in scope.get("subprotocols", ()):
         if offered.startswith(TICKET_PREFIX):
             return await in_database(redeem, offered.removeprefix(TICKET_PREFIX))
+    if token := dict(scope.get("headers", ())).get(TOKEN_HEADER):
+        return await in_database(session_of, token.decode("latin-1"))
     check_origin(scope)
     key = cookies_of(scope).get(settings.SESSION_COOKIE_NAME)
     # A quoted cookie can spell a NUL, which PostgreSQL refuses in a parameter.

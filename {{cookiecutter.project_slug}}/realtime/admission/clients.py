@@ -52,7 +52,13 @@ def signed_in(view: View) -> View:
         token = request.headers.get("X-Session-Token")
         if token is None:
             return answer_browser(request, *args, **kwargs)
-        session = headless.TOKEN_STRATEGY.lookup_session(token)
-        return answer(request, session.session_key if session else None, *args, **kwargs)
+        return answer(request, session_of(token), *args, **kwargs)
 
     return choose
+
+
+def session_of(token: str) -> str | None:
+    """The session key that a session token of allauth's headless API stands for."""
+    session = headless.TOKEN_STRATEGY.lookup_session(token)
+    key: str | None = session.session_key if session else None
+    return key

@@ -34,13 +34,22 @@ class TokenBucket:
 
     def take(self) -> float:
         """Take a token: 0.0 if there was one, else the seconds until there will be."""
-        now = monotonic()
-        self._tokens = min(self._size, self._tokens + (now - self._filled_at) * self._per_second)
-        self._filled_at = now
+        self._fill()
         if self._tokens >= 1:
             self._tokens -= 1
             return 0.0
         return (1 - self._tokens) / self._per_second
+
+    @property
+    def is_full(self) -> bool:
+        """Whether nothing of it is used."""
+        self._fill()
+        return self._tokens == self._size
+
+    def _fill(self) -> None:
+        now = monotonic()
+        self._tokens = min(self._size, self._tokens + (now - self._filled_at) * self._per_second)
+        self._filled_at = now
 
 
 class Person:

@@ -108,14 +108,18 @@ class Engine:
     def remove(self, connection: Connection) -> None:
         self.connections.remove(connection)
         connection.person.sockets -= 1
-        if not connection.person.sockets:
-            del self.people[connection.user_id]
+
+    def forget_people(self) -> None:
+        """Forget who has no socket, and has not just sent much: HTTP is a socket a request."""
+        for user_id, person in list(self.people.items()):
+            if not person.sockets and person.bucket.is_full:
+                del self.people[user_id]
 
     def measure(self) -> None:
         """Set the gauges of what is open now."""
         waiting = [connection.socket.waiting_bytes for connection in self.connections]
         metrics.sockets.set(len(waiting))
-        metrics.people.set(len(self.people))
+        metrics.people.set(sum(person.sockets > 0 for person in self.people.values()))
         metrics.groups.set(len(list(self.hub.groups)))
         metrics.outbox_bytes.set(sum(waiting))
         metrics.outbox_most_bytes.set(max(waiting, default=0))
@@ -164,6 +168,7 @@ class Engine:
                 async with asyncio.timeout(TICK_SECONDS):
                     await self._due.wait()
             self._due.clear()
+            self.forget_people()
             self.measure()
             for connection in self.connections:
                 if connection.last_heard < now() - limits().idle_seconds:

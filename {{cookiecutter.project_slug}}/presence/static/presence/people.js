@@ -14,6 +14,7 @@ const REPAIR_MS = 3_000; // At most: after a failure everybody has something to 
 export class People extends EventTarget {
   /** Whether the reader appears offline. */
   hidden = false;
+  #socket;
   #topic;
   #rooms = new Map(); // slug → Room
   #told = new Map(); // person id → state, of those asked for by id, until the next event about them
@@ -22,6 +23,7 @@ export class People extends EventTarget {
   /** @param {EventTarget} socket of the page */
   constructor(socket) {
     super();
+    this.#socket = socket;
     this.#topic = socket.topic("presence");
     this.#topic.addEventListener("welcome", ({ detail: { data } }) => this.#welcomed(data));
     this.#topic.addEventListener("rooms.changed", () => this.#refresh());
@@ -53,7 +55,7 @@ export class People extends EventTarget {
 
   /** Says whether somebody sits before this tab, and which topic it shows them. */
   async tell(state, viewing) {
-    if (this.#topic.state === "joined") await this.#topic.request("state", { state, viewing });
+    await this.#topic.keep("state", { state, viewing });
   }
 
   /** Lets the reader appear offline, or as they are. */
@@ -83,6 +85,7 @@ export class People extends EventTarget {
   }
 
   async #refresh() {
+    if (!this.#socket.isLasting) return this.#topic.rejoin();
     try {
       this.#take((await this.#topic.request("rooms")).rooms);
     } catch {

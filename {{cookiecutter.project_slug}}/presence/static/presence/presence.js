@@ -11,10 +11,9 @@ export const activity = new Activity();
 
 export const people = new People(socket);
 
-// When the connection is lost, the next start tells it again.
+// When the connection is lost, the next join tells it again.
 const tell = () => people.tell(activity.state, activity.viewing).catch(() => {});
 
-people.addEventListener("start", () => (activity.state === "away" || activity.viewing) && tell());
 people.addEventListener("visibility", () => {
   for (const box of document.querySelectorAll("[data-presence-hidden]")) box.checked = people.hidden;
 });
@@ -29,4 +28,5 @@ document.addEventListener("change", async ({ target }) => {
 });
 
 new Dots(people);
+tell();
 people.join();

@@ -1,10 +1,15 @@
-// The page's one WebSocket, shared by every topic and opened again after each loss.
+// The page's one WebSocket, shared by every topic and opened again after each loss; where none opens, HTTP.
 
+import { HttpSocket, OVER_HTTP } from "./http-socket.js";
 import { afterClose, Backoff } from "./retry.js";
+import { storage } from "./storage.js";
 import { Topic } from "./topic.js";
 
 const PROTOCOL = "realtime.v1";
 const HANDSHAKE_MS = 10_000;
+const HANDSHAKES = 2; // that fail one after the other before HTTP is tried
+const PROBE_MS = 5_000; // While the server answers over HTTP, a WebSocket opens at once or not at all.
+const PROBE_AGAIN_MS = 60_000;
 const SILENCE_MS = 50_000; // A joined topic's heartbeat comes every 20 s; this allows for two lost ones.
 const SETTLED_MS = 5_000;
 const REPLY_MS = 15_000;
@@ -26,6 +31,9 @@ export class Socket extends EventTarget {
   #WebSocket;
   #backoff;
   #connection = null;
+  #failures = storage.get(OVER_HTTP) ? HANDSHAKES : 0; // handshakes of WebSockets, in a row
+  #probe = null;
+  #probing = null;
   #openedAt = 0;
   #retry = null;
   #silence = null;
@@ -47,6 +55,11 @@ export class Socket extends EventTarget {
     return this.state.name === "open";
   }
 
+  /** Whether what a command changes about the connection lasts as long as the connection. */
+  get isLasting() {
+    return this.#connection?.isLasting ?? true;
+  }
+
   /** @returns {Topic} the one topic of that name */
   topic(name) {
     if (!this.#topics.has(name)) this.#topics.set(name, new Topic(this, name));
@@ -57,11 +70,13 @@ export class Socket extends EventTarget {
   connect() {
     if (this.#connection || this.state.name === "stopped") return;
     clearTimeout(this.#retry);
-    const connection = new this.#WebSocket(this.#url, PROTOCOL);
-    this.#connection = connection;
-    connection.onopen = () => this.#opened();
-    connection.onmessage = ({ data }) => this.#received(data);
-    connection.onclose = ({ code }) => this.#lost(code);
+    const overHttp = this.#failures >= HANDSHAKES || !this.#WebSocket;
+    if (overHttp) {
+      const placeOf = (name) => this.#topics.get(name)?.place ?? {};
+      this.#use(new HttpSocket(this.#url, PROTOCOL, placeOf), () => this.#openedOverHttp());
+    } else {
+      this.#use(new this.#WebSocket(this.#url, PROTOCOL), () => this.#opened());
+    }
     this.#become({ name: "connecting" });
     this.#listen(HANDSHAKE_MS);
   }
@@ -91,7 +106,44 @@ export class Socket extends EventTarget {
     this.#connection.send(frame);
   }
 
+  #use(connection, opened) {
+    this.#connection = connection;
+    connection.onopen = opened;
+    connection.onmessage = ({ data }) => this.#received(data);
+    connection.onclose = ({ code }) => this.#lost(code);
+  }
+
+  /** The server is there; unless that is known of this network, WebSockets may be again too. */
+  #openedOverHttp() {
+    if (storage.get(OVER_HTTP) || !this.#WebSocket) this.#opened();
+    this.#tryWebSocket();
+  }
+
+  /** Goes over to a WebSocket if one opens; tries again later if none does. */
+  #tryWebSocket() {
+    if (!this.#WebSocket) return;
+    const probe = new this.#WebSocket(this.#url, PROTOCOL);
+    this.#probe = probe;
+    this.#probing = setTimeout(() => probe.close(), PROBE_MS);
+    probe.onopen = () => {
+      this.#probe = null;
+      this.#drop();
+      this.#use(probe);
+      this.#opened();
+    };
+    probe.onclose = () => {
+      clearTimeout(this.#probing);
+      this.#probing = setTimeout(() => this.#tryWebSocket(), PROBE_AGAIN_MS);
+      storage.set(OVER_HTTP, storage.get(OVER_HTTP) ?? "stream");
+      if (!this.isOpen) this.#opened();
+    };
+  }
+
   #opened() {
+    if (this.isLasting) {
+      this.#failures = 0;
+      storage.remove(OVER_HTTP);
+    }
     this.#openedAt = performance.now();
     this.#listen(SILENCE_MS);
     this.#become({ name: "open" });
@@ -110,6 +162,7 @@ export class Socket extends EventTarget {
   #lost(code) {
     const settled = this.isOpen && performance.now() - this.#openedAt > SETTLED_MS;
     if (settled) this.#backoff.reset();
+    if (this.state.name === "connecting") this.#failures = this.isLasting ? this.#failures + 1 : 0;
     this.#drop();
     const { stop, pause } = afterClose(code);
     if (stop) return this.#become({ name: "stopped", reason: stop });
@@ -122,11 +175,15 @@ export class Socket extends EventTarget {
   #drop() {
     clearTimeout(this.#retry);
     clearTimeout(this.#silence);
+    clearTimeout(this.#probing);
     const connection = this.#connection;
     if (!connection) return;
-    this.#connection = null;
-    connection.onopen = connection.onmessage = connection.onclose = null;
-    connection.close();
+    for (const each of [connection, this.#probe]) {
+      if (!each) continue;
+      each.onopen = each.onmessage = each.onclose = null;
+      each.close();
+    }
+    this.#connection = this.#probe = null;
     this.#requests.abandon();
     for (const topic of this.#topics.values()) topic.lost();
   }

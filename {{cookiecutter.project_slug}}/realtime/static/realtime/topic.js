@@ -19,6 +19,7 @@ export class Topic extends EventTarget {
   reason = null;
   #socket;
   #wanted = false;
+  #kept = {};
   #backoff = new Backoff();
   #retry = null;
   #cursor = new Cursor({
@@ -59,6 +60,24 @@ export class Topic extends EventTarget {
     return this.#socket.request(this.name, type, data);
   }
 
+  /**
+   * Tells the topic how this page is: by a command now, if it is joined, and with each join.
+   *
+   * @param {string} type the command
+   * @param {object} data null values are left out of joins
+   */
+  async keep(type, data) {
+    this.#kept = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
+    if (this.state !== "joined" && this.state !== "joining") return;
+    if (this.#socket.isLasting) await this.request(type, data);
+    else await this.#enter();
+  }
+
+  /** @returns {object} the data of a join: how this page is, and what it has of the topic */
+  get place() {
+    return { ...this.#kept, ...this.#cursor.position };
+  }
+
   /** The socket has a connection. */
   opened() {
     if (this.#wanted && this.state !== "refused") this.#enter();
@@ -87,7 +106,7 @@ export class Topic extends EventTarget {
     clearTimeout(this.#retry);
     this.#become("joining");
     try {
-      await this.request("join", this.#cursor.position ?? {});
+      await this.request("join", this.place);
     } catch (error) {
       if (error.code === "lost" || !this.#wanted) return;
       if (FINAL.has(error.code)) this.#become("refused", error.code.replace("_", "-"));

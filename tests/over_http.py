@@ -1,0 +1,144 @@
+"""A client of one feed over HTTP that keeps the promise of `RoomClient`."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any, Self
+from urllib.parse import urlsplit
+
+from websockets.exceptions import ConnectionClosedError
+from websockets.frames import Close
+
+from tests.wire import ANSWER_SECONDS, Json, RoomClient
+
+FRAMES = "/api/realtime/frames"
+
+
+async def exchange(
+    server: str,
+    session: str,
+    frames: list[Json],
+    query: str = "",
+    *,
+    path: str = FRAMES,
+    headers: str = "",
+) -> AsyncIterator[str]:
+    """The lines that answer a request with these frames.
+
+    Raises:
+        OSError, EOFError: the server is gone.
+    """
+    place = urlsplit(server).netloc
+    host, _, port = place.partition(":")
+    body = "\n".join(map(json.dumps, frames)).encode()
+    head = (
+        f"POST {path}{query} HTTP/1.1\r\nHost: {place}\r\nOrigin: http://{place}\r\n"
+        f"Cookie: parlour_sessionid={session}\r\nContent-Length: {len(body)}\r\n"
+        f"{headers}Connection: close\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 24)
+    try:
+        writer.write(head.encode() + body)
+        text = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+        chunked = "transfer-encoding: chunked" in text
+        waiting = ""
+        while data := await (_chunk(reader) if chunked else reader.read(65_536)):
+            *lines, waiting = (waiting + data.decode()).split("\n")
+            for line in lines:
+                if line:
+                    yield line
+    finally:
+        writer.close()
+
+
+async def _chunk(reader: asyncio.StreamReader) -> bytes:
+    size = int(await reader.readuntil(b"\r\n"), 16)
+    return (await reader.readexactly(size + 2))[:-2]
+
+
+class OverHttp:
+    """As much of a WebSocket as `RoomClient` uses."""
+
+    def __init__(self, client: "HttpRoomClient") -> None:
+        self._client = client
+        self._frames: asyncio.Queue[str | int] = asyncio.Queue()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._start(self._hear())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def recv(self) -> str:
+        frame = await self._frames.get()
+        if isinstance(frame, int):
+            raise ConnectionClosedError(Close(frame, ""), None) if frame != 1006 else EOFError
+        return frame
+
+    async def send(self, text: str) -> None:
+        self._start(self._command(json.loads(text)))
+
+    def _start(self, work: Any) -> None:  # Any: a coroutine
+        task = asyncio.create_task(self._until_lost(work))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _until_lost(self, work: Any) -> None:  # Any: a coroutine
+        try:
+            await work
+        except (OSError, EOFError, TimeoutError, ValueError):
+            self._frames.put_nowait(1006)
+
+    async def _hear(self) -> None:
+        digest = ""
+        while True:
+            query = f"?wait=25&known={digest}" if self._client.polls else ""
+            async for line in self._ask([self._join()], query):
+                frame = json.loads(line)
+                if frame.get("id") == "join" and frame["type"] == "ok":
+                    continue
+                self._frames.put_nowait(line)
+
+    async def _command(self, frame: Json) -> None:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            async for line in self._ask([self._join(), frame], "?wait=10"):
+                answer = json.loads(line)
+                if answer.get("id") == frame["id"] or answer["type"] in ("changes", "reset"):
+                    self._frames.put_nowait(line)
+
+    async def _ask(self, frames: list[Json], query: str) -> AsyncIterator[str]:
+        client = self._client
+        count = 0
+        async for line in exchange(client.servers[0], client._session, frames, query):
+            frame = json.loads(line)
+            count += 1
+            if frame["topic"] is None:
+                self._frames.put_nowait(frame["data"]["code"])
+                return
+            yield line
+        if not count and not client.polls:
+            raise EOFError
+
+    def _join(self) -> Json:
+        client = self._client
+        return {"id": "join", "topic": client.topic, "type": "join", "data": client._place()}
+
+
+class HttpRoomClient(RoomClient):
+    """One person in one room, over HTTP."""
+
+    polls = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:  # Any: those of `RoomClient`
+        super().__init__(*arguments, **options | {"shared": False})
+
+    def _opening(self) -> Any:  # Any: as `connect` of `websockets`
+        return OverHttp(self)
+
+
+class PollingRoomClient(HttpRoomClient):
+    polls = True
