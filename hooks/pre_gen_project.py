@@ -25,7 +25,7 @@ CHOICES = {
 
 OWN_NAMES = set(
     """
-    accounts chat conftest config deploy docs licenses manage notifications operations presence
+    accounts bots chat conftest config deploy docs licenses manage notifications operations presence
     realtime static staticfiles templates test tests
     """.split()
 )

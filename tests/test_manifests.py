@@ -113,9 +113,9 @@ def test_the_site_in_compose_gets_these_variables(bake: Bake) -> None:
         }
         assert {key for key, value in variables.items() if value is None} == set(
             """
-            ADMIN_PATH BUDGETS COOKIE_PREFIX CSRF_TRUSTED_ORIGINS DEFAULT_FROM_EMAIL EMAIL_URL
-            LOG_FORMAT LOG_LEVEL METRICS_TOKEN PROXIES REALTIME SECRET_KEY_FALLBACKS
-            SECURE_HSTS_SECONDS SENTRY_DSN
+            ADMIN_PATH ALLOW_PRIVATE_ADDRESSES ANSWERING_BOTS BUDGETS COOKIE_PREFIX
+            CSRF_TRUSTED_ORIGINS DEFAULT_FROM_EMAIL EMAIL_URL LOG_FORMAT LOG_LEVEL METRICS_TOKEN
+            PROXIES REALTIME SECRET_KEY_FALLBACKS SECURE_HSTS_SECONDS SENTRY_DSN
             """.split()
         )
 

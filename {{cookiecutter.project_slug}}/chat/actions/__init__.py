@@ -6,6 +6,12 @@ Each is synchronous, does its work in one transaction, tells the sockets on comm
 may do everything and pays for nothing.
 """
 
+from chat.actions.growing import (
+    begin_message,
+    finish_message,
+    grow_message,
+    stop_message,
+)
 from chat.actions.messages import (
     Draft,
     Reading,
@@ -19,6 +25,7 @@ from chat.actions.messages import (
 )
 from chat.actions.rooms import (
     accept_invitation,
+    add_bot,
     change_role,
     create_room,
     decline_invitation,
@@ -37,6 +44,8 @@ __all__ = [
     "Draft",
     "Reading",
     "accept_invitation",
+    "add_bot",
+    "begin_message",
     "change_role",
     "create_room",
     "decline_invitation",
@@ -44,6 +53,8 @@ __all__ = [
     "delete_room",
     "edit_message",
     "enter",
+    "finish_message",
+    "grow_message",
     "invite",
     "leave_room",
     "lift_ban",
@@ -53,6 +64,7 @@ __all__ = [
     "post_messages",
     "remove_member",
     "start_direct",
+    "stop_message",
     "toggle_reaction",
     "update_room",
     "withdraw_invitation",
