@@ -25,8 +25,8 @@ CHOICES = {
 
 OWN_NAMES = set(
     """
-    accounts bridges chat config conftest deploy docs licenses manage media notifications operations
-    presence realtime static staticfiles templates test tests
+    accounts bots bridges chat config conftest deploy docs licenses manage media notifications
+    operations presence realtime static staticfiles templates test tests
     """.split()
 )
 # What pip installs for a bake, by import name and by package name: a project that is called like a

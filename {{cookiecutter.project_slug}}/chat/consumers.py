@@ -20,6 +20,7 @@ from chat.frames import (
     Reset,
     RoomList,
     SendMessage,
+    StopMessage,
     ToggleReaction,
     Typing,
     Welcome,
@@ -112,6 +113,10 @@ class ChatConsumer(FeedConsumer[Room]):
     @command("message.delete")
     def delete_message(self, data: DeleteMessage) -> MessageData:
         return actions.delete_message(self.feed, self.user, seq=data.seq)
+
+    @command("message.stop")
+    def stop_message(self, data: StopMessage) -> MessageData:
+        return actions.stop_message(self.feed, self.user, seq=data.seq)
 
     @command("reaction.toggle")
     def toggle_reaction(self, data: ToggleReaction) -> MessageData:

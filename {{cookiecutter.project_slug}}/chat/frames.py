@@ -34,6 +34,10 @@ class DeleteMessage(Struct, forbid_unknown_fields=True):
     seq: Revision
 
 
+class StopMessage(Struct, forbid_unknown_fields=True):
+    seq: Revision
+
+
 class ToggleReaction(Struct, forbid_unknown_fields=True):
     seq: Revision
     emoji: ShortText
@@ -88,6 +92,8 @@ class MessageData(Struct, frozen=True):
     created_at: datetime
     edited_at: datetime | None
     deleted_at: datetime | None
+    writing: bool
+    """Whether it still grows: `message.growing` tells what it has so far."""
 
 
 class RoomData(Struct, frozen=True):

@@ -253,8 +253,10 @@ class Message(FeedItem):
     reply_to = models.PositiveBigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True, blank=True)
+    writing = models.BooleanField(default=False, editable=False)
+    """Whether its author, a bot, still writes it; see `chat/actions/growing.py`."""
 
-    emptied = {"body": ""}
+    emptied = {"body": "", "writing": False}
 
     def __str__(self) -> str:
         return f"{self.room} {self.seq}"
@@ -296,6 +298,7 @@ class Message(FeedItem):
             created_at=self.created_at,
             edited_at=self.edited_at,
             deleted_at=self.deleted_at,
+            writing=self.writing,
         )
 
     @property

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
+from msgspec import MsgspecError, json
 
 T = TypeVar("T")
 Parser = Callable[[str], T]
@@ -85,6 +86,15 @@ def network(text: str) -> str:
     except ValueError:
         raise is_not(text, "an address or a network, such as 10.0.0.0/8") from None
     return text
+
+
+def paths(text: str) -> dict[str, str]:
+    """Names, each with a dotted path."""
+    try:
+        return json.decode(text, type=dict[str, str])
+    except MsgspecError:
+        wanted = """a JSON object such as {"helper": "helper.answers.answer"}"""
+        raise is_not(text, wanted) from None
 
 
 def mailbox(text: str) -> str:

@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.headless",
     "accounts",
+    "bots",
     # % if cookiecutter.telegram
     "bridges.telegram",
     # % endif
@@ -298,12 +299,19 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
 METRICS_TOKEN = env.text("METRICS_TOKEN")
 env.read("SENTRY_DSN", partial(report_errors, environment=DOMAIN_NAME), default=None)
 
+# Bots ------------------------------------------------------------------------
+# docs/bots.md
+
+# Bots that answer: their usernames, each with the dotted path of an async generator.
+ANSWERING_BOTS = env.read("ANSWERING_BOTS", parsers.paths, default={})
+# Whether webhooks and pushes may go to http addresses and private networks, to try them.
+ALLOW_PRIVATE_ADDRESSES = env.read("ALLOW_PRIVATE_ADDRESSES", parsers.boolean, default=False)
+
 # % if cookiecutter.web_push
 # Web push --------------------------------------------------------------------
 # Notifications for closed browsers: notifications/webpush/. The site's key derives from the secret.
 
 WEB_PUSH_SECRET = env.text("WEB_PUSH_SECRET")
-WEB_PUSH_ALLOW_PRIVATE = env.read("WEB_PUSH_ALLOW_PRIVATE", parsers.boolean, default=False)
 
 # % endif
 # % if cookiecutter.mqtt

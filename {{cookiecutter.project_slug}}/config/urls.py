@@ -10,6 +10,7 @@ urlpatterns = [
     path("", include("chat.urls")),
     path("", include("accounts.urls")),
     path("", include("notifications.urls")),
+    path("", include("bots.urls")),
     # % if cookiecutter.web_push
     path("", include("notifications.webpush.urls")),
     # % endif

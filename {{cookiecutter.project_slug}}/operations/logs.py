@@ -34,8 +34,8 @@ CAUSED_BY_CLIENTS = (
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 PLAIN = (str, int, float, bool)
 
-# Links in the site's mail contain keys that sign in whoever has them.
-KEYS = re.compile(r"(/accounts/(?:confirm-email|password/reset/key)/)[^/\s\"']+")
+# Links in the site's mail contain keys that sign in whoever has them; webhooks have secrets.
+KEYS = re.compile(r"(/accounts/(?:confirm-email|password/reset/key)/|/hooks/)[^/\s\"']+")
 
 
 class JsonFormatter(logging.Formatter):

@@ -7,6 +7,12 @@ may do everything and pays for nothing.
 """
 
 from chat.actions.attachments import away, upload
+from chat.actions.growing import (
+    begin_message,
+    finish_message,
+    grow_message,
+    stop_message,
+)
 from chat.actions.messages import (
     Draft,
     Reading,
@@ -20,6 +26,7 @@ from chat.actions.messages import (
 )
 from chat.actions.rooms import (
     accept_invitation,
+    add_bot,
     change_role,
     create_room,
     decline_invitation,
@@ -38,7 +45,9 @@ __all__ = [
     "Draft",
     "Reading",
     "accept_invitation",
+    "add_bot",
     "away",
+    "begin_message",
     "change_role",
     "create_room",
     "decline_invitation",
@@ -46,6 +55,8 @@ __all__ = [
     "delete_room",
     "edit_message",
     "enter",
+    "finish_message",
+    "grow_message",
     "invite",
     "leave_room",
     "lift_ban",
@@ -55,6 +66,7 @@ __all__ = [
     "post_messages",
     "remove_member",
     "start_direct",
+    "stop_message",
     "toggle_reaction",
     "update_room",
     "upload",

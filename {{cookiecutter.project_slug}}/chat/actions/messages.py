@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from accounts.models import User
@@ -35,6 +36,10 @@ EMOJI_PER_MESSAGE = 20
 READ_SHOWN_MEMBERS = 50
 """In a larger room, telling everybody how far everybody has read would drown the messages."""
 UNATTACHABLE = "A file of this message is not there any more, or was sent already. Attach it again."
+
+
+messages_posted = Signal()
+"""Sent with `news`, a list of `Posted`, at the end of the transaction that posts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,14 +165,13 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         for each in new:
             publish(each.room.topic, "message.created", results[id(each)], rev=each.rev)
         # Skip notifications for messages that were written elsewhere, long ago.
-        notifications.posted(
-            [
-                Posted(each, mentioned[each.pk], answered.get((each.room_id, each.reply_to)))
-                for each in new
-                if each.created_at == now
-            ],
-            attention,
-        )
+        news = [
+            Posted(each, mentioned[each.pk], answered.get((each.room_id, each.reply_to)))
+            for each in new
+            if each.created_at == now
+        ]
+        notifications.posted(news, attention)
+        messages_posted.send(Message, news=news)
     posted = iter(firsts)
     return [each if isinstance(each, Refusal) else results[id(next(posted))] for each in asked]
 

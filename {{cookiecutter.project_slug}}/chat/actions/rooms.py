@@ -155,6 +155,8 @@ def invite(room: Room, by: User, person: User) -> Invitation:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can invite people.")
         if not person.is_active:
             raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.")
+        if person.is_bot:
+            raise Refusal(ErrorCode.CONFLICT, "The room's moderators add bots in its settings.")
         if Membership.objects.filter(room=room, user=person).exists():
             raise Refusal(ErrorCode.CONFLICT, f"{person.name} is in this room already.")
         if not membership.may_moderate and is_banned(room, person):
@@ -171,6 +173,23 @@ def invite(room: Room, by: User, person: User) -> Invitation:
             publish_rooms_changed(person.pk)
             notifications.invited(invitation)
         return invitation
+
+
+def add_bot(room: Room, by: User | None, bot: User) -> Room:
+    """Make a bot a member, as one of the room's moderators. Adding it twice is harmless.
+
+    Returns the room as it is under its lock, which an open transaction of the caller's keeps.
+
+    Raises:
+        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct),
+            `rate_limited`.
+    """
+    with room.changing() as changes:
+        room = changes.feed
+        _refuse_direct(room)
+        _let_moderate(room, by, "add bots")
+        _admit(room, bot)
+        return room
 
 
 def accept_invitation(room: Room, user: User) -> Membership:
@@ -289,6 +308,8 @@ def change_role(room: Room, by: User, person: User, role: str) -> Membership:
             return member
         if not giver.is_owner:
             raise Refusal(ErrorCode.FORBIDDEN, "Only an owner of the room can change roles.")
+        if person.is_bot:
+            raise Refusal(ErrorCode.CONFLICT, "A bot is always a member.")
         if member.is_owner:
             _refuse_demotion(member, by)
         MODERATION.spend(by)
@@ -316,7 +337,8 @@ def close(room: Room) -> None:
 
 def close_if_deserted(room: Room) -> None:
     """End a room that nobody can enter any more."""
-    if not (room.is_public or room.memberships.exists() or room.invitations.exists()):
+    people = room.memberships.filter(user__is_bot=False)
+    if not (room.is_public or people.exists() or room.invitations.exists()):
         close(room)
 
 
@@ -341,7 +363,8 @@ def hand_over(owner: Membership) -> None:
     moderators_first = Case(
         When(role=Role.MODERATOR, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
-    others = Membership.objects.filter(room=owner.room_id).exclude(pk=owner.pk)
+    people = Membership.objects.filter(room=owner.room_id, user__is_bot=False)
+    others = people.exclude(pk=owner.pk)
     heirs = others.select_related("room", "user").order_by(
         "-user__is_active", moderators_first, "joined_at", "pk"
     )
@@ -397,8 +420,8 @@ def _admit(room: Room, user: User) -> Membership:
     if invited:
         notifications.invitation_settled(room, user)
     room.bans.filter(user=user).delete()
-    active = room.memberships.filter(user__is_active=True)
-    role = Role.MEMBER if active.exists() else Role.OWNER
+    active = room.memberships.filter(user__is_active=True, user__is_bot=False)
+    role = Role.MEMBER if user.is_bot or active.exists() else Role.OWNER
     membership, created = Membership.objects.get_or_create(
         room=room, user=user, defaults={"role": role, "last_read": room.last_rev}
     )
@@ -420,6 +443,7 @@ def _remove(membership: Membership, reason: str) -> None:
 def _other_owners(owner: Membership) -> bool:
     """Whether others own the room who can act: whose accounts are active."""
     owners = Membership.objects.filter(room=owner.room_id, role=Role.OWNER, user__is_active=True)
+    owners = owners.filter(user__is_bot=False)
     return owners.exclude(pk=owner.pk).exists()
 
 

@@ -73,6 +73,7 @@ def how_many(action: Callable[[int], object], tries: int) -> tuple[int, float]:
 def test_what_is_enough() -> None:
     import_module("config.urls")  # and with the pages all budgets
     assert {name: budget.limit for name, budget in sorted(budgets.known.items())} == {
+        "answers": (60, 3600),
         "conversations": (30, 3600),
         "invitations": (50, 3600),
         "invitations_of_one": (10, 86400),

@@ -52,6 +52,7 @@ def test_a_message_goes_out_as_it_is_returned(
         "created_at": message.created_at.isoformat().replace("+00:00", "Z"),
         "edited_at": None,
         "deleted_at": None,
+        "writing": False,
     }
 
 
@@ -153,7 +154,7 @@ def test_a_batch_is_numbered_in_its_order_in_one_transaction(
     published: Published,
 ) -> None:
     drafts = [draft(public, author, f"a{n}") for n in range(20) for author in (ada, bob)]
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(9):
         results = actions.post_messages(drafts)
     assert codes(results) == ["posted"] * 40
     assert list(Message.objects.values_list("seq", "client_id")) == [

@@ -47,6 +47,7 @@ def faults(folder: Path, file: str = "", **environment: str) -> list[str]:
     return str(refused.value).splitlines()
 
 
+PATHS = """write a JSON object such as {"helper": "helper.answers.answer"}."""
 BOOLEAN = "write true or false."
 PORT = "write a whole number from 1 to 65535."
 PROCESSES = "write a whole number from 1 to 500."
@@ -101,7 +102,9 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("DEBUG", '"true"', QUOTES),
         ("DEBUG", "$DEBUG", REFERENCE),
         ("BEHIND_PROXY", "caddy", f"cannot be 'caddy': {BOOLEAN}"),
-        pytest.param("WEB_PUSH_ALLOW_PRIVATE", "y", f"cannot be 'y': {BOOLEAN}", marks=web_push),
+        ("ALLOW_PRIVATE_ADDRESSES", "y", f"cannot be 'y': {BOOLEAN}"),
+        ("ANSWERING_BOTS", "bots.echo", f"cannot be 'bots.echo': {PATHS}"),
+        ("ANSWERING_BOTS", '{"echo": 7}', f"""cannot be '{{"echo": 7}}': {PATHS}"""),
         pytest.param("WEB_PUSH_SECRET", "${SECRET}", REFERENCE, marks=web_push),
         pytest.param("MQTT_URL", "mqtt://me:a#b@host", MQTT, marks=mqtt),
         pytest.param("MQTT_URL", "tcp://host", MQTT, marks=mqtt),

@@ -7,8 +7,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import transaction
 
 from accounts.models import User
-from notifications.webpush import endpoints
 from notifications.webpush.models import ENDPOINT_CHARACTERS, Subscription
+from realtime.posting import BadAddress, check
 from realtime.protocol import ErrorCode, Refusal
 
 BROWSERS_PER_PERSON = 10
@@ -51,9 +51,9 @@ def unsubscribe(user: User, *, endpoint: str) -> None:
 
 def _check(endpoint: str, p256dh: str, auth: str) -> None:
     try:
-        endpoints.check(endpoint)
+        check(endpoint)
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _decoded(p256dh))
-    except (endpoints.BadEndpoint, ValueError) as error:
+    except (BadAddress, ValueError) as error:
         raise Refusal(ErrorCode.INVALID, f"This is no subscription: {error}") from None
     if len(endpoint) > ENDPOINT_CHARACTERS or len(_decoded(auth)) != AUTH_BYTES:
         raise Refusal(ErrorCode.INVALID, "This is no subscription.")

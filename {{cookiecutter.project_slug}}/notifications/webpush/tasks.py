@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from notifications.models import UNREAD, Notification
-from notifications.webpush.endpoints import BadEndpoint, post
 from notifications.webpush.keys import is_configured
 from notifications.webpush.messages import encrypted, headers_for, message_of
 from notifications.webpush.models import Subscription
+from realtime.posting import BadAddress, post
 from realtime.sessions import verified_sessions
 from realtime.tasks import RetryLater, TaskResultStatus, enqueue_many, task, unfinished
 
@@ -53,7 +53,7 @@ def _push(subscription: Subscription, notification: Notification) -> None:
     headers = headers_for(subscription, f"n{notification.pk}")
     try:
         answer = post(subscription.endpoint, body, headers)
-    except BadEndpoint:
+    except BadAddress:
         subscription.delete()
         return
     match answer.status:

@@ -106,10 +106,10 @@ function line(person) {
   const element = clone("member");
   Object.assign(element.dataset, { member: person.id, username: person.username, role: person.role });
   part(element, "picture").replaceChildren(avatar(person, "small"));
-  part(element, "picture").dataset.presenceUser = person.id;
+  if (!person.bot) part(element, "picture").dataset.presenceUser = person.id;
   part(element, "name").textContent = person.name;
   part(element, "username").textContent = `@${person.username}`;
-  show(part(element, "role"), ROLES[person.role]);
+  show(part(element, "role"), person.bot ? "Bot" : ROLES[person.role]);
   part(element, "menu").ariaLabel = `More about ${person.name}`;
   const link = element.querySelector("a");
   link.href = link.getAttribute("href").replace(PLACEHOLDER, person.username);

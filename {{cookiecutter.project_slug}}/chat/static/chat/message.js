@@ -12,7 +12,7 @@ const FOLDED_ROWS = 24; // A message that takes more is folded until the reader 
 
 /**
  * @param {object} message as on the wire
- * @param {{you: object, nameOf: (id: number) => string}} reader
+ * @param {{you: object, nameOf: (id: number) => string, mayStop: (message: object) => boolean}} reader
  * @returns {HTMLElement}
  */
 export function createMessage(message, reader) {
@@ -34,6 +34,10 @@ export function updateMessage(element, message, reader) {
   const deleted = message.deleted_at !== null;
   part(element, "avatar").replaceChildren(avatar(message.author));
   part(element, "author").textContent = message.author.name;
+  part(element, "bot").hidden = !message.author.bot;
+  element.classList.toggle("message--writing", Boolean(message.writing));
+  element.ariaBusy = String(Boolean(message.writing)); // Read out once it is finished.
+  part(element, "stop").hidden = !message.writing || !reader.mayStop(message);
   element.classList.toggle("message--deleted", deleted);
   element.classList.toggle("message--mentions-you", message.mentions.includes(reader.you.username));
   const names = { mentions: message.mentions, you: reader.you.username };

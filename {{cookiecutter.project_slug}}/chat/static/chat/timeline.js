@@ -3,6 +3,7 @@
 import { part } from "../js/dom.js";
 import { day, sameDay } from "../js/times.js";
 import { createMessage, showQuote, unfold, updateMessage } from "./message.js";
+import { attempt } from "./popups.js";
 
 const TOGETHER_MS = 5 * 60_000; // Messages of one person within this time share one heading.
 const SHOWN_MESSAGES = 600;
@@ -25,12 +26,16 @@ export class Timeline {
   constructor({ page, you, topic, messages }, { members, scroller }) {
     this.#list = part(page, "messages");
     this.#messages = messages;
-    this.#reader = { you, nameOf: (id) => members.nameOf(id) };
+    this.#reader = { you, nameOf: (id) => members.nameOf(id), mayStop: (message) => this.#mayStop(message) };
     this.#scroller = scroller;
     messages.addEventListener("change", ({ detail }) => this.#show(detail));
     this.#list.addEventListener("click", ({ target }) => {
       if (target.dataset.part === "unfold") unfold(target.closest("[data-seq]"));
+      if (target.dataset.part !== "stop") return;
+      const seq = Number(target.closest("[data-seq]").dataset.seq);
+      attempt(messages.command("message.stop", { seq }));
     });
+    topic.addEventListener("message.growing", ({ detail: { data } }) => this.#grow(data));
     topic.addEventListener("welcome", ({ detail: { data } }) => this.#renamed(data.members));
     topic.addEventListener("member.updated", ({ detail: { data } }) => this.#renamed([data.member]));
     this.#moveWithKeys();
@@ -63,6 +68,19 @@ export class Timeline {
       const tooMany = this.#elements.size > SHOWN_MESSAGES;
       if (tooMany && this.#scroller.atEnd && !older) this.#messages.trim(KEPT_MESSAGES);
     });
+  }
+
+  /** Shows what a message has so far; a later form of it says the same, and more. */
+  #grow({ seq, body }) {
+    const message = this.#messages.get(seq);
+    if (!message?.writing) return;
+    message.body = body;
+    this.#scroller.keep(() => updateMessage(this.element(seq), message, this.#reader));
+  }
+
+  #mayStop({ reply_to: asked }) {
+    const { id, role } = this.#reader.you;
+    return role !== "member" || this.#messages.get(asked)?.author.id === id;
   }
 
   #remove(seq) {

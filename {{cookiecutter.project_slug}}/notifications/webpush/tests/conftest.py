@@ -18,7 +18,7 @@ __all__ = ["known_kinds", "known_targets"]
 def configured(settings: Settings) -> Iterator[None]:
     """With a key."""
     settings.WEB_PUSH_SECRET = "a secret for tests"
-    settings.WEB_PUSH_ALLOW_PRIVATE = True
+    settings.ALLOW_PRIVATE_ADDRESSES = True
     settings.OWNER_EMAIL = "owner@example.com"
     forget_keys()
     yield

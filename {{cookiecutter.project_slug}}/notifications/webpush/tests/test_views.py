@@ -93,7 +93,7 @@ def changed(**parts: Any) -> dict[str, Any]:
 def test_what_is_no_subscription_is_refused(
     page: Client, settings: Settings, subscription: object
 ) -> None:
-    settings.WEB_PUSH_ALLOW_PRIVATE = False
+    settings.ALLOW_PRIVATE_ADDRESSES = False
 
     assert send(page, "subscribe", subscription) == 400
     assert not Subscription.objects.exists()

@@ -1,8 +1,8 @@
-"""Where messages are posted to: addresses that people gave, so none may lead into our own network.
+"""Posting to addresses that people gave, such as of a webhook: none may lead into our own network.
 
-A browser names the push service of its maker, but whoever subscribes can name anything. Only https
-to the standard port goes out; the name is looked up once, every address that it has must be public,
-and the connection is made to exactly that address, so that a second look-up cannot differ.
+Only https to the standard port goes out; the name is looked up once, every address that it has must
+be public, and the connection is made to exactly that address, so that a second look-up cannot
+differ. `ALLOW_PRIVATE_ADDRESSES` lifts this, to try it.
 """
 
 import socket
@@ -18,7 +18,7 @@ ANSWER_SECONDS = 10
 NAT64 = IPv6Network("64:ff9b::/96")
 
 
-class BadEndpoint(Exception):
+class BadAddress(Exception):
     """Nothing is posted there, now or later."""
 
 
@@ -33,23 +33,23 @@ class Answer:
     """Seconds."""
 
 
-def check(endpoint: str) -> None:
-    """Refuse what cannot be a push service.
+def check(url: str) -> None:
+    """Refuse what is never posted to.
 
     Raises:
-        BadEndpoint: it is not https on the standard port, or is written as a private address.
+        BadAddress: it is not https on the standard port, or is written as a private address.
     """
-    _parse(endpoint)
+    _parse(url)
 
 
-def post(endpoint: str, body: bytes, headers: dict[str, str]) -> Answer:
+def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
     """Post `body`; redirections are not followed, and what is answered is not read.
 
     Raises:
-        BadEndpoint: it leads to an address that is not public.
+        BadAddress: it leads to an address that is not public.
         Unreachable: no answer within `ANSWER_SECONDS`.
     """
-    scheme, host, port, path = _parse(endpoint)
+    scheme, host, port, path = _parse(url)
     address = _look_up(host, port)
     timeout = Timeout(total=ANSWER_SECONDS)
     pool = (
@@ -65,7 +65,7 @@ def post(endpoint: str, body: bytes, headers: dict[str, str]) -> Answer:
                 "POST",
                 path,
                 body=body,
-                headers={**headers, "Host": urlsplit(endpoint).netloc},
+                headers={**headers, "Host": urlsplit(url).netloc},
                 redirect=False,
                 retries=False,
                 preload_content=False,
@@ -77,22 +77,24 @@ def post(endpoint: str, body: bytes, headers: dict[str, str]) -> Answer:
     return Answer(response.status, int(after) if after.isdecimal() and len(after) < 8 else None)
 
 
-def _parse(endpoint: str) -> tuple[str, str, int, str]:
+def _parse(url: str) -> tuple[str, str, int, str]:
     try:
-        parts = urlsplit(endpoint)
+        parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError as error:
-        raise BadEndpoint(str(error)) from None
-    plain = endpoint.isascii() and endpoint.isprintable() and parts.username is None
+        raise BadAddress(str(error)) from None
+    plain = url.isascii() and url.isprintable() and parts.username is None
     if not host or not plain:
-        raise BadEndpoint("This is not the address of a push service.")
-    if not settings.WEB_PUSH_ALLOW_PRIVATE:
+        raise BadAddress(
+            "This is not an address to post to: write one such as https://example.com/in."
+        )
+    if not settings.ALLOW_PRIVATE_ADDRESSES:
         if parts.scheme != "https" or port not in (None, 443):
-            raise BadEndpoint("Push services speak https on the standard port.")
+            raise BadAddress("Write an https address on the standard port.")
         if not _is_public_or_name(host):
-            raise BadEndpoint("This address is not a public one.")
+            raise BadAddress("This address is not a public one.")
     elif parts.scheme not in ("http", "https"):
-        raise BadEndpoint("Push services speak https.")
+        raise BadAddress("Write an https address.")
     default = 443 if parts.scheme == "https" else 80
     path = parts.path or "/"
     return parts.scheme, host, port or default, f"{path}?{parts.query}" if parts.query else path
@@ -104,8 +106,8 @@ def _look_up(host: str, port: int) -> str:
     except (OSError, UnicodeError) as error:
         raise Unreachable(f"{host}: {error}") from error
     addresses = [str(address[0]) for *_, address in found]
-    if not settings.WEB_PUSH_ALLOW_PRIVATE and not all(map(_is_public, addresses)):
-        raise BadEndpoint(f"{host} has an address that is not a public one.")
+    if not settings.ALLOW_PRIVATE_ADDRESSES and not all(map(_is_public, addresses)):
+        raise BadAddress(f"{host} has an address that is not a public one.")
     return addresses[0]
 
 

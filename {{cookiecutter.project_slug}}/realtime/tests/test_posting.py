@@ -1,4 +1,4 @@
-"""Where messages may be posted to: endpoints are what people typed."""
+"""Where may be posted to: addresses are what people typed."""
 
 import socket
 from typing import Any
@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from notifications.webpush.endpoints import BadEndpoint, Unreachable, check, post
-from notifications.webpush.tests.service import PushService
+from realtime.posting import BadAddress, Unreachable, check, post
+from realtime.tests.receiver import receiving
 
 
 @pytest.fixture
 def in_earnest(settings: Settings) -> None:
-    settings.WEB_PUSH_ALLOW_PRIVATE = False
+    settings.ALLOW_PRIVATE_ADDRESSES = False
 
 
 def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
@@ -23,7 +23,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "endpoint",
+    "url",
     [
         "http://push.example.com/x",
         "ftp://push.example.com/x",
@@ -49,13 +49,13 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         "https://pûsh.example.com/x",
     ],
 )
-def test_what_is_no_push_service_is_refused(in_earnest: None, endpoint: str) -> None:
-    with pytest.raises(BadEndpoint):
-        check(endpoint)
+def test_what_is_no_public_address_is_refused(in_earnest: None, url: str) -> None:
+    with pytest.raises(BadAddress):
+        check(url)
 
 
 @pytest.mark.parametrize(
-    "endpoint",
+    "url",
     [
         "https://fcm.googleapis.com/fcm/send/abc:def",
         "https://updates.push.services.mozilla.com/wpush/v2/abc?x=1",
@@ -63,8 +63,8 @@ def test_what_is_no_push_service_is_refused(in_earnest: None, endpoint: str) -> 
         "https://8.8.8.8/x",
     ],
 )
-def test_push_services_are_let_through(in_earnest: None, endpoint: str) -> None:
-    check(endpoint)
+def test_public_addresses_are_let_through(in_earnest: None, url: str) -> None:
+    check(url)
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_a_name_that_leads_into_our_own_network_is_refused_before_connecting(
 ) -> None:
     resolve_to(monkeypatch, "8.8.8.8", address)
 
-    with pytest.raises(BadEndpoint):
+    with pytest.raises(BadAddress):
         post("https://push.example.com/x", b"", {})
 
 
@@ -108,11 +108,13 @@ def test_a_name_that_nobody_knows_is_unreachable(
         post("https://push.example.com/x", b"", {})
 
 
-def test_redirections_are_not_followed(service: PushService) -> None:
-    service.statuses = [307]
-    service.headers = {"Location": f"http://127.0.0.1:{service.server_port}/elsewhere"}
+def test_redirections_are_not_followed(settings: Settings) -> None:
+    settings.ALLOW_PRIVATE_ADDRESSES = True
+    with receiving() as receiver:
+        receiver.statuses = [307]
+        receiver.headers = {"Location": receiver.url("/elsewhere")}
 
-    answer = post(f"http://127.0.0.1:{service.server_port}/x", b"hello", {})
+        answer = post(receiver.url("/x"), b"hello", {})
 
-    assert answer.status == 307
-    assert [path for path, _, _ in service.taken] == ["/x"]
+        assert answer.status == 307
+        assert [path for path, _, _ in receiver.taken] == ["/x"]

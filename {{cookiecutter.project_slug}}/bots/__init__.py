@@ -1,0 +1,1 @@
+"""Bots: programs that write in rooms, hear what is said there, and answer."""

@@ -1,0 +1,221 @@
+"""Bots that answer as they think: a task for each question, a message that grows meanwhile."""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from concurrent.futures import Future
+from contextlib import aclosing
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cache
+from threading import BoundedSemaphore, Thread
+from time import monotonic, time
+from typing import Any
+
+from django.conf import settings
+from django.utils import timezone
+from django.utils.module_loading import import_string
+
+from accounts.models import User
+from chat import actions
+from chat.actions.messages import messages_posted
+from chat.models import Membership, Message
+from chat.notifications import Posted
+from chat.text import BODY_CHARACTERS
+from realtime.budgets import HOUR, Budget
+from realtime.conf import limits
+from realtime.protocol import Refusal
+from realtime.tasks import enqueue_many, task
+from realtime.tasks.backend import wake_here
+
+logger = logging.getLogger(__name__)
+
+ANSWERS = Budget("answers", 60, HOUR, "You asked bots many times in a short time.")
+
+GROW_SECONDS = 0.5
+"""How often a growing message is shown; each time it is written down, too."""
+STALL_SECONDS = 60.0
+"""How long a generator may yield nothing."""
+ANSWER_SECONDS = 600.0
+BUSY_SECONDS = 2.0
+TURNS = 20
+
+CUT_OFF = "(Cut off: this was interrupted.)"
+STALLED = "(Cut off: nothing more came.)"
+TOO_LONG = "(Cut off: this took too long.)"
+FULL = "(Cut off: a message has no room for more.)"
+FAILED = "(Cut off: something went wrong.)"
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A message of the conversation."""
+
+    author: str
+    text: str
+    by_bot: bool
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What a bot is asked.
+
+    Args:
+        room: its name.
+        turns: the latest messages of the room, the question last.
+    """
+
+    room: str
+    turns: Sequence[Turn]
+
+    @property
+    def question(self) -> str:
+        return self.turns[-1].text
+
+
+Answer = Callable[[Conversation], AsyncGenerator[str, None]]
+"""What ANSWERING_BOTS names: an `async def` that yields an answer piece by piece."""
+
+
+def connect_signals() -> None:
+    messages_posted.connect(enqueue_answers)
+
+
+def enqueue_answers(news: Sequence[Posted], **kwargs: Any) -> None:  # Any: a signal's
+    """Enqueue an answer of each bot that new messages of people are meant for.
+
+    A bot is asked by a mention, and in a direct room by anything. Bots do not answer bots.
+    """
+    if not settings.ANSWERING_BOTS:
+        return
+    asked = [
+        (each.message, bot)
+        for each in news
+        if each.message.author and not each.message.author.is_bot
+        for bot in {*each.mentioned, *_partner(each.message)}
+        if bot.is_bot and bot.username in settings.ANSWERING_BOTS
+    ]
+    if asked:
+        refusals = ANSWERS.spend_each([(m.author, 1) for m, _ in asked if m.author])
+        calls = zip(asked, refusals, strict=True)
+        enqueue_many(answer, [(m.pk, bot.pk, why.detail if why else "") for (m, bot), why in calls])
+
+
+def _partner(message: Message) -> list[User]:
+    if not message.room.is_direct:
+        return []
+    others = Membership.objects.filter(room=message.room_id).exclude(user=message.author_id)
+    return [each.user for each in others.select_related("user")]
+
+
+@task
+def answer(message_id: int, bot_id: int, refusal: str = "") -> None:
+    """Answer a message as a bot.
+
+    It takes half of the process's `TASK_THREADS` at most: when these are taken it waits. A message
+    that is there already was begun by a worker that was killed.
+
+    Args:
+        refusal: said instead, once a minute: why there is no answer.
+    """
+    question = Message.objects.select_related("room", "author").filter(pk=message_id).first()
+    bot = User.objects.filter(pk=bot_id, is_active=True).first()
+    if question is None or question.deleted_at or bot is None:
+        return
+    if not _places().acquire(blocking=False):
+        later = timezone.now() + timedelta(seconds=BUSY_SECONDS)
+        answer.using(run_after=later).enqueue(message_id, bot_id, refusal)
+        return
+    try:
+        minute = f"-{question.author_id}-{time() // 60:.0f}"
+        client_id = f"answer-{minute if refusal else question.pk}"
+        message, is_new = actions.begin_message(
+            question.room, bot, client_id=client_id, reply_to=question.seq
+        )
+        if is_new and not refusal:
+            note = _Writer(message, bot, question).write()
+        else:
+            note = refusal or CUT_OFF
+        if message.writing:
+            actions.finish_message(message, note)
+    except Refusal as error:  # the room is gone, or the bot is out of it
+        logger.info("%s does not answer message %s: %s", bot, message_id, error.detail)
+    finally:
+        _places().release()
+        wake_here()  # for one that waits
+
+
+class _Writer:
+    """Collects what a generator yields, and shows it."""
+
+    def __init__(self, message: Message, bot: User, question: Message) -> None:
+        self._message = message
+        self._bot = bot
+        self._conversation = _conversation(question, bot)
+        self._text = ""
+        self._came_at = monotonic()
+
+    def write(self) -> str:
+        """Show the message growing until there is no more; returns a note on why, if any."""
+        began_at, shown = monotonic(), ""
+        collecting = asyncio.run_coroutine_threadsafe(self._collect(), _loop())
+        try:
+            while True:
+                done = _wait(collecting)
+                text = self._text
+                if text != shown and not actions.grow_message(self._message, text):
+                    return ""
+                shown = text
+                if done:
+                    return collecting.result()
+                if monotonic() - self._came_at > STALL_SECONDS:
+                    return STALLED
+                if monotonic() - began_at > ANSWER_SECONDS:
+                    return TOO_LONG
+        finally:
+            collecting.cancel()
+
+    async def _collect(self) -> str:
+        try:
+            answer: Answer = import_string(settings.ANSWERING_BOTS[self._bot.username])
+            async with aclosing(answer(self._conversation)) as pieces:
+                async for piece in pieces:
+                    self._text += piece
+                    self._came_at = monotonic()
+                    if len(self._text) >= BODY_CHARACTERS:
+                        return FULL
+        except Exception as error:
+            logger.warning("%s failed to answer: %s: %s", self._bot, type(error).__name__, error)
+            return FAILED
+        return ""
+
+
+def _wait(future: "Future[str]") -> bool:
+    try:
+        future.exception(GROW_SECONDS)
+    except TimeoutError:
+        return False
+    return True
+
+
+def _conversation(question: Message, bot: User) -> Conversation:
+    before = question.room.messages.filter(seq__lte=question.seq, deleted_at=None, writing=False)
+    latest = before.select_related("author").order_by("-seq")[:TURNS]
+    turns = [
+        Turn(each.author.name if each.author else "", each.body, each.author_id == bot.pk)
+        for each in reversed(latest)
+    ]
+    return Conversation(question.room.name, turns)
+
+
+@cache
+def _places() -> BoundedSemaphore:
+    return BoundedSemaphore(max(1, limits().task_threads // 2))
+
+
+@cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The loop of all generators of this process."""
+    loop = asyncio.new_event_loop()
+    Thread(target=loop.run_forever, name="answers", daemon=True).start()
+    return loop
