@@ -5,10 +5,6 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-# % if cookiecutter.mqtt
-from bridges.mqtt.broker import check_url as mqtt_url
-
-# % endif
 from config import parsers
 from config.database import database, sqlite
 from config.email import email
@@ -18,6 +14,11 @@ from operations.sentry import report_errors
 from realtime.conf import budgets_of, limits_of
 from realtime.redis import check_url, layer_hosts
 
+# isort: split
+# % if cookiecutter.mqtt
+from bridges.mqtt.broker import check_url as mqtt_url
+
+# % endif
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Environment(BASE_DIR / ".env")
