@@ -2,16 +2,17 @@
 
 from django.urls import URLPattern, path
 
-# % if cookiecutter.mqtt
-from bridges.mqtt.consumers import DeviceConsumer, SensorConsumer
-
-# % endif
 from chat.consumers import ChatConsumer, RoomListConsumer
 from notifications.consumers import NotificationConsumer
 from presence.consumers import PresenceConsumer
 from realtime.tasks.worker import TaskConsumer
 from realtime.transports.multiplex import Multiplexer
 
+# isort: split
+# % if cookiecutter.mqtt
+from bridges.mqtt.consumers import DeviceConsumer, SensorConsumer
+
+# % endif
 # ASGI applications and consumers such as an AsyncHttpConsumer, before Django's views and without
 # Django's middleware: path("export/", ExportConsumer.as_asgi()).
 http_urlpatterns: list[URLPattern] = []

@@ -5,10 +5,6 @@ from pathlib import Path
 
 from csp.constants import NONCE, NONE, SELF
 
-# % if cookiecutter.mqtt
-from bridges.mqtt.broker import check_url as mqtt_url
-
-# % endif
 from config import parsers
 from config.database import database, sqlite
 from config.email import email
@@ -20,6 +16,11 @@ from realtime.conf import budgets_of, limits_of
 from realtime.layers import check_layer_url, layer
 from realtime.redis import check_url
 
+# isort: split
+# % if cookiecutter.mqtt
+from bridges.mqtt.broker import check_url as mqtt_url
+
+# % endif
 BASE_DIR = Path(__file__).resolve().parent.parent
 
 env = Environment(BASE_DIR / ".env")
