@@ -77,7 +77,6 @@ def _stream(name: str, content_type: str) -> StreamingHttpResponse:
             "Cache-Control": f"private, max-age={KEPT_SECONDS}, immutable",
             "Content-Security-Policy": "sandbox; default-src 'none'",
             "Cross-Origin-Resource-Policy": "same-origin",
-            "X-Content-Type-Options": "nosniff",
         },
     )
 

@@ -5,7 +5,7 @@ whatever is killed in between leaves a row by which `prune_attachments` finds th
 """
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import PurePath
@@ -77,15 +77,11 @@ def away(error: Exception) -> Refusal:
     return Refusal(ErrorCode.UNAVAILABLE, detail)
 
 
-def unsent(asked: Iterable[tuple[Room, int, Sequence[UUID]]]) -> dict[UUID, Attachment]:
-    """What may be attached to messages of these rooms and authors, locked until the commit."""
-    wanted = Q()
-    for room, author_id, ids in asked:
-        if ids:
-            wanted |= Q(room=room.pk, uploader=author_id, pk__in=ids)
-    if not wanted:
+def unsent(ids: Collection[UUID]) -> dict[UUID, Attachment]:
+    """Those of these that were not sent, locked until the commit."""
+    if not ids:
         return {}
-    rows = Attachment.objects.filter(wanted, message=None).order_by("pk")
+    rows = Attachment.objects.filter(pk__in=ids, message=None).order_by("pk")
     return {each.pk: each for each in rows.select_for_update(no_key=True)}
 
 

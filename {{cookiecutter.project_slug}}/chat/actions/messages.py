@@ -354,20 +354,17 @@ def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int | None], User]:
 
 
 def _taken(fresh: Sequence[tuple[Message, Draft]]) -> dict[int, list[Attachment]]:
-    """By the message's `id()`: what is attached to it; messages that ask for what they cannot have
-    are left out."""
-    there = unsent((draft.room, draft.author_id, draft.attachments) for _, draft in fresh)
+    """By the message's `id()`: what is attached to it. Left out are messages that ask for files
+    that are not their author's, not for their room, or sent already."""
+    there = unsent({each for _, draft in fresh for each in draft.attachments})
     taken: dict[int, list[Attachment]] = {}
     for message, draft in fresh:
-        wanted = dict.fromkeys(draft.attachments)
-        found = [there[each] for each in wanted if each in there]
-        owned = all(
-            (each.room_id, each.uploader_id) == (message.room_id, message.author_id)
-            for each in found
-        )
-        if owned and len(found) == len(wanted):
+        ids = dict.fromkeys(draft.attachments)
+        found = [there[each] for each in ids if each in there]
+        owner = message.room_id, message.author_id
+        if len(found) == len(ids) and {(f.room_id, f.uploader_id) for f in found} <= {owner}:
             taken[id(message)] = found
-            for each in wanted:
+            for each in ids:
                 del there[each]  # another message of the batch cannot have it
     return taken
 

@@ -119,6 +119,7 @@ def test_a_room_starts_with_what_its_page_needs(
         "rev": 1,
         "you": {**ada.as_person(), "role": "owner", "last_read": 0},
         "socket": "/ws/",
+        "upload": {"url": "/rooms/general/attachments/", "bytes": 20_970_496, "most": 10},
     }
     assert [member.user for member in response.context["members"]] == [bob, ada]
 
