@@ -418,8 +418,9 @@ def first_pack(waiting: Sequence[LayerMessage]) -> Sequence[LayerMessage]:
 
 
 def _characters(message: LayerMessage) -> int:
-    events = message.get("events", ())  # of `publish_many`
-    return len(message.get("text", "")) + sum(len(text) for _, text in events)
+    if "text" in message:
+        return len(message["text"])
+    return sum(len(text) for _, text in message.get("events", ()))  # of `publish_many`
 
 
 def layer_group(group: str) -> str:

@@ -105,7 +105,7 @@ class PostgresChannelLayer(BaseChannelLayer):
             close = loop.close
 
             def close_with_part() -> None:
-                self._parts.pop(loop).end()
+                self._parts.pop(loop).end_sender()
                 close()
 
             loop.close = close_with_part  # type: ignore[method-assign]
@@ -120,9 +120,8 @@ class LoopPart:
         self._url = url
         self._prefix = prefix
         self._capacity = capacity
+        # None in a queue tells that the connection was lost.
         self._queues: dict[str, asyncio.Queue[bytes | None]] = {}
-        """Of each channel; None tells that the connection was lost."""
-
         self._sender: AsyncConnection | None = None
         self._sending = asyncio.Lock()
         self._listening = asyncio.Lock()
@@ -133,6 +132,8 @@ class LoopPart:
 
     def close(self, channel: str) -> None:
         self._queues.pop(channel, None)
+        left = {group: members - {channel} for group, members in self.groups.items()}
+        self.groups = {group: members for group, members in left.items() if members}
         if not self._queues and self._taking is not None:
             self._taking.cancel()
             self._taking = None
@@ -150,7 +151,7 @@ class LoopPart:
                     self._sender = await self._connect()
                 await self._sender.execute(NOTIFY, [self._prefix, parts])
             except BaseException:  # or an end by a timeout, which may leave it in any state
-                self._end_sender()
+                self.end_sender()
                 raise
 
     async def listen(self) -> None:
@@ -165,13 +166,10 @@ class LoopPart:
                     raise
                 self._taking = asyncio.create_task(self._take(connection))
 
-    def end(self) -> None:
-        self._end_sender()
-
     async def _connect(self) -> AsyncConnection:
         return await AsyncConnection.connect(self._url, autocommit=True, **CONNECTION)
 
-    def _end_sender(self) -> None:
+    def end_sender(self) -> None:
         if self._sender is not None:
             self._sender.pgconn.finish()
             self._sender = None
@@ -186,12 +184,12 @@ class LoopPart:
                 if following == "0":
                     self._deliver(target, b64decode(text))
                     text = ""
-        except Exception as error:  # whoever receives is told, and listens again
+        except Exception as error:
             logger.debug("LISTEN: %s", error)
+            for queue in self._queues.values():
+                queue.put_nowait(None)  # whoever receives is told, and listens again
         finally:
             connection.pgconn.finish()
-            for queue in self._queues.values():
-                queue.put_nowait(None)
 
     def _deliver(self, target: str, data: bytes) -> None:
         for channel in self.groups.get(target[1:], ()) if target[0] == "/" else (target,):
