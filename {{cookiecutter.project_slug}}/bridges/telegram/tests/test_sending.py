@@ -7,7 +7,7 @@ from telegram.error import RetryAfter
 from accounts.models import User
 from bridges.telegram import sending
 from bridges.telegram.models import Following, Link, Post
-from bridges.telegram.sending import enqueue_answer
+from bridges.telegram.sending import enqueue_answer, tell
 from bridges.telegram.sending import say as say_task
 from bridges.telegram.tests.conftest import CHAT, Say
 from bridges.telegram.tests.service import BotApi
@@ -166,6 +166,7 @@ def test_mentions_and_direct_messages_come_from_everywhere(
     actions.post_message(actions.start_direct(bob, ada), bob, body="psst", client_id="3")
     actions.post_message(room, bob, body="and here, @ada", client_id="4")
     notify([ada], "announcement", text="Down at noon", link="/people/")
+    assert unfinished(tell).count() == 3
     assert sorted(sent(api)) == [
         "Down at noon",
         "Other · bob: hello @ada",

@@ -12,6 +12,7 @@ from channels.consumer import SyncConsumer
 from channels.routing import get_default_application
 from django.core.management import call_command
 from django.db import OperationalError
+from pytest_django import Settings
 
 from accounts.models import User
 from bridges.telegram import conversation, linking
@@ -87,7 +88,7 @@ async def until(condition: Callable[[], object]) -> None:
 
 async def sent(api: BotApi, chat_id: int, count: int) -> list[str]:
     """What a chat shows, as soon as it shows so much."""
-    await until(lambda: run_due() or len(api.texts(chat_id)) >= count)
+    await until(lambda: run_due() >= 0 and len(api.texts(chat_id)) >= count)
     return api.texts(chat_id)
 
 
@@ -260,6 +261,18 @@ async def test_codes_cannot_be_tried_out(api: BotApi, ada: User, tmp_path: Path)
         [*[conversation.WRONG_CODE] * 5, "Too many wrong codes. Try again in some minutes."]
     )
     assert (await in_database(Link.objects.get)).chat_id == CHAT
+
+
+async def test_what_is_written_is_paid_for(
+    api: BotApi, following: Link, tmp_path: Path, settings: Settings
+) -> None:
+    settings.BUDGETS = {"messages": [2, 3600]}
+    for text in "abc":
+        api.say(CHAT, text)
+    async with running(tmp_path):
+        (answer,) = await sent(api, CHAT, 1)
+    assert answer.startswith("You wrote very much, or mentioned many people, in a short time.")
+    assert await in_database(bodies) == ["a", "b"]
 
 
 async def test_a_consumer_sends_messages_alone(api: BotApi) -> None:
