@@ -121,6 +121,26 @@ def test_no_reading_is_lost_or_doubled_while_bridge_and_broker_are_killed(
     assert database.rows(LETTERS) == []
 
 
+def test_a_reading_whose_commit_was_cut_off_comes_again(
+    broker: Mosquitto, bridge: Server, database: Database
+) -> None:
+    bridge.launch()
+    wait_for_log(bridge, "mqtt is connected")
+    names = [f"reading-{number}" for number in range(40)]  # more than the bridge may have at once
+    with closing(sqlite3.connect(database.file, isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")  # nobody else commits
+        with device(broker) as kitchen:
+            for name in names:
+                kitchen.publish("parlour/in/sensors/kitchen", reading(name), qos=1)
+            time.sleep(0.5)  # the bridge has taken some meanwhile
+        bridge.kill()
+        writer.execute("ROLLBACK")
+    assert database.ids("kitchen") == []
+    bridge.launch()
+    wait_for(lambda: len(database.ids("kitchen")) == len(names), "every reading")
+    assert database.ids("kitchen") == names
+
+
 def test_what_cannot_be_handled_is_kept_and_acknowledged(
     broker: Mosquitto, bridge: Server, database: Database
 ) -> None:
