@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 
 from bridges.mqtt.models import Sensor, SensorBoard, report
 from realtime.consumers import command
+from realtime.database import in_database
 from realtime.feeds.consumer import FeedConsumer, ItemCommand
 from realtime.protocol import ShortText
 
@@ -42,6 +43,10 @@ class Want(ItemCommand):
 class SensorConsumer(FeedConsumer[SensorBoard]):
     feed_model = SensorBoard
     item_model = Sensor
+
+    async def join(self) -> None:
+        await in_database(SensorBoard.home)
+        await super().join()
 
     @command("sensor.want")
     def want(self, data: Want) -> object:

@@ -43,12 +43,13 @@ class SensorBoard(Feed):
     prefix = "sensors"
     for_everyone = True
 
+    HOME = "home"
     slug = models.SlugField(unique=True)
 
     @classmethod
     def home(cls) -> Self:
         """The site's one board."""
-        return cls.objects.get_or_create(slug="home")[0]
+        return cls.objects.get_or_create(slug=cls.HOME)[0]
 
 
 class Sensor(FeedItem):

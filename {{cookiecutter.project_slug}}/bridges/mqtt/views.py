@@ -12,5 +12,5 @@ from bridges.mqtt.models import SensorBoard
 @require_safe
 @login_required
 def sensors(request: HttpRequest) -> HttpResponse:
-    context = {"topic": SensorBoard.home().topic, "prefix": settings.MQTT_PREFIX}
+    context = {"topic": SensorBoard.topics.topic(SensorBoard.HOME), "prefix": settings.MQTT_PREFIX}
     return render(request, "mqtt/sensors.html", context)
