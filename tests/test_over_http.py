@@ -133,7 +133,7 @@ def test_daphne_speaks_http_2_beside_websockets(site: Site, tmp_path: Path) -> N
     bearer = ["--header", f"X-Session-Token: {person.session}"]
     join = json.dumps({"id": "1", "topic": f"chat:{room}", "type": "join"})
     url = f"https://localhost:{port}"
-    with site.serving(command):
+    with site.serving(command, CSRF_TRUSTED_ORIGINS=url):
         version = ["--output", os.devnull, "--write-out", "{%{http_version} %{http_code}}"]
         page = subprocess.run([*curl, *version, f"{url}/accounts/login/"], capture_output=True)
         assert page.stdout == b"{2 200}"
