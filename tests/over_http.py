@@ -210,6 +210,14 @@ def printed(command: list[str], **environment: str) -> Iterator[Iterator[Json]]:
             process.kill()
 
 
+def words(frames: Iterator[Json]) -> str:
+    """What the next message says."""
+    while (frame := next(frames))["type"] != "message.created":
+        pass
+    body: str = frame["data"]["body"]
+    return body
+
+
 def _frames(process: subprocess.Popen[str]) -> Iterator[Json]:
     assert process.stdout
     for line in process.stdout:

@@ -18,13 +18,17 @@ from tests.over_http import FRAMES, EventReader, HttpRoomClient, PollingRoomClie
 from tests.programs import program
 from tests.projects import Server
 from tests.proxies import sign
+from tests.raw import tcp
 from tests.services import free_port
-from tests.sites import Site
+from tests.sites import LIMITS, Site
 from tests.tables import Table, shown_at_the_end
 from tests.wire import Json, RoomClient, opened
 
+FAST = {"FRAMES_PER_SECOND": 1_000, "USER_FRAMES_PER_SECOND": 1_000}
+LONG_BODY = "🐌" * 3_990  # 16 KB in a frame
+SMALL_BUFFER = 4_096
+MOST_MESSAGES = 1_000  # much more than the kernel's buffers and an outbox take
 KINDS: list[type[RoomClient]] = [HttpRoomClient, PollingRoomClient, RoomClient]
-ANSWER_SECONDS = 20
 
 
 class MixedConversation(Conversation):
@@ -90,6 +94,29 @@ def test_a_drain_ends_streams_and_polls_with_its_code(site: Site) -> None:
         assert "Traceback" not in server.log
 
 
+def test_one_who_never_reads_a_stream_is_closed_and_holds_up_nobody(site: Site) -> None:
+    room, person = site.new_room(), site.people[2]
+    body = json.dumps({"topic": f"chat:{room}", "type": "join"})
+
+    async def scene(server: Server) -> None:
+        async with RoomClient([server.websocket_url], room, site.people[0].session) as one:
+            await until(lambda: one.joined, "joined")
+            while len(one.sent) < MOST_MESSAGES and "closed by 4008" not in server.log:
+                one.say(LONG_BODY)
+                await until(lambda: one.waiting < 20, "what was said is taken")
+            await until(lambda: not one.waiting, "all is acknowledged")
+            await until(lambda: "closed by 4008" in server.log, "one who never reads is closed")
+            assert one.closes == []
+
+    with site.serving(REALTIME=json.dumps(LIMITS | FAST)) as server:
+        head = f"POST {FRAMES} HTTP/1.1\r\nHost: 127.0.0.1:{server.port}\r\n"
+        head += f"X-Session-Token: {person.session}\r\nContent-Length: {len(body)}\r\n\r\n"
+        with tcp(server, SMALL_BUFFER) as slow:
+            slow.sendall((head + body).encode())
+            assert slow.recv(1)
+            asyncio.run(scene(server))
+
+
 def test_the_documented_commands_do_what_is_said(site: Site) -> None:
     server, person = site.pair()[0], site.people[0]
     room = site.new_room()
@@ -105,7 +132,7 @@ def test_the_documented_commands_do_what_is_said(site: Site) -> None:
         with running(poll, TOKEN=person.session) as answers:
             sent = [each for each in answers if each.get("id") == "2"]
         assert [each["data"]["body"] for each in sent] == ["Hello"]
-        assert next(frames)["data"] == sent[0]["data"]
+        assert words(frames) == "Hello"
     with running(events, TOKEN=person.session) as frames:
         assert next(frames)["type"] == "welcome"
         reset = next(frames)
@@ -144,7 +171,7 @@ def test_daphne_speaks_http_2_beside_websockets(site: Site, tmp_path: Path) -> N
             assert [next(frames)["type"] for _ in range(2)] == ["ok", "welcome"]
             assert [next(events)["type"] for _ in range(2)] == ["welcome", "reset"]
             asyncio.run(say_hello(f"wss://localhost:{port}", room, person.session))
-            assert next(frames)["data"]["body"] == next(events)["data"]["body"] == "Hello"
+            assert words(frames) == words(events) == "Hello"
 
 
 async def say_hello(url: str, room: str, session: str) -> None:
