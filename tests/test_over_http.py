@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conversations import Conversation, received, until
-from tests.over_http import FRAMES, EventReader, HttpRoomClient, PollingRoomClient, printed
+from tests.over_http import FRAMES, EventReader, HttpRoomClient, PollingRoomClient, printed, words
 from tests.programs import program
 from tests.projects import Server
 from tests.proxies import sign
