@@ -2,43 +2,54 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import os
+import subprocess
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
 
 from websockets.exceptions import ConnectionClosedError
 from websockets.frames import Close
 
+from tests.background import Background
 from tests.wire import ANSWER_SECONDS, Json, RoomClient
 
 FRAMES = "/api/realtime/frames"
+LONGEST_SECONDS = 30
 
 
 async def exchange(
-    server: str,
-    session: str,
-    frames: list[Json],
-    query: str = "",
-    *,
-    path: str = FRAMES,
-    headers: str = "",
+    server: str, session: str, frames: list[Json], query: str = ""
 ) -> AsyncIterator[str]:
     """The lines that answer a request with these frames.
 
     Raises:
         OSError, EOFError: the server is gone.
     """
+    body = "\n".join(map(json.dumps, frames))
+    head = f"POST {FRAMES}{query} HTTP/1.1\r\nContent-Length: {len(body)}\r\n"
+    async for line in lines_of(server, session, head, body):
+        yield line
+
+
+async def lines_of(server: str, session: str, head: str, body: str = "") -> AsyncIterator[str]:
+    """The lines of the response to a request; `head` is its beginning.
+
+    Raises:
+        OSError, EOFError: the server is gone.
+    """
     place = urlsplit(server).netloc
     host, _, port = place.partition(":")
-    body = "\n".join(map(json.dumps, frames)).encode()
-    head = (
-        f"POST {path}{query} HTTP/1.1\r\nHost: {place}\r\nOrigin: http://{place}\r\n"
-        f"Cookie: parlour_sessionid={session}\r\nContent-Length: {len(body)}\r\n"
-        f"{headers}Connection: close\r\n\r\n"
+    head += (
+        f"Host: {place}\r\nOrigin: http://{place}\r\n"
+        f"Cookie: parlour_sessionid={session}\r\nConnection: close\r\n\r\n"
     )
     reader, writer = await asyncio.open_connection(host, int(port), limit=1 << 24)
     try:
-        writer.write(head.encode() + body)
+        writer.write((head + body).encode())
         text = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
         chunked = "transfer-encoding: chunked" in text
         waiting = ""
@@ -142,3 +153,74 @@ class HttpRoomClient(RoomClient):
 
 class PollingRoomClient(HttpRoomClient):
     polls = True
+
+
+class EventReader(Background):
+    """Reads a room as server-sent events, from one server and after each loss from the next."""
+
+    def __init__(self, servers: Sequence[str], room: str, session: str) -> None:
+        super().__init__(self._read)
+        self.servers = deque(servers)
+        self.place = ""
+        self.revs: list[int] = []
+        self.losses = 0
+        self._path = f"/api/realtime/topics/chat:{room}"
+        self._session = session
+
+    async def _read(self) -> None:
+        while True:
+            with suppress(OSError, EOFError, ValueError):
+                await self._follow()
+            self.losses += 1
+            self.servers.rotate(-1)
+            await asyncio.sleep(0.1)
+
+    async def _follow(self) -> None:
+        head = f"GET {self._path} HTTP/1.1\r\nLast-Event-ID: {self.place}\r\n"
+        async for line in lines_of(self.servers[0], self._session, head):
+            field, _, value = line.partition(": ")
+            if field == "id":
+                self.place = value
+            elif field == "data":
+                self._take(json.loads(value))
+
+    def _take(self, frame: Json) -> None:
+        if frame["type"] == "changes":
+            self.revs += [message["rev"] for message in frame["data"]["messages"]]
+        elif frame["type"] in RoomClient.events:
+            self.revs.append(frame["rev"])
+
+
+@contextmanager
+def printed(command: list[str], **environment: str) -> Iterator[Iterator[Json]]:
+    """The frames that a command prints, of either kind of response; it ends in the end."""
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env=os.environ | environment,
+    ) as process:
+        timer = threading.Timer(LONGEST_SECONDS, process.kill)
+        timer.start()
+        try:
+            yield _frames(process)
+        finally:
+            timer.cancel()
+            process.kill()
+
+
+def words(frames: Iterator[Json]) -> str:
+    """What the next message says."""
+    while (frame := next(frames))["type"] != "message.created":
+        pass
+    body: str = frame["data"]["body"]
+    return body
+
+
+def _frames(process: subprocess.Popen[str]) -> Iterator[Json]:
+    assert process.stdout
+    for line in process.stdout:
+        text = line.removeprefix("data: ").strip()
+        if text.startswith("{"):
+            yield json.loads(text)

@@ -59,7 +59,8 @@ class Proxy:
         self.project, self.upstream = project, upstream
         self.http_port, self.https_port = free_port(), free_port()
         self.folder = Path(tempfile.mkdtemp(prefix="proxy-"))
-        self.certificate, self.key = self._sign()
+        self.certificate, self.key = self.folder / "site.crt", self.folder / "site.key"
+        sign(self.certificate, self.key, DOMAIN)
         self.tls = ssl.create_default_context(cafile=self.certificate)
         self._command = configure(self)
         self._process: subprocess.Popen[bytes] | None = None
@@ -123,14 +124,14 @@ class Proxy:
         except (OSError, HTTPException):
             return False
 
-    def _sign(self) -> tuple[Path, Path]:
-        certificate, key = self.folder / "site.crt", self.folder / "site.key"
-        name = ["-subj", f"/CN={DOMAIN}", "-addext", f"subjectAltName=DNS:{DOMAIN}"]
-        made = [program("openssl"), "req", "-x509", "-nodes", "-days", "2", *name]
-        kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-        files = ["-keyout", str(key), "-out", str(certificate)]
-        subprocess.run([*made, *kind, *files], check=True, capture_output=True)
-        return certificate, key
+
+def sign(certificate: Path, key: Path, name: str) -> None:
+    """Write a certificate that is signed by its own key."""
+    made = [program("openssl"), "req", "-x509", "-nodes", "-days", "2"]
+    subject = ["-subj", f"/CN={name}", "-addext", f"subjectAltName=DNS:{name}"]
+    kind = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    subprocess.run([*made, *subject, *kind, *files], check=True, capture_output=True)
 
 
 def caddy(proxy: Proxy) -> Command:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, closing
 from http.client import HTTPConnection
@@ -16,6 +17,7 @@ from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from tests.over_http import FRAMES, printed, words
 from tests.programs import program
 from tests.projects import Server
 from tests.proxies import (
@@ -166,6 +168,28 @@ def test_sockets_open_for_pages_of_the_site_and_for_tickets(proxy: Proxy, site: 
         X_CSRFToken=TOKEN,
     )
     assert foreign.status == 403
+
+
+def test_frames_and_events_over_http_2_come_at_once(proxy: Proxy, site: Site) -> None:
+    person, room = site.people[0], site.new_room()
+    curl = [program("curl"), "--silent", "--no-buffer", "--http2", "--compressed"]
+    place = ["--cacert", str(proxy.certificate), "--resolve", f"{DOMAIN}:443:127.0.0.1"]
+    place += ["--connect-to", f"{DOMAIN}:443:127.0.0.1:{proxy.https_port}"]
+    curl += [*place, "--header", f"X-Session-Token: {person.session}"]
+    join = json.dumps({"id": "1", "topic": f"chat:{room}", "type": "join"})
+    data = {"client_id": "hello", "body": "Hello"}
+    say = json.dumps({"id": "2", "topic": f"chat:{room}", "type": "message.send", "data": data})
+    with (
+        printed([*curl, "--data", join, f"{ORIGIN}{FRAMES}"]) as frames,
+        printed([*curl, f"{ORIGIN}/api/realtime/topics/chat:{room}"]) as events,
+    ):
+        assert [next(frames)["type"] for _ in range(2)] == ["ok", "welcome"]
+        assert [next(events)["type"] for _ in range(2)] == ["welcome", "reset"]
+        version = ["--write-out", "{%{http_version}}"]
+        both = ["--data-binary", f"{join}\n{say}", f"{ORIGIN}{FRAMES}?wait=20"]
+        said = subprocess.run([*curl, *version, *both], capture_output=True, check=True)
+        assert said.stdout.endswith(b"{2}")
+        assert words(frames) == words(events) == "Hello"
 
 
 def test_a_socket_on_which_nobody_says_anything_stays_open(site: Site, server: Server) -> None:

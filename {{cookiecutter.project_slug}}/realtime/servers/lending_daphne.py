@@ -28,6 +28,7 @@ from realtime.servers import daphne as plain
 logger = logging.getLogger(__name__)
 
 IN_MEMORY_BYTES = 2_621_440
+UNREAD_BYTES = 65_536
 WAITING_MESSAGES = 32
 RESUME_SECONDS = 0.02
 TEXT, BINARY = 1, 2  # opcodes: RFC 6455, section 5.2
@@ -69,6 +70,8 @@ class Server(plain.Server):
                 protocol.discard()
         else:
             await super().handle_reply(protocol, message)
+            if message["type"] == "http.response.body" and message.get("more_body"):
+                await _written(protocol.transport)
 
     async def drain(self) -> None:
         if self._port is not None:
@@ -164,6 +167,12 @@ def _with_deadline(build: Callable[[Any], Any], address: Any) -> Any:  # Any: un
     channel.timeoutConnection = partial(_end_idle, channel, channel.timeoutConnection)
     _await_request(channel)
     return connection
+
+
+async def _written(tcp: Any) -> None:  # Any: untyped in Twisted
+    """Wait until the client of a response has read most of it."""
+    while tcp.connected and len(tcp.dataBuffer) - tcp.offset + tcp._tempDataLen > UNREAD_BYTES:
+        await asyncio.sleep(RESUME_SECONDS)
 
 
 def _await_request(channel: Any) -> None:  # Any: untyped in Twisted

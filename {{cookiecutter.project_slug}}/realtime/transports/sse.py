@@ -1,5 +1,6 @@
 """Topics as server-sent events, to be read by a dashboard's `EventSource` or by `curl`."""
 
+import asyncio
 from typing import Any, ClassVar
 from urllib.parse import urlencode
 
@@ -17,6 +18,9 @@ from realtime.transports.http import (
 )
 
 REPAIR_ID = "repair"
+GAP_SECONDS = 0.2
+RETRY_SECONDS = 1.0
+HELD_EVENTS = 500
 RECONNECT = b"retry: 2000\n\n"
 OWN_SITES = (b"same-origin", b"none")
 """What Sec-Fetch-Site says of this site's own pages, and of an address that a person typed."""
@@ -24,24 +28,25 @@ OWN_SITES = (b"same-origin", b"none")
 
 class _Frame(Struct):
     type: str
+    id: str | None = None
     topic: str | None = None
     rev: int | None = None
     data: Raw = Raw(b"{}")
 
 
-class _History(Struct):
-    epoch: str | None = None
+class _Feed(Struct):
+    epoch: str
 
 
 _frames = msgspec.json.Decoder(_Frame)
-_history = msgspec.json.Decoder(_History)
+_feeds = msgspec.json.Decoder(_Feed)
 
 
 class EventStream(Stream):
-    """Responds with the events of a topic, each of a topic with history once and in order.
+    """Responds with the events of a topic, those of a feed once and in order.
 
-    The id of an event is `epoch:rev`, the place up to which its client has the topic. What the
-    channel layer loses or brings too early is asked for at once.
+    The id of an event is `epoch:rev`, the place up to which its client has the feed. An event that
+    comes too early is held, and what is missing before it is asked for after a moment.
     """
 
     content_type: ClassVar[bytes] = b"text/event-stream"
@@ -52,6 +57,9 @@ class EventStream(Stream):
         self._topic = topic
         self._epoch = ""
         self._rev: int | None = None
+        self._head = 0
+        self._held: dict[int, str] = {}
+        self._timer: asyncio.TimerHandle | None = None
         self._repairing = False
 
     def line(self, text: str) -> bytes:
@@ -60,33 +68,52 @@ class EventStream(Stream):
             frame = _frames.decode(text)
         except msgspec.MsgspecError:  # a stock consumer's message
             frame = _Frame("message")
-        place = b""
-        if frame.topic == self._topic:
-            if frame.type in ("changes", "reset"):
-                self._epoch = _history.decode(frame.data).epoch or ""
-                self._rev = frame.rev
-                self._repairing = False
-            elif frame.type == "error":  # of a repair, which the next event or heartbeat asks for
-                self._repairing = False
-                return b""
-            elif frame.type != "welcome" and not self._is_next(frame):
-                return b""
-            if self._rev is not None and frame.type != "welcome":
-                place = f"id: {self._epoch}:{self._rev}\n".encode()
-        return before + place + b"data: " + text.replace("\n", "\ndata: ").encode() + b"\n\n"
+        if frame.type in ("changes", "reset"):
+            return before + self._caught_up(frame, text)
+        if self._rev is None or frame.type == "welcome" or frame.topic != self._topic:
+            return before + (b"" if frame.type == "heartbeat" else self._event(text))
+        if frame.id == REPAIR_ID:  # refused
+            self._repairing = False
+            self._repair_in(RETRY_SECONDS)
+            return b""
+        if frame.rev is None:
+            return self._event(text)
+        self._head = max(self._head, frame.rev)
+        if frame.type != "heartbeat" and frame.rev > self._rev and len(self._held) < HELD_EVENTS:
+            self._held[frame.rev] = text
+        return self._next()
 
-    def _is_next(self, frame: _Frame) -> bool:
-        """Whether an event comes next; where one before it is missing, ask for that."""
-        if self._rev is None or frame.rev is None:
-            return frame.type != "heartbeat"
-        if frame.rev == self._rev + 1 and frame.type != "heartbeat":
-            self._rev = frame.rev
-            return True
-        if frame.rev > self._rev and not self._repairing:
+    def _caught_up(self, frame: _Frame, text: str) -> bytes:
+        self._epoch = _feeds.decode(frame.data).epoch
+        self._rev = frame.rev or 0
+        self._held = {rev: text for rev, text in self._held.items() if rev > self._rev}
+        self._repairing = self._repairing and frame.id != REPAIR_ID
+        return self._event(text) + self._next()
+
+    def _next(self) -> bytes:
+        """The held events that come next; if there are others, have what is missing repaired."""
+        events = b""
+        assert self._rev is not None  # noqa: S101 (this is a feed)
+        while not self._repairing and self._rev + 1 in self._held:
+            self._rev += 1
+            events += self._event(self._held.pop(self._rev))
+        self._repair_in(GAP_SECONDS)
+        return events
+
+    def _repair_in(self, seconds: float) -> None:
+        if self._timer is None and not self._repairing and self._head > (self._rev or 0):
+            self._timer = asyncio.get_running_loop().call_later(seconds, self._repair)
+
+    def _repair(self) -> None:
+        self._timer = None
+        if self._head > (self._rev or 0):
             self._repairing = True
             since = {"since": self._rev, "epoch": self._epoch}
             self.take(msgspec.json.encode({"id": REPAIR_ID, "type": "changes", "data": since}))
-        return False
+
+    def _event(self, text: str) -> bytes:
+        place = "" if self._rev is None else f"id: {self._epoch}:{self._rev}\n"
+        return f"{place}data: {text.replace(chr(10), chr(10) + 'data: ')}\n\n".encode()
 
 
 class Topics:
