@@ -43,7 +43,7 @@ TOP = set(
     """
     .dockerignore .editorconfig .env .env.example .git .gitattributes .gitignore
     .pre-commit-config.yaml Dockerfile LICENSE Makefile README.md accounts chat compose.dev.yaml
-    compose.yaml config conftest.py deploy docs manage.py notifications operations presence
+    compose.yaml config conftest.py deploy docs manage.py media notifications operations presence
     pyproject.toml realtime static templates
     """.split()
 )
