@@ -68,7 +68,7 @@ def remove_what_was_not_chosen() -> None:
             if choice != ANSWERS[answer]:
                 for path in paths:
                     remove(Path(path))
-    if not any(Path("bridges").glob("[a-z]*/")):
+    if {path.name for path in Path("bridges").iterdir()} == {"__init__.py"}:  # none was chosen
         remove(Path("bridges"))
 
 

@@ -80,7 +80,8 @@ class BotApi(ThreadingHTTPServer):
 
     def wait(self, condition: Callable[[], bool]) -> None:
         with self.changed:
-            assert self.changed.wait_for(condition, PATIENCE_SECONDS), (self.sent, self.updates)
+            done = self.changed.wait_for(condition, PATIENCE_SECONDS)
+        assert done, (len(self.sent), len(self.updates), self.updates[:3])
 
     # The methods of the API
 
