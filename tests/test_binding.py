@@ -1,7 +1,10 @@
 """The binding of docs/binding.md, as an app of a bake, on the pages of two people in Chromium."""
 
+import json
 import re
+import subprocess
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -9,8 +12,10 @@ from playwright.sync_api import Browser, expect
 
 from tests.conftest import Bake, Manage
 from tests.people import Person
+from tests.programs import program
 from tests.projects import Server, served
-from tests.services import Postgres
+from tests.services import Postgres, Redis, wait_for
+from tests.sites import LIMITS
 from tests.test_documents import edit
 
 ADMIN = """
@@ -38,6 +43,42 @@ def raise_prices():
     for price in Price.objects.all():
         price.amount += 1
         price.save()
+"""
+CHURN = """
+import random
+from itertools import count
+from pathlib import Path
+from time import sleep
+from django.core.management.base import BaseCommand
+from prices.models import Price
+
+
+class Command(BaseCommand):
+    def add_arguments(self, parser):
+        parser.add_argument("writer")
+
+    def handle(self, writer, **options):
+        chance = random.Random(writer)
+        for step in count():
+            if Path("enough").exists():
+                break
+            sleep(0.05)
+            price = Price.objects.order_by("?").first()
+            match chance.randrange(6):
+                case 0 | 1:
+                    Price.objects.create(name=f"{writer}{step:05}", amount=step)
+                case 2 if price:
+                    price.delete()
+                case _ if price:
+                    price.amount = chance.randrange(900)
+                    price.save()
+"""
+LAST_REV = "SELECT coalesce(max(last_rev), 0) FROM realtime_stream"
+UNFINISHED = "SELECT count(*) FROM realtime_taskrow WHERE status IN ('READY', 'RUNNING')"
+ROWS = "SELECT id, name, amount FROM prices_price ORDER BY id"
+ITEMS = """
+SELECT key::int, data::json->>'name', data::json->>'amount'
+FROM realtime_streamitem WHERE deleted_at IS NULL ORDER BY 1
 """
 PAGE = """
 {% extends "base.html" %}
@@ -87,12 +128,21 @@ class Prices:
 
 
 @pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    with Redis() as redis:
+        yield redis
+
+
+@pytest.fixture(scope="module")
 def server(
-    bake: Bake, manage: Manage, python: Path, postgres: Postgres, redis_url: str
+    bake: Bake, manage: Manage, python: Path, postgres: Postgres, redis: Redis
 ) -> Iterator[Server]:
     project = bake()
     surroundings = served(
-        DATABASE_URL=postgres.create_database(), REDIS_URL=redis_url, TASKS_IN_WEB="false"
+        DATABASE_URL=postgres.create_database(),
+        REDIS_URL=redis.url,
+        TASKS_IN_WEB="false",
+        REALTIME=json.dumps(LIMITS | {"TASK_LEASE_SECONDS": 2}),
     )
     add_the_app(project)
     manage(project, "makemigrations", "prices", **surroundings)
@@ -157,20 +207,64 @@ def test_whatever_changes_a_row_shows_on_both_pages(prices: Prices) -> None:
     prices.shell("Price.objects.filter(name='Milk').update(amount=9)")
     assert "Repaired 1 of 2 rows of prices." in prices.command("sync_bindings")
     prices.shows("Coffee: 4.00", "Milk: 9.00")
+    everything = "pks = list(Price.objects.values_list('pk', flat=True))\n"
+    prices.shell(everything + documented(prices.server.project)[3])
+    prices.shows("Coffee: 0.00", "Milk: 0.00")
     prices.shell(
         "Price.objects.bulk_create(Price(name=f'Z{n:03}', amount=1) for n in range(120));"
         "PriceBinding.changed(Price.objects.values_list('pk', flat=True))"
     )
-    prices.shows("Coffee: 4.00", "Milk: 9.00", *(f"Z{n:03}: 1.00" for n in range(120)))
+    prices.shows("Coffee: 0.00", "Milk: 0.00", *(f"Z{n:03}: 1.00" for n in range(120)))
     prices.people[1].page.reload()
-    prices.shows("Coffee: 4.00", "Milk: 9.00", *(f"Z{n:03}: 1.00" for n in range(120)))
+    prices.shows("Coffee: 0.00", "Milk: 0.00", *(f"Z{n:03}: 1.00" for n in range(120)))
+
+
+def test_the_stream_ends_as_the_table_while_workers_are_killed(
+    server: Server, worker: Server, redis: Redis
+) -> None:
+    command: list[str | Path] = [server.python, "manage.py", "churn"]
+
+    def answer(query: str) -> str:
+        psql = [program("psql"), "--no-psqlrc", "--csv", "--tuples-only", "--command", query]
+        return subprocess.check_output([*psql, server.environment["DATABASE_URL"]], text=True)
+
+    def goes_on() -> None:
+        enough = int(answer(LAST_REV)) + 10
+        wait_for(lambda: int(answer(LAST_REV)) > enough, f"change {enough}")
+
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                subprocess.Popen([*command, name], cwd=server.project, env=server.environment)
+            )
+            for name in "ab"
+        ]
+        stack.callback((server.project / "enough").touch)  # before they are waited for
+        for fault in (worker.kill, redis.restart, worker.kill):
+            goes_on()
+            fault()
+            if fault == worker.kill:
+                worker.launch()
+        goes_on()
+        (server.project / "enough").touch()
+        assert [writer.wait(60) for writer in writers] == [0, 0]
+
+    wait_for(lambda: answer(UNFINISHED).strip() == "0", "the last task", worker.process)
+    rows = answer(ROWS)
+    assert rows.strip()
+    assert answer(ITEMS) == rows
+
+
+def documented(project: Path, language: str = "python") -> list[str]:
+    """The code that docs/binding.md shows."""
+    page = (project / "docs" / "binding.md").read_text(encoding="utf-8")
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 def add_the_app(project: Path) -> None:
     """Do what docs/binding.md says, with the code that it shows."""
-    page = (project / "docs" / "binding.md").read_text(encoding="utf-8")
-    models, bindings, route = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[:3]
-    (script,) = re.findall(r"```js\n(.*?)```", page, re.DOTALL)
+    models, bindings, route, _ = documented(project)
+    (script,) = documented(project, "js")
     for name, text in {
         "__init__.py": "",
         "models.py": models,
@@ -179,6 +273,7 @@ def add_the_app(project: Path) -> None:
         "tasks.py": TASKS,
         "urls.py": URLS,
         "management/commands/drop_tea.py": COMMAND,
+        "management/commands/churn.py": CHURN,
         "templates/prices/list.html": PAGE,
         "static/prices/prices.js": script,
     }.items():

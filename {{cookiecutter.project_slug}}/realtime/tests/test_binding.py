@@ -4,7 +4,7 @@ import random
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractAsyncContextManager
-from datetime import timedelta
+from datetime import date, timedelta
 from functools import partial
 from io import StringIO
 from time import monotonic
@@ -19,6 +19,7 @@ from django.db import connection, connections, transaction
 from django.db.models.functions import Lower
 from django.urls import path
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 from realtime.admission.middleware import AdmissionMiddleware
@@ -164,6 +165,17 @@ def test_a_row_that_leaves_the_queryset_is_deleted_on_the_page(
     choir.name = "Quire"
     choir.save()
     assert shown() == [(str(choir.pk), "null", False)]
+
+
+def test_a_binding_chooses_what_is_sent_and_text_stands_for_what_is_no_json(
+    groups: type[Binding], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def serialize_data(instance: Group) -> object:
+        return {"title": gettext_lazy("Name"), "day": date(2026, 11, 26), "letters": {"C"}}
+
+    monkeypatch.setattr(groups, "serialize_data", serialize_data)
+    Group.objects.create(pk=7, name="Choir")
+    assert shown() == [("7", '{"title":"Name","day":"2026-11-26","letters":["C"]}', True)]
 
 
 def test_a_field_that_is_no_column_is_named_at_the_start(groups: type[Binding]) -> None:
