@@ -1,9 +1,10 @@
 """The MQTT bridge of a bake, against a real broker: killed, away, refusing, full of nonsense."""
 
 import json
+import re
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -29,12 +30,31 @@ READINGS = (
 LETTERS = "SELECT topic, length(payload), reason FROM mqtt_deadletter ORDER BY id"
 PACE_SECONDS = 0.005
 
-Bridge = Callable[..., Server]
+DOORS = """
+import msgspec
+from channels.consumer import SyncConsumer
+
+from bridges.mqtt.models import report
+
+
+def note(door, is_open):
+    report(door, is_open, "the door's")
+
+
+"""
 
 
 @pytest.fixture(scope="module")
 def project(bake: Bake) -> Path:
-    return bake(mqtt="yes")
+    """A bake with the topic of docs/mqtt.md, whose readings are of the door."""
+    project = bake(mqtt="yes")
+    page = (project / "docs/mqtt.md").read_text(encoding="utf-8")
+    (consumer,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (route,) = re.findall(r"`(path\(.*\))`", page)
+    (project / "doors.py").write_text(DOORS + consumer, encoding="utf-8")
+    with (project / "config/routing.py").open("a", encoding="utf-8") as routing:
+        routing.write(f"\nfrom doors import DoorConsumer\nmqtt_urlpatterns.append({route})\n")
+    return project
 
 
 @pytest.fixture(scope="module")
@@ -152,6 +172,7 @@ def test_what_cannot_be_handled_is_kept_and_acknowledged(
         for payload in payloads:
             kitchen.publish("parlour/in/sensors/kitchen", payload, qos=1).wait_for_publish(30)
         kitchen.publish("parlour/in/elsewhere", reading("a"), qos=1).wait_for_publish(30)
+        kitchen.publish("parlour/in/doors/front", "true", qos=1).wait_for_publish(30)
         kitchen.publish("parlour/in/sensors/kitchen", reading("good"), qos=1).wait_for_publish(30)
     wait_for(lambda: database.ids("kitchen") == ["good"], "what came after them")
     expected = [
@@ -167,6 +188,7 @@ def test_what_cannot_be_handled_is_kept_and_acknowledged(
         ("parlour/in/elsewhere", 26, "No route found for path 'elsewhere'."),
     ]
     assert database.rows(LETTERS) == expected
+    assert database.ids("front") == ["the door's"]
     bridge.stop()  # acknowledged: the broker has nothing left to send
     bridge.launch()
     wait_for(lambda: bridge.log.count("mqtt is connected") == 2, "the bridge")

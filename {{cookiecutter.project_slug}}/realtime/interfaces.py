@@ -99,6 +99,8 @@ class InterfaceServer:
             try:
                 await asyncio.wait([handled])
             except asyncio.CancelledError:
+                if self._stopping:  # somebody presses Ctrl-C again
+                    raise
                 self._stopping = True
         if self._stopping and (task := asyncio.current_task()):
             task.uncancel()
@@ -217,11 +219,15 @@ class InterfaceCommand(BaseCommand):
 
     server_class: ClassVar[type[InterfaceServer]]
 
+    def make_server(self, application: Application, **options: Any) -> InterfaceServer:
+        """The server; what is missing is a `CommandError`."""
+        return self.server_class(application)
+
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job ignores it
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         with suppress(KeyboardInterrupt):
-            server = self.server_class(get_default_application())
+            server = self.make_server(get_default_application(), **options)
             asyncio.run(server.serve(Path(gettempdir(), f"{server.protocol}-worker")))
 
 

@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 
 UNREADABLE = (MsgspecError, Refusal, UnicodeError, ValueError)
 NEW_ONLY = SubscribeOptions(1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
-LOST = {142: "another bridge with this MQTT_PREFIX took over: let one of them run."}
 
 Reasons = Sequence[ReasonCode]
 
@@ -66,7 +65,7 @@ class MqttServer(InterfaceServer):
                 put(None)
 
         def lost(_: Client, data: object, flags: object, reason: ReasonCode, *__: object) -> None:
-            put(ConnectionError(LOST.get(reason.value, f"the connection ended: {reason}")))
+            put(ConnectionError(f"the connection ended: {reason}"))
 
         client = broker.new_client(f"{settings.MQTT_PREFIX}-bridge", manual_ack=True)
         client.on_connect, client.on_subscribe, client.on_disconnect = answered, subscribed, lost

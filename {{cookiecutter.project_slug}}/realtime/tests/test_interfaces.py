@@ -202,6 +202,18 @@ async def test_a_process_that_stops_finishes_the_event(tmp_path: Path) -> None:
     assert [each["text"] for each in application.taken] == ["one"]
 
 
+async def test_a_process_that_is_stopped_again_does_not_wait(tmp_path: Path) -> None:
+    application = Gated()
+    server = Radio(application)
+    serving = asyncio.create_task(server.serve(tmp_path / "alive"))
+    await until(lambda: bool(application.taken))
+    for _ in range(2):
+        serving.cancel()
+        await turns()
+    assert serving.cancelled()
+    assert server.acknowledged == []
+
+
 async def test_who_is_away_is_tried_again_and_said_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -6,16 +6,16 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from bridges.mqtt.server import MqttServer
+from realtime.asgi import Application
 from realtime.interfaces import InterfaceCommand
 
 
 class Command(InterfaceCommand):
     help = __doc__
-    server_class = MqttServer
 
-    def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
+    def make_server(self, application: Application, **options: Any) -> MqttServer:  # Any: Django's
         if not settings.MQTT_URL:
             raise CommandError(
                 "MQTT_URL is not set: write the broker's address, such as mqtt://127.0.0.1:1883."
             )
-        super().handle(*args, **options)
+        return MqttServer(application)
