@@ -122,6 +122,31 @@ def test_a_proxy_without_websockets_is_met(arrive: Arrive, site: Server, holds: 
         ada.context.close()
 
 
+def test_an_event_source_reads_a_room_and_comes_back(arrive: Arrive, site: Server) -> None:
+    ada = arrive("ada")
+    room = ada.make_room("Read by a dashboard")
+    ada.page.evaluate(
+        """topic => {
+          globalThis.types = [];
+          new EventSource(`/api/realtime/topics/${topic}`).onmessage = ({ data }) => {
+            if (JSON.parse(data).type !== "typing") types.push(JSON.parse(data).type);
+          };
+        }""",
+        f"chat:{room.strip('/').split('/')[-1]}",
+    )
+    ada.page.wait_for_function("types.includes('reset')")
+    ada.say("Once.")
+    ada.page.wait_for_function("types.includes('message.created')")
+    ada.losses_expected = True
+    site.kill()
+    site.start()
+    ada.page.wait_for_function("types.includes('changes')")
+    ada.say("Twice.")
+    ada.page.wait_for_function("types.at(-1) === 'message.created'")
+    came = ["welcome", "reset", "message.created", "welcome", "changes", "message.created"]
+    assert ada.page.evaluate("types.filter(type => type !== 'read')") == came
+
+
 def test_signing_out_ends_a_page_over_http(arrive: Arrive) -> None:
     ada = arrive("ada", TAKEN_AWAY)
     ada.make_room("Signed out")
