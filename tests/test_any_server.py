@@ -18,6 +18,7 @@ from websockets.exceptions import InvalidStatus
 
 from tests.conftest import Bake, Manage
 from tests.conversations import SETTLE_SECONDS, received, until
+from tests.over_http import HttpRoomClient, PollingRoomClient
 from tests.projects import SERVE, Server, served
 from tests.raw import exchange, upgraded
 from tests.services import Postgres, Redis
@@ -117,6 +118,26 @@ def test_what_one_says_another_hears_in_order(site: Site, server: Server) -> Non
             assert (one.closes, two.closes) == ([], [])
 
     asyncio.run(scene())
+
+
+def test_streams_and_polls_do_as_well(site: Site, server: Server) -> None:
+    room, url = site.new_room(), server.websocket_url
+
+    async def scene() -> None:
+        async with (
+            HttpRoomClient([url], room, site.people[0].session) as one,
+            PollingRoomClient([url], room, site.people[1].session) as two,
+        ):
+            await until(lambda: one.joined and two.joined, "both have joined")
+            for number in range(20):
+                (one, two)[number % 2].say(f"message {number}")
+            await until(lambda: not (one.waiting or two.waiting), "all is acknowledged")
+            await until(lambda: one.cursor.rev == two.cursor.rev == 20, "all is seen")
+            assert one.seen == two.seen
+            assert (one.closes, two.closes) == ([], [])
+
+    asyncio.run(scene())
+    assert "Traceback" not in server.log
 
 
 def test_a_ping_is_answered_and_the_socket_goes_on(site: Site, server: Server) -> None:

@@ -100,8 +100,10 @@ def test_a_page_goes_over_to_http_and_back(arrive: Arrive) -> None:
     assert grace.noted_changes(grace.dot_of("ada")) == []
 
 
-@pytest.mark.parametrize("holds", [False, True], ids=["refuses", "holds-back"])
-def test_a_proxy_without_websockets_is_met(arrive: Arrive, site: Server, holds: bool) -> None:
+def test_a_proxy_without_websockets_is_met(
+    arrive: Arrive, site: Server, request: pytest.FixtureRequest
+) -> None:
+    holds = request.node.callspec.params["site"] == "uvicorn"
     with Middlebox(site.port, holds=holds) as box:
         ada, grace = arrive("ada", "", box.url), arrive("grace")
         room = ada.make_room("Behind a proxy")
@@ -120,6 +122,34 @@ def test_a_proxy_without_websockets_is_met(arrive: Arrive, site: Server, holds: 
         assert grace.noted_changes(grace.dot_of("ada")) == []
         assert any("wait=25&known=" in each for each in box.requests) == holds
         ada.context.close()
+
+
+def test_an_event_source_reads_a_room_and_comes_back(arrive: Arrive, site: Server) -> None:
+    ada = arrive("ada")
+    room = ada.make_room("Read by a dashboard")
+    ada.page.evaluate(
+        """topic => {
+          const types = [];
+          new EventSource(`/api/realtime/topics/${topic}`).onmessage = ({ data }) => {
+            if (!/^(read|typing)$/.test(JSON.parse(data).type)) types.push(JSON.parse(data).type);
+            document.body.dataset.types = types.join(" ");
+          };
+        }""",
+        f"chat:{room.strip('/').split('/')[-1]}",
+    )
+
+    def came(types: str) -> None:
+        expect(ada.page.locator("body")).to_have_attribute("data-types", types)
+
+    came("welcome reset")
+    ada.say("Once.")
+    came("welcome reset message.created")
+    ada.losses_expected = True
+    site.kill()
+    site.start()
+    came("welcome reset message.created welcome changes")
+    ada.say("Twice.")
+    came("welcome reset message.created welcome changes message.created")
 
 
 def test_signing_out_ends_a_page_over_http(arrive: Arrive) -> None:

@@ -56,8 +56,8 @@ class Exchange:
         self._response = send
         self._messages: asyncio.Queue[Message] = asyncio.Queue()
         self._messages.put_nowait({"type": "websocket.connect"})
-        self._begun = False
-        self._left = False
+        self._begun = self._complete = False  # of the response
+        self._left = False  # whether the client is gone, or has all that it asked for
 
     async def run(self, application: Application, scope: Scope) -> None:
         """Answer the request by what `application` sends."""
@@ -68,9 +68,7 @@ class Exchange:
             finally:
                 for each in helpers:
                     each.cancel()
-        with suppress(OSError, TimeoutError):  # the client is gone, or does not read
-            async with asyncio.timeout(END_SECONDS):
-                await self.respond(b"", more=False)
+        await self.respond_in_time(b"")
 
     def take(self, line: bytes) -> None:
         """Give the application a message of the client."""
@@ -89,10 +87,21 @@ class Exchange:
         self, data: bytes, status: int = 200, *headers: tuple[bytes, bytes], more: bool = True
     ) -> None:
         """Send a part of the response, after its head where it is the first."""
+        if self._complete:
+            return
+        self._complete = not more
         if not self._begun:
             self._begun = True
             await self._response(head(status, self.content_type, *headers))
         await self._response({"type": "http.response.body", "body": data, "more_body": more})
+
+    async def respond_in_time(
+        self, data: bytes, status: int = 200, *headers: tuple[bytes, bytes]
+    ) -> None:
+        """Send the last part of the response, if the client is there and reads."""
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(END_SECONDS):
+                await self.respond(data, status, *headers, more=False)
 
     # For subclasses
 
@@ -211,8 +220,7 @@ class Poll(Exchange):
 
     async def _respond_whole(self, status: int, digest: str = "") -> None:
         body = "".join(f"{text}\n" for text in self._texts).encode()
-        with suppress(OSError):
-            await self.respond(body, status, (b"x-frames-digest", digest.encode()))
+        await self.respond_in_time(body, status, (b"x-frames-digest", digest.encode()))
 
 
 class Frames:

@@ -9,13 +9,7 @@ from django.urls import URLPattern, path
 from msgspec import Raw, Struct
 
 from realtime.asgi import Application, Receive, Scope, Send
-from realtime.transports.http import (
-    SOCKET_PATH,
-    Frames,
-    Stream,
-    as_websocket,
-    refuse,
-)
+from realtime.transports.http import SOCKET_PATH, Frames, Stream, as_websocket, refuse
 
 REPAIR_ID = "repair"
 GAP_SECONDS = 0.2
@@ -56,7 +50,7 @@ class EventStream(Stream):
         super().__init__(receive, send)
         self._topic = topic
         self._epoch = ""
-        self._rev: int | None = None
+        self._rev = -1  # of the feed, if the topic is one
         self._head = 0
         self._held: dict[int, str] = {}
         self._timer: asyncio.TimerHandle | None = None
@@ -70,7 +64,7 @@ class EventStream(Stream):
             frame = _Frame("message")
         if frame.type in ("changes", "reset"):
             return before + self._caught_up(frame, text)
-        if self._rev is None or frame.type == "welcome" or frame.topic != self._topic:
+        if self._rev < 0 or frame.type == "welcome" or frame.topic != self._topic:
             return before + (b"" if frame.type == "heartbeat" else self._event(text))
         if frame.id == REPAIR_ID:  # refused
             self._repairing = False
@@ -93,7 +87,6 @@ class EventStream(Stream):
     def _next(self) -> bytes:
         """The held events that come next; if there are others, have what is missing repaired."""
         events = b""
-        assert self._rev is not None  # noqa: S101 (this is a feed)
         while not self._repairing and self._rev + 1 in self._held:
             self._rev += 1
             events += self._event(self._held.pop(self._rev))
@@ -101,18 +94,18 @@ class EventStream(Stream):
         return events
 
     def _repair_in(self, seconds: float) -> None:
-        if self._timer is None and not self._repairing and self._head > (self._rev or 0):
+        if self._timer is None and not self._repairing and self._head > self._rev:
             self._timer = asyncio.get_running_loop().call_later(seconds, self._repair)
 
     def _repair(self) -> None:
         self._timer = None
-        if self._head > (self._rev or 0):
+        if self._head > self._rev:
             self._repairing = True
             since = {"since": self._rev, "epoch": self._epoch}
             self.take(msgspec.json.encode({"id": REPAIR_ID, "type": "changes", "data": since}))
 
     def _event(self, text: str) -> bytes:
-        place = "" if self._rev is None else f"id: {self._epoch}:{self._rev}\n"
+        place = "" if self._rev < 0 else f"id: {self._epoch}:{self._rev}\n"
         return f"{place}data: {text.replace(chr(10), chr(10) + 'data: ')}\n\n".encode()
 
 
