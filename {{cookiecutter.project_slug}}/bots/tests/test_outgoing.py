@@ -85,6 +85,24 @@ def test_what_the_bot_says_itself_and_what_was_said_before_is_not_posted(
     assert types(receiver) == [("message.created", 2)]
 
 
+def test_a_message_that_grows_is_posted_when_it_is_finished(
+    webhook: Webhook, receiver: Receiver, room: Room, bob: User, say: Say
+) -> None:
+    say(room, bob, "Hello")
+    bot = User.objects.create(username="helper", is_bot=True)
+    actions.add_bot(room, None, bot)
+    message, _ = actions.begin_message(room, bot, client_id="a", reply_to=1)
+    run_due()
+    assert types(receiver) == [("message.created", 1)]
+
+    actions.grow_message(message, "All of it")
+    actions.finish_message(message)
+    run_due()
+
+    assert types(receiver) == [("message.created", 1), ("message.updated", 2)]
+    assert json.loads(receiver.taken[1][2])["data"]["message"]["body"] == "All of it"
+
+
 @pytest.mark.parametrize(
     ("status", "headers", "pause"),
     [

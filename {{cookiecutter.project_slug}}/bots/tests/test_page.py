@@ -157,6 +157,8 @@ def test_a_bot_is_not_invited_owns_no_room_and_keeps_none_open(
     with refused(ErrorCode.CONFLICT):
         actions.invite(private, ada, webhook.bot)
 
+    actions.leave_room(room, bob)
+    actions.enter(room, bob)  # later than the bot
     actions.leave_room(room, ada)
     assert Membership.objects.get(room=room, user=bob).role == "owner"
     actions.add_bot(private, ada, webhook.bot)
