@@ -263,9 +263,9 @@ async def test_pauses_grow_unless_a_connection_has_lasted(
         if len(pauses) == 6:
             raise asyncio.CancelledError
 
-    monkeypatch.setattr(interfaces.random, "uniform", lambda least, most: most)
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
     monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
-    monkeypatch.setattr(interfaces.asyncio, "sleep", sleep)
+    monkeypatch.setattr("asyncio.sleep", sleep)
     with pytest.raises(asyncio.CancelledError):
         await Clock(Gated()).serve(tmp_path / "alive")
     assert pauses == [1, 2, 4, 1, 2, 4]
