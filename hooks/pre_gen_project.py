@@ -25,8 +25,8 @@ CHOICES = {
 
 OWN_NAMES = set(
     """
-    accounts bridges chat conftest config deploy docs licenses manage notifications operations presence
-    realtime static staticfiles templates test tests
+    accounts bridges chat conftest config deploy docs licenses manage notifications operations
+    presence realtime static staticfiles templates test tests
     """.split()
 )
 # What pip installs for a bake, by import name and by package name: a project that is called like a
@@ -39,12 +39,12 @@ DEPENDENCIES = set(
     django_stubs django_stubs_ext django_tasks djlint dotenv editorconfig environ execnet frozenlist
     grimp h11 http_ece httptools hyperlink hypothesis idna import_linter importlinter incremental
     iniconfig jsbeautifier json5 jwt librt markdown_it markdown_it_py mdurl msgpack msgspec
-    multidict mypy mypy_django_plugin mypy_extensions mypyc openssl packaging paho paho_mqtt pathspec pip
-    pkg_resources pluggy prometheus_client propcache psycopg psycopg_binary py py_vapid pycparser
-    pygments pyjwt pyopenssl pytest pytest_asyncio pytest_django pytest_xdist python_dotenv
-    pywebpush pyyaml redis regex requests rich ruff sentry_sdk service_identity setuptools
-    sortedcontainers sqlparse twisted txaio types_pyyaml typing_extensions tzdata ujson urllib3 uv
-    uvicorn uvloop websockets wheel whitenoise xdist yaml yarl zope zope_interface
+    multidict mypy mypy_django_plugin mypy_extensions mypyc openssl packaging paho paho_mqtt
+    pathspec pip pkg_resources pluggy prometheus_client propcache psycopg psycopg_binary py py_vapid
+    pycparser pygments pyjwt pyopenssl pytest pytest_asyncio pytest_django pytest_xdist
+    python_dotenv pywebpush pyyaml redis regex requests rich ruff sentry_sdk service_identity
+    setuptools sortedcontainers sqlparse twisted txaio types_pyyaml typing_extensions tzdata ujson
+    urllib3 uv uvicorn uvloop websockets wheel whitenoise xdist yaml yarl zope zope_interface
     """.split()
 )
 # Standard modules of one Python from 3.11 on that another does not have.
