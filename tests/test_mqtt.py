@@ -205,7 +205,7 @@ def test_a_broker_that_is_away_costs_one_line_and_one_that_refuses_another(
     broker.kill()
     bridge.launch()
     wait_for_log(bridge, "Connection refused")
-    time.sleep(3)  # it has tried again meanwhile
+    time.sleep(2)  # it has tried again meanwhile
     broker.start()
     wait_for_log(bridge, "mqtt is connected")
     with device(broker) as kitchen:

@@ -26,7 +26,7 @@ MOST_CONVERSATIONS = 1_000
 IDLE_SECONDS = 600.0
 ACKNOWLEDGE_SECONDS = 1.0  # for the last event's acknowledgement, in a process that stops
 FIRST_PAUSE_SECONDS = 1.0  # before it connects again; then twice as long each time
-LONGEST_PAUSE_SECONDS = 60.0
+LONGEST_PAUSE_SECONDS = 30.0
 PULSE_SECONDS = 10.0
 
 
@@ -146,7 +146,7 @@ class InterfaceServer:
 
     def _complain(self, error: Exception) -> None:
         """Log why it does not run, once, and with a traceback only where that helps."""
-        if asyncio.get_running_loop().time() - self._connected_at > LONGEST_PAUSE_SECONDS:
+        if asyncio.get_running_loop().time() - self._connected_at > self._pause:
             self._pause = FIRST_PAUSE_SECONDS
         self._connected_at = float("inf")
         said = "away" if isinstance(error, OSError) else _text(error)

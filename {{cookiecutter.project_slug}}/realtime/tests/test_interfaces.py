@@ -246,6 +246,31 @@ async def test_who_is_away_is_tried_again_and_said_once(
     assert (tmp_path / "alive").exists()
 
 
+async def test_pauses_grow_unless_a_connection_has_lasted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
+    lasted = iter([0.0, 0.0, 0.0, 9.0, 0.0, 0.0])
+    now = asyncio.get_running_loop().time()
+
+    class Clock(Radio):
+        async def run(self) -> None:
+            self._connected_at = now - next(lasted)
+            raise OSError("gone")
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        if len(pauses) == 6:
+            raise asyncio.CancelledError
+
+    monkeypatch.setattr("random.uniform", lambda least, most: most)
+    monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+    monkeypatch.setattr("asyncio.sleep", sleep)
+    with pytest.raises(asyncio.CancelledError):
+        await Clock(Gated()).serve(tmp_path / "alive")
+    assert pauses == [1, 2, 4, 1, 2, 4]
+
+
 def test_a_consumer_may_call_async_code_from_its_thread() -> None:
     class Telling(SyncConsumer):
         def radio_message(self, event: Message) -> None:
