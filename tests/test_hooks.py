@@ -38,8 +38,8 @@ TOP = set(
     """
     .dockerignore .editorconfig .env .env.example .git .gitattributes .gitignore
     .pre-commit-config.yaml Dockerfile LICENSE Makefile README.md accounts bots chat
-    compose.dev.yaml compose.yaml config conftest.py deploy docs manage.py notifications operations presence
-    pyproject.toml realtime static templates
+    compose.dev.yaml compose.yaml config conftest.py deploy docs manage.py notifications operations
+    presence pyproject.toml realtime static templates
     """.split()
 )
 
