@@ -5,7 +5,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -233,7 +233,12 @@ def test_a_page_shows_readings_and_its_switch_reaches_the_device(
     manage(project, "seed_demo", "--force", **surroundings)
     heard: list[Any] = []
     bridge = Server(python, project, surroundings, RUNMQTT)
-    with Server(python, project, surroundings) as server, device(broker) as lamp:
+    with (
+        Server(python, project, surroundings) as server,
+        device(broker) as lamp,
+        ExitStack() as stack,
+    ):
+        stack.push(bridge)
         bridge.launch()
         wait_for_log(bridge, "mqtt is connected")
         ada = Person(browser, server, "ada", {})
@@ -254,7 +259,6 @@ def test_a_page_shows_readings_and_its_switch_reaches_the_device(
         expect(ada.page.get_by_role("listitem").first).to_contain_text("off")
         ada.context.close()
         assert ada.complaints == []
-        bridge.stop()
 
 
 class Kitchen:
