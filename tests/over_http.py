@@ -124,7 +124,7 @@ class OverHttp:
     async def _ask(self, frames: list[Json], query: str) -> AsyncIterator[str]:
         client = self._client
         count = 0
-        async for line in exchange(client.servers[0], client._session, frames, query):
+        async for line in exchange(client.place_of_request(), client._session, frames, query):
             frame = json.loads(line)
             count += 1
             if frame["topic"] is None:
@@ -147,12 +147,24 @@ class HttpRoomClient(RoomClient):
     def __init__(self, *arguments: Any, **options: Any) -> None:  # Any: those of `RoomClient`
         super().__init__(*arguments, **options | {"shared": False})
 
+    def place_of_request(self) -> str:
+        """The server that the next request goes to."""
+        return self.servers[0]
+
     def _opening(self) -> Any:  # Any: as `connect` of `websockets`
         return OverHttp(self)
 
 
 class PollingRoomClient(HttpRoomClient):
     polls = True
+
+
+class RoamingRoomClient(PollingRoomClient):
+    """Sends each request to another server, as a balancer without memory does."""
+
+    def place_of_request(self) -> str:
+        self.servers.rotate(-1)
+        return self.servers[0]
 
 
 class EventReader(Background):

@@ -14,7 +14,15 @@ from pathlib import Path
 import pytest
 
 from tests.conversations import Conversation, received, until
-from tests.over_http import FRAMES, EventReader, HttpRoomClient, PollingRoomClient, printed, words
+from tests.over_http import (
+    FRAMES,
+    EventReader,
+    HttpRoomClient,
+    PollingRoomClient,
+    RoamingRoomClient,
+    printed,
+    words,
+)
 from tests.programs import program
 from tests.projects import Server
 from tests.proxies import sign
@@ -38,6 +46,10 @@ class MixedConversation(Conversation):
         kinds = cycle(KINDS)
         self.client = lambda *args, **options: next(kinds)(*args, **options)  # type: ignore[assignment]
         super().__init__(site, servers)
+
+
+class RoamingConversation(Conversation):
+    client = RoamingRoomClient
 
 
 def reader(site: Site, talk: Conversation) -> EventReader:
@@ -69,6 +81,18 @@ def test_nothing_is_lost_or_doubled_while_processes_are_killed(site: Site, table
         outcome.check()
         assert events.revs == list(range(events.revs[0], outcome.sent + 1))
         assert events.losses
+
+    asyncio.run(scene())
+
+
+def test_each_request_may_go_to_another_process(site: Site, table: Table) -> None:
+    async def scene() -> None:
+        async with RoamingConversation(site, site.pair(), people=3) as talk:
+            await talk.goes_on(20)
+            outcome = await talk.settle()
+        table.add(site.kind, "each request to another process", *outcome.cells)
+        outcome.check()
+        assert [client.closes for client in talk.clients] == [[], [], []]
 
     asyncio.run(scene())
 

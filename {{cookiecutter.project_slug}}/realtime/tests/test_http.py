@@ -80,6 +80,7 @@ class Response:
     async def leave(self) -> None:
         await self._communicator.send_input({"type": "http.disconnect"})
         await self._communicator.wait(ANSWER_SECONDS)
+        assert not self._communicator.future.cancelled(), "The application went on."
 
 
 @asynccontextmanager
@@ -307,6 +308,13 @@ async def test_a_client_that_leaves_ends_what_it_joined(ada: User) -> None:
         await response.status()
         await response.frame()
     assert EchoConsumer.left == ["echo:a"]
+
+
+async def test_a_stream_ends_after_a_while(ada: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "STREAM_SECONDS", 0.1)
+    async with asked(body=[JOIN], user=ada) as response:
+        assert await response.status() == 200
+        assert [frame["type"] for frame in await response.rest()] == ["ok", "welcome"]
 
 
 async def test_a_quiet_stream_is_kept_open(ada: User, settings: Settings) -> None:

@@ -1,20 +1,24 @@
 """Topics as server-sent events."""
 
 import json
+import re
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
 import pytest
+from msgspec import UNSET, UnsetType
 from pytest_django import Settings
 
 from accounts.models import User
 from realtime.database import in_database
 from realtime.delivery import connection
 from realtime.delivery.publishing import publish
+from realtime.protocol import encode
 from realtime.tests.boards.models import Board
 from realtime.tests.boards.routing import application
 from realtime.tests.test_feeds import add
 from realtime.tests.test_http import Json, Response, asked
+from realtime.transports.sse import EventStream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -91,6 +95,28 @@ async def test_what_was_lost_is_asked_for_and_comes_once_in_order(ada: User, pla
         publish("board:plan", "card.created", {"title": "lost"}, rev=1)
         publish("board:plan", "card.created", {"title": "next"}, rev=3)
         assert (await event(response))[1]["data"] == {"title": "next"}
+
+
+async def test_what_comes_during_a_repair_waits_for_it() -> None:
+    stream = EventStream("board:plan", never, never)
+
+    def comes(type: str, rev: int, frame_id: str | UnsetType = UNSET) -> bytes:
+        return stream.line(encode("board:plan", type, {"epoch": "e"}, rev, frame_id))
+
+    comes("reset", 1)
+    assert comes("card.created", 3) == b""
+    stream._repair()
+    assert comes("card.created", 2) == b""
+    assert comes("card.created", 4) == b""
+    answer = comes("changes", 3, "repair")
+    assert re.findall(rb'id: e:(\d)\ndata: .*"type":"([\w.]+)"', answer) == [
+        (b"3", b"changes"),
+        (b"4", b"card.created"),
+    ]
+
+
+async def never(*message: object) -> Any:  # Any: as `Receive` and `Send`
+    raise AssertionError
 
 
 async def test_a_heartbeat_shows_what_was_lost_and_is_a_comment_otherwise(
