@@ -153,7 +153,7 @@ def test_a_batch_is_numbered_in_its_order_in_one_transaction(
     published: Published,
 ) -> None:
     drafts = [draft(public, author, f"a{n}") for n in range(20) for author in (ada, bob)]
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(8):
         results = actions.post_messages(drafts)
     assert codes(results) == ["posted"] * 40
     assert list(Message.objects.values_list("seq", "client_id")) == [
