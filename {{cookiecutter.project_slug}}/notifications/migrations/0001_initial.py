@@ -22,6 +22,7 @@ class Migration(migrations.Migration):
                 ('last_rev', models.PositiveBigIntegerField(default=0, editable=False)),
                 ('epoch', models.UUIDField(default=uuid.uuid4, editable=False)),
                 ('pruned_rev', models.PositiveBigIntegerField(default=0, editable=False)),
+                ('has_outlets', models.BooleanField(default=False, editable=False)),
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='+', serialize=False, to=settings.AUTH_USER_MODEL)),
                 ('unread', models.PositiveIntegerField(default=0, editable=False)),
                 ('read_rev', models.PositiveBigIntegerField(default=0, editable=False)),

@@ -34,7 +34,8 @@ FeedType = TypeVar("FeedType", bound="Feed")
 ItemType = TypeVar("ItemType", bound="FeedItem")
 
 feeds_changed = Signal()
-"""Sent with `ids`, of some feeds of the sender, at the end of the transaction that changes them."""
+"""Sent with `ids`, of feeds of the sender that have outlets, at the end of the transaction that
+changes them."""
 
 _held: ContextVar[frozenset[tuple[type[Model], int]]] = ContextVar("_held", default=frozenset())
 
@@ -207,7 +208,8 @@ class Changes(Generic[FeedType]):
             if updates:
                 model = type(self.feeds[pks[0]])
                 model._default_manager.filter(pk__in=pks).update(**updates)
-                feeds_changed.send(model, ids=pks)
+                if ids := [pk for pk in pks if self.feeds[pk].has_outlets]:
+                    feeds_changed.send(model, ids=ids)
 
 
 @contextmanager

@@ -49,6 +49,9 @@ class Feed(models.Model):
     pruned_rev = models.PositiveBigIntegerField(default=0, editable=False)
     """Items whose latest change is not above it may be gone: who resumes below it starts over."""
 
+    has_outlets = models.BooleanField(default=False, editable=False)
+    """Whether an `Outlet` was ever made for it: no change of another feed asks for them."""
+
     prefix: ClassVar[str] = ""
     """Begins the name of each feed's topic: `chat` in `chat:general`."""
     key_field: ClassVar[str] = "slug"

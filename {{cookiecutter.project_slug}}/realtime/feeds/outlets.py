@@ -60,6 +60,14 @@ class Outlet(models.Model):
     class Meta:
         abstract = True
 
+    @transaction.atomic
+    def save(self, *args: Any, **kwargs: Any) -> None:  # Any: whatever Django's own save takes
+        if self._state.adding:
+            feeds: Any = self._meta.get_field(self.feed_field).related_model
+            feed_id = getattr(self, f"{self.feed_field}_id")
+            feeds._default_manager.filter(pk=feed_id).update(has_outlets=True)
+        super().save(*args, **kwargs)
+
     def deliver(self, items: Sequence[Any]) -> None:  # Any: of `item_model`
         """Hand over some changes; runs in a task's thread, outside any transaction.
 
