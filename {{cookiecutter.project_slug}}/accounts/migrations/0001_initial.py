@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                 ('date_joined', models.DateTimeField(default=django.utils.timezone.now, verbose_name='date joined')),
                 ('username', models.CharField(error_messages={'unique': 'Somebody has this username already.'}, max_length=40, unique=True, validators=[accounts.names.validate_username])),
                 ('display_name', models.CharField(blank=True, max_length=60, validators=[accounts.names.validate_display_name])),
-                ('color', models.CharField(blank=True, max_length=7, choices=[('#c92a2a', 'Red'), ('#bf4310', 'Orange'), ('#8f5f00', 'Amber'), ('#55730b', 'Olive'), ('#2b7a35', 'Green'), ('#087f5b', 'Teal'), ('#0b7285', 'Cyan'), ('#1c6cb5', 'Blue'), ('#3b5bdb', 'Indigo'), ('#6741d9', 'Violet'), ('#9c36b5', 'Purple'), ('#c2255c', 'Pink')])),
+                ('color', models.CharField(blank=True, choices=[('#c92a2a', 'Red'), ('#bf4310', 'Orange'), ('#8f5f00', 'Amber'), ('#55730b', 'Olive'), ('#2b7a35', 'Green'), ('#087f5b', 'Teal'), ('#0b7285', 'Cyan'), ('#1c6cb5', 'Blue'), ('#3b5bdb', 'Indigo'), ('#6741d9', 'Violet'), ('#9c36b5', 'Purple'), ('#c2255c', 'Pink')], max_length=7)),
                 ('look', models.CharField(blank=True, editable=False, max_length=200)),
                 ('is_bot', models.BooleanField(default=False, help_text='An account of a program: nobody can sign in to it.', verbose_name='bot')),
                 ('groups', models.ManyToManyField(blank=True, help_text='The groups this user belongs to. A user will get all permissions granted to each of their groups.', related_name='user_set', related_query_name='user', to='auth.group', verbose_name='groups')),

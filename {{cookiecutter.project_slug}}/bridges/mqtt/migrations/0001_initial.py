@@ -32,6 +32,7 @@ class Migration(migrations.Migration):
                 ('last_rev', models.PositiveBigIntegerField(default=0, editable=False)),
                 ('epoch', models.UUIDField(default=uuid.uuid4, editable=False)),
                 ('pruned_rev', models.PositiveBigIntegerField(default=0, editable=False)),
+                ('has_outlets', models.BooleanField(default=False, editable=False)),
                 ('slug', models.SlugField(unique=True)),
             ],
             options={
