@@ -28,7 +28,7 @@ def test_manifests_follow_the_published_schemas(project: Path, version: str) -> 
     base = documents(project / "deploy/kubernetes/base")
     listed = base.pop("kustomization")["resources"]
     assert {Path(each).stem for each in listed} == base.keys()
-    assert len(listed) == 9
+    assert len(listed) == 10
     for manifest in base.values():
         kubernetes_validate.validate(manifest, version, strict=True)
 
@@ -55,7 +55,7 @@ def test_telegram_is_asked_by_one_process_alone(project: Path) -> None:
     probe = container["livenessProbe"]["exec"]["command"]
     assert probe == ["python", "-m", "operations.probe", "telegram"]
     (selector,) = base["network"]["spec"]["podSelector"]["matchExpressions"]
-    assert selector["values"] == ["web", "worker", "telegram", "migrate"]
+    assert selector["values"] == ["web", "worker", "telegram", "mqtt", "migrate"]
     compose = yaml.safe_load((project / "compose.yaml").read_text("utf-8"))["services"]
     assert compose["telegram"]["profiles"] == ["telegram"]
     assert compose["telegram"]["command"] == container["command"]
