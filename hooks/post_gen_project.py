@@ -26,9 +26,6 @@ ONLY_FOR = {
     "telegram": {
         True: ["bridges/telegram", "deploy/kubernetes/base/telegram.yaml", "docs/telegram.md"],
     },
-    "kubernetes": {
-        True: ["deploy/kubernetes"],
-    },
     "mqtt": {
         True: [
             "bridges/mqtt",
@@ -36,6 +33,9 @@ ONLY_FOR = {
             "deploy/mosquitto",
             "docs/mqtt.md",
         ],
+    },
+    "kubernetes": {
+        True: ["deploy/kubernetes"],
     },
 }  # type: dict[str, dict[str | bool, list[str]]]
 # A secret of its own for each of these lines of .env.example.

@@ -11,7 +11,7 @@ from bots.models import URL_CHARACTERS, Webhook
 from chat import actions
 from chat.models import Room
 from chat.queries import membership_of
-from realtime.posting import BadAddress, check
+from realtime.posting import BadAddress, check_address
 from realtime.protocol import ErrorCode, Refusal
 
 WEBHOOKS_PER_ROOM = 20
@@ -95,7 +95,7 @@ def check_url(url: str) -> None:
     if len(url) > URL_CHARACTERS:
         raise Refusal(ErrorCode.TOO_LARGE, f"An address has at most {URL_CHARACTERS} characters.")
     try:
-        check(url)
+        check_address(url)
     except BadAddress as error:
         raise Refusal(ErrorCode.INVALID, str(error)) from None
 

@@ -43,6 +43,7 @@ class Webhook(Outlet):
     )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
+    feed_field = "room"
     item_model = Message
     page_items = 1
 
@@ -77,7 +78,6 @@ class Webhook(Outlet):
     def gave_up(self) -> None:
         if self.created_by_id:
             room = self.room
-            why = self.error.partition(": ")[2] or self.error
             notify(
                 [self.created_by_id],
                 WEBHOOK_OFF,
@@ -85,7 +85,7 @@ class Webhook(Outlet):
                 room=room.name,
                 slug=room.slug,
                 bot=self.bot.name,
-                why=why,
+                why=self.error,
             )
 
     def _post(self, message: Message) -> None:

@@ -1,17 +1,14 @@
 """The page of a room's bots, and the address that programs post to."""
 
 import secrets
-from collections.abc import Callable
-from functools import wraps
 from hashlib import sha256
-from typing import Any
 
 import msgspec
 from django import forms
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.views.decorators.csrf import csrf_exempt
@@ -25,7 +22,7 @@ from chat.actions import post_message
 from chat.models import Room
 from chat.queries import room_by_slug
 from chat.text import clean_body
-from realtime.http import json_refusal, marked_refused
+from realtime.http import marked_refused, refusing_in_json
 from realtime.protocol import ErrorCode, Refusal
 
 BODY_BYTES = 65_536
@@ -110,27 +107,11 @@ def _page(request: AuthenticatedRequest, room: Room, form: WebhookForm) -> HttpR
 # Posting
 
 
-class Posted(msgspec.Struct):
+class HookBody(msgspec.Struct):
     """What a program posts; whatever else it has, as Slack's webhooks do, is ignored."""
 
     text: str
     id: str | None = None
-
-
-View = Callable[..., HttpResponseBase]
-
-
-def refusing_in_json(view: View) -> View:
-    @wraps(view)
-    def refusing(
-        request: HttpRequest, *args: Any, **kwargs: Any
-    ) -> HttpResponseBase:  # Any: a URL's
-        try:
-            return view(request, *args, **kwargs)
-        except Refusal as refusal:
-            return json_refusal(refusal)
-
-    return refusing
 
 
 @csrf_exempt
@@ -157,17 +138,17 @@ def hook(request: HttpRequest, secret: str) -> HttpResponse:
     return JsonResponse({"room": webhook.room.slug, "seq": message.seq})
 
 
-def _posted(request: HttpRequest) -> Posted:
+def _posted(request: HttpRequest) -> HookBody:
     is_form = bool(request.POST)  # whose body cannot be read again
     size = int(request.META.get("CONTENT_LENGTH") or 0)
     if max(size, 0 if is_form else len(request.body)) > BODY_BYTES:
         raise Refusal(ErrorCode.TOO_LARGE, f"A request has at most {BODY_BYTES} bytes.")
     if "text" in request.POST:
-        return Posted(request.POST["text"], request.POST.get("id"))
+        return HookBody(request.POST["text"], request.POST.get("id"))
     try:
         # The form that Slack knows has JSON in a field.
         text = request.POST.get("payload", "") if is_form else request.body
-        return msgspec.json.decode(text, type=Posted)
+        return msgspec.json.decode(text, type=HookBody)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
         wanted = 'Post JSON such as {"text": "Hello"}, or a form with a text'
         raise Refusal(ErrorCode.INVALID, f"{wanted}: {error}") from None

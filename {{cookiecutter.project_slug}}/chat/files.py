@@ -69,7 +69,7 @@ def _stream(name: str, content_type: str) -> StreamingHttpResponse:
     except FileNotFoundError:
         raise queries.no_such_file() from None
     except Exception as error:  # whatever the library of a store raises
-        raise actions.away(error) from None
+        raise actions.storage_failed(error) from None
     return StreamingHttpResponse(
         _chunks(file),
         content_type=content_type,

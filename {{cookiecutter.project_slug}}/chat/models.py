@@ -307,8 +307,8 @@ class Message(FeedItem):
 
     @property
     def words(self) -> str:
-        """Its body; or, for a message of files alone, that this is one."""
-        return self.body or "Sent a file."
+        """Its body, or what stands for a message without one."""
+        return self.body or ("…" if self.writing else "Sent a file.")
 
 
 class Attachment(models.Model):

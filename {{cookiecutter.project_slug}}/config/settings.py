@@ -83,6 +83,9 @@ INSTALLED_APPS = [
     "allauth.headless",
     "accounts",
     "bots",
+    # % if cookiecutter.mqtt
+    "bridges.mqtt",
+    # % endif
     # % if cookiecutter.telegram
     "bridges.telegram",
     # % endif
@@ -90,9 +93,6 @@ INSTALLED_APPS = [
     "notifications",
     # % if cookiecutter.web_push
     "notifications.webpush",
-    # % endif
-    # % if cookiecutter.mqtt
-    "bridges.mqtt",
     # % endif
     "operations",
     "presence",
@@ -180,7 +180,7 @@ TASKS = {
         "QUEUES": ["default", "thumbnail.generate"],
     }
 }
-# Whether the processes that serve run tasks too; else `manage.py runworker tasks` does.
+# Whether the processes that serve, and bridges, run tasks too; else `manage.py runworker` does.
 TASKS_IN_WEB = env.read("TASKS_IN_WEB", parsers.boolean, default=True)
 
 # People ----------------------------------------------------------------------

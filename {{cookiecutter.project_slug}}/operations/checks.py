@@ -164,7 +164,7 @@ def check_layer(app_configs: Any, **kwargs: Any) -> Messages:  # Any: Django's s
     yield Error(
         f"LAYER_URL leads to no channel layer that carries messages: {why}.",
         hint="Correct it, or start its server: docs/layers.md.",
-        id="operations.E006",
+        id="operations.E007",
     )
 
 

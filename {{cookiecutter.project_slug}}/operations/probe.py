@@ -27,10 +27,10 @@ def check_worker(what: str) -> int:
     try:
         silent = time.time() - (ALIVE_FOLDER / f"{what}-worker").stat().st_mtime
     except OSError:
-        print(f"Nothing has worked at {what} here.")
+        print(f"No worker of {what} has run here.")
         return 1
     if silent > ALIVE_SECONDS:
-        print(f"What works at {what} did so {silent:.0f} seconds ago, and not since.")
+        print(f"The worker of {what} was last alive {silent:.0f} seconds ago.")
         return 1
     return 0
 

@@ -32,7 +32,7 @@ def bounds(path: str) -> tuple[int, float]:
     return limits().body_bytes, limits().body_seconds
 
 
-def is_full(error: BaseException) -> bool:
+def is_disk_full(error: BaseException) -> bool:
     """Whether a file could not be written for want of room."""
     return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
 
@@ -92,7 +92,7 @@ class BoundedBodies:
         try:
             await self._application(scope, exchange.receive, exchange.send)
         except OSError as error:
-            if not is_full(error) or exchange.has_begun:
+            if not is_disk_full(error) or exchange.has_begun:
                 raise
             logger.error(FULL_DISK)
             exchange.status = FULL

@@ -28,7 +28,7 @@ def check_layer(  # Any: Django's signature
         if not settings.DEBUG or settings.WEB_CONCURRENCY > 1:
             yield Error(
                 "The in-memory channel layer reaches only the process that it is in.",
-                hint="Set REDIS_URL; or, to develop in one process, set DEBUG and no "
+                hint="Set REDIS_URL or LAYER_URL; or, to develop in one process, set DEBUG and no "
                 "WEB_CONCURRENCY.",
                 id="realtime.E001",
             )

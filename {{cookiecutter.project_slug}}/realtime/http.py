@@ -3,8 +3,10 @@
 import json.decoder
 import logging
 from collections.abc import Callable
+from functools import wraps
 from math import ceil
 from traceback import walk_tb
+from typing import Any
 
 from django.db import IntegrityError
 from django.http import (
@@ -21,6 +23,8 @@ from realtime.budgets import charging
 from realtime.protocol import ErrorCode, Refusal
 
 logger = logging.getLogger(__name__)
+
+View = Callable[..., HttpResponseBase]
 
 STATUS = {
     ErrorCode.INVALID: 400,
@@ -108,6 +112,24 @@ def json_refusal(refusal: Refusal) -> HttpResponse:
     if refusal.retry_after is not None:
         body["retry_after"] = round(refusal.retry_after, 3)
     return marked_refused(JsonResponse(body), refusal)
+
+
+def refusing_in_json(view: View) -> View:
+    """Let a view for programs raise `Refusal`; whoever raised `unavailable` has logged why."""
+
+    @wraps(view)
+    def refusing(  # Any: what the route gives
+        request: HttpRequest, *args: Any, **kwargs: Any
+    ) -> HttpResponseBase:
+        try:
+            return view(request, *args, **kwargs)
+        except Refusal as refusal:
+            response = json_refusal(refusal)
+            if refusal.code == ErrorCode.UNAVAILABLE:
+                response._has_been_logged = True  # type: ignore[attr-defined]  # for Django
+            return response
+
+    return refusing
 
 
 def prefers_json(request: HttpRequest) -> bool:

@@ -62,7 +62,7 @@ class InterfaceServer:
         """By their scopes; the longest unused comes first."""
         self._connected_at = float("inf")
         self._pause = FIRST_PAUSE_SECONDS
-        self._said = ""
+        self._last_logged = ""
         self._stopping = False
 
     async def run(self) -> None:
@@ -80,7 +80,7 @@ class InterfaceServer:
     def connected(self) -> None:
         """Say in the log that the other side is there."""
         self._connected_at = asyncio.get_running_loop().time()
-        self._said = ""
+        self._last_logged = ""
         logger.info("%s is connected.", self.protocol)
 
     async def deliver(self, scope: Scope, event: Message) -> None:
@@ -117,9 +117,9 @@ class InterfaceServer:
         while True:
             try:
                 await self.run()
-                self._complain(Away("the connection was closed."))
+                self._log_failure(Away("the connection was closed."))
             except Exception as error:
-                self._complain(error)
+                self._log_failure(error)
             await asyncio.sleep(self._pause * random.uniform(0.5, 1))
             self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)
 
@@ -144,14 +144,14 @@ class InterfaceServer:
                 each.task.cancel()
                 del self._conversations[key]
 
-    def _complain(self, error: Exception) -> None:
+    def _log_failure(self, error: Exception) -> None:
         """Log why it does not run, once, and with a traceback only where that helps."""
         if asyncio.get_running_loop().time() - self._connected_at > self._pause:
             self._pause = FIRST_PAUSE_SECONDS
         self._connected_at = float("inf")
         said = "away" if isinstance(error, OSError) else _text(error)
-        if said != self._said:  # of an outage, one line
-            self._said = said
+        if said != self._last_logged:  # of an outage, one line
+            self._last_logged = said
             trace = None if is_service_away(error) else error
             text = "%s waits, and tries again: %s"
             logger.warning(text, self.protocol, _text(error), exc_info=trace)
@@ -224,10 +224,13 @@ class InterfaceCommand(BaseCommand):
         return self.server_class(application)
 
     def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
+        from realtime.tasks.worker import start_in_web  # it has models; settings import this module
+
         signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job ignores it
         signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
         with suppress(KeyboardInterrupt):
             server = self.make_server(get_default_application(), **options)
+            start_in_web()  # where processes that serve run tasks, this does too
             asyncio.run(server.serve(Path(gettempdir(), f"{server.protocol}-worker")))
 
 

@@ -19,11 +19,11 @@ NAT64 = IPv6Network("64:ff9b::/96")
 
 
 class BadAddress(Exception):
-    """Nothing is posted there, now or later."""
+    """An address that is never posted to."""
 
 
 class Unreachable(Exception):
-    """Nobody answered; later somebody may."""
+    """No answer; a later try may succeed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,7 @@ class Answer:
     """Seconds."""
 
 
-def check(url: str) -> None:
+def check_address(url: str) -> None:
     """Refuse what is never posted to.
 
     Raises:

@@ -130,7 +130,7 @@ def test_what_is_refused_is_posted_again(
     due_at = TaskRow.objects.get(status="READY").due_at
     assert round((due_at - timezone.now()).total_seconds()) == pause
     webhook.refresh_from_db()
-    assert webhook.error == f"RetryLater: Its address answered {status}."
+    assert webhook.error == f"Its address answered {status}."
 
     make_due()
     run_due()
@@ -153,7 +153,7 @@ def test_nobody_listening_is_tried_again(
 
     webhook.refresh_from_db()
     assert (webhook.is_active, webhook.failures) == (True, 1)
-    assert "delivered nothing, the next try is in 30 s: RetryLater" in caplog.text
+    assert "delivered nothing, the next try is in 30 s: NewConnectionError" in caplog.text
     assert "Traceback" not in caplog.text
 
 

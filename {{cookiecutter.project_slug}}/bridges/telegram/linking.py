@@ -97,7 +97,7 @@ def check_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:  
 
 
 def _digest(code: str) -> str:
-    return sha256(code.encode()).hexdigest()
+    return sha256(code.encode(errors="replace")).hexdigest()
 
 
 def _password_changed(user: User, **kwargs: Any) -> None:  # Any: a signal sends what it likes

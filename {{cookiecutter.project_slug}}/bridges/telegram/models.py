@@ -112,6 +112,7 @@ class Following(Outlet):
     link = models.OneToOneField(Link, on_delete=models.CASCADE, related_name="following")
     room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="+")
 
+    feed_field = "room"
     item_model = Message
     page_items = 10
 
@@ -162,5 +163,5 @@ def bot_id() -> str:
 def _text(room: Room, message: Message) -> str:
     author = message.author.name if message.author else DELETED["name"]
     head = author if room.is_direct else f"{room.name} · {author}"
-    body = "(deleted)" if message.deleted_at else message.body or "…"
+    body = "(deleted)" if message.deleted_at else message.words
     return f"{head[:HEAD_CHARACTERS]}: {body}"

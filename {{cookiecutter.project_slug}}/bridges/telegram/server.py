@@ -9,8 +9,8 @@ from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 from bridges.telegram import linking, sending
 from bridges.telegram.api import connected
 from realtime.asgi import Application, Message, Scope
-from realtime.database import in_database, is_away
-from realtime.interfaces import Away, InterfaceServer
+from realtime.database import in_database
+from realtime.interfaces import Away, InterfaceServer, is_service_away
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +93,7 @@ class TelegramServer(InterfaceServer):
             await self.deliver(scope, event)
         except Exception as error:
             self._failures += 1
-            if is_away(error) or self._failures < ATTEMPTS:
+            if is_service_away(error) or self._failures < ATTEMPTS:
                 raise
             logger.error("A message from Telegram cannot be handled.", exc_info=error)
             text = "Something went wrong here, so this was not posted. Try again later."

@@ -6,7 +6,7 @@ Each is synchronous, does its work in one transaction, tells the sockets on comm
 may do everything and pays for nothing.
 """
 
-from chat.actions.attachments import away, upload
+from chat.actions.attachments import storage_failed, upload
 from chat.actions.growing import (
     begin_message,
     finish_message,
@@ -46,7 +46,6 @@ __all__ = [
     "Reading",
     "accept_invitation",
     "add_bot",
-    "away",
     "begin_message",
     "change_role",
     "create_room",
@@ -67,6 +66,7 @@ __all__ = [
     "remove_member",
     "start_direct",
     "stop_message",
+    "storage_failed",
     "toggle_reaction",
     "update_room",
     "upload",

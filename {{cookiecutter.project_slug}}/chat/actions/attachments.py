@@ -63,13 +63,13 @@ def upload(room: Room, user: User, file: File[bytes]) -> AttachmentData:
     except Exception as error:  # whatever the library of a store raises
         with suppress(Exception):  # or it is pruned
             _drop([attachment])
-        raise away(error) from None
+        raise storage_failed(error) from None
     if attachment.is_picture:
         generate_thumbnail.enqueue(str(attachment.pk))
     return attachment.as_data()
 
 
-def away(error: Exception) -> Refusal:
+def storage_failed(error: Exception) -> Refusal:
     """The refusal of who wants a file when the store fails, which is logged here."""
     why = (str(error) or type(error).__name__).splitlines()[0]
     logger.error("The store of files does not do its work: %s", why)

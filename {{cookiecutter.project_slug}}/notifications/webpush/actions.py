@@ -8,7 +8,7 @@ from django.db import transaction
 
 from accounts.models import User
 from notifications.webpush.models import ENDPOINT_CHARACTERS, Subscription
-from realtime.posting import BadAddress, check
+from realtime.posting import BadAddress, check_address
 from realtime.protocol import ErrorCode, Refusal
 
 BROWSERS_PER_PERSON = 10
@@ -51,7 +51,7 @@ def unsubscribe(user: User, *, endpoint: str) -> None:
 
 def _check(endpoint: str, p256dh: str, auth: str) -> None:
     try:
-        check(endpoint)
+        check_address(endpoint)
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _decoded(p256dh))
     except (BadAddress, ValueError) as error:
         raise Refusal(ErrorCode.INVALID, f"This is no subscription: {error}") from None

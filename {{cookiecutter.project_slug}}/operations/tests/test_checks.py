@@ -259,7 +259,7 @@ def test_a_collection_that_broke_off_is_told_and_repaired(
 def test_a_layer_without_a_server_is_told(production: Settings, url: str, why: str) -> None:
     production.CHANNEL_LAYERS = {"default": layer(url)}
     (message,) = found()
-    prefix = "operations.E006 LAYER_URL leads to no channel layer that carries messages: "
+    prefix = "operations.E007 LAYER_URL leads to no channel layer that carries messages: "
     assert message.startswith(prefix + why)
 
 
@@ -269,7 +269,7 @@ def test_a_layer_that_is_silent_is_given_up(
     monkeypatch.setattr(checks, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(Layer, "group_send", mock.AsyncMock())
     assert found() == [
-        "operations.E006 LAYER_URL leads to no channel layer that carries messages: "
+        "operations.E007 LAYER_URL leads to no channel layer that carries messages: "
         "no answer, or it refuses the name and the password."
     ]
 

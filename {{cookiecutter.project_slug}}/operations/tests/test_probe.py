@@ -34,8 +34,7 @@ def test_a_worker_that_is_silent_or_was_never_there_is_not(
     os.utime(alive_file, (time.time() - 61, time.time() - 61))
     assert probe.main("tasks") == 1
     assert capsys.readouterr().out == (
-        "Nothing has worked at tasks here.\n"
-        "What works at tasks did so 61 seconds ago, and not since.\n"
+        "No worker of tasks has run here.\nThe worker of tasks was last alive 61 seconds ago.\n"
     )
 
 

@@ -16,9 +16,7 @@ from realtime.database import in_database
 from realtime.protocol import TICKET_PREFIX, CloseCode, Closing
 from realtime.sessions import VerifiedSession, verified_sessions
 
-TOKEN_HEADER = (
-    b"x-session-token"  # which no page can send with a WebSocket, nor a foreign one at all
-)
+TOKEN_HEADER = b"x-session-token"  # which no page of another site can send
 MOST_SHOWN = 200  # characters of what a stranger sent, in the log
 
 _verified_sessions: Batcher[str, VerifiedSession | None] = Batcher(verified_sessions, linger=True)

@@ -1,6 +1,5 @@
 """Views for browsers and native clients alike."""
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
@@ -8,21 +7,19 @@ from allauth.headless import app_settings as headless
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from realtime.http import json_refusal
-from realtime.protocol import ErrorCode, Refusal
+from realtime.http import View, refusing_in_json
 from realtime.sessions import VerifiedSession, verified_sessions
-
-View = Callable[..., HttpResponseBase]
 
 
 def signed_in(view: View) -> View:
-    """Let a view be asked by the browser's session or by allauth's session token.
+    """Require the browser's session or allauth's session token.
 
     It gets the `VerifiedSession` after the request, and what it refuses is answered as JSON.
     A token comes in a header that no foreign page can send. A cookie comes by itself, so that way
     is protected against cross-site requests.
     """
 
+    @refusing_in_json
     def answer(
         request: HttpRequest, session_key: str | None, *args: Any, **kwargs: Any
     ) -> HttpResponseBase:
@@ -30,13 +27,7 @@ def signed_in(view: View) -> View:
         (session,) = verified_sessions([session_key]) if session_key else [None]
         if session is None:
             return JsonResponse({"code": "unauthenticated", "detail": "Sign in first."}, status=401)
-        try:
-            return view(request, session, *args, **kwargs)
-        except Refusal as refusal:
-            response = json_refusal(refusal)
-            if refusal.code == ErrorCode.UNAVAILABLE:  # whoever raised it has logged why
-                response._has_been_logged = True  # type: ignore[attr-defined]  # for Django
-            return response
+        return view(request, session, *args, **kwargs)
 
     @csrf_protect
     def answer_browser(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:

@@ -50,7 +50,7 @@ class Feed(models.Model):
     """Items whose latest change is not above it may be gone: who resumes below it starts over."""
 
     has_outlets = models.BooleanField(default=False, editable=False)
-    """Whether an `Outlet` was ever made for it: no change of another feed asks for them."""
+    """Whether an `Outlet` was ever made for it; other feeds are not asked for any."""
 
     prefix: ClassVar[str] = ""
     """Begins the name of each feed's topic: `chat` in `chat:general`."""

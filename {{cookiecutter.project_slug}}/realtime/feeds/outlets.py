@@ -18,7 +18,7 @@ from realtime.feeds.reading import missed
 from realtime.tasks import RetryLater, enqueue_many, task
 from realtime.tasks.api import TaskContext
 from realtime.tasks.models import UNFINISHED, TaskRow
-from realtime.tasks.worker import FIRST_RETRY, LONGEST_RETRY
+from realtime.tasks.worker import pause_after
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +27,7 @@ TURN_SECONDS = 60.0
 
 
 class GiveUp(Exception):
-    """Raised by `Outlet.deliver`: whatever is at the other end, it wants nothing more."""
+    """Raised by `Outlet.deliver`: the other end wants nothing more."""
 
 
 class Outlet(models.Model):
@@ -49,7 +49,7 @@ class Outlet(models.Model):
     task = models.PositiveBigIntegerField(null=True, editable=False)
     """The id of the one task that delivers."""
 
-    feed_field: ClassVar[str] = "room"
+    feed_field: ClassVar[str]
     """The name of its foreign key to the feed."""
     item_model: ClassVar[type[FeedItem]]
     page_items: ClassVar[int] = 50
@@ -121,18 +121,17 @@ class Outlet(models.Model):
 
     def _fail(self, error: Exception) -> None:
         since = self.failing_since or timezone.now()
-        tired = isinstance(error, GiveUp) or timezone.now() - since >= self.give_up_after
-        pause = FIRST_RETRY * 4 ** min(self.failures, 5)
-        if isinstance(error, RetryLater):
-            pause = max(pause, error.pause)
-        pause = min(pause, LONGEST_RETRY)
-        text = f"{type(error).__name__}: {error}".replace("\x00", "")[:500]
-        next_step = "it is off" if tired else f"the next try is in {pause.total_seconds():.0f} s"
+        gives_up = isinstance(error, GiveUp) or timezone.now() - since >= self.give_up_after
+        pause = pause_after(error, self.failures)
+        is_told = isinstance(error, GiveUp | RetryLater)
+        what = str(error) if is_told else f"{type(error).__name__}: {error}"
+        text = what.replace("\x00", "")[:500]
+        next_step = "it is off" if gives_up else f"the next try is in {pause.total_seconds():.0f} s"
         logger.warning("%s delivered nothing, %s: %s", self, next_step, text)
         with transaction.atomic():
             if not self._write(failing_since=since, failures=self.failures + 1, error=text):
                 return
-            if tired:
+            if gives_up:
                 self._write(is_active=False)
                 self.gave_up()
             else:

@@ -21,9 +21,7 @@ logger = logging.getLogger(__name__)
 
 PART_CHARACTERS = 7_700  # a notification has fewer than 8,000 bytes, its target's name included
 NOTIFY = "SELECT pg_notify(%s, part) FROM unnest(%s::text[]) AS part"  # one transaction, in order
-CONNECTION: dict[
-    str, Any
-] = {  # Any: parameters of libpq, which notice within seconds that a machine has gone
+CONNECTION: dict[str, Any] = {  # Any: libpq's; a machine that is gone is noticed in seconds
     "connect_timeout": 3,
     "keepalives_idle": 5,
     "keepalives_interval": 2,

@@ -18,7 +18,16 @@ from twisted.web.http import RESPONSES
 
 from realtime import bodies
 from realtime.asgi import Message, Scope
-from realtime.bodies import FULL, FULL_DISK, TEXTS, TIMEOUT, TOO_LARGE, arriving, bounds, is_full
+from realtime.bodies import (
+    FULL,
+    FULL_DISK,
+    TEXTS,
+    TIMEOUT,
+    TOO_LARGE,
+    arriving,
+    bounds,
+    is_disk_full,
+)
 from realtime.conf import limits
 from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
@@ -116,7 +125,7 @@ class Request(WebRequest):
         try:
             super().handleContentChunk(data)
         except OSError as error:
-            if not is_full(error):
+            if not is_disk_full(error):
                 raise
             logger.error(FULL_DISK)
             self._refuse(FULL)

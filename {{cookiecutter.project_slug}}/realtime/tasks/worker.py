@@ -328,6 +328,14 @@ def _succeed(row: TaskRow, value: Any) -> None:  # Any: what a task returns
         _end(row, TaskResultStatus.SUCCESSFUL, return_value=None, **succeeded)
 
 
+def pause_after(error: BaseException, failures: int) -> timedelta:
+    """How long to wait after a failure, which so many came before."""
+    pause = FIRST_RETRY * int(4 ** min(failures, ATTEMPTS))
+    if isinstance(error, RetryLater):
+        pause = max(pause, error.pause)
+    return min(pause, LONGEST_RETRY)
+
+
 def _fail(row: TaskRow, error: BaseException, where: str = "") -> None:
     what = type(error)
     details = {
@@ -338,10 +346,7 @@ def _fail(row: TaskRow, error: BaseException, where: str = "") -> None:
         logger.error("Task %s (%s) failed for good.", row.pk, row.path, exc_info=error)
         _end(row, TaskResultStatus.FAILED, **details)
         return
-    pause = FIRST_RETRY * 4 ** (row.attempts - 1)
-    if isinstance(error, RetryLater):
-        pause = max(pause, error.pause)
-    pause = min(pause, LONGEST_RETRY)
+    pause = pause_after(error, row.attempts - 1)
     logger.warning(
         "Task %s (%s) failed, attempt %s of %s; the next is in %.0f seconds: %s: %s",
         *(row.pk, row.path, row.attempts, ATTEMPTS, pause.total_seconds(), what.__name__, error),

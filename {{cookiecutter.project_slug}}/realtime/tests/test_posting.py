@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pytest_django import Settings
 
-from realtime.posting import BadAddress, Unreachable, check, post
+from realtime.posting import BadAddress, Unreachable, check_address, post
 from realtime.tests.receiver import receiving
 
 
@@ -51,7 +51,7 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 )
 def test_what_is_no_public_address_is_refused(in_earnest: None, url: str) -> None:
     with pytest.raises(BadAddress):
-        check(url)
+        check_address(url)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_what_is_no_public_address_is_refused(in_earnest: None, url: str) -> Non
     ],
 )
 def test_public_addresses_are_let_through(in_earnest: None, url: str) -> None:
-    check(url)
+    check_address(url)
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ SOCKET_PATH: Final = "/ws/"
 LONGEST_WAIT_SECONDS: Final = 60
 BODY_FRAMES: Final = 8  # so many frames of the largest size are a body of the largest size
 STREAM_SECONDS: Final = 300  # then the client asks again; some proxies never say that it is gone
-GATHER_SECONDS: Final = 0.05  # what happens within it is sent together
+LINGER_SECONDS: Final = 0.05  # what happens within it is sent together
 END_SECONDS: Final = 5.0  # how long the end of a response may wait for its client
 
 STATUS: Final = {
@@ -43,7 +43,7 @@ class _Frame(Struct):
 _frames = msgspec.json.Decoder(_Frame)
 
 
-class Exchange:
+class HttpSocket:
     """A request and its response, as the two directions of a WebSocket.
 
     A subclass says in `write` and `close` how the response is made.
@@ -132,7 +132,7 @@ class Exchange:
         self.leave()
 
 
-class Stream(Exchange):
+class StreamingSocket(HttpSocket):
     """Responds with each frame as it comes."""
 
     silence: ClassVar[bytes] = b"\n"
@@ -158,7 +158,7 @@ class Stream(Exchange):
         self.leave()
 
 
-class Poll(Exchange):
+class PollingSocket(HttpSocket):
     """Responds once: when each frame of the client is answered, if that tells it anything new.
 
     What a client has joined before answers in the same way as long as nothing happens. It sends the
@@ -200,13 +200,13 @@ class Poll(Exchange):
             async with asyncio.timeout(self._seconds):
                 while self._unanswered > 0 and not self._is_full:
                     await self._next()
-                await asyncio.sleep(GATHER_SECONDS)
-                digest = digest_of(self._texts)
+                await asyncio.sleep(LINGER_SECONDS)
+                digest = frames_digest(self._texts)
                 if digest == self._known:
                     self._texts.clear()
                     self._changed.clear()
                     await self._next()
-                    await asyncio.sleep(GATHER_SECONDS)
+                    await asyncio.sleep(LINGER_SECONDS)
         await self._respond_whole(200, digest)
         self.leave()
 
@@ -254,10 +254,10 @@ class Frames:
             await refuse(send, 413, bound)
             return
         known = query.get(b"known", b"").decode("latin-1")
-        exchange: Exchange = (
-            Poll(receive, send, frames=len(lines), seconds=int(wait), known=known)
+        exchange: HttpSocket = (
+            PollingSocket(receive, send, frames=len(lines), seconds=int(wait), known=known)
             if wait is not None
-            else Stream(receive, send)
+            else StreamingSocket(receive, send)
         )
         for line in lines:
             exchange.take(line)
@@ -302,7 +302,7 @@ async def refuse(send: Send, status: int, detail: str, *headers: tuple[bytes, by
     """Answer a request that is no client's frames."""
     code = ErrorCode.TOO_LARGE if status == 413 else ErrorCode.INVALID
     body = encode_refusal(None, None, Refusal(code, detail)).encode() + b"\n"
-    await send(head(status, Exchange.content_type, *headers))
+    await send(head(status, HttpSocket.content_type, *headers))
     await send({"type": "http.response.body", "body": body})
 
 
@@ -319,6 +319,6 @@ async def body_of(receive: Receive, most: int) -> bytes | None:
             return bytes(body)
 
 
-def digest_of(texts: list[str]) -> str:
+def frames_digest(texts: list[str]) -> str:
     """The digest of frames, in any order."""
     return blake2b("\n".join(sorted(texts)).encode(), digest_size=12).hexdigest()

@@ -9,7 +9,7 @@ from django.urls import URLPattern, path
 from msgspec import Raw, Struct
 
 from realtime.asgi import Application, Receive, Scope, Send
-from realtime.transports.http import SOCKET_PATH, Frames, Stream, as_websocket, refuse
+from realtime.transports.http import SOCKET_PATH, Frames, StreamingSocket, as_websocket, refuse
 
 REPAIR_ID = "repair"
 GAP_SECONDS = 0.2
@@ -36,7 +36,7 @@ _frames = msgspec.json.Decoder(_Frame)
 _feeds = msgspec.json.Decoder(_Feed)
 
 
-class EventStream(Stream):
+class EventStream(StreamingSocket):
     """Responds with the events of a topic, those of a feed once and in order.
 
     The id of an event is `epoch:rev`, the place up to which its client has the feed. An event that

@@ -68,7 +68,7 @@ class Sidebar {
   #preview({ kind, last_message: last }) {
     if (!last) return NOTHING_YET;
     if (last.deleted_at) return DELETED;
-    const said = last.body || "Sent a file.";
+    const said = last.body || (last.writing ? "…" : "Sent a file.");
     if (last.author.id === this.#you.id) return `You: ${said}`;
     return kind === "direct" ? said : `${last.author.name}: ${said}`;
   }

@@ -85,7 +85,7 @@ export class People extends EventTarget {
   }
 
   async #refresh() {
-    if (!this.#socket.isLasting) return this.#topic.rejoin();
+    if (!this.#socket.isStateful) return this.#topic.rejoin();
     try {
       this.#take((await this.#topic.request("rooms")).rooms);
     } catch {

@@ -24,7 +24,7 @@ const LEFT = { forbidden: 4403, not_found: 4404 };
  */
 export class HttpSocket {
   /** Whether what a command changes about the connection lasts as long as the connection. */
-  isLasting = false;
+  isStateful = false;
   onopen = null;
   onmessage = null;
   onclose = null;

@@ -56,8 +56,8 @@ export class Socket extends EventTarget {
   }
 
   /** Whether what a command changes about the connection lasts as long as the connection. */
-  get isLasting() {
-    return this.#connection?.isLasting ?? true;
+  get isStateful() {
+    return this.#connection?.isStateful ?? true;
   }
 
   /** @returns {Topic} the one topic of that name */
@@ -140,7 +140,7 @@ export class Socket extends EventTarget {
   }
 
   #opened() {
-    if (this.isLasting) {
+    if (this.isStateful) {
       this.#failures = 0;
       storage.remove(OVER_HTTP);
     }
@@ -162,7 +162,7 @@ export class Socket extends EventTarget {
   #lost(code) {
     const settled = this.isOpen && performance.now() - this.#openedAt > SETTLED_MS;
     if (settled) this.#backoff.reset();
-    if (this.state.name === "connecting") this.#failures = this.isLasting ? this.#failures + 1 : 0;
+    if (this.state.name === "connecting") this.#failures = this.isStateful ? this.#failures + 1 : 0;
     this.#drop();
     const { stop, pause } = afterClose(code);
     if (stop) return this.#become({ name: "stopped", reason: stop });

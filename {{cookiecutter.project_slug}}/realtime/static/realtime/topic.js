@@ -69,7 +69,7 @@ export class Topic extends EventTarget {
   async keep(type, data) {
     this.#kept = Object.fromEntries(Object.entries(data).filter(([, value]) => value !== null));
     if (this.state !== "joined" && this.state !== "joining") return;
-    if (this.#socket.isLasting) await this.request(type, data);
+    if (this.#socket.isStateful) await this.request(type, data);
     else await this.#enter();
   }
 

@@ -8,7 +8,6 @@ from django.core.management.base import CommandError
 from bridges.mqtt.server import MqttServer
 from realtime.asgi import Application
 from realtime.interfaces import InterfaceCommand
-from realtime.tasks.worker import start_in_web
 
 
 class Command(InterfaceCommand):
@@ -19,5 +18,4 @@ class Command(InterfaceCommand):
             raise CommandError(
                 "MQTT_URL is not set: write the broker's address, such as mqtt://127.0.0.1:1883."
             )
-        start_in_web()  # where processes that serve run tasks, this does too
         return MqttServer(application)

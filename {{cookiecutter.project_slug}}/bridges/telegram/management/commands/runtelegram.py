@@ -6,19 +6,17 @@ from django.conf import settings
 from django.core.management.base import CommandError
 
 from bridges.telegram.server import TelegramServer
+from realtime.asgi import Application
 from realtime.interfaces import InterfaceCommand
-from realtime.tasks.worker import start_in_web
 
 
 class Command(InterfaceCommand):
     help = __doc__
-    server_class = TelegramServer
 
-    def handle(self, *args: Any, **options: Any) -> None:  # Any: Django's signature
+    def make_server(self, application: Application, **options: Any) -> TelegramServer:
         if not settings.TELEGRAM_TOKEN:
             raise CommandError(
                 "TELEGRAM_TOKEN is not set. Make a bot with @BotFather in Telegram, and set it to "
                 "the token that you get there."
             )
-        start_in_web()
-        super().handle(*args, **options)
+        return TelegramServer(application)
