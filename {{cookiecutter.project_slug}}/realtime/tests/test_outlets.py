@@ -139,9 +139,16 @@ def test_what_fails_is_tried_again_ever_later_and_nothing_overtakes_it(
     assert seen == pauses
 
 
-@pytest.mark.parametrize("fault", [ValueError("no"), GiveUp("gone")])
+@pytest.mark.parametrize(
+    ("fault", "said"), [(ValueError("no"), "ValueError: no"), (GiveUp("gone"), "gone")]
+)
 def test_what_fails_for_too_long_or_for_good_is_made_inactive(
-    ledger: Ledger, tap: Tap, file: Path, fault: Exception, caplog: pytest.LogCaptureFixture
+    ledger: Ledger,
+    tap: Tap,
+    file: Path,
+    fault: Exception,
+    said: str,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     faults.append(fault)
     if not isinstance(fault, GiveUp):
@@ -154,8 +161,8 @@ def test_what_fails_for_too_long_or_for_good_is_made_inactive(
     assert run_due() == 0
     tap.refresh_from_db()
     assert (tap.is_active, tap.rev) == (False, 0)
-    assert file.read_text() == f"gave up: {type(fault).__name__}: {fault}\n"
-    assert f"tap {tap.pk} delivered nothing, it is off: {type(fault).__name__}" in caplog.text
+    assert file.read_text() == f"gave up: {said}\n"
+    assert f"tap {tap.pk} delivered nothing, it is off: {said}" in caplog.text
 
 
 def test_a_task_whose_place_was_taken_delivers_nothing(
