@@ -46,6 +46,23 @@ for number in range({PEOPLE}):
     cookies.append(f"{{name}}={{browser.cookies[name].value}}")
 print(json.dumps(cookies))
 """
+KEEP_FILE = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+print('"%s"' % default_storage.save("attachments/kept", ContentFile(b"kept")))
+"""
+CHANGE_FILES = """
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+default_storage.delete("attachments/kept")
+print('"%s"' % default_storage.save("attachments/later", ContentFile(b"later")))
+"""
+FILES = """
+import json
+from django.core.files.storage import default_storage
+names = default_storage.listdir("attachments")[1]
+print(json.dumps({name: default_storage.open(f"attachments/{name}").read().decode() for name in names}))
+"""
 COUNT_MESSAGES = f"""
 from chat.models import Message
 print(Message.objects.filter(room__slug="{ROOM}").count())
@@ -331,8 +348,10 @@ def test_a_version_that_does_not_start_changes_nothing(stack: Stack, cookies: li
 
 def test_a_backup_comes_back_and_clients_start_over(stack: Stack, cookies: list[str]) -> None:
     async def scene(crowd: Crowd) -> None:
+        stack.python(KEEP_FILE)
         backup = await asyncio.to_thread(stack.run, "deploy/backup")
         assert backup.returncode == 0, backup.stderr
+        stack.python(CHANGE_FILES)
         kept = stack.python(COUNT_MESSAGES)
         async with crowd.chatting(writers=5, pause=0.2):
             await asyncio.sleep(2)
@@ -342,6 +361,7 @@ def test_a_backup_comes_back_and_clients_start_over(stack: Stack, cookies: list[
         assert restored.returncode == 0, restored.stdout + restored.stderr
         await crowd.settled()
         assert stack.python(COUNT_MESSAGES) == kept
+        assert stack.python(FILES) == {"kept": "kept"}
         assert all(person.resets for person in crowd.people)
         assert all(len(person.applied) == kept for person in crowd.people)
 

@@ -350,7 +350,7 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "line": {"()": "operations.logs.LineFormatter"},
         "json": {"()": "operations.logs.JsonFormatter"},
     },
     "handlers": {

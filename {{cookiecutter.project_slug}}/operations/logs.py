@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
 from traceback import extract_tb
+from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestAborted
 from django.http import Http404
 from django.utils.log import AdminEmailHandler
 from django.views.debug import SafeExceptionReporterFilter
 
+from operations.keys import without_keys
 from operations.requests import UNREADABLE
 from realtime.tracing import request_id
 
@@ -34,8 +36,16 @@ CAUSED_BY_CLIENTS = (
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 PLAIN = (str, int, float, bool)
 
-# Links in the site's mail contain keys that sign in whoever has them; webhooks have secrets.
-KEYS = re.compile(r"(/accounts/(?:confirm-email|password/reset/key)/|/hooks/)[^/\s\"']+")
+
+class LineFormatter(logging.Formatter):
+    """Time, level, logger and message, for people."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: str = without_keys(super().format(record))
+        return line
 
 
 class JsonFormatter(logging.Formatter):
@@ -55,7 +65,7 @@ class JsonFormatter(logging.Formatter):
                 line[name] = value
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
-        return KEYS.sub(r"\1...", json.dumps(line))
+        return json.dumps(without_keys(line))
 
 
 class OwnerMailHandler(AdminEmailHandler):
@@ -73,6 +83,9 @@ class OwnerMailHandler(AdminEmailHandler):
     def emit(self, record: logging.LogRecord) -> None:
         if not is_caused_by_a_client(record) and self._is_due(_identity(record)):
             super().emit(record)
+
+    def send_mail(self, *args: Any, **kwargs: Any) -> None:  # Any: Django's texts
+        super().send_mail(*without_keys(args), **without_keys(kwargs))
 
     def _is_due(self, error: tuple[object, ...]) -> bool:
         with self._counting:

@@ -3,6 +3,8 @@
 from importlib import import_module
 from typing import Any
 
+from operations.keys import without_keys
+
 
 def report_errors(dsn: str, environment: str) -> None:
     """Report unhandled exceptions and logged errors to `dsn`.
@@ -22,6 +24,7 @@ def report_errors(dsn: str, environment: str) -> None:
             include_local_variables=False,  # many of them hold message texts
             max_request_body_size="never",
             before_breadcrumb=without_requests,
+            before_send=lambda event, hint: without_keys(event),
         )
     except ValueError as error:  # BadDsn
         raise ValueError(
@@ -31,4 +34,4 @@ def report_errors(dsn: str, environment: str) -> None:
 
 def without_requests(breadcrumb: dict[str, Any], hint: object) -> dict[str, Any] | None:
     """Leave out what the site asked of others: addresses of bots and browsers are secrets."""
-    return None if breadcrumb.get("type") == "http" else breadcrumb
+    return None if breadcrumb.get("type") == "http" else without_keys(breadcrumb)

@@ -22,6 +22,8 @@ WRONG_SECONDS = 600.0
 class TelegramConsumer(AsyncConsumer):
     """Talks with one person."""
 
+    channel_layer_alias = ""  # no layer, so that no person waits for Redis
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: Channels' own
         super().__init__(*args, **kwargs)
         self.wrong: deque[float] = deque(maxlen=WRONG_CODES)

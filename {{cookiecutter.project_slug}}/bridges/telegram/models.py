@@ -163,5 +163,6 @@ def bot_id() -> str:
 def _text(room: Room, message: Message) -> str:
     author = message.author.name if message.author else DELETED["name"]
     head = author if room.is_direct else f"{room.name} · {author}"
-    body = "(deleted)" if message.deleted_at else message.words
+    files = "".join(f"\n📎 {each.name}" for each in message.attachments.all())
+    body = "(deleted)" if message.deleted_at else f"{message.body}{files}".strip() or message.words
     return f"{head[:HEAD_CHARACTERS]}: {body}"

@@ -1,3 +1,4 @@
+from operations.keys import without_keys
 from operations.sentry import without_requests
 
 
@@ -7,3 +8,14 @@ def test_requests_to_others_are_left_out() -> None:
     line = {"type": "log", "category": "site", "message": "hello"}
     assert without_requests(request, None) is None
     assert without_requests(line, None) == line
+
+
+def test_keys_in_addresses_are_left_out() -> None:
+    event = {
+        "request": {"url": "https://chat.example.com/hooks/s3cret/", "method": "POST"},
+        "logentry": {"message": "Failed: %s", "params": ["/hooks/s3cret/"]},
+    }
+    assert without_keys(event) == {
+        "request": {"url": "https://chat.example.com/hooks/.../", "method": "POST"},
+        "logentry": {"message": "Failed: %s", "params": ["/hooks/.../"]},
+    }

@@ -103,6 +103,16 @@ async def test_a_stock_consumer_answers(api: BotApi, tmp_path: Path) -> None:
     assert (tmp_path / "alive").exists()
 
 
+async def test_nobody_waits_for_a_layer_that_is_away(
+    api: BotApi, following: Link, tmp_path: Path, settings: Settings
+) -> None:
+    layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"}
+    settings.CHANNEL_LAYERS = {"default": {**layer, "CONFIG": {"hosts": ["redis://127.0.0.1:1"]}}}
+    api.say(CHAT, "hello")
+    async with running(tmp_path):
+        await until(lambda: bodies() == ["hello"])
+
+
 async def test_the_scope_is_a_conversation_and_the_event_a_message(
     api: BotApi, tmp_path: Path
 ) -> None:
