@@ -60,8 +60,8 @@ print('"%s"' % default_storage.save("attachments/later", ContentFile(b"later")))
 FILES = """
 import json
 from django.core.files.storage import default_storage
-names = default_storage.listdir("attachments")[1]
-print(json.dumps({name: default_storage.open(f"attachments/{name}").read().decode() for name in names}))
+names = [f"attachments/{name}" for name in default_storage.listdir("attachments")[1]]
+print(json.dumps({name: default_storage.open(name).read().decode() for name in names}))
 """
 COUNT_MESSAGES = f"""
 from chat.models import Message
@@ -361,7 +361,7 @@ def test_a_backup_comes_back_and_clients_start_over(stack: Stack, cookies: list[
         assert restored.returncode == 0, restored.stdout + restored.stderr
         await crowd.settled()
         assert stack.python(COUNT_MESSAGES) == kept
-        assert stack.python(FILES) == {"kept": "kept"}
+        assert stack.python(FILES) == {"attachments/kept": "kept"}
         assert all(person.resets for person in crowd.people)
         assert all(len(person.applied) == kept for person in crowd.people)
 
