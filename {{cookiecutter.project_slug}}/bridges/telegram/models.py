@@ -17,7 +17,8 @@ from realtime.feeds.outlets import Outlet
 logger = logging.getLogger(__name__)
 
 POSTS_KEPT = timedelta(days=14)
-HEAD_CHARACTERS = 94  # with the colon and a body of 4,000, no more than Telegram takes
+TEXT_CHARACTERS = 4_096  # which Telegram takes
+HEAD_CHARACTERS = 94  # with the colon it leaves room for a body of 4,000
 
 
 class Bot(models.Model):
@@ -165,4 +166,4 @@ def _text(room: Room, message: Message) -> str:
     head = author if room.is_direct else f"{room.name} · {author}"
     files = "".join(f"\n📎 {each.name}" for each in message.attachments.all())
     body = "(deleted)" if message.deleted_at else f"{message.body}{files}".strip() or message.words
-    return f"{head[:HEAD_CHARACTERS]}: {body}"
+    return f"{head[:HEAD_CHARACTERS]}: {body}"[:TEXT_CHARACTERS]

@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.utils import timezone
 from telegram.error import RetryAfter
 
@@ -60,6 +61,18 @@ def test_a_message_follows_its_edits_and_its_end(
     assert [method for method, _ in api.calls] == [*["sendMessage"] * 2, "editMessageText"]
     actions.delete_message(room, bob, seq=2)
     assert sent(api) == ["Tea Room · bob: hello", "Tea Room · bob: (deleted)"]
+
+
+def test_files_are_named(reading: Link, room: Room, bob: User, api: BotApi) -> None:
+    for number, body in enumerate(["", "Look:", "x" * 4_000]):
+        file = SimpleUploadedFile(f"report {number}.pdf", b"%PDF")
+        files = [actions.upload(room, bob, file).id]
+        actions.post_message(room, bob, body=body, client_id=str(number), attachments=files)
+    assert sent(api) == [
+        "Tea Room · bob: 📎 report 0.pdf",
+        "Tea Room · bob: Look:\n📎 report 1.pdf",
+        f"Tea Room · bob: {'x' * 4_000}\n📎 report 2.pdf",
+    ]
 
 
 def test_the_longest_message_fits(reading: Link, room: Room, bob: User, api: BotApi) -> None:
