@@ -51,10 +51,9 @@ def renew_webhook(webhook: Webhook, by: User) -> str:
     check_may_moderate(webhook.room, by)
     with transaction.atomic():
         secret = webhook.new_secret()
-        webhook.is_active, webhook.failing_since = bool(webhook.url), None
-        webhook.save(update_fields=["digest", "is_active", "failing_since"])
-        if webhook.is_active:
-            webhook.enqueue()
+        webhook.save(update_fields=["digest"])
+        if webhook.url:
+            webhook.restart()
     return secret
 
 

@@ -19,6 +19,7 @@ class WebhookAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # Django's own 
         return False
 
     def save_model(self, request: HttpRequest, obj: Webhook, *args: object) -> None:
-        obj.save(update_fields=["is_active"])
         if obj.is_active:
-            obj.enqueue()
+            obj.restart()
+        else:
+            obj.save(update_fields=["is_active"])

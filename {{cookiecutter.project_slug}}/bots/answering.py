@@ -2,18 +2,17 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import Future
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import cache
 from threading import BoundedSemaphore, Thread
 from time import monotonic, time
 from typing import Any
 
 from django.conf import settings
-from django.utils import timezone
+from django.db.models import QuerySet
 from django.utils.module_loading import import_string
 
 from accounts.models import User
@@ -25,8 +24,9 @@ from chat.text import BODY_CHARACTERS
 from realtime.budgets import HOUR, Budget
 from realtime.conf import limits
 from realtime.protocol import Refusal
-from realtime.tasks import enqueue_many, task
+from realtime.tasks import NotYet, enqueue_many, task, unfinished
 from realtime.tasks.backend import wake_here
+from realtime.tasks.worker import tidying
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +53,7 @@ class Turn:
 
     author: str
     text: str
+    """Never empty; the names of its files are below its words."""
     by_bot: bool
 
 
@@ -79,6 +80,7 @@ Answer = Callable[[Conversation], AsyncGenerator[str, None]]
 
 def connect_signals() -> None:
     messages_posted.connect(enqueue_answers)
+    tidying.connect(enqueue_finishing)
 
 
 def enqueue_answers(news: Sequence[Posted], **kwargs: Any) -> None:  # Any: a signal's
@@ -113,36 +115,61 @@ def answer(message_id: int, bot_id: int, refusal: str = "") -> None:
     """Answer a message as a bot.
 
     It takes half of the process's `TASK_THREADS` at most: when these are taken it waits. A message
-    that is there already was begun by a worker that was killed.
+    that is there already was begun by a worker that was killed, and is finished in any case.
 
     Args:
         refusal: said instead, once a minute: why there is no answer.
     """
+    client_id = f"answer-{message_id}"
+    _cut_off(_being_written().filter(author=bot_id, client_id=client_id))
     question = Message.objects.select_related("room", "author").filter(pk=message_id).first()
     bot = User.objects.filter(pk=bot_id, is_active=True).first()
     if question is None or question.deleted_at or bot is None:
         return
-    if not _places().acquire(blocking=False):
-        later = timezone.now() + timedelta(seconds=BUSY_SECONDS)
-        answer.using(run_after=later).enqueue(message_id, bot_id, refusal)
-        return
+    place: dict[str, Any] = {"room": question.room, "author": bot, "reply_to": question.seq}
     try:
-        minute = f"-{question.author_id}-{time() // 60:.0f}"
-        client_id = f"answer-{minute if refusal else question.pk}"
-        message, is_new = actions.begin_message(
-            question.room, bot, client_id=client_id, reply_to=question.seq
-        )
-        if is_new and not refusal:
-            note = _Writer(message, bot, question).write()
+        if refusal:
+            minute = f"answer--{question.author_id}-{time() // 60:.0f}"
+            actions.post_message(**place, client_id=minute, body=refusal)
+        elif not _places().acquire(blocking=False):
+            raise NotYet(BUSY_SECONDS)
         else:
-            note = refusal or CUT_OFF
-        if message.writing:
-            actions.finish_message(message, note)
+            try:
+                message, is_new = actions.begin_message(**place, client_id=client_id)
+                if is_new:
+                    note = _Writer(message, bot, question).write()
+                    actions.finish_message(message, note)
+            finally:
+                _places().release()
+                wake_here()  # for one that waits
     except Refusal as error:  # the room is gone, or the bot is out of it
         logger.info("%s does not answer message %s: %s", bot, message_id, error.detail)
-    finally:
-        _places().release()
-        wake_here()  # for one that waits
+
+
+@task
+def finish_answers() -> None:
+    """Finish the messages that are being written by no task: it failed for good, or is gone."""
+    messages = list(_being_written())  # read before the tasks, which are there before these
+    calls = unfinished(answer).values_list("args", flat=True)
+    written = {(bot_id, f"answer-{message_id}") for message_id, bot_id, *_ in calls}
+    _cut_off(each for each in messages if (each.author_id, each.client_id) not in written)
+
+
+def enqueue_finishing(**kwargs: Any) -> None:  # Any: a signal's
+    """Look for messages to be finished, if there are any that are being written."""
+    if _being_written().exists():
+        finish_answers.enqueue()
+
+
+def _being_written() -> QuerySet[Message]:
+    answers = Message.objects.filter(writing=True, client_id__startswith="answer-")
+    return answers.select_related("room")
+
+
+def _cut_off(messages: Iterable[Message]) -> None:
+    for message in messages:
+        with suppress(Refusal):  # its room is gone
+            actions.finish_message(message, CUT_OFF)
 
 
 class _Writer:
@@ -164,7 +191,7 @@ class _Writer:
                 done = _wait(collecting)
                 text = self._text
                 if text != shown and not actions.grow_message(self._message, text):
-                    return ""
+                    return CUT_OFF
                 shown = text
                 if done:
                     return collecting.result()
@@ -200,12 +227,17 @@ def _wait(future: "Future[str]") -> bool:
 
 def _conversation(question: Message, bot: User) -> Conversation:
     before = question.room.messages.filter(seq__lte=question.seq, deleted_at=None, writing=False)
-    latest = before.select_related("author").order_by("-seq")[:TURNS]
+    latest = before.select_related("author").prefetch_related("attachments")
     turns = [
-        Turn(each.author.name if each.author else "", each.body, each.author_id == bot.pk)
-        for each in reversed(latest)
+        Turn(each.author.name if each.author else "", _text(each), each.author_id == bot.pk)
+        for each in reversed(latest.order_by("-seq")[:TURNS])
     ]
     return Conversation(question.room.name, turns)
+
+
+def _text(message: Message) -> str:
+    files = [f"(File: {each.name})" for each in message.attachments.all()]
+    return "\n".join([message.words, *files])
 
 
 @cache

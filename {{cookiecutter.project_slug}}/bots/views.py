@@ -26,6 +26,7 @@ from realtime.http import marked_refused, refusing_in_json
 from realtime.protocol import ErrorCode, Refusal
 
 BODY_BYTES = 65_536
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 SHOWN_ONCE = "bots_shown_once"
 """In the session: the webhook whose address the next page shows, and its secret."""
 
@@ -139,7 +140,7 @@ def hook(request: HttpRequest, secret: str) -> HttpResponse:
 
 
 def _posted(request: HttpRequest) -> HookBody:
-    is_form = bool(request.POST)  # whose body cannot be read again
+    is_form = request.content_type in FORMS  # whose body cannot be read again
     size = int(request.META.get("CONTENT_LENGTH") or 0)
     if max(size, 0 if is_form else len(request.body)) > BODY_BYTES:
         raise Refusal(ErrorCode.TOO_LARGE, f"A request has at most {BODY_BYTES} bytes.")

@@ -258,6 +258,13 @@ class Message(FeedItem):
 
     emptied = {"body": "", "writing": False}
 
+    class Meta(FeedItem.Meta):
+        indexes = [
+            models.Index(
+                fields=["author"], condition=Q(writing=True), name="chat_messages_being_written"
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"{self.room} {self.seq}"
 

@@ -3,12 +3,15 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.checks import run_checks
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connections
-from pytest_django import Settings
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from bots import answering
@@ -21,9 +24,12 @@ from realtime.budgets import charging
 from realtime.models import TaskRow
 from realtime.protocol import ErrorCode
 from realtime.tasks import run_due
+from realtime.tasks.worker import tidying
 from realtime.tests.test_tasks import make_due, until
 
 pytestmark = pytest.mark.django_db
+
+CUT_OFF_SO_FAR = "So far\n\n(Cut off: this was interrupted.)"
 
 
 @pytest.fixture(autouse=True)
@@ -49,6 +55,14 @@ def run_due_here() -> None:
         run_due()
     finally:
         connections.close_all()
+
+
+def begin(room: Room, helper: User, question: Message) -> Message:
+    """What a worker leaves that is killed while it writes."""
+    client_id = f"answer-{question.pk}"
+    message, _ = actions.begin_message(room, helper, client_id=client_id, reply_to=question.seq)
+    assert actions.grow_message(message, "So far")
+    return message
 
 
 def the_answer() -> Message:
@@ -213,15 +227,134 @@ def test_it_grows_a_few_times_a_second_and_is_stopped_by_who_asked(
 def test_what_a_killed_worker_left_is_finished_with_what_was_shown(
     room: Room, bob: User, helper: User, say: Say
 ) -> None:
-    question = Message.objects.get(seq=say(room, bob, "@helper?").seq)
-    client_id = f"answer-{question.pk}"
-    message, _ = actions.begin_message(room, helper, client_id=client_id, reply_to=question.seq)
-    assert actions.grow_message(message, "So far")
+    begin(room, helper, Message.objects.get(seq=say(room, bob, "@helper?").seq))
 
     run_due()
 
-    assert the_answer().body == "So far\n\n(Cut off: this was interrupted.)"
+    assert the_answer().body == CUT_OFF_SO_FAR
     assert answers.heard == []
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda room, helper, question: actions.delete_message(room, None, seq=question.seq),
+        lambda room, helper, question: question.delete(),
+        lambda room, helper, question: actions.remove_member(room, room.created_by, helper),
+        lambda room, helper, question: User.objects.filter(pk=helper.pk).update(is_active=False),
+    ],
+    ids=["question deleted", "question gone", "bot removed", "bot inactive"],
+)
+def test_what_a_killed_worker_left_is_finished_though_there_is_no_more_to_answer(
+    room: Room, bob: User, helper: User, say: Say, end: Callable[[Room, User, Message], object]
+) -> None:
+    question = Message.objects.get(seq=say(room, bob, "@helper?").seq)
+    message = begin(room, helper, question)
+    end(room, helper, question)
+
+    assert run_due() == 1
+
+    message.refresh_from_db()
+    assert (message.writing, message.body) == (False, CUT_OFF_SO_FAR)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(
+    "end",
+    [
+        lambda room, helper: actions.remove_member(room, room.created_by, helper),
+        lambda room, helper: User.objects.filter(pk=helper.pk).update(is_active=False),
+    ],
+    ids=["removed", "inactive"],
+)
+def test_a_bot_that_is_no_longer_there_stops_writing(
+    room: Room,
+    bob: User,
+    helper: User,
+    say: Say,
+    answers_by: Callable[[str], None],
+    end: Callable[[Room, User], object],
+) -> None:
+    answers_by("slow")
+    say(room, bob, "@helper tell me a story")
+    task = threading.Thread(target=run_due_here)
+    task.start()
+    until(lambda: Message.objects.filter(author=helper, body__contains="word1").exists())
+
+    end(room, helper)
+    task.join(3)
+
+    assert not task.is_alive()
+    assert (the_answer().writing, the_answer().body[-32:]) == (False, answering.CUT_OFF)
+
+
+@pytest.mark.parametrize("end", ["failed", "task gone", "bot gone"])
+def test_what_no_task_writes_is_finished_within_an_hour(
+    room: Room, bob: User, helper: User, say: Say, end: str
+) -> None:
+    questions = [Message.objects.get(seq=say(room, bob, "@helper?").seq) for _ in range(2)]
+    left, other = (begin(room, helper, each) for each in questions)
+    TaskRow.objects.update(status="RUNNING", due_at=timezone.now() + timedelta(hours=1))
+    tidying.send(None)
+    assert run_due() == 1
+    assert Message.objects.filter(writing=True).count() == 2
+
+    of_left = TaskRow.objects.filter(args__0=questions[0].pk)
+    if end == "failed":
+        of_left.update(status="FAILED")
+    elif end == "task gone":
+        of_left.delete()
+    else:
+        User.objects.filter(pk=helper.pk).delete()
+    tidying.send(None)
+    assert run_due() == 1
+
+    left.refresh_from_db()
+    other.refresh_from_db()
+    assert (left.writing, left.body) == (False, CUT_OFF_SO_FAR)
+    assert other.writing is (end != "bot gone")
+
+
+def test_there_is_nothing_to_finish_in_an_ordinary_hour(
+    room: Room, bob: User, helper: User, say: Say
+) -> None:
+    say(room, bob, "@helper hello")
+    run_due()
+    tidying.send(None)
+
+    assert run_due() == 0
+
+
+def test_a_message_whose_room_is_gone_is_finished_no_more(
+    room: Room, bob: User, helper: User, say: Say
+) -> None:
+    message = begin(room, helper, Message.objects.get(seq=say(room, bob, "@helper?").seq))
+    actions.delete_room(room)
+
+    with refused(ErrorCode.NOT_FOUND):
+        actions.finish_message(message)
+
+
+def test_a_message_of_files_alone_says_so(
+    room: Room,
+    bob: User,
+    helper: User,
+    say: Say,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    say(room, bob, "Look")
+    names = ["plan.pdf", "map.txt"]
+    files = [actions.upload(room, bob, SimpleUploadedFile(each, b"x")).id for each in names]
+    actions.post_message(room, bob, client_id="f", attachments=files)
+    question = Message.objects.select_related("room").get(client_id="f")
+
+    with django_assert_num_queries(2):
+        turns = answering._conversation(question, helper).turns
+
+    assert [each.text for each in turns] == [
+        "Look",
+        "Sent a file.\n(File: plan.pdf)\n(File: map.txt)",
+    ]
 
 
 def test_a_finished_answer_is_not_written_again(
@@ -272,8 +405,11 @@ def test_many_answers_leave_room_for_other_tasks(
     say(room, bob, "@helper?")
     answering._places().acquire()
 
-    assert run_due() == 1
+    for _ in range(10):
+        assert run_due() == 1
+        make_due()
     assert not Message.objects.filter(author=helper).exists()
+    assert [(row.status, row.attempts) for row in TaskRow.objects.all()] == [("READY", 0)]
 
     answering._places().release()
     make_due()

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -98,6 +99,14 @@ def test_what_cannot_be_posted_is_refused_in_json(address: str, body: bytes, sta
     assert response.status_code == status
     assert response.json()["detail"]
     assert not Message.objects.exists()
+
+
+@pytest.mark.parametrize("form", [{"file": BytesIO(b"a file")}, {}])
+def test_a_form_without_a_text_is_refused_in_json(address: str, form: dict[str, BytesIO]) -> None:
+    response = Client().post(address, form)
+
+    assert (response.status_code, response.json()["code"]) == (400, "invalid")
+    assert "or a form with a text" in response.json()["detail"]
 
 
 def test_a_form_that_is_too_large_is_refused(address: str) -> None:

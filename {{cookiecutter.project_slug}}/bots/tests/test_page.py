@@ -1,11 +1,13 @@
 """The page of a room's bots."""
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.contrib.admin import site
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 from pytest_django import Settings
 
 from accounts.models import User
@@ -14,9 +16,11 @@ from bots.models import Webhook
 from chat import actions
 from chat.models import Membership, Message, Room
 from chat.tests.conftest import Published, Say, refused
+from realtime.models import TaskRow
 from realtime.protocol import ErrorCode
 from realtime.tasks import run_due
 from realtime.tests.receiver import Receiver
+from realtime.tests.test_tasks import make_due
 
 pytestmark = pytest.mark.django_db
 PAGE = "/rooms/general/bots/"
@@ -81,7 +85,8 @@ def test_a_room_has_a_bounded_number_of_webhooks(
 def test_renewing_shows_another_address_and_tries_again(
     moderator: Client, webhook: Webhook, room: Room, bob: User, say: Say, receiver: Receiver
 ) -> None:
-    receiver.statuses = [410]
+    receiver.statuses = [410, 500]
+    Webhook.objects.update(failures=9)
     say(room, bob, "Hello")
     run_due()
 
@@ -90,6 +95,20 @@ def test_renewing_shows_another_address_and_tries_again(
 
     assert "/hooks/" in page
     assert len(receiver.taken) == 2
+    webhook.refresh_from_db()
+    assert (webhook.failures, webhook.is_active) == (1, True)
+    due_at = TaskRow.objects.get(status="READY").due_at
+    assert round((due_at - timezone.now()).total_seconds()) == 30
+
+
+def test_renewing_switches_nothing_on_that_has_no_address(room: Room, ada: User) -> None:
+    webhook, _ = bots.create_webhook(room, ada, name="Deploys")
+
+    bots.renew_webhook(webhook, ada)
+
+    webhook.refresh_from_db()
+    assert not webhook.is_active
+    assert not TaskRow.objects.exists()
 
 
 def test_deleting_ends_the_bot_and_keeps_what_it_said(
@@ -177,8 +196,16 @@ def test_webhooks_are_switched_in_the_admin(
     run_due()
     assert receiver.taken == []
 
+    long_ago = timezone.now() - timedelta(days=9)
+    Webhook.objects.update(failing_since=long_ago, failures=9, error="It was away.")
+    receiver.statuses = [500]
     client.post(page, {"is_active": "on"})
+    assert b"It was away." not in client.get(page).content
     run_due()
-    assert len(receiver.taken) == 1
+    webhook.refresh_from_db()
+    assert (webhook.is_active, webhook.failures) == (True, 1)
+    make_due()
+    run_due()
+    assert len(receiver.taken) == 2
     assert b"deploys-bot" in client.get(reverse("admin:bots_webhook_changelist")).content
     assert not site.get_model_admin(Webhook).has_add_permission(None)  # type: ignore[arg-type]

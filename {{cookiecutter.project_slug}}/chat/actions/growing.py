@@ -1,16 +1,15 @@
 """Messages that grow: a bot's answer, shown while it is written and finished by one revision."""
 
-from django.db.models import QuerySet
+from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
 from chat import notifications
 from chat.frames import MessageData
-from chat.models import Mention, Message, Room
+from chat.models import Membership, Mention, Message, Room
 from chat.notifications import Posted
 from chat.queries import membership_of, mentioned_members
 from chat.text import BODY_CHARACTERS, BODY_LINES, clean_body
 from realtime.delivery.publishing import publish
-from realtime.feeds.changes import changing
 from realtime.protocol import ErrorCode, Refusal
 from realtime.text import clean_text, is_visible
 
@@ -44,11 +43,15 @@ def begin_message(
 def grow_message(message: Message, text: str) -> bool:
     """Show all the text that there is so far; False where the message is not written any more.
 
+    It is not where it was stopped or deleted, or where its author left the room or is inactive.
+
     It is kept, so that nothing that was shown is lost, but is no change with a number: whoever
     misses the event sees the next one, or the finished message.
     """
     body = fitting(text)
-    growing = Message.objects.filter(pk=message.pk, writing=True)
+    place = Membership.objects.filter(room=OuterRef("room"), user=OuterRef("author"))
+    here = Exists(place.filter(user__is_active=True))
+    growing = Message.objects.filter(here, pk=message.pk, writing=True)
     if not growing.update(body=body):
         return False
     publish(message.room.topic, "message.growing", {"seq": message.seq, "body": body})
@@ -58,6 +61,8 @@ def grow_message(message: Message, text: str) -> bool:
 def finish_message(message: Message, note: str = "") -> MessageData | None:
     """Finish a message with the text that it has; None where that was done before.
 
+    Its author need not be in the room any more.
+
     Args:
         note: said below the text: why there is no more.
 
@@ -66,7 +71,7 @@ def finish_message(message: Message, note: str = "") -> MessageData | None:
     """
     room = message.room
     attention = notifications.attention({room.topic}, {room.topic})
-    with changing(Room.objects.filter(pk=room.pk)) as changes:
+    with room.changing() as changes:
         message = changes.get(Message, pk=message.pk)
         if not message.writing:
             return None

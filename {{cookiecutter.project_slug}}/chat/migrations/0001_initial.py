@@ -136,6 +136,10 @@ class Migration(migrations.Migration):
             model_name='room',
             constraint=models.UniqueConstraint(fields=('created_by', 'client_id'), name='chat_room_once_per_maker'),
         ),
+        migrations.AddIndex(
+            model_name='message',
+            index=models.Index(condition=models.Q(('writing', True)), fields=['author'], name='chat_messages_being_written'),
+        ),
         migrations.AddConstraint(
             model_name='message',
             constraint=models.UniqueConstraint(fields=('room', 'seq'), name='chat_message_once_per_seq'),

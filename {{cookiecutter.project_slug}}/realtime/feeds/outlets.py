@@ -87,6 +87,14 @@ class Outlet(models.Model):
             outlet.enqueue()
 
     @transaction.atomic
+    def restart(self) -> None:
+        """Make it active, and deliver at once, as if nothing had failed before."""
+        fresh = {"is_active": True, "failing_since": None, "failures": 0, "error": ""}
+        type(self)._default_manager.filter(pk=self.pk).update(**fresh)
+        self.refresh_from_db()
+        self.enqueue()
+
+    @transaction.atomic
     def enqueue(self, pause: timedelta = timedelta()) -> None:
         """Enqueue the task that delivers, in place of the one that was there."""
         call = deliver_outlet.using(run_after=timezone.now() + pause)

@@ -13,6 +13,14 @@ runs again, so what a task does must bear being done twice.
 
 from realtime.tasks.api import TaskResultStatus, task
 from realtime.tasks.backend import enqueue_many, unfinished
-from realtime.tasks.worker import RetryLater, run_due
+from realtime.tasks.worker import NotYet, RetryLater, run_due
 
-__all__ = ["RetryLater", "TaskResultStatus", "enqueue_many", "run_due", "task", "unfinished"]
+__all__ = [
+    "NotYet",
+    "RetryLater",
+    "TaskResultStatus",
+    "enqueue_many",
+    "run_due",
+    "task",
+    "unfinished",
+]

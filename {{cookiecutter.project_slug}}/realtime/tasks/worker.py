@@ -71,6 +71,14 @@ class RetryLater(Exception):
         self.pause = timedelta(seconds=seconds)
 
 
+class NotYet(Exception):
+    """Raised by a task that has to wait for its turn: to run later, and count as no attempt."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"It waits for {seconds:g} seconds.")
+        self.pause = timedelta(seconds=seconds)
+
+
 class WorkerLost(Exception):
     """Every attempt ended with its worker: killed, or out of memory."""
 
@@ -258,6 +266,9 @@ def perform(row: TaskRow) -> None:
         task_started.send(type(task.get_backend()), task_result=result)
         context = [TaskContext(task_result=result)] if task.takes_context else []
         value = task.call(*context, *result.args, **result.kwargs)
+    except NotYet as error:
+        due_at, attempts = timezone.now() + error.pause, F("attempts") - 1
+        _held(row).update(status=TaskResultStatus.READY, due_at=due_at, attempts=attempts)
     except BaseException as error:
         if not connection.in_atomic_block:
             close_old_connections()  # it may be what failed

@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from realtime.tasks import RetryLater, task
+from realtime.tasks import NotYet, RetryLater, task
 from realtime.tasks.api import TaskContext
 
 heard: list[str] = []
@@ -29,6 +29,11 @@ def fail(text: str) -> None:
 @task
 def ask_for_time(seconds: float) -> None:
     raise RetryLater("busy", seconds)
+
+
+@task
+def wait(seconds: float) -> None:
+    raise NotYet(seconds)
 
 
 @task

@@ -108,6 +108,25 @@ def test_an_inactive_outlet_delivers_nothing_until_it_is_active(
     assert file.read_text().split() == ["one"]
 
 
+def test_an_outlet_that_is_restarted_forgets_its_failures_and_delivers_at_once(
+    ledger: Ledger, tap: Tap, file: Path
+) -> None:
+    faults.extend([GiveUp("gone"), RetryLater("busy")])
+    Tap.objects.update(failing_since=timezone.now() - timedelta(days=9), failures=9)
+    write(ledger, "one")
+    run_due()
+
+    tap.restart()
+    assert (tap.is_active, tap.failing_since, tap.failures, tap.error) == (True, None, 0, "")
+    run_due()
+    tap.refresh_from_db()
+    assert (tap.is_active, tap.failures) == (True, 1)
+
+    tap.restart()
+    run_due()
+    assert file.read_text().splitlines() == ["gave up: gone", "one"]
+
+
 @pytest.mark.parametrize(
     ("fault", "pauses"),
     [

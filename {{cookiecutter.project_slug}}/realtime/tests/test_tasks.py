@@ -134,6 +134,32 @@ def test_a_task_can_ask_for_time(asked: float, given: int) -> None:
     assert round((row.due_at - timezone.now()).total_seconds()) == given
 
 
+def test_a_task_that_waits_for_its_turn_stays_one_row_and_loses_no_attempt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    jobs.wait.enqueue(120)
+    for _ in range(10):
+        make_due()
+        assert run_due() == 1
+
+    row = TaskRow.objects.get()
+    assert (row.status, row.attempts, row.exception) == ("READY", 0, "")
+    assert round((row.due_at - timezone.now()).total_seconds()) == 120
+    assert caplog.text == ""
+
+
+def test_a_task_whose_place_was_taken_does_not_wait() -> None:
+    jobs.wait.enqueue(120)
+    (lost,) = claim(1)
+    make_due()
+    (held,) = claim(1)
+
+    perform(lost)
+
+    row = TaskRow.objects.get()
+    assert (row.status, row.attempts, row.due_at) == ("RUNNING", 2, held.due_at)
+
+
 @pytest.mark.parametrize("path", ["nowhere.task", "realtime.tests.jobs.append"])
 def test_what_is_no_task_any_more_fails_with_a_clear_error(path: str) -> None:
     jobs.note.enqueue("hello")
