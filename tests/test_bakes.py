@@ -192,7 +192,7 @@ CHECKS: dict[str, tuple[str, dict[str, str]]] = {
         " && python manage.py check --deploy --fail-level WARNING",
         PRODUCTION,
     ),
-    "tests": ("pytest -p no:cacheprovider", {}),
+    "tests": ("pytest -p no:cacheprovider --numprocesses 2 --dist worksteal", {}),
 }
 # The code of bakes differs by these answers, so one bake of each kind is tested whole; the other
 # answers reach the tests of these folders.
