@@ -11,13 +11,15 @@ from io import SEEK_CUR, BytesIO
 from threading import Lock
 from typing import IO, NamedTuple
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, PngImagePlugin
 from PIL.JpegImagePlugin import JpegImageFile, jpeg_factory
 
 MOST_PIXELS = 20_000_000
 """A larger picture, which may take 300 MB to unpack, is a file like any other."""
 MOST_PIXELS_OF_JPEG = 100_000_000
 """A JPEG is unpacked small, unless it has several scans, as a progressive one has."""
+MOST_HEAD_BYTES = 1_048_576
+"""What comes before the pixels is read at an upload, and kept in many small objects."""
 MOST_SCANS = 64
 """Each goes over the whole picture, even one of a few bytes."""
 THUMBNAIL_PIXELS = 640
@@ -31,6 +33,7 @@ BEFORE_ONE_SCAN = re.compile(rb"\xff[\xc0\xc1\xc4\xdb\xdd\xe0-\xef\xfe]")
 
 warnings.filterwarnings("ignore", module="PIL")  # of what it puts up with
 Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2  # it refuses twice as many, before it reserves memory
+PngImagePlugin.MAX_TEXT_MEMORY = MOST_HEAD_BYTES
 
 _one_at_a_time = Lock()  # or eight tasks that unpack large pictures would fill a worker's memory
 
@@ -54,7 +57,9 @@ def examine(file: IO[bytes]) -> Picture:
         NotAPicture
     """
     try:
-        image = _opened(file)
+        file.seek(0)
+        head = file.read(MOST_HEAD_BYTES)
+        image = _opened(file if head.startswith(b"RIFF") else BytesIO(head))  # WebP wants all
         width, height = image.size
         with suppress(Exception):  # Pillow raises what it likes at damaged EXIF
             exif = Image.Image.getexif(image)  # a PNG's own unpacks it

@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import IO, Any
 from unittest.mock import Mock
 from uuid import UUID, uuid4
+from zlib import compress, crc32
 
 import pytest
 from django.core.files.storage import InMemoryStorage, default_storage
@@ -404,6 +405,24 @@ def test_nothing_is_reserved_for_a_gif_that_is_too_large(monkeypatch: pytest.Mon
     with pytest.raises(pictures.NotAPicture):
         pictures.examine(BytesIO(b"GIF89a" + side * 2 + bytes(3) + cleared_afterwards + frame))
     assert fill.mock_calls == []
+
+
+def test_only_so_much_of_a_head_is_kept() -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = crc32(kind + data).to_bytes(4)
+        return len(data).to_bytes(4) + kind + data + check
+
+    png, jpeg = picture(), picture(kind="JPEG")
+    texts = [b"%d\0\1\0\0\0" % each + compress(b"a" * 600_000) for each in (1, 2)]
+    heads = [
+        png[:33] + b"".join(chunk(b"iTXt", each) for each in texts) + png[33:],
+        png[:33] + chunk(b"abCd", b"") * 100_000 + png[33:],
+        jpeg[:2] + b"\xff\xe0\0\2" * 300_000 + jpeg[2:],
+    ]
+    for content in heads:
+        with pytest.raises(pictures.NotAPicture):
+            pictures.examine(BytesIO(content))
+    assert pictures.examine(BytesIO(png[:33] + chunk(b"iTXt", texts[0]) + png[33:]))
 
 
 def in_scans(size: tuple[int, int]) -> bytes:
