@@ -6,12 +6,17 @@ differ. `ALLOW_PRIVATE_ADDRESSES` lifts this, to try it.
 """
 
 import socket
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from threading import Event, Thread
+from time import monotonic
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Timeout
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 ANSWER_SECONDS = 10
@@ -51,15 +56,14 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
     """
     scheme, host, port, path = _parse(url)
     address = _look_up(host, port)
-    timeout = Timeout(total=ANSWER_SECONDS)
+    deadline = _Deadline(monotonic() + ANSWER_SECONDS)
+    options: dict[str, Any] = {"timeout": ANSWER_SECONDS, "deadline": deadline}
     pool = (
-        HTTPSConnectionPool(
-            address, port, timeout=timeout, server_hostname=host, assert_hostname=host
-        )
+        _SecurePool(address, port, server_hostname=host, assert_hostname=host, **options)
         if scheme == "https"
-        else HTTPConnectionPool(address, port, timeout=timeout)
+        else _Pool(address, port, **options)
     )
-    with pool:
+    with pool, closing(deadline):
         try:
             response = pool.request(
                 "POST",
@@ -73,8 +77,53 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
         except (HTTPError, OSError) as error:
             raise Unreachable(f"{type(error).__name__}: {error}") from error
         response.close()
+    if monotonic() >= deadline.at:  # what was cut off may look like an answer
+        raise Unreachable(f"no answer in {ANSWER_SECONDS} seconds")
     after = response.headers.get("Retry-After", "")
     return Answer(response.status, int(after) if after.isdecimal() and len(after) < 8 else None)
+
+
+class _Deadline:
+    """Shuts down a connection that is still busy at a time: a timeout limits each read only."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self._done = Event()
+
+    def close(self) -> None:
+        self._done.set()
+
+    def watch(self, connected: socket.socket) -> None:
+        line = connected.dup()  # TLS takes the socket itself over
+        Thread(target=self._cut_off, args=[line], daemon=True).start()
+
+    def _cut_off(self, line: socket.socket) -> None:
+        with line, suppress(OSError):  # it is closed already
+            if not self._done.wait(self.at - monotonic()):
+                line.shutdown(socket.SHUT_RDWR)
+
+
+class _Connection(HTTPConnection):
+    def __init__(self, *args: Any, deadline: _Deadline, **options: Any) -> None:  # Any: urllib3's
+        super().__init__(*args, **options)
+        self._deadline = deadline
+
+    def _new_conn(self) -> socket.socket:
+        connected = super()._new_conn()
+        self._deadline.watch(connected)
+        return connected
+
+
+class _SecureConnection(_Connection, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _SecurePool(HTTPSConnectionPool):
+    ConnectionCls = _SecureConnection
 
 
 def _parse(url: str) -> tuple[str, str, int, str]:

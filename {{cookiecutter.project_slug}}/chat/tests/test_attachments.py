@@ -7,6 +7,7 @@ from io import BytesIO
 from typing import IO, Any
 from unittest.mock import Mock
 from uuid import UUID, uuid4
+from zlib import compress, crc32
 
 import pytest
 from django.core.files.storage import InMemoryStorage, default_storage
@@ -14,7 +15,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import StreamingHttpResponse
 from django.test import Client
 from django.utils import timezone
-from PIL import Image
+from PIL import Image, ImageFile
 
 from accounts.models import User
 from chat import actions, pictures
@@ -152,6 +153,8 @@ def test_a_form_without_a_file_and_an_empty_file_are_refused(ada: User, public: 
         (picture(kind="GIF"), "a", ("image/gif", 40, 20)),
         (picture(kind="WEBP"), "a.svg", ("image/webp", 40, 20)),
         (picture(kind="JPEG", exif=turned(6)), "a.jpg", ("image/jpeg", 20, 40)),
+        (picture(kind="PNG", exif=turned(6)), "a.png", ("image/png", 20, 40)),
+        (picture(kind="WEBP", exif=turned(6)), "a.webp", ("image/webp", 20, 40)),
         (picture(kind="BMP"), "a.bmp", ("application/octet-stream", None, None)),
         (HTML, "a.png", ("application/octet-stream", None, None)),
         (SVG, "a.svg", ("application/octet-stream", None, None)),
@@ -381,7 +384,87 @@ def test_a_decompression_bomb_is_a_file_that_nobody_unpacks(
     assert (data.type, data.width) == ("application/octet-stream", None)
     assert not TaskRow.objects.exists()
     with pytest.raises(pictures.NotAPicture):
-        pictures.thumbnail(written)
+        pictures.thumbnail(BytesIO(written.getvalue()))
+
+
+@pytest.mark.parametrize("kind", ["GIF", "JPEG", "PNG", "WEBP"])
+def test_an_upload_unpacks_no_pixel(monkeypatch: pytest.MonkeyPatch, kind: str) -> None:
+    content = BytesIO(picture(kind=kind))
+    load = Mock()
+    monkeypatch.setattr(ImageFile.ImageFile, "load", load)
+    assert pictures.examine(content)[1:] == (40, 20)
+    assert load.mock_calls == []
+
+
+def test_nothing_is_reserved_for_a_gif_that_is_too_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    fill = Mock()
+    monkeypatch.setattr("PIL.Image.core.fill", fill)
+    side = b"\x28\x23"  # 9,000
+    cleared_afterwards = b"\x21\xf9\x04\x09" + bytes(4)
+    frame = b"\x2c" + bytes(4) + side * 2 + b"\0\x02\x02\x44\x01\0;"
+    with pytest.raises(pictures.NotAPicture):
+        pictures.examine(BytesIO(b"GIF89a" + side * 2 + bytes(3) + cleared_afterwards + frame))
+    assert fill.mock_calls == []
+
+
+def test_only_so_much_of_a_head_is_kept() -> None:
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        check = crc32(kind + data).to_bytes(4)
+        return len(data).to_bytes(4) + kind + data + check
+
+    png, jpeg = picture(), picture(kind="JPEG")
+    texts = [b"%d\0\1\0\0\0" % each + compress(b"a" * 600_000) for each in (1, 2)]
+    heads = [
+        png[:33] + b"".join(chunk(b"iTXt", each) for each in texts) + png[33:],
+        png[:33] + chunk(b"abCd", b"") * 100_000 + png[33:],
+        jpeg[:2] + b"\xff\xe0\0\2" * 300_000 + jpeg[2:],
+    ]
+    for content in heads:
+        with pytest.raises(pictures.NotAPicture):
+            pictures.examine(BytesIO(content))
+    assert pictures.examine(BytesIO(png[:33] + chunk(b"iTXt", texts[0]) + png[33:]))
+
+
+def in_scans(size: tuple[int, int]) -> bytes:
+    """A JPEG that is not progressive, with a scan of its own for each colour."""
+    gray = BytesIO()
+    Image.new("L", size).save(gray, "JPEG")
+    content = gray.getvalue()
+    frame, scan = content.index(b"\xff\xc0"), content.index(b"\xff\xda")
+    colours = b"".join(bytes([each, 0x11, 0]) for each in (1, 2, 3))
+    head = b"\xff\xc0\0\x11" + content[frame + 4 : frame + 9] + b"\x03" + colours
+    scans = [
+        content[scan : scan + 5] + bytes([each]) + content[scan + 6 : -2] for each in (1, 2, 3)
+    ]
+    return b"".join([content[:frame], head, content[frame + 13 : scan], *scans, b"\xff\xd9"])
+
+
+def test_only_a_jpeg_of_one_scan_may_be_very_large() -> None:
+    large = (5_000, 4_001)
+    for content in (picture(large, "JPEG", progressive=True), in_scans(large)):
+        for read in (pictures.examine, pictures.thumbnail):
+            with pytest.raises(pictures.NotAPicture, match="20,000,000"):
+                read(BytesIO(content))
+    content = picture(large, "JPEG")
+    assert pictures.examine(BytesIO(content)) == ("image/jpeg", 5_000, 4_001)
+    assert pictures.thumbnail(BytesIO(content))
+    assert pictures.thumbnail(BytesIO(in_scans((400, 400))))
+
+
+def test_a_jpeg_has_only_so_many_scans() -> None:
+    content = picture((400, 400), "JPEG", progressive=True)
+    scans = content.split(b"\xff\xda")
+    more = b"\xff\xda".join(scans[:-1] + [scans[-1].removesuffix(b"\xff\xd9")] * (65 - len(scans)))
+    assert pictures.thumbnail(BytesIO(more + b"\xff\xda" + scans[-1]))
+    with pytest.raises(pictures.NotAPicture, match="64 scans"):
+        pictures.thumbnail(BytesIO(more + (b"\xff\xda" + scans[-1][:-2]) + b"\xff\xda" + scans[-1]))
+
+
+def test_a_strip_that_is_not_unpacked_small_is_not_unpacked() -> None:
+    written = BytesIO()
+    Image.new("L", (50_000, 500)).save(written, "JPEG")
+    with pytest.raises(pictures.NotAPicture, match="20,000,000"):
+        pictures.thumbnail(BytesIO(written.getvalue()))
 
 
 def test_a_picture_that_is_deleted_meanwhile_leaves_no_thumbnail(

@@ -1,11 +1,16 @@
 """Where may be posted to: addresses are what people typed."""
 
 import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from threading import Thread
 from typing import Any
 
 import pytest
 from pytest_django import Settings
 
+from realtime import posting
 from realtime.posting import BadAddress, Unreachable, check_address, post
 from realtime.tests.receiver import receiving
 
@@ -20,6 +25,26 @@ def resolve_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, port)) for each in addresses]
 
     monkeypatch.setattr(socket, "getaddrinfo", found)
+
+
+@contextmanager
+def dripping(start: bytes) -> Iterator[str]:
+    """The place of a server that says `start`, and then a byte now and then for five seconds."""
+
+    def drip() -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(start)
+            for _ in range(100):
+                time.sleep(0.05)
+                connection.sendall(b"x")
+            connection.sendall(b"\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=drip)
+        thread.start()
+        yield f"127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
 
 
 @pytest.mark.parametrize(
@@ -118,3 +143,31 @@ def test_redirections_are_not_followed(settings: Settings) -> None:
 
         assert answer.status == 307
         assert [path for path, _, _ in receiver.taken] == ["/x"]
+
+
+@pytest.mark.parametrize(
+    ("scheme", "start"),
+    [
+        ("http", b"HTTP/1.1 200 OK\r\nX-Long: "),
+        ("http", b"HTTP/1.1 200 "),
+        ("https", b"\x16\x03\x03\x40\x00"),  # of a handshake
+    ],
+)
+def test_an_answer_that_drips_in_is_cut_off(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, scheme: str, start: bytes
+) -> None:
+    settings.ALLOW_PRIVATE_ADDRESSES = True
+    monkeypatch.setattr(posting, "ANSWER_SECONDS", 0.3)
+    with dripping(start) as place:
+        began_at = time.monotonic()
+        with pytest.raises(Unreachable):
+            post(f"{scheme}://{place}/x", b"", {})
+        assert time.monotonic() - began_at < 3
+
+
+def test_a_body_that_drips_in_is_not_waited_for(settings: Settings) -> None:
+    settings.ALLOW_PRIVATE_ADDRESSES = True
+    with dripping(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n") as place:
+        began_at = time.monotonic()
+        assert post(f"http://{place}/x", b"", {}).status == 200
+        assert time.monotonic() - began_at < 3
