@@ -77,7 +77,7 @@ class Nats(Redis):
 class Mosquitto:
     """A broker with the settings of a bake, which can be killed and started again.
 
-    Its one user is `site`, with the password `secret`.
+    Its users are `site` and the device `kitchen`, both with the password `secret`.
     """
 
     def __init__(self, project: Path) -> None:
@@ -87,8 +87,11 @@ class Mosquitto:
         self.process: subprocess.Popen[bytes] | None = None
         passwords = self.folder / "passwords"
         passwords.touch(mode=0o600)
-        command = [program("mosquitto_passwd"), "-b", str(passwords), "site", "secret"]
-        subprocess.run(command, check=True)
+        for user in ("site", "kitchen"):
+            command = [program("mosquitto_passwd"), "-b", str(passwords), user, "secret"]
+            subprocess.run(command, check=True)
+        shutil.copy(project / "deploy/mosquitto/acl", self.folder)
+        (self.folder / "acl").chmod(0o600)
         text = (project / "deploy/mosquitto/mosquitto.conf").read_text(encoding="utf-8")
         text = text.replace("listener 1883", f"listener {self.port} 127.0.0.1")
         text = text.replace("/mosquitto/data", str(self.folder))

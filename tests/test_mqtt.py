@@ -107,7 +107,7 @@ def test_no_reading_is_lost_or_doubled_while_bridge_and_broker_are_killed(
     wanted = [f"reading-{number}" for number in range(400)]
     bridge.launch()
     wait_for_log(bridge, "mqtt is connected")
-    with device(broker) as client:
+    with device(broker, "kitchen") as client:
         kitchen = Kitchen(client)
         for number, name in enumerate(wanted):
             kitchen.send(name)
@@ -199,6 +199,67 @@ def test_what_cannot_be_handled_is_kept_and_acknowledged(
     assert bridge.log.count("is kept as a dead letter") == len(expected)
 
 
+def test_no_property_of_a_message_keeps_the_bridge_from_what_comes_after_it(
+    broker: Mosquitto, bridge: Server, database: Database
+) -> None:
+    bridge.launch()
+    wait_for_log(bridge, "mqtt is connected")
+    topics = ["answers/#", "parlour/feeds/sensors/kitchen", "/".join("a" * 250), "$SYS/a"]
+    given: list[dict[str, Any]] = [
+        *({"ResponseTopic": each, "CorrelationData": b"1"} for each in topics),
+        {"ResponseTopic": "answers/kitchen", "CorrelationData": b"\x01" * 65_000},
+        {"UserProperty": ("id", "\ufeff"), "ContentType": "\ufeff"},
+        {"UserProperty": ("id", "a" * 60_000)},
+    ]
+    with device(broker, "kitchen") as kitchen:
+        for number, each in enumerate(given):
+            properties = Properties(PacketTypes.PUBLISH)
+            for name, value in each.items():
+                setattr(properties, name, value)
+            text = reading(f"reading-{number}")
+            kitchen.publish("parlour/in/sensors/kitchen", text, 1, properties=properties)
+        kitchen.publish("parlour/in/sensors/kitchen", reading("last"), 1).wait_for_publish(30)
+        wait_for(lambda: "last" in database.ids("kitchen"), "what came after them")
+    assert len(database.ids("kitchen")) == len(given)  # one has an id that is too long
+    assert bridge.log.count("gets no answer") == 5
+    assert bridge.log.count("mqtt is connected") == 1
+    assert "tries again" not in bridge.log
+
+
+def test_a_device_publishes_and_hears_only_what_is_its_own(broker: Mosquitto) -> None:
+    may_write = {
+        "parlour/in/sensors/kitchen": True,
+        "parlour/in/doors/kitchen/open": True,
+        "parlour/in/sensors/lamp": False,
+        "parlour/feeds/sensors/kitchen": False,
+        "answers/kitchen": False,
+        "elsewhere": False,
+    }
+    may_hear = {
+        "parlour/feeds/sensors/lamp": True,
+        "answers/kitchen": True,
+        "answers/kitchen/1": True,
+        "answers/lamp": False,
+        "parlour/in/sensors/lamp": False,
+        "parlour/in/sensors/kitchen": False,
+    }
+    wrote: list[bool] = []
+    heard: list[str] = []
+    for topic in may_write:
+        with device(broker, "kitchen") as kitchen:  # mosquitto 2.0.11 ends it after a refusal
+            kitchen.on_publish = lambda *given: wrote.append(not given[3].is_failure)
+            kitchen.publish(topic, "1", qos=1).wait_for_publish(30)
+    with device(broker, "kitchen") as kitchen, device(broker) as site:
+        kitchen.on_message = lambda _, data, message: heard.append(message.topic)
+        kitchen.subscribe("#", qos=1)
+        kitchen.publish("parlour/in/sensors/kitchen", "1", qos=1).wait_for_publish(30)
+        for topic in [*may_hear, "answers/kitchen/last"]:
+            site.publish(topic, "1", qos=1).wait_for_publish(30)
+        wait_for(lambda: "answers/kitchen/last" in heard, "the last message")
+    assert wrote == list(may_write.values())
+    assert heard[:-1] == [topic for topic, may in may_hear.items() if may]
+
+
 def test_a_broker_that_is_away_costs_one_line_and_one_that_refuses_another(
     broker: Mosquitto, bridge: Server, database: Database
 ) -> None:
@@ -214,7 +275,7 @@ def test_a_broker_that_is_away_costs_one_line_and_one_that_refuses_another(
     broker.kill()
     (broker.folder / "passwords").write_text("")
     broker.start()
-    wait_for_log(bridge, "the broker refuses: Not authorized. Correct MQTT_URL")
+    wait_for_log(bridge, "tries again: the broker refuses: Not authorized. Correct MQTT_URL")
     assert bridge.log.count("waits, and tries again") == 3
     assert bridge.log.count("mqtt is connected") == 1
 
@@ -268,11 +329,11 @@ class Kitchen:
         self.client = client
         self.answered: set[str] = set()
         client.on_message = self.hear
-        subscribe(client, "parlour/answers/kitchen")
+        subscribe(client, "answers/kitchen")
 
     def send(self, name: str) -> None:
         properties = Properties(PacketTypes.PUBLISH)
-        properties.ResponseTopic = "parlour/answers/kitchen"
+        properties.ResponseTopic = "answers/kitchen"
         properties.CorrelationData = name.encode()
         topic = "parlour/in/sensors/kitchen"
         self.client.publish(topic, reading(name), qos=1, properties=properties)
@@ -295,13 +356,14 @@ def reading(name: str) -> str:
 
 
 @contextmanager
-def device(broker: Mosquitto) -> Iterator[Client]:
+def device(broker: Mosquitto, user: str = "site") -> Iterator[Client]:
     """A client that sends again, after a loss, what the broker has not acknowledged."""
-    client = Client(CallbackAPIVersion.VERSION2, "device", protocol=MQTTv5)
-    client.username_pw_set("site", "secret")
+    client = Client(CallbackAPIVersion.VERSION2, f"device of {user}", protocol=MQTTv5)
+    client.username_pw_set(user, "secret")
     client.reconnect_delay_set(1, 1)
     client.connect("127.0.0.1", broker.port)
     client.loop_start()
+    wait_for(client.is_connected, "the connection of a device")
     try:
         yield client
     finally:

@@ -7,3 +7,9 @@ class MqttConfig(AppConfig):
     name = "bridges.mqtt"
     label = "mqtt"
     verbose_name = "MQTT"
+
+    def ready(self) -> None:
+        from bridges.mqtt.models import enqueue_pruning
+        from realtime.tasks.worker import tidying
+
+        tidying.connect(enqueue_pruning)

@@ -7,9 +7,10 @@ from urllib.parse import unquote, urlsplit
 
 from django.conf import settings
 from paho.mqtt.client import Client, MQTTMessageInfo, MQTTv5
-from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.exception import MQTTException
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
+from paho.mqtt.properties import Properties, VariableByteIntegers
 from paho.mqtt.reasoncodes import ReasonCode
 
 from realtime.interfaces import Away
@@ -40,9 +41,28 @@ def check_url(url: str) -> str:
     return url
 
 
+class _Client(Client):
+    """Takes a message whose properties paho cannot read as one that has none.
+
+    paho refuses U+FEFF, which brokers let pass: the connection ends, and the message comes again.
+    """
+
+    def _handle_publish(self) -> MQTTErrorCode:
+        try:
+            return super()._handle_publish()
+        except (MQTTException, ValueError):
+            packet = bytes(self._in_packet["packet"])
+            has_id = self._in_packet["command"] & 0b0110  # its QoS
+            start = 2 + int.from_bytes(packet[:2]) + (2 if has_id else 0)
+            length, size = VariableByteIntegers.decode(packet[start:])
+            without = packet[:start] + b"\x00" + packet[start + size + length :]
+            self._in_packet["packet"] = bytearray(without)
+            return super()._handle_publish()
+
+
 def new_client(client_id: str = "", *, manual_ack: bool = False) -> Client:
     """A client that is not connected yet, with the credentials of MQTT_URL."""
-    client = Client(
+    client = _Client(
         CallbackAPIVersion.VERSION2,
         client_id,
         protocol=MQTTv5,

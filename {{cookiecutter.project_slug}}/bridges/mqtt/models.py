@@ -9,13 +9,17 @@ import msgspec
 from django.conf import settings
 from django.db import models
 from django.db.models import UniqueConstraint
+from django.utils import timezone
 
 from bridges.mqtt import broker
 from realtime.delivery.publishing import publish
 from realtime.feeds.models import Feed, FeedItem, FeedKey
 from realtime.feeds.outlets import Outlet
+from realtime.tasks import task
 
 REASON_CHARACTERS = 300
+KEPT = timedelta(days=30)
+PRUNED_AT_ONCE = 1_000
 
 
 class DeadLetter(models.Model):
@@ -25,7 +29,7 @@ class DeadLetter(models.Model):
     payload = models.BinaryField()
     upstream_id = models.TextField(blank=True)
     reason = models.CharField(max_length=REASON_CHARACTERS)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
         ordering = ["-pk"]
@@ -34,9 +38,15 @@ class DeadLetter(models.Model):
         return f"{self.topic}: {self.reason}"
 
     @classmethod
-    def keep(cls, topic: str, payload: bytes, upstream_id: str, reason: str) -> None:
-        reason = " ".join(reason.replace("\x00", "").split())[:REASON_CHARACTERS]
-        cls.objects.create(topic=topic, payload=payload, upstream_id=upstream_id, reason=reason)
+    def keep(cls, topic: str, payload: bytes, upstream_id: str, reason: str) -> Self:
+        """Keep a message, whatever a device or an error has put into its texts."""
+        reason = " ".join(_storable(reason).split())[:REASON_CHARACTERS]
+        return cls.objects.create(
+            topic=_storable(topic),
+            payload=payload,
+            upstream_id=_storable(upstream_id),
+            reason=reason,
+        )
 
 
 class SensorBoard(Feed):
@@ -102,7 +112,7 @@ class Reading(models.Model):
     sensor = models.ForeignKey(Sensor, models.CASCADE, related_name="readings")
     upstream_id = models.CharField(max_length=64)
     value = models.JSONField()
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
 
     class Meta:
         constraints = [UniqueConstraint(fields=["sensor", "upstream_id"], name="mqtt_reading_once")]
@@ -124,3 +134,25 @@ def report(name: str, value: float | bool, upstream_id: str | None = None) -> No
             sensor.value, sensor.reported_at = value, reading.created_at
             changes.save(sensor, fields=["value", "reported_at"])
             publish(board.topic, "sensor.updated", sensor.as_data(), rev=sensor.rev)
+
+
+@task
+def prune() -> None:
+    """Drop readings and dead letters that are older than `KEPT`."""
+    for model in (Reading, DeadLetter):
+        old = model.objects.filter(created_at__lt=timezone.now() - KEPT).order_by("created_at")
+        ids = list(old.values_list("pk", flat=True)[:PRUNED_AT_ONCE])
+        model.objects.filter(pk__in=ids).delete()
+    enqueue_pruning()
+
+
+def enqueue_pruning(**kwargs: object) -> None:  # a signal's arguments
+    """Prune, if there is something to be pruned."""
+    old = {"created_at__lt": timezone.now() - KEPT}
+    if Reading.objects.filter(**old).exists() or DeadLetter.objects.filter(**old).exists():
+        prune.enqueue()
+
+
+def _storable(text: str) -> str:
+    """The text without what a database has no place for."""
+    return text.replace("\x00", "").encode(errors="replace").decode()

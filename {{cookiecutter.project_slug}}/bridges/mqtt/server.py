@@ -10,7 +10,8 @@ broker says that it sends it again. The application may send `mqtt.publish`, wit
 `Publication`.
 
 A publisher that gives a response topic hears there what became of its message: mosquitto writes to
-its disk after it has acknowledged, so only this says that a message cannot be lost any more.
+its disk after it has acknowledged, so only this says that a message cannot be lost any more. The
+answer follows the acknowledgement, so that no message comes again since its answer fails.
 """
 
 import asyncio
@@ -36,19 +37,24 @@ logger = logging.getLogger(__name__)
 
 UNREADABLE = (MsgspecError, Refusal, UnicodeError, ValueError)
 NEW_ONLY = SubscribeOptions(1, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
+MOST_WAITING = 200  # so many messages wait here; only QoS 0 can be more, which no broker holds back
+TOPIC_CHARACTERS = 200  # of a response topic: no broker takes one of 200 levels
+CORRELATION_BYTES = 1_000
 
+Arrived = MQTTMessage | Exception | None
 Reasons = Sequence[ReasonCode]
 
 
 class MqttServer(InterfaceServer):
     protocol = "mqtt"
+    _is_dropping = False
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        arrived: asyncio.Queue[MQTTMessage | Exception | None] = asyncio.Queue()
+        arrived: asyncio.Queue[Arrived] = asyncio.Queue()
 
-        def put(each: MQTTMessage | Exception | None) -> None:  # paho has a thread of its own
-            loop.call_soon_threadsafe(arrived.put_nowait, each)
+        def put(each: Arrived) -> None:  # paho has a thread of its own
+            loop.call_soon_threadsafe(self._take, arrived, each)
 
         def answered(
             _: Client, data: object, flags: object, reason: ReasonCode, *__: object
@@ -79,9 +85,10 @@ class MqttServer(InterfaceServer):
                     raise each
                 if each:
                     error = await self._handle(each)
-                    if topic := getattr(each.properties, "ResponseTopic", ""):
-                        client.publish(topic, _answer(each, error), qos=1)
                     client.ack(each.mid, each.qos)
+                    _answer(client, each, error)
+                    if arrived.empty():
+                        self._is_dropping = False
                 else:
                     self.connected()
                     await in_database(SensorOutlet.wake)
@@ -93,6 +100,18 @@ class MqttServer(InterfaceServer):
         given = {name: message[name] for name in ("id", "retain") if name in message}
         one = broker.Publication(message["topic"], message["payload"], **given)
         await asyncio.to_thread(broker.publish, [one])
+
+    def _take(self, arrived: asyncio.Queue[Arrived], each: Arrived) -> None:
+        """Put into the queue what came, unless it is one too many and has QoS 0."""
+        full = arrived.qsize() >= MOST_WAITING
+        if not full or not isinstance(each, MQTTMessage) or each.qos:
+            arrived.put_nowait(each)
+        elif not self._is_dropping:
+            self._is_dropping = True
+            logger.warning(
+                "%s messages wait, so what comes with QoS 0 is dropped. Let devices use QoS 1.",
+                MOST_WAITING,
+            )
 
     async def _handle(self, message: MQTTMessage) -> str | None:
         """Deliver a message, or keep it as a dead letter and return why."""
@@ -110,7 +129,8 @@ class MqttServer(InterfaceServer):
                 raise
             known = isinstance(error, UNREADABLE)
             reason = str(error) if known else repr(error)
-            await in_database(DeadLetter.keep, message.topic, payload, upstream_id, reason)
+            kept = (message.topic, payload, upstream_id, reason)
+            reason = (await in_database(DeadLetter.keep, *kept)).reason
             level, trace = (logging.WARNING, None) if known else (logging.ERROR, error)
             text = "A message on %s is kept as a dead letter: %s"
             logger.log(level, text, message.topic, reason, exc_info=trace)
@@ -118,7 +138,29 @@ class MqttServer(InterfaceServer):
         return None
 
 
-def _answer(message: MQTTMessage, error: str | None) -> bytes:
-    """What the publisher hears: its correlation data, and why the message was not taken, if so."""
-    said = getattr(message.properties, "CorrelationData", b"").decode(errors="replace")
-    return msgspec.json.encode({"id": said, "error": error})
+def _answer(client: Client, message: MQTTMessage, error: str | None) -> None:
+    """Tell a publisher that wants to hear it why its message was not taken, or that it was."""
+    topic = getattr(message.properties, "ResponseTopic", None)
+    said = getattr(message.properties, "CorrelationData", b"")
+    if topic is None:
+        return
+    if not _is_for_answers(topic) or len(said) > CORRELATION_BYTES:
+        logger.warning(
+            "A message on %s gets no answer. A response topic has 1 to %s visible characters,"
+            " no + or #, and begins neither with $ nor with %s/; correlation data has at most"
+            " %s bytes.",
+            *(message.topic, TOPIC_CHARACTERS, settings.MQTT_PREFIX, CORRELATION_BYTES),
+        )
+        return
+    answer = {"id": said.decode(errors="replace"), "error": error}
+    client.publish(topic, msgspec.json.encode(answer), qos=1)
+
+
+def _is_for_answers(topic: str) -> bool:
+    """Whether any broker takes this topic, and no device lets the site say there what it says."""
+    return (
+        0 < len(topic) <= TOPIC_CHARACTERS
+        and topic.isprintable()
+        and not {"+", "#"} & set(topic)
+        and not topic.startswith(("$", f"{settings.MQTT_PREFIX}/"))
+    )

@@ -19,7 +19,7 @@ class Migration(migrations.Migration):
                 ('payload', models.BinaryField()),
                 ('upstream_id', models.TextField(blank=True)),
                 ('reason', models.CharField(max_length=300)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
             ],
             options={
                 'ordering': ['-pk'],
@@ -79,7 +79,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('upstream_id', models.CharField(max_length=64)),
                 ('value', models.JSONField()),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
+                ('created_at', models.DateTimeField(auto_now_add=True, db_index=True)),
                 ('sensor', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='readings', to='mqtt.sensor')),
             ],
             options={

@@ -1,7 +1,10 @@
 """The bridge without a broker: what becomes of a message, and what is published."""
 
+import asyncio
 import json
+from datetime import timedelta
 from typing import Any
+from unittest.mock import Mock
 from uuid import UUID
 
 import pytest
@@ -12,18 +15,28 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError
 from django.test import Client as Browser
 from django.urls import reverse
-from paho.mqtt.client import MQTTMessage
+from django.utils import timezone
+from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from accounts.models import User
 from bridges.mqtt import admin, broker, consumers
 from bridges.mqtt.broker import Publication, check_url
-from bridges.mqtt.models import DeadLetter, Reading, SensorBoard, SensorOutlet, report
-from bridges.mqtt.server import MqttServer
+from bridges.mqtt.models import (
+    DeadLetter,
+    Reading,
+    SensorBoard,
+    SensorOutlet,
+    enqueue_pruning,
+    report,
+)
+from bridges.mqtt.server import Arrived, MqttServer, _answer
 from realtime.database import in_database
 from realtime.interfaces import Away
 from realtime.tasks import run_due
+from realtime.tasks.models import TaskRow
+from realtime.tasks.worker import tidying
 from realtime.testing import connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,6 +124,99 @@ async def test_an_error_of_a_consumer_is_a_dead_letter_too(
     (record,) = caplog.records
     assert record.levelname == "ERROR"
     assert record.exc_info
+
+
+@pytest.mark.parametrize(
+    "text", ["a\x00b", "a\ud800b", "a" * 70_000], ids=["nul", "surrogate", "long"]
+)
+async def test_no_text_keeps_a_message_from_being_kept(text: str) -> None:
+    class Strict(AsyncConsumer):
+        async def mqtt_message(self, event: dict[str, Any]) -> None:
+            raise ValueError(text)
+
+    sent_text = text.encode(errors="ignore").decode()  # a broker sends UTF-8
+    sent = message("1", topic=sent_text, id=sent_text)
+    (reason,) = await handle(sent, application=Strict.as_asgi())
+    letter = await DeadLetter.objects.aget()
+    kept = sent_text.replace("\x00", "")
+    assert (letter.topic, letter.upstream_id) == (f"{settings.MQTT_PREFIX}/in/{kept}", kept)
+    assert letter.reason == reason == text.replace("\x00", "").replace("\ud800", "?")[:300]
+
+
+def asking(topic: str, correlation: bytes = b"1") -> MQTTMessage:
+    made = message('{"value": 1}')
+    made.properties = Properties(PacketTypes.PUBLISH)
+    made.properties.ResponseTopic, made.properties.CorrelationData = topic, correlation
+    return made
+
+
+@pytest.mark.parametrize("topic", ["answers/kitchen", "küche", "a" * 200])
+def test_an_answer_goes_to_the_response_topic(topic: str) -> None:
+    client = Mock(spec=Client)
+    _answer(client, asking(topic), None)
+    client.publish.assert_called_once_with(topic, b'{"id":"1","error":null}', qos=1)
+
+
+@pytest.mark.parametrize(
+    ("topic", "correlation"),
+    [
+        *((each, b"1") for each in ["answers/#", "a/+/b", "", "a\x00b", "a\nb", "a" * 201]),
+        *((f"{settings.MQTT_PREFIX}/{each}", b"1") for each in ["feeds/sensors/lamp", "in/x"]),
+        ("$CONTROL/dynamic-security/v1", b"1"),
+        ("answers/kitchen", b"1" * 1_001),
+    ],
+)
+def test_where_no_answer_can_go_there_is_a_line_instead(
+    topic: str, correlation: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = Mock(spec=Client)
+    _answer(client, asking(topic, correlation), None)
+    client.publish.assert_not_called()
+    (record,) = caplog.records
+    assert "gets no answer. A response topic has 1 to 200 visible" in record.getMessage()
+
+
+def test_a_text_that_paho_refuses_costs_only_the_properties() -> None:
+    heard = []
+    client = broker.new_client(manual_ack=True)
+    client.on_message = lambda _, data, message: heard.append(message)
+    topic, properties = b"site/in/a", b"\x26" + b"\x00\x02id" + b"\x00\x03\xef\xbb\xbf"
+    packet = bytes([0, len(topic)]) + topic + b"\x00\x07" + bytes([len(properties)]) + properties
+    client._in_packet["command"] = 0x32  # PUBLISH with QoS 1
+    client._in_packet["packet"] = bytearray(packet + b"warm")
+    client._handle_publish()
+    (one,) = heard
+    assert (one.topic, one.mid, one.qos, one.payload) == ("site/in/a", 7, 1, b"warm")
+
+
+async def test_what_has_no_promise_is_dropped_while_too_much_waits(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    server, arrived = MqttServer(get_default_application()), asyncio.Queue[Arrived]()
+    first, second = message("1"), message("2")
+    second.qos = 1
+    for each in [first] * 300 + [second] * 50 + [None]:
+        server._take(arrived, each)
+    assert arrived.qsize() == 251
+    (record,) = caplog.records
+    assert record.getMessage().startswith("200 messages wait, so what comes with QoS 0 is dropped.")
+
+
+def test_old_readings_and_dead_letters_are_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridges.mqtt.models.PRUNED_AT_ONCE", 2)
+    for name in "abcd":
+        report("kitchen", 1, name)
+        DeadLetter.keep("site/in/a", b"", name, "no JSON")
+    enqueue_pruning()
+    assert not TaskRow.objects.exists()
+    old = timezone.now() - timedelta(days=30)
+    Reading.objects.exclude(upstream_id="d").update(created_at=old)
+    DeadLetter.objects.exclude(upstream_id="d").update(created_at=old)
+    tidying.send(None)
+    run_due()
+    run_due()
+    assert list(Reading.objects.values_list("upstream_id", flat=True)) == ["d"]
+    assert list(DeadLetter.objects.values_list("upstream_id", flat=True)) == ["d"]
 
 
 async def test_a_database_that_is_away_is_no_fault_of_the_message(
