@@ -155,7 +155,7 @@ async def test_a_poll_that_tells_nothing_new_waits_for_what_happens(ada: User) -
         digest = response.headers[b"x-frames-digest"].decode()
     async with asked(body=[JOIN], user=ada, query=f"wait=20&known={digest}") as response:
         await until(lambda: list(this_engine().hub.groups))
-        await asyncio.sleep(2 * http.LINGER_SECONDS)
+        await asyncio.sleep(10 * http.LINGER_SECONDS)
         publish("echo:a", "said", {"text": "hi"})
         assert await response.status() == 200
         said = {"topic": "echo:a", "type": "said", "data": {"text": "hi"}}
