@@ -103,6 +103,8 @@ def read(end: int) -> bytes:
 def shell(
     bake: Bake, manage: Manage, postgres: Postgres, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Shell]:
+    # The job of a shell may ignore it, and what it starts then ignores it too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     assert postgres.sql("CREATE ROLE site SUPERUSER LOGIN")
     assert postgres.sql("CREATE DATABASE site OWNER site")
     programs = tmp_path_factory.mktemp("programs")

@@ -162,6 +162,10 @@ class InterfaceServer:
         asyncio.get_running_loop().call_later(PULSE_SECONDS, self._show_life, alive)
 
 
+_running: set[asyncio.Task[None]] = set()
+"""The event loop alone would not keep the tasks of conversations from the garbage collector."""
+
+
 class _Conversation:
     """An instance of the application, and the events that it has not handled yet."""
 
@@ -172,6 +176,8 @@ class _Conversation:
         self._has_taken = False  # the first of them
         self._server, self._scope = server, scope
         self.task = asyncio.create_task(self._run())
+        _running.add(self.task)
+        self.task.add_done_callback(_running.discard)
 
     async def handle(self, event: Message) -> bool:
         """Whether the application has handled `event`; not if it returned before it took it."""
