@@ -27,7 +27,7 @@ from tests import environment
 from tests.programs import program
 from tests.projects import Server, run, served
 from tests.services import Postgres, Redis
-from tests.sites import BUDGETS, LIMITS, Site
+from tests.sites import LIMITS, Site
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "Google Chrome")
 
@@ -162,7 +162,6 @@ def site(
             DATABASE_URL=postgres.create_database(),
             REDIS_URL=redis.url,
             REALTIME=json.dumps(LIMITS),
-            BUDGETS=json.dumps(BUDGETS),
         )
         project = bake(asgi_server=request.param)
         manage(project, "migrate", **surroundings)

@@ -19,9 +19,10 @@ PEOPLE = 12
 STRANGERS = 40
 ROOMS = 80
 
-# The defaults, but for what a test would have to wait for.
 BUDGETS = {"messages": [1_000_000, 1], "conversations": [1_000, 1]}
-"""A few people say in minutes what others say in days."""
+"""Of a site's servers: a few people say in minutes what others say in days."""
+
+# The defaults, but for what a test would have to wait for.
 LIMITS = {"HEARTBEAT_SECONDS": 1, "CHECK_SECONDS": 1, "HANDSHAKE_SECONDS": 3, "DRAIN_SECONDS": 2}
 
 POPULATE = f"""
@@ -134,7 +135,8 @@ class Site:
         self._stack.close()
 
     def _server(self, command: str = SERVE, **changes: str) -> Server:
-        return Server(self.python, self.project, served(**(self.environment | changes)), command)
+        surroundings = {"BUDGETS": json.dumps(BUDGETS)} | self.environment | changes
+        return Server(self.python, self.project, served(**surroundings), command)
 
 
 def tail(server: Server) -> Callable[[], str]:

@@ -13,7 +13,7 @@ from tests.conftest import Bake, Manage
 from tests.conversations import Conversation, Outcome, until
 from tests.projects import Server, served
 from tests.services import Nats, Postgres, Redis, Valkey, wait_for
-from tests.sites import BUDGETS, LIMITS, Site
+from tests.sites import LIMITS, Site
 from tests.tables import Table, shown_at_the_end
 from tests.test_tasks import RUNWORKER
 from tests.test_topologies import Sentinel
@@ -135,8 +135,9 @@ def project(bake: Bake) -> Path:
 @contextmanager
 def people_on(project: Path, python: Path, manage: Manage, **addresses: str) -> Iterator[Site]:
     """A site with people; its tasks run in a worker."""
-    limits = {"REALTIME": json.dumps(SILENT), "BUDGETS": json.dumps(BUDGETS)}
-    surroundings = served(DEBUG="false", TASKS_IN_WEB="false", **limits, **addresses)
+    surroundings = served(
+        DEBUG="false", TASKS_IN_WEB="false", REALTIME=json.dumps(SILENT), **addresses
+    )
     manage(project, "migrate", **surroundings)
     manage(project, "collectstatic", "--no-input", **surroundings)
     with Site("uvicorn", project, python, surroundings, Redis()) as site:
