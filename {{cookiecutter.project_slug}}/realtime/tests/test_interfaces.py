@@ -1,4 +1,5 @@
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -185,6 +186,23 @@ async def test_idle_conversations_end(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(interfaces, "IDLE_SECONDS", -1.0)
     await server.deliver(BOB, EVENT)
     await until(lambda: application.ended == 1)
+
+
+async def test_a_conversation_goes_on_though_nothing_else_holds_it() -> None:
+    ended = False
+
+    async def listener(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal ended
+        try:
+            while True:
+                await receive()
+        finally:
+            ended = True
+
+    await Radio(listener).deliver(ADA, EVENT)
+    gc.collect()
+
+    assert not ended
 
 
 async def test_a_process_that_stops_finishes_the_event(tmp_path: Path) -> None:
