@@ -80,8 +80,12 @@ class Proxy:
         try:
             wait_for(self._passes_on, self._command[0], self._process)
         except (RuntimeError, TimeoutError) as error:
-            error.add_note((self.folder / "log").read_text())
+            error.add_note(self.log)
             raise
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "log").read_text("utf-8")
 
     def stop(self) -> None:
         end(self._process)

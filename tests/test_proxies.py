@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, WebSocket, expect, sync_playwright
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
@@ -283,19 +283,23 @@ def opened(
     origin: str | None = ORIGIN,
     protocols: tuple[str, ...] = (PROTOCOL,),
 ) -> AbstractContextManager[ClientConnection]:
-    return connect(
-        f"wss://{DOMAIN}{path}",
-        sock=proxy.connected(),
-        ssl=proxy.tls,
-        origin=Origin(origin) if origin else None,
-        subprotocols=[Subprotocol(each) for each in protocols],
-        additional_headers={"Cookie": f"__Host-parlour_sessionid={session}"} if session else {},
-        compression=None,
-        ping_interval=None,
-        open_timeout=ANSWER_SECONDS,
-        close_timeout=1,
-        max_queue=None,
-    )
+    try:
+        return connect(
+            f"wss://{DOMAIN}{path}",
+            sock=proxy.connected(),
+            ssl=proxy.tls,
+            origin=Origin(origin) if origin else None,
+            subprotocols=[Subprotocol(each) for each in protocols],
+            additional_headers={"Cookie": f"__Host-parlour_sessionid={session}"} if session else {},
+            compression=None,
+            ping_interval=None,
+            open_timeout=ANSWER_SECONDS,
+            close_timeout=1,
+            max_queue=None,
+        )
+    except InvalidMessage as error:
+        error.add_note(f"{proxy.name} said:\n{proxy.log}")
+        raise
 
 
 def next_type(client: ClientConnection) -> str:
