@@ -17,6 +17,7 @@ PASSWORD = "demo-demo-demo"
 PHONE: ViewportSize = {"width": 390, "height": 844}
 DESK: ViewportSize = {"width": 1280, "height": 800}
 PATIENCE_MS = 30_000
+OVER_HTTP = "**/api/realtime/frames*"
 
 expect.set_options(timeout=PATIENCE_MS)
 
@@ -43,7 +44,7 @@ class Person:
         self.complaints: list[str] = []
         self.losses_expected = url != ""
         self.refusals_expected = False
-        self.cut_off = False
+        self._cut_off = False
         self.sockets: list[WebSocketRoute] = []
         self.context = browser.new_context(
             base_url=url or server.url,
@@ -63,6 +64,20 @@ class Person:
             sessions[username] = self.context.storage_state()
 
     # What they do
+
+    @property
+    def cut_off(self) -> bool:
+        """Whether nothing live reaches the page: neither WebSockets nor, in their place, HTTP."""
+        return self._cut_off
+
+    @cut_off.setter
+    def cut_off(self, cut_off: bool) -> None:
+        self._cut_off = cut_off
+        if cut_off:
+            self.losses_expected = True
+            self.context.route(OVER_HTTP, lambda route: route.abort())
+        else:
+            self.context.unroute(OVER_HTTP)
 
     def sign_in(self, username: str) -> None:
         self.page.goto("/accounts/login/")
@@ -116,7 +131,7 @@ class Person:
 
         Chromium spares open sockets when it plays being offline, so they are cut too.
         """
-        self.losses_expected = self.cut_off = True
+        self.cut_off = True
         self.context.set_offline(True)
         for end in self.sockets:
             end.close(code=1012)
