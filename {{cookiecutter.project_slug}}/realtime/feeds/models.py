@@ -1,16 +1,22 @@
 """The abstract models of a feed and of its items."""
 
+import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self, TypeVar
 from uuid import uuid4
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.models import Model, QuerySet, UniqueConstraint
+from django.template.loader import render_to_string
+from django.utils.html import format_html
 
 from realtime.feeds.changes import Changes, changing
 from realtime.protocol import ErrorCode, Refusal
 from realtime.topics import Pair, Topic, register
+
+OPENING = re.compile(r"<[a-z][-a-z0-9]*")
 
 
 class FeedTopic(Topic):
@@ -120,6 +126,8 @@ class FeedItem(models.Model):
     """The fields that a deleted item loses, each with what it has then."""
     sent: ClassVar[tuple[str, ...]] = ()
     """The fields that frames carry besides `seq`, `rev` and `deleted_at`."""
+    template_name: ClassVar[str] = ""
+    """A template of one element, such as `<li>{{ card.title }}</li>`: frames carry it as `html`."""
 
     class Meta:
         abstract = True
@@ -130,10 +138,30 @@ class FeedItem(models.Model):
         """`items` with all that `as_data` reads, in few queries."""
         return items
 
-    def as_data(self) -> object:
+    def as_data(self) -> Any:  # Any: a dict, or a Struct of a subclass
         """The item as frames carry it: a value that may leave the transaction and the thread."""
         names = ("seq", "rev", *self.sent, "deleted_at")
-        return {name: self.serializable_value(name) for name in names}
+        data = {name: self.serializable_value(name) for name in names}
+        if self.template_name:
+            data |= {"pk": self.pk, "html": "" if self.deleted_at else self.html}
+        return data
+
+    @property
+    def html(self) -> str:
+        """The item's element as pages show it, with its `data-pk` and `data-rev`.
+
+        Raises:
+            ImproperlyConfigured: what its template gives does not begin with an element.
+        """
+        text = render_to_string(self.template_name, {self._meta.model_name or "item": self}).strip()
+        opening = OPENING.match(text)
+        if opening is None:
+            raise ImproperlyConfigured(
+                f"{self.template_name} does not begin with an element: give each "
+                f"{self._meta.verbose_name} one, such as <li>...</li>."
+            )
+        names = format_html(' data-pk="{}" data-rev="{}"', self.pk, self.rev)
+        return opening.group() + names + text[opening.end() :]
 
     @property
     def characters(self) -> int:

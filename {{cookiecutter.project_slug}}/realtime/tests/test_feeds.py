@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
+from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
@@ -52,6 +54,49 @@ def test_each_change_takes_the_next_number_and_saves_it(plan: Board) -> None:
     assert list(rows) == [(4, 4, "one"), (2, 3, "second")]
     plan.refresh_from_db()
     assert plan.last_rev == 5
+
+
+def test_a_template_gives_each_item_an_element_with_its_key_and_revision(plan: Board) -> None:
+    one, two = add(plan, "<one>", "two")
+    with plan.changing() as changes:
+        changes.delete(changes.get(Card, seq=2))
+    assert one.html == f'<li data-pk="{one.pk}" data-rev="1">&lt;one&gt;</li>'
+    assert one.as_data() == {
+        "seq": 1,
+        "rev": 1,
+        "client_id": "<one>",
+        "title": "<one>",
+        "deleted_at": None,
+        "pk": one.pk,
+        "html": f'<li data-pk="{one.pk}" data-rev="1">&lt;one&gt;</li>',
+    }
+    two.refresh_from_db()
+    assert two.as_data()["html"] == ""
+
+
+def test_a_page_shows_the_latest_items_in_an_element_that_names_the_feed(plan: Board) -> None:
+    cards = add(plan, *map(str, range(52)))
+    with plan.changing() as changes:
+        changes.delete(changes.get(Card, seq=52))
+    source = '{% load feeds %}{% feed board.cards "ol" class="a b" %}'
+    shown = Template(source).render(Context({"board": plan}))
+    opening, first = '<ol class="a b" data-feed="board:plan">', cards[1].pk
+    assert shown.startswith(f'{opening}<li data-pk="{first}" data-rev="2">1</li>')
+    assert shown.endswith(f'<li data-pk="{cards[50].pk}" data-rev="51">50</li></ol>')
+    assert shown.count("<li") == 50
+
+
+def test_a_template_without_an_element_is_told_of(
+    plan: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Card, "template_name", "boards/words.html")
+    (card,) = add(plan, "one")
+    with pytest.raises(ImproperlyConfigured) as raised:
+        card.as_data()
+    assert str(raised.value) == (
+        "boards/words.html does not begin with an element: "
+        "give each card one, such as <li>...</li>."
+    )
 
 
 def test_a_change_that_fails_takes_no_number(plan: Board) -> None:

@@ -17,3 +17,4 @@ class Card(FeedItem):
 
     sent = ("client_id", "title")
     emptied = {"title": ""}
+    template_name = "boards/card.html"

@@ -1,0 +1,40 @@
+// Feeds without a script of the page's own: each element with `data-feed` shows the items of that feed, as the server
+// renders them.
+
+import { socket } from "./connection.js";
+import { Feed } from "./feed.js";
+
+/**
+ * Keeps the items in `list` in step with the feed that its `data-feed` names. Children without `data-pk` are left
+ * alone. After each change it dispatches `feed`, which bubbles, with the Feed as `detail`.
+ */
+function follow(list) {
+  const feed = new Feed(socket.topic(list.dataset.feed), { key: "pk" });
+  feed.addEventListener("change", () => {
+    draw(list, feed.items);
+    list.dispatchEvent(new CustomEvent("feed", { bubbles: true, detail: feed }));
+  });
+  feed.join();
+}
+
+function draw(list, items) {
+  const shown = new Map(Array.from(list.querySelectorAll(":scope > [data-pk]"), (each) => [each.dataset.pk, each]));
+  let place = shown.values().next().value ?? null;
+  for (const { pk, rev, html } of items) {
+    const known = shown.get(String(pk));
+    shown.delete(String(pk));
+    if (known && known === place) place = place.nextElementSibling;
+    const element = known && Number(known.dataset.rev) >= rev ? known : elementOf(html);
+    if (known && known !== element) known.replaceWith(element);
+    if (element.nextElementSibling !== place || !element.isConnected) list.insertBefore(element, place);
+  }
+  for (const gone of shown.values()) gone.remove();
+}
+
+function elementOf(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.firstElementChild;
+}
+
+for (const list of document.querySelectorAll("[data-feed]")) follow(list);
