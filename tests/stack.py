@@ -22,14 +22,13 @@ from tests.services import free_port
 
 DOMAIN = "chat.localhost"
 UP_SECONDS = 240
-STANDINS = Path(
-    os.environ.get("STANDINS", Path(__file__).parents[2] / "shared" / "docker" / "standins")
-)
+STANDINS = os.environ.get("STANDINS", "")
+"""A program for machines that reach no registry: it makes the images that a project builds on."""
 
 
 def no_docker() -> str:
     """Why container tests cannot run on this machine; empty where they can."""
-    if STANDINS.exists() and hasattr(os, "geteuid") and os.geteuid() == 0:
+    if STANDINS and hasattr(os, "geteuid") and os.geteuid() == 0:
         return ""
     if not shutil.which("docker"):
         return "docker is not installed"
@@ -39,7 +38,7 @@ def no_docker() -> str:
 
 def prepare_base_images(project: Path) -> None:
     """Make the images that a project builds on available, on a machine that cannot pull them."""
-    if STANDINS.exists():
+    if STANDINS:
         subprocess.run([STANDINS, project], check=True, stdout=subprocess.DEVNULL)
 
 

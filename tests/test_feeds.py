@@ -1,8 +1,7 @@
-"""The feed of docs/feeds.md, as an app of a bake, keeps the promise while processes are killed."""
+"""The feed that `manage.py startrealtime` makes keeps the promise while processes are killed."""
 
 import asyncio
 import json
-import re
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -20,31 +19,31 @@ from tests.wire import Json, RoomClient
 numbers = count()
 
 
-class BoardClient(RoomClient):
-    """One person at one board. Cards say nothing of who wrote them."""
+class PlanClient(RoomClient):
+    """One person at one plan. Items say nothing of who wrote them."""
 
-    prefix = "board"
-    send = "card.add"
+    prefix = "plan"
+    send = "item.add"
     text = "title"
     items = "items"
-    events = ("card.created", "card.updated", "card.deleted")
+    events = ("item.created", "item.updated", "item.deleted")
 
     def sender(self, item: Json) -> str:
         return ""
 
 
-class Boards(Conversation):
-    """People who add cards to one board all the time."""
+class Plans(Conversation):
+    """People who add items to one plan all the time."""
 
-    client = BoardClient
+    client = PlanClient
     stored = (
-        "SELECT seq, '', client_id FROM boards_card c JOIN boards_board b ON b.id = c.board_id"
+        "SELECT seq, '', client_id FROM plan_planitem i JOIN plan_plan p ON p.id = i.plan_id"
         " WHERE slug = '{}' ORDER BY seq"
     )
 
     def new_feed(self) -> str:
-        slug = f"board-{next(numbers)}"
-        self.site.inside(f"from boards.models import Board; Board.objects.create(slug={slug!r})")
+        slug = f"plan-{next(numbers)}"
+        self.site.inside(f"from plan.models import Plan; Plan.objects.create(slug={slug!r})")
         return slug
 
 
@@ -52,11 +51,11 @@ class Boards(Conversation):
 def table(pytestconfig: pytest.Config) -> Table:
     columns = ("what happens", "sent", "acknowledged", "seen by all")
     rest = ("lost", "doubled", "reordered", "longest gap, s")
-    return shown_at_the_end(pytestconfig, Table("The documented feed", *columns, *rest))
+    return shown_at_the_end(pytestconfig, Table("A feed by startrealtime", *columns, *rest))
 
 
 @pytest.fixture(scope="module")
-def board_site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterator[Site]:
+def plan_site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterator[Site]:
     with Redis() as redis:
         surroundings = served(
             DATABASE_URL=postgres.create_database(),
@@ -64,25 +63,24 @@ def board_site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> 
             REALTIME=json.dumps(LIMITS),
         )
         project = bake()
-        add_the_app(project)
-        manage(project, "makemigrations", "boards", **surroundings)
+        manage(project, "startrealtime", "plan", **surroundings)
         manage(project, "migrate", **surroundings)
         manage(project, "collectstatic", "--no-input", **surroundings)
         with Site("daphne", project, python, surroundings, redis) as site:
             yield site
 
 
-def test_the_documented_feed_loses_nothing_while_processes_are_killed(
-    board_site: Site, table: Table
+def test_a_feed_that_was_just_made_loses_nothing_while_processes_are_killed(
+    plan_site: Site, table: Table
 ) -> None:
     async def scene() -> None:
-        one, two = board_site.pair()
-        async with Boards(board_site, [one, two]) as talk:
+        one, two = plan_site.pair()
+        async with Plans(plan_site, [one, two]) as talk:
             await talk.goes_on()
             one.kill()
             await until(lambda: len(talk.on(two)) == 6, "everybody on the other process")
             await asyncio.to_thread(one.start)
-            await asyncio.to_thread(board_site.redis.restart)
+            await asyncio.to_thread(plan_site.redis.restart)
             await talk.goes_on()
             two.kill()
             await until(lambda: len(talk.on(one)) == 6, "everybody moved back")
@@ -92,19 +90,3 @@ def test_the_documented_feed_loses_nothing_while_processes_are_killed(
         outcome.check()
 
     asyncio.run(scene())
-
-
-def add_the_app(project: Path) -> None:
-    """Do what docs/feeds.md says, with the code that it shows."""
-    page = (project / "docs" / "feeds.md").read_text(encoding="utf-8")
-    models, consumers, route = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[:3]
-    app = project / "boards"
-    app.mkdir()
-    (app / "__init__.py").touch()
-    (app / "models.py").write_text(models, encoding="utf-8")
-    (app / "consumers.py").write_text(consumers, encoding="utf-8")
-    with (project / "config" / "settings.py").open("a", encoding="utf-8") as settings:
-        settings.write('\nINSTALLED_APPS += ["boards"]\n')
-    with (project / "config" / "routing.py").open("a", encoding="utf-8") as routing:
-        routing.write("\nfrom boards.consumers import BoardConsumer\n")
-        routing.write(f"websocket_urlpatterns.append({route.strip()})\n")

@@ -33,6 +33,11 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     DATABASE["TEST"] = {"NAME": Path(tempfile.gettempdir()) / f"test-{os.getpid()}.sqlite3"}
     DATABASE["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
 
-# Feeds that only the tests have: their tables are made without migrations.
-INSTALLED_APPS = [*INSTALLED_APPS, "realtime.tests.boards", "realtime.tests.taps"]
-MIGRATION_MODULES = {"boards": None, "taps": None}
+# Apps that only the tests have.
+INSTALLED_APPS = [
+    *INSTALLED_APPS,
+    "realtime.starting.boards",
+    "realtime.starting.notices",
+    "realtime.tests.taps",
+]
+MIGRATION_MODULES = {"taps": None}

@@ -54,4 +54,4 @@ class SensorConsumer(FeedConsumer[SensorBoard]):
             sensor = changes.get(Sensor, seq=data.seq)
             sensor.wanted = data.value
             changes.save(sensor, fields=["wanted"])
-            return self.publish("sensor.updated", sensor)
+            return self.feed.publish("sensor.updated", sensor)

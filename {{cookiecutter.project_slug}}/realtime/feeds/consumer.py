@@ -11,7 +11,6 @@ from msgspec import Struct
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.delivery.engine import running_engine
-from realtime.delivery.publishing import publish
 from realtime.feeds.models import Feed, FeedItem
 from realtime.feeds.reading import latest, missed, number
 from realtime.protocol import ErrorCode, Refusal, Revision, Text
@@ -158,12 +157,6 @@ class FeedConsumer(Consumer, Generic[FeedType]):
             kept[key] = kept_at, value
         found: Value = value
         return found
-
-    def publish(self, type: str, item: FeedItem) -> object:
-        """Publish an item after its change; returns its data, for the reply."""
-        data = item.as_data()
-        publish(self.topic, type, data, rev=item.rev)
-        return data
 
     # Joining and catching up
 

@@ -12,6 +12,7 @@ from django.db.models import Model, QuerySet, UniqueConstraint
 from django.template.loader import render_to_string
 from django.utils.html import format_html
 
+from realtime.delivery.publishing import publish
 from realtime.feeds.changes import Changes, changing
 from realtime.protocol import ErrorCode, Refusal
 from realtime.topics import Pair, Topic, register
@@ -93,6 +94,12 @@ class Feed(models.Model):
         """The group that hears the feed."""
         return self.topics.group(self.topic_key)
 
+    def publish(self, type: str, item: "FeedItem") -> Any:  # Any: as `as_data`
+        """Publish an item after its change; returns its data, for the reply."""
+        data = item.as_data()
+        publish(self.topic, type, data, rev=item.rev)
+        return data
+
     @contextmanager
     def changing(self) -> Iterator[Changes[Self]]:
         """A transaction that holds the feed's lock; see `realtime.feeds.changes`.
@@ -127,7 +134,7 @@ class FeedItem(models.Model):
     sent: ClassVar[tuple[str, ...]] = ()
     """The fields that frames carry besides `seq`, `rev` and `deleted_at`."""
     template_name: ClassVar[str] = ""
-    """A template of one element, such as `<li>{{ card.title }}</li>`: frames carry it as `html`."""
+    """A template of one element, such as `<li>{{ item.title }}</li>`: frames carry it as `html`."""
 
     class Meta:
         abstract = True
@@ -153,7 +160,7 @@ class FeedItem(models.Model):
         Raises:
             ImproperlyConfigured: what its template gives does not begin with an element.
         """
-        text = render_to_string(self.template_name, {self._meta.model_name or "item": self}).strip()
+        text = render_to_string(self.template_name, {"item": self}).strip()
         opening = OPENING.match(text)
         if opening is None:
             raise ImproperlyConfigured(

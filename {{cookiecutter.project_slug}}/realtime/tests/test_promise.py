@@ -1,9 +1,9 @@
 """The documented feed keeps the promise of feeds; see `realtime.tests.feed_story`."""
 
 from accounts.models import User
-from realtime.tests.boards.consumers import BoardConsumer
-from realtime.tests.boards.models import Board
-from realtime.tests.boards.routing import application
+from realtime.starting.boards.consumers import BoardConsumer
+from realtime.starting.boards.models import Board
+from realtime.tests.boards import application
 from realtime.tests.feed_devices import FeedUnderTest
 from realtime.tests.feed_story import Rounds, play, the_story
 

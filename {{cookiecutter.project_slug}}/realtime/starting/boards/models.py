@@ -9,12 +9,18 @@ class Board(Feed):
 
     slug = models.SlugField(unique=True)
 
+    def __str__(self) -> str:
+        return self.slug
+
 
 class Card(FeedItem):
     board = FeedKey(Board, once=["client_id"], related_name="cards")
     client_id = models.CharField(max_length=64)
-    title = models.CharField(max_length=80)
+    title = models.CharField(max_length=64)
 
     sent = ("client_id", "title")
     emptied = {"title": ""}
     template_name = "boards/card.html"
+
+    def __str__(self) -> str:
+        return self.title

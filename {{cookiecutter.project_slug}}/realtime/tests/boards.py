@@ -1,10 +1,10 @@
-"""What serves the board in the tests: the project has no route to it."""
+"""What serves the boards of realtime/starting/ in tests: the project has no route to them."""
 
 from channels.routing import URLRouter
 from django.urls import path
 
 from realtime.admission.middleware import AdmissionMiddleware
-from realtime.tests.boards.consumers import BoardConsumer
+from realtime.starting.boards.consumers import BoardConsumer
 
 routes = [path("ws/board/<slug:slug>/", BoardConsumer.as_asgi())]
 application = AdmissionMiddleware(URLRouter(routes))

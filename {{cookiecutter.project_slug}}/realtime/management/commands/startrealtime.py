@@ -1,0 +1,221 @@
+"""Makes an app that is live: `manage.py startrealtime plan`."""
+
+import re
+import shutil
+from argparse import ArgumentParser
+from collections.abc import Mapping
+from importlib.util import find_spec
+from keyword import iskeyword
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.urls import Resolver404, resolve
+
+from realtime import starting, topics
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,19}")
+SERVED_ELSEWHERE = {"healthz", "metrics", "readyz", "ws"}
+"""What begins paths that no URLconf knows."""
+
+NEXT = """{name}/ is there, with {tests}. Next:
+
+    manage.py migrate
+    manage.py runserver     and open http://127.0.0.1:8000/{name}/
+"""
+
+
+class Command(BaseCommand):
+    help = (
+        "Make an app with a model, actions, a consumer, pages, an admin and tests, and register it "
+        "in config/ and pyproject.toml. It works as it is made, and is yours to change."
+    )
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("name", help="of the app and of its model, such as plan")
+        kinds = parser.add_mutually_exclusive_group()
+        kinds.add_argument(
+            "--feed",
+            action="store_const",
+            dest="kind",
+            const="boards",
+            default="boards",
+            help="a list with history, of which nobody misses a change (the default)",
+        )
+        kinds.add_argument(
+            "--consumer",
+            action="store_const",
+            dest="kind",
+            const="notices",
+            help="one text that all see at once: a consumer without history",
+        )
+
+    def handle(self, *, name: str, kind: str, **options: Any) -> None:  # Any: Django's signature
+        project = Path(settings.BASE_DIR)
+        app = copied(kind, name)
+        if not is_made(project / name, app):
+            check_name(name, project)
+        start(project, name, app, registered(project, name))
+        self.stdout.write(NEXT.format(name=name, tests=f"tests in {name}/tests"))
+
+
+def check_name(name: str, project: Path) -> None:
+    """Raises CommandError: no app can have this name."""
+    if not NAME.fullmatch(name) or iskeyword(name):
+        raise CommandError(
+            f"{name!r} cannot name an app: give a word of Python's in lower case, of at most 20 "
+            "letters, digits and underscores, such as plan."
+        )
+    if (project / name).exists():
+        raise CommandError(f"There is a {name} in this project: give another name.")
+    if find_spec(name):
+        raise CommandError(f"{name} is a module of Python or of a package: give another name.")
+    if name in {topic.prefix for topic in topics.registered()}:
+        raise CommandError(f"There are topics {name}:... already: give another name.")
+    if name in SERVED_ELSEWHERE or has_page(f"/{name}/"):
+        raise CommandError(f"The site has something at /{name}/ already: give another name.")
+
+
+def has_page(path: str) -> bool:
+    try:
+        resolve(path)
+    except Resolver404:
+        return False
+    return True
+
+
+def copied(kind: str, name: str) -> Mapping[str, str]:
+    """The files of a new app, by their paths in it: those of realtime/starting/, renamed."""
+    source = Path(*starting.__path__) / kind
+    singular = kind.removesuffix("s")
+    camel = camel_case(name)
+    human = name.replace("_", " ").capitalize()
+    words = {
+        f"realtime.starting.{kind}": name,
+        f"{kind}.{singular}": f"{name}.{camel.lower()}",
+        kind.capitalize(): f"{human}s",
+        kind: name,
+        singular.capitalize(): camel,
+        singular: name,
+    }
+    if kind == "boards":
+        words |= {
+            "boards_card": f"{name}_{camel.lower()}item",  # the table, in names of constraints
+            "Card": f"{camel}Item",
+            "cards": "items",
+            "card": "item",
+        }
+    pattern = re.compile("|".join(re.escape(word) for word in sorted(words, reverse=True)))
+
+    def renamed(text: str) -> str:
+        return pattern.sub(lambda found: words[found.group()], text)
+
+    return {
+        renamed(str(file.relative_to(source).as_posix())): sorted_imports(
+            renamed(file.read_text(encoding="utf-8"))
+        )
+        for file in source.rglob("*")
+        if file.is_file() and "__pycache__" not in file.parts
+    }
+
+
+def sorted_imports(text: str) -> str:
+    """`text` with each run of `from ... import` lines in order: a new name has another place."""
+    runs = re.compile(r"(?:^from .+ import .+\n)+", re.MULTILINE)
+    return runs.sub(lambda run: "".join(sorted(run.group().splitlines(keepends=True))), text)
+
+
+def registered(project: Path, name: str) -> Mapping[str, str]:
+    """The files that know of every app, with the new one in them; what is there is not added again.
+
+    Raises:
+        CommandError: a file is not as it was made. The text says what to add by hand.
+    """
+    consumer = f"{camel_case(name)}Consumer"
+    entry = f'  "{name}",\n'
+    wanted = [  # the place of a line is the end of the first group
+        ("config/settings.py", r"^(INSTALLED_APPS = \[\n(?:    .*\n)+)", f'    "{name}",\n'),
+        (
+            "config/urls.py",
+            r"^(urlpatterns = \[\n(?:    .*\n)+)",
+            f'    path("", include("{name}.urls")),\n',
+        ),
+        (
+            "config/routing.py",
+            r"^(websocket_urlpatterns = \[\n(?:    .*\n)+)",
+            f'    path("ws/{name}/<slug:slug>/", {consumer}.as_asgi()),\n',
+        ),
+        (
+            "config/routing.py",
+            r"^()(?:from \w+\.consumers import .+\n(?:from .+\n)*)",
+            f"from {name}.consumers import {consumer}\n",
+        ),
+        ("pyproject.toml", r"^(root_packages = \[\n)(?:  .*\n)+", entry),
+        ("pyproject.toml", r"^(layers = \[\n  \"config\",\n)(?:  .*\n)+", entry),
+        ("pyproject.toml", r"^(ancestors = \[\n)(?:  .*\n)+", entry),
+    ]
+    files: dict[str, str] = {}
+    for path, place, line in wanted:
+        text = files.get(path) or (project / path).read_text(encoding="utf-8")
+        found = re.search(place, text, re.MULTILINE)
+        if found is None:
+            raise CommandError(
+                f"{path} is not as it was made, so nothing was changed. Put this where it was, "
+                f"and call again:\n\n{line}"
+            )
+        if line not in found.group():
+            text = text[: found.end(1)] + line + text[found.end(1) :]
+        files[path] = text
+    files["config/routing.py"] = sorted_imports(files["config/routing.py"])
+    return files
+
+
+def camel_case(name: str) -> str:
+    return "".join(word.capitalize() for word in name.split("_"))
+
+
+def is_made(folder: Path, app: Mapping[str, str]) -> bool:
+    """Whether `folder` is this app: an earlier call was killed, or did all there is to do."""
+    return folder.is_dir() and all(
+        (folder / path).is_file() and (folder / path).read_text(encoding="utf-8") == text
+        for path, text in app.items()
+    )
+
+
+def start(project: Path, name: str, app: Mapping[str, str], files: Mapping[str, str]) -> None:
+    """Put the app and these files of the project in place; undo all of it if that fails.
+
+    Each step is one rename, after which the project works. Called again after a kill, it goes on.
+    """
+    new = project / ".startrealtime"
+    shutil.rmtree(new, ignore_errors=True)
+    made = (project / name).exists()
+    kept = []
+    try:
+        for path, text in app.items():
+            write(new / name / path, text)
+        for path, text in files.items():
+            write(new / "changed" / path, text)
+        if not made:
+            (new / name).rename(project / name)
+        for path in files:
+            (new / "kept" / path).parent.mkdir(parents=True, exist_ok=True)
+            (new / "kept" / path).hardlink_to(project / path)  # takes no room on a full disk
+            kept.append(path)
+            (new / "changed" / path).replace(project / path)
+    except BaseException as error:
+        if not made:
+            shutil.rmtree(project / name, ignore_errors=True)
+        for path in kept:
+            (new / "kept" / path).replace(project / path)
+        if isinstance(error, OSError):
+            raise CommandError(f"Nothing was made: {error}.") from None
+        raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+def write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text, encoding="utf-8", newline="\n")

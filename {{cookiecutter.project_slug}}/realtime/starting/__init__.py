@@ -1,0 +1,1 @@
+"""Apps that `manage.py startrealtime` copies: each works as it stands, and has its tests."""

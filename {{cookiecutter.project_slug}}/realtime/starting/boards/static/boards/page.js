@@ -1,0 +1,24 @@
+// Adds and deletes without loading the page again. Without this script the form works too.
+
+import { socket } from "../realtime/connection.js";
+
+const list = document.querySelector("[data-feed]");
+const form = document.querySelector("main form");
+const topic = socket.topic(list.dataset.feed);
+
+form.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { title, client_id } = form.elements;
+  try {
+    await topic.request("card.add", { title: title.value, client_id: client_id.value });
+    title.value = "";
+    client_id.value = crypto.randomUUID();
+  } catch {
+    form.submit(); // With the same client_id: what arrived already is not added again.
+  }
+});
+
+list.addEventListener("click", ({ target }) => {
+  const button = target.closest("button");
+  if (button) topic.request("card.delete", { seq: Number(button.value) }).catch(() => {});
+});
