@@ -7,7 +7,8 @@ class BotsConfig(AppConfig):
     name = "bots"
 
     def ready(self) -> None:
-        from bots import answering, checks, notifications  # noqa: F401 (registers the check)
+        from bots import answering, checks  # noqa: F401 (registers the check)
+        from bots.notifications import connect_notifications
 
         answering.connect_signals()
-        notifications.connect_signals()
+        connect_notifications()

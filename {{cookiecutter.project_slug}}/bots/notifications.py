@@ -11,7 +11,7 @@ from notifications.kinds import Kind, register
 WEBHOOK_OFF = "bots.webhook_off"
 
 
-def connect_signals() -> None:
+def connect_notifications() -> None:
     text = "{bot} of {room} is off: {why}"
     link = "bots:room"
     register(
