@@ -58,8 +58,11 @@ class Attention(NamedTuple):
     viewing: Collection[View]
 
 
+# Any, as `kwargs` here and below: whatever else a signal sends
+
+
 def attention(topics: Collection[str], addressed: Collection[str], **kwargs: Any) -> Attention:
-    """Whom new messages in rooms may interest."""  # Any, here and below: whatever a signal sends
+    """Whom new messages in rooms may interest."""
     following = who_wants_everything(topics)
     return Attention(following, viewers({*addressed, *(t for t in topics if following[t])}))
 

@@ -1,7 +1,7 @@
 """What happens in rooms, as signals: apps that chat knows nothing of connect to them.
 
-All but the first are sent in the transaction that makes it so, while it holds the room's lock, so
-that what receivers write is committed with it.
+All but the first are sent in the transaction that holds the room's lock, so that what receivers
+write is committed with it.
 """
 
 from typing import NamedTuple
@@ -12,9 +12,9 @@ from accounts.models import User
 from chat.models import Message
 
 messages_coming = Signal()
-"""Sent before rooms are locked, with `topics`, of the rooms, and `addressed`, those of them in
-which a message is meant for somebody in particular. Receivers get what they return back with
-`messages_posted`: what they have to ask of other services, they ask now."""
+"""Sent before rooms are locked, with the `topics` of the rooms and `addressed`, those of them in
+which a message is meant for somebody in particular. A receiver that has to ask another service does
+it now: what it returns comes back to it with `messages_posted`."""
 
 messages_posted = Signal()
 """Sent with `news`, a list of `Posted`, and `asked`: by receiver of `messages_coming`, its answer.
@@ -31,7 +31,7 @@ person_invited = Signal()
 """Sent with the `invitation`."""
 
 invitation_settled = Signal()
-"""Sent with the `room` and the `user` who has accepted or declined, or whose it was no longer."""
+"""Sent with the `room` and the `user`: the invitation was accepted, declined or withdrawn."""
 
 member_left = Signal()
 """Sent with the `room` and the `user` who may no longer see it."""
