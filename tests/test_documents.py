@@ -1,4 +1,4 @@
-"""The README's own consumer, as an app of a bake, and a page of it in Chromium.
+"""The README's own consumer, as an app of a bake, and pages of it in Chromium.
 
 Its topic has revisions and no history: whoever missed something joins again.
 """
@@ -11,7 +11,7 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, WebSocketRoute, expect
+from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
 from tests.conftest import Bake, Manage
 from tests.people import Person
@@ -73,7 +73,12 @@ class BoardConsumer(Consumer):  # gives no revision to count from
 from django.urls import path
 from django.views.generic import TemplateView
 
-urlpatterns = [path("plan/", TemplateView.as_view(template_name="documents/plan.html"))]
+from documents import views
+
+urlpatterns = [
+    path("plan/", TemplateView.as_view(template_name="documents/plan.html")),
+    path("<slug:slug>/page/", views.document),
+]
 """,
     "templates/documents/plan.html": """
 {% extends "base.html" %}
@@ -120,6 +125,16 @@ from realtime.protocol import ShortText
 
 BEGIN = "from documents.models import Document; Document.objects.create(slug='plan', title='None')"
 RENAME = "from documents import actions; actions.rename(None, 'plan', 'Changed meanwhile')"
+TOLD = """
+from accounts.models import User
+from notifications.actions import notify
+from notifications.models import Notification
+
+ada, grace = User.objects.order_by("username")
+notify([grace], "documents.renamed", actor=ada, target="document:plan", title="Draft")
+told = Notification.objects.get(kind="documents.renamed")
+print(told.text, told.link)
+"""
 RESTORE = """
 from documents.models import Document
 
@@ -242,6 +257,34 @@ def test_a_head_that_no_welcome_reaches_is_asked_for_ever_more_seldom(
     assert wire.asked_at[-1] - wire.asked_at[0] > 2  # 0.2 + 0.4 + 0.8 + 1.6 seconds
 
 
+def test_the_page_of_the_documentation_renames_and_says_what_was_refused(
+    browser: Browser, site: Server
+) -> None:
+    sessions: dict[str, StorageState] = {}
+    ada, grace = (Person(browser, site, name, sessions) for name in ("ada", "grace"))
+    for person in (ada, grace):
+        person.page.goto("/documents/plan/page/")
+    ada.page.get_by_label("Title").fill("By the page")
+    ada.page.get_by_role("button", name="Rename").click()
+    for person in (ada, grace):
+        expect(person.page.locator("h1")).to_have_text("By the page")
+
+    field = ada.page.get_by_label("Title")
+    field.evaluate("field => field.removeAttribute('maxlength')")
+    field.fill("x" * 65)
+    ada.page.get_by_role("button", name="Rename").click()
+    expect(ada.page.get_by_role("alert")).to_contain_text("64")
+    expect(field).to_have_value("x" * 65)
+    for person in (ada, grace):
+        assert person.complaints == []
+        person.context.close()
+
+
+def test_the_notification_of_the_documentation_is_told(site: Server, manage: Manage) -> None:
+    said = manage(site.project, "shell", "-c", TOLD, **site.environment)
+    assert said.splitlines()[-1] == "Ada Lovelace called it Draft /documents/plan/"
+
+
 def rename(person: Person, title: str) -> None:
     """Give the document another title, by the consumer's own command."""
     person.page.get_by_label("Title").fill(title)
@@ -261,7 +304,11 @@ def add_the_app(project: Path) -> None:
     (route,) = [each for each in lines if each.endswith("DocumentConsumer.as_asgi())")]
     board = route.replace("document", "board").replace("DocumentConsumer", "BoardConsumer")
 
-    for name, text in {**APP, "__init__.py": "", "consumers.py": IMPORTS + consumer}.items():
+    page = (project / "docs/extending.md").read_text(encoding="utf-8")
+    shown = re.findall(r"`documents/(\S+)`:\n\n```\w+\n(.*?)```", page, re.DOTALL)
+    assert len(shown) == 4
+    files = {**APP, **dict(shown), "__init__.py": "", "consumers.py": IMPORTS + consumer}
+    for name, text in files.items():
         file = project / "documents" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.lstrip("\n"), encoding="utf-8")
