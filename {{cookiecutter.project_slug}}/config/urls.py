@@ -22,6 +22,7 @@ urlpatterns = [
     # % endif
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
+    path("api/realtime/", include("realtime.contract.urls")),
     path("api/realtime/ticket", ticket),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]

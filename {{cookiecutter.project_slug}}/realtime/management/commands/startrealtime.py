@@ -2,6 +2,8 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -57,7 +59,17 @@ class Command(BaseCommand):
         if not is_made(project / name, app):
             check_name(name, project)
         start(project, name, app, registered(project, name))
+        if (project / "docs/asyncapi.json").exists():
+            write_contract(project)
         self.stdout.write(NEXT.format(name=name, tests=f"tests in {name}/tests"))
+
+
+def write_contract(project: Path) -> None:
+    """Bring what clients may know up to date, in a process that knows the new app."""
+    command = [sys.executable, "manage.py", "asyncapi"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise CommandError(f"manage.py asyncapi failed; call it again:\n\n{done.stderr}")
 
 
 def check_name(name: str, project: Path) -> None:
