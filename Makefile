@@ -10,8 +10,11 @@ COOKIECUTTER := $(if $(UV),$(UV) tool run --quiet --python '>=3.11' cookiecutter
 
 .PHONY: demo
 demo: $(if $(UV),,.venv/cookiecutter) ## Bake a site into demo/ and serve it on http://127.0.0.1:8000, or PORT=
-	@said=$$($(COOKIECUTTER) --no-input --default-config --overwrite-if-exists -o demo .) || \
-	{ echo "$$said"; exit 1; }
+	@rm -rf demo/new
+	@said=$$($(COOKIECUTTER) --no-input --default-config -o demo/new . 2>&1) || { echo "$$said"; exit 1; }
+	@mkdir -p demo/parlour && find demo/parlour -mindepth 1 -maxdepth 1 ! -name .venv ! -name .env \
+	! -name media ! -name 'db.sqlite3*' -exec rm -rf {} +
+	@rm demo/new/parlour/.env && cp -R demo/new/parlour demo/ && rm -rf demo/new
 	@$(MAKE) --no-print-directory --directory demo/parlour demo PORT=$(PORT)
 
 .PHONY: test
