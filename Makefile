@@ -51,8 +51,16 @@ help: ## List these
 ifdef UV
 	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
 else
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -c "$$NEW_ENOUGH" && $(PYTHON) -m venv .venv
 endif
+
+define NEW_ENOUGH
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("Python %d.%d is too old: 3.11 or later is needed. If you have one, name it: \
+	make $(MAKECMDGOALS) PYTHON=python3.13" % sys.version_info[:2])
+endef
+export NEW_ENOUGH
 
 .venv/cookiecutter: | .venv/bin
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cookiecutter

@@ -195,7 +195,7 @@ def text_fault(text: str) -> str | None:
 
 def email_fault(address: str) -> str | None:
     mailbox, _, domain = address.rpartition("@")
-    if MAILBOX.fullmatch(mailbox) and DOMAIN.fullmatch(domain.lower()):
+    if MAILBOX.fullmatch(mailbox) and DOMAIN.fullmatch(domain.lower()) and "." in domain:
         return None
     return "is not an e-mail address; give one such as ada@example.com"
 

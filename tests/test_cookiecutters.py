@@ -62,7 +62,6 @@ def test_the_oldest_refuses_in_a_line(
 def bake(
     python: str, template: Path, settings: Path, output: Path, *answers: str
 ) -> subprocess.CompletedProcess[str]:
-    command = [python, "-m", "cookiecutter", "--no-input", template, "--output-dir", output]
-    return subprocess.run(
-        [*command, "--config-file", settings, *answers], capture_output=True, text=True
-    )
+    command: list[str | Path] = [python, "-m", "cookiecutter", "--no-input", template, *answers]
+    command += ["--output-dir", output, "--config-file", settings]
+    return subprocess.run(command, capture_output=True, text=True)

@@ -62,6 +62,16 @@ def runs(python: str) -> bool:
     return subprocess.run([python, "--version"], capture_output=True).returncode == 0
 
 
+@pytest.fixture
+def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PYTHONPATH with which any Python says that it is 3.10."""
+    folder = tmp_path_factory.mktemp("old")
+    (folder / "sitecustomize.py").write_text(
+        "import sys\nsys.version_info = (3, 10, 4, 'final', 0)\n"
+    )
+    return folder
+
+
 def test_two_bakes_share_no_secret(bake: Bake) -> None:
     first, second = (secrets(bake(web_push="yes", mqtt="yes")) for _ in range(2))
 
@@ -192,13 +202,9 @@ def test_the_hooks_can_be_read_by_an_old_python(hook: Path) -> None:
 
 
 def test_an_old_python_is_refused_and_leaves_nothing(
-    template: Path, settings: Path, tmp_path: Path
+    template: Path, settings: Path, tmp_path: Path, old_python: Path
 ) -> None:
-    (tmp_path / "old").mkdir()
-    (tmp_path / "old/sitecustomize.py").write_text(
-        "import sys\nsys.version_info = (3, 10, 4, 'final', 0)\n"
-    )
-    old = {**os.environ, "PYTHONPATH": str(tmp_path / "old")}
+    old = {**os.environ, "PYTHONPATH": str(old_python)}
 
     with pytest.raises(subprocess.CalledProcessError) as refused:
         run_cookiecutter(template, settings, tmp_path / "out", env=old)
@@ -253,22 +259,36 @@ def test_make_says_that_the_hooks_were_switched_off(
     assert not (tmp_path / "parlour/.venv").exists()
 
 
-def test_make_refuses_an_old_python_and_leaves_no_environment(bake: Bake, tmp_path: Path) -> None:
-    (tmp_path / "sitecustomize.py").write_text(
-        "import sys\nsys.version_info = (3, 10, 4, 'final', 0)\n"
-    )
-    project = bake()
-    old = f"env PYTHONPATH={tmp_path} {sys.executable}"
+@pytest.mark.parametrize("of", ["a bake", "the template"])
+def test_make_refuses_an_old_python_and_leaves_no_environment(
+    template: Path, bake: Bake, old_python: Path, of: str
+) -> None:
+    folder = bake() if of == "a bake" else template
+    python = f"PYTHON=env PYTHONPATH={old_python} {sys.executable}"
     made = subprocess.run(
-        ["make", "run", f"PYTHON={old}", "UV="], cwd=project, capture_output=True, text=True
+        ["make", "demo", python, "UV="], cwd=folder, capture_output=True, text=True
     )
 
     assert made.returncode == 2
     assert made.stderr.splitlines()[0] == (
         "Python 3.10 is too old: 3.11 or later is needed. "
-        "If you have one, name it: make run PYTHON=python3.13"
+        "If you have one, name it: make demo PYTHON=python3.13"
     )
-    assert not (project / ".venv").exists()
+    assert not (folder / ".venv").exists()
+
+
+def test_make_completes_what_holds_the_secrets(bake: Bake, python: Path) -> None:
+    project = bake()
+    (project / ".env").write_text("SECRET_KEY=mine\n")
+    os.utime(project / ".env", (1, 1))  # cruft has changed .env.example since
+
+    command = ["make", ".env", f"BIN={python.parent}", "--old-file", ".venv/runtime"]
+    made = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    again = subprocess.run([*command, "--question"], cwd=project, check=False)
+
+    assert made.stderr == "New secrets are in .env: POSTGRES_PASSWORD.\n"
+    assert (project / ".env").read_text().startswith("SECRET_KEY=mine\n\nPOSTGRES_PASSWORD=")
+    assert again.returncode == 0
 
 
 def test_a_template_with_windows_line_ends_bakes_with_unix_ones(

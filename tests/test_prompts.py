@@ -43,6 +43,7 @@ REFUSED = [
     ("author_email", "ada@", "is not an e-mail address"),
     ("author_email", "@example.com", "is not an e-mail address"),
     ("author_email", "ada@example", "is not an e-mail address"),
+    ("author_email", "ada@localhost", "is not an e-mail address"),  # for pyproject.toml
     ("author_email", "ada lovelace@example.com", "is not an e-mail address"),
     ("author_email", "Ada <ada@example.com>", "is not an e-mail address"),
     ("author_email", "ada@example.com\n", "is not an e-mail address"),
