@@ -28,10 +28,10 @@ env = Environment(BASE_DIR / ".env")
 # General ---------------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/ref/settings/
 
-SITE_NAME = "{{ cookiecutter.project_name }}"
+SITE_NAME = "{{ cookiecutter.__project_name }}"
 SITE_SLUG = "{{ cookiecutter.project_slug }}"
 HOME_DOMAIN = "{{ cookiecutter.domain_name }}"
-OWNER_NAME = "{{ cookiecutter.author_name }}"
+OWNER_NAME = "{{ cookiecutter.__author_name }}"
 OWNER_EMAIL = "{{ cookiecutter.author_email }}"
 
 DOMAIN_NAME = env.read("DOMAIN", parsers.domain, default=HOME_DOMAIN).lower()
