@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from functools import wraps
 from typing import Any
 
 from allauth.account.adapter import get_adapter as accounts
@@ -19,6 +18,8 @@ from accounts.models import User, validate_free
 from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
 
 logger = logging.getLogger(__name__)
+
+MOST_SHOWN = 200  # characters of what a provider answered, in the log
 
 View = Callable[[HttpRequest, str], HttpResponse]
 
@@ -41,42 +42,34 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         return _passes(accounts(request).clean_username, sociallogin.user.username)
 
     def on_authentication_error(
-        self,
-        request: HttpRequest,
-        provider: Any,  # Any: as the other arguments, allauth's
-        error: Any = None,
-        exception: Exception | None = None,
-        extra_context: Any = None,
+        self, request: HttpRequest, provider: Any, exception: object = None, **options: Any
     ) -> None:
         if exception:
-            logger.warning("Sign-in with %s failed: %s", provider.name, exception)
+            message = str(exception)[:MOST_SHOWN]
+            logger.warning("Sign-in with %s failed: %s", provider.name, message)
 
 
-def _says_what_fails(view: View) -> View:
-    """Answer with a page where the provider is away, also before allauth expects it to be."""
-
-    @wraps(view)
-    def careful(request: HttpRequest, provider_id: str) -> HttpResponse:
-        try:
-            return view(request, provider_id)
-        except RequestException as error:
-            provider = get_adapter().get_provider(request, provider_id)
-            response: HttpResponse = render_authentication_error(request, provider, exception=error)
-            return response
-
-    return careful
-
-
-@_says_what_fails
 def login(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Lead to the provider by a page: the content policy lets no form end at another site."""
-    response: HttpResponse = views.login(request, provider_id)
+    response = _answer(views.login, request, provider_id)
     if isinstance(response, HttpResponseRedirect):
         return render(request, "socialaccount/login_redirect.html", {"redirect_to": response.url})
     return response
 
 
-callback = _says_what_fails(views.callback)
+def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Sign in whoever comes back from the provider."""
+    return _answer(views.callback, request, provider_id)
+
+
+def _answer(view: View, request: HttpRequest, provider_id: str) -> HttpResponse:
+    """allauth's answer; a page that says so where the provider is away."""
+    try:
+        return view(request, provider_id)
+    except RequestException as error:
+        provider = get_adapter().get_provider(request, provider_id)
+        page: HttpResponse = render_authentication_error(request, provider, exception=error)
+        return page
 
 
 def _passes(check: Callable[[str], object], value: str) -> bool:

@@ -26,10 +26,6 @@ class TwoFactorAdapter(DefaultMFAAdapter):
     def is_mfa_enabled(self, user: User, types: list[str] | None = None) -> bool:
         return settings.TWO_FACTOR and bool(super().is_mfa_enabled(user, types))
 
-    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
-        entity: dict[str, str] = super().get_public_key_credential_rp_entity()
-        return entity | {"name": settings.SITE_NAME}
-
 
 def next_step(request: HttpRequest) -> str | None:
     """The URL of what a person must do before the admin opens; None when nothing is missing.

@@ -1,4 +1,5 @@
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
@@ -94,6 +95,35 @@ def test_a_password_is_enough_where_two_factor_is_off(
     assert verified_sessions([str(client.session.session_key)]) != [None]
 
 
+def test_the_page_of_a_site_without_it_says_so(
+    client: Client, grace: User, settings: Settings
+) -> None:
+    client.force_login(grace)
+    settings.MFA_SUPPORTED_TYPES = []
+    page = client.get(reverse("mfa_index")).content.decode()
+    assert "This site does not offer it." in page
+    assert "Set up" not in page
+
+
+def test_an_address_is_confirmed_before_a_factor_is_added(client: Client, grace: User) -> None:
+    EmailAddress.objects.create(user=grace, email=grace.email, primary=True)
+    client.force_login(grace)
+    page = client.get(reverse("mfa_activate_totp"), follow=True)
+    assert page.redirect_chain == [(reverse("mfa_index"), 302)]
+    assert "Confirm your email address first" in page.content.decode()
+
+
+@pytest.mark.usefixtures("app")
+def test_an_address_is_not_changed_while_there_is_a_factor(
+    client: Client, grace: User, password: str
+) -> None:
+    client.force_login(grace)
+    client.post(reverse("account_reauthenticate"), {"password": password})
+    page = client.post(reverse("account_email"), {"action_add": "", "email": "new@example.com"})
+    assert "An account with two-factor authentication keeps its address." in page.content.decode()
+    assert not EmailAddress.objects.filter(email="new@example.com").exists()
+
+
 @pytest.mark.usefixtures("app")
 def test_a_native_client_gives_a_code_too(client: Client, password: str) -> None:
     answers = {"username": "grace", "password": password}
@@ -125,11 +155,11 @@ def test_staff_without_a_second_factor_are_led_to_one(
     assert "The admin needs a second factor" in page.content.decode()
 
 
-@pytest.mark.usefixtures("app")
 def test_the_admin_opens_after_a_code_in_the_same_session(
-    client: Client, grace: User, strict_admin: str
+    client: Client, grace: User, password: str, strict_admin: str
 ) -> None:
-    client.force_login(grace)  # as a session from before the app was set up
+    give_password(client, password)
+    TOTP.activate(grace, SECRET)
     page = client.get(strict_admin, follow=True)
     asked = page.redirect_chain[-1][0]
     assert asked.startswith(reverse("mfa_reauthenticate"))

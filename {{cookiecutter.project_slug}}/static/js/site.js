@@ -6,8 +6,14 @@ import { toast } from "./toasts.js";
 
 if (document.querySelector("[data-feed]")) import("../realtime/feed-list.js");
 
-// What allauth's scripts say: no passkey was chosen, or the browser has none.
+// What allauth's scripts say: no passkey was chosen, or the browser lets this page have none.
 document.addEventListener("allauth.error", (event) => {
   event.preventDefault();
-  toast("That did not work. Try again, or choose another way.", "error");
+  const barred = event.detail.exception.name === "SecurityError";
+  toast(
+    barred
+      ? "Passkeys need the site's name: HTTPS, or localhost in place of 127.0.0.1."
+      : "That did not work. Try again, or choose another way.",
+    "error",
+  );
 });
