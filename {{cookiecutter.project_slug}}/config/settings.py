@@ -9,6 +9,7 @@ from config import parsers
 from config.database import database, sqlite
 from config.email import email
 from config.environment import Environment
+from config.openid import providers
 from config.storage import LOCAL, storage
 from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
@@ -81,6 +82,10 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    # Also where they are not used: their rows belong to people, and go with them.
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "accounts",
     "bots",
     # % if cookiecutter.mqtt
@@ -224,6 +229,21 @@ ACCOUNT_RATE_LIMITS = {
     "manage_email": "10/m/user,20/h/user",  # each new address is written to
 }
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+
+# docs/accounts.md
+ADMIN_TWO_FACTOR = env.read("ADMIN_TWO_FACTOR", parsers.boolean, default=False)
+TWO_FACTOR = env.read("TWO_FACTOR", parsers.boolean, default=True) or ADMIN_TWO_FACTOR
+MFA_ADAPTER = "accounts.two_factor.TwoFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"] if TWO_FACTOR else []
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = SITE_NAME
+SOCIALACCOUNT_ADAPTER = "accounts.openid.ProviderAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "APPS": env.read("OPENID_CONNECT", providers, default=[]),
+        "OAUTH_PKCE_ENABLED": True,
+    }
+}
 
 # Native clients sign in under /_allauth/app/v1/ and then send X-Session-Token. Browsers have the
 # session cookie and the pages under /accounts/.
