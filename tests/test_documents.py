@@ -303,6 +303,8 @@ def test_the_page_of_the_documentation_renames_and_says_what_was_refused(
 def test_the_notification_of_the_documentation_is_told(site: Server, manage: Manage) -> None:
     said = manage(site.project, "shell", "-c", TOLD, **site.environment)
     assert said.splitlines()[-1] == "Ada Lovelace called it Draft /documents/plan/"
+
+
 @pytest.fixture(scope="module")
 def examples(site: Server) -> dict[str, list[str]]:
     """The examples of docs/clients.md, by their language."""

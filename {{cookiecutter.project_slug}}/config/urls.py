@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("notifications.urls")),
     path("", include("bots.urls")),
+    path("", include("operations.urls")),
     # % if cookiecutter.web_push
     path("", include("notifications.webpush.urls")),
     # % endif

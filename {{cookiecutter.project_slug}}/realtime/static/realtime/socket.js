@@ -18,7 +18,8 @@ const LOST = 1006;
 const FRAME_BYTES = 65_536;
 
 /**
- * Dispatches `state` when `state` changes and `frame` for every frame of a topic, joined or not.
+ * Dispatches `state` when `state` changes and `frame` for every frame of a topic, joined or not; besides, `sent` and
+ * `received` with the text of each frame.
  *
  * `state.name` is "idle", "connecting", "open", "waiting" (`seconds` until the next try) or "stopped" (`reason`:
  * "signed-out", "forbidden", "not-found", "too-big" or "outdated").
@@ -122,6 +123,7 @@ export class Socket extends EventTarget {
       throw new RequestError({ code: "too_large", detail: "This is too long to be sent." });
     }
     this.#connection.send(frame);
+    this.dispatchEvent(new CustomEvent("sent", { detail: frame }));
   }
 
   #use(connection, opened) {
@@ -170,6 +172,7 @@ export class Socket extends EventTarget {
 
   #received(text) {
     this.#listen(SILENCE_MS);
+    this.dispatchEvent(new CustomEvent("received", { detail: text }));
     const frame = JSON.parse(text);
     if (frame.id != null) this.#requests.settle(frame);
     if (frame.type === "ok" || frame.type === "error") return;
