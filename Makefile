@@ -10,8 +10,11 @@ COOKIECUTTER := $(if $(UV),$(UV) tool run --quiet --python '>=3.11' cookiecutter
 
 .PHONY: demo
 demo: $(if $(UV),,.venv/cookiecutter) ## Bake a site into demo/ and serve it on http://127.0.0.1:8000, or PORT=
-	@said=$$($(COOKIECUTTER) --no-input --default-config --overwrite-if-exists -o demo .) || \
-	{ echo "$$said"; exit 1; }
+	@rm -rf demo/new
+	@said=$$($(COOKIECUTTER) --no-input --default-config -o demo/new . 2>&1) || { echo "$$said"; exit 1; }
+	@mkdir -p demo/parlour && find demo/parlour -mindepth 1 -maxdepth 1 ! -name .venv ! -name .env \
+	! -name media ! -name 'db.sqlite3*' -exec rm -rf {} +
+	@rm demo/new/parlour/.env && cp -R demo/new/parlour demo/ && rm -rf demo/new
 	@$(MAKE) --no-print-directory --directory demo/parlour demo PORT=$(PORT)
 
 .PHONY: test
@@ -48,8 +51,16 @@ help: ## List these
 ifdef UV
 	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv
 else
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -c "$$NEW_ENOUGH" && $(PYTHON) -m venv .venv
 endif
+
+define NEW_ENOUGH
+import sys
+if sys.version_info < (3, 11):
+    sys.exit("Python %d.%d is too old: 3.11 or later is needed. If you have one, name it: \
+	make $(MAKECMDGOALS) PYTHON=python3.13" % sys.version_info[:2])
+endef
+export NEW_ENOUGH
 
 .venv/cookiecutter: | .venv/bin
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check cookiecutter

@@ -2,10 +2,12 @@
 
 import json
 import os
-import re
-import secrets
+import runpy
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
@@ -38,10 +40,6 @@ ONLY_FOR = {
         True: ["deploy/kubernetes"],
     },
 }  # type: dict[str, dict[str | bool, list[str]]]
-# A secret of its own for each of these lines of .env.example.
-SECRETS = ("SECRET_KEY", "POSTGRES_PASSWORD", "WEB_PUSH_SECRET", "MQTT_PASSWORD")
-SECRET_BYTES = 64
-
 NEXT_STEPS = """
 {slug}/ is ready. Next:
 
@@ -55,56 +53,74 @@ NEXT_STEPS = """
 
 
 def main() -> None:
-    remove_what_was_not_chosen()
-    keep_one_license()
-    write_env()
+    over_a_project = bool(git("ls-files"))  # all of it: pre_gen_project.py has looked
+    Path("licenses", ANSWERS["license"]).replace("LICENSE")
+    for path in [*not_chosen(), "licenses"]:
+        remove_what_was_baked(Path(path), over_a_project)
+    if left := [path for path in not_chosen() if git("ls-files", path)]:
+        say(f"git has {', '.join(left)}, which was not chosen: remove what is not your own.")
+    make_scripts_executable()
+    if is_of_cruft_alone():
+        return
+    runpy.run_path("config/env_file.py")["fill"](Path())
     start_repository()
-    print(NEXT_STEPS.format(slug=ANSWERS["project_slug"]))
+    say(NEXT_STEPS.format(slug=ANSWERS["project_slug"]))
 
 
-def remove_what_was_not_chosen() -> None:
+def not_chosen() -> Iterator[str]:
     for answer, choices in ONLY_FOR.items():
         for choice, paths in choices.items():
             if choice != ANSWERS[answer]:
-                for path in paths:
-                    remove(Path(path))
-    if {path.name for path in Path("bridges").iterdir()} == {"__init__.py"}:  # none was chosen
-        remove(Path("bridges"))
+                yield from paths
+    if not ANSWERS["telegram"] and not ANSWERS["mqtt"]:
+        yield "bridges"
 
 
-def keep_one_license() -> None:
-    Path("licenses", ANSWERS["license"]).replace("LICENSE")
-    remove(Path("licenses"))
-
-
-def write_env() -> None:
-    env = Path(".env")
-    if env.exists():  # baked again over a project that has its secrets
-        return
-    text = Path(".env.example").read_text(encoding="utf-8")
-    for name in SECRETS:
-        secret = secrets.token_urlsafe(SECRET_BYTES)
-        text = re.sub(rf"^{name}=$", f"{name}={secret}", text, flags=re.MULTILINE)
-    env.touch(mode=0o600)
-    env.write_text(text, encoding="utf-8", newline="\n")
-
-
-def start_repository() -> None:
-    if Path(".git").exists() or not shutil.which("git"):
-        return
-    # Inside a git hook these point at the repository that the hook runs for.
-    elsewhere = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
-    environment = {name: value for name, value in os.environ.items() if name not in elsewhere}
-    command = ["git", "-c", "init.defaultBranch=main", "init", "--quiet"]
-    if subprocess.run(command, env=environment).returncode:
-        print("git could not start a repository here; `git init` does it later.")
-
-
-def remove(path: Path) -> None:
-    if path.is_dir():
+def remove_what_was_baked(path: Path, over_a_project: bool) -> None:
+    if over_a_project:  # what git has was there before
+        git("clean", "--force", "-d", "--quiet", "--", str(path))
+    elif path.is_dir():
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+
+
+def make_scripts_executable() -> None:
+    """A template that came as a zip has lost these bits."""
+    for path in Path("deploy").iterdir():
+        if path.is_file() and path.read_bytes().startswith(b"#!"):
+            path.chmod(path.stat().st_mode | 0o111)
+
+
+def is_of_cruft_alone() -> bool:
+    """Whether cruft bakes this for itself, to compare."""
+    return "_output_dir" not in ANSWERS and Path.cwd().parent.name.startswith(tempfile.template)
+
+
+def start_repository() -> None:
+    """Make one, unless the project is part of the repository around it."""
+    if shutil.which("git") and (not git("rev-parse", "--git-dir") or git("check-ignore", ".")):
+        git("-c", "init.defaultBranch=main", "init", "--quiet")
+        if not Path(".git").exists():
+            say("git could not start a repository here; `git init` does it later.")
+
+
+def git(*arguments: str) -> str:
+    """What git prints about the project; nothing where it fails or there is none."""
+    # Inside a git hook these point at the repository that the hook runs for.
+    elsewhere = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+    kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    with suppress(OSError):
+        return subprocess.run(
+            ["git", *arguments], env=kept, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ).stdout.decode()
+    return ""
+
+
+def say(text: str) -> None:
+    """Write to standard error; where nobody reads it any more, the bake is good all the same."""
+    with suppress(OSError):
+        os.write(2, f"{text}\n".encode())
 
 
 main()

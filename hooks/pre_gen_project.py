@@ -2,12 +2,25 @@
 
 import json
 import keyword
+import os
 import re
+import shlex
+import subprocess
 import sys
 import unicodedata
+from contextlib import suppress
+from pathlib import Path
+
+if sys.version_info < (3, 11):  # noqa: UP036
+    sys.exit(
+        f"Cookiecutter runs on Python 3.{sys.version_info[1]} here, and the project needs 3.11 or "
+        "later: install Cookiecutter for one, or use uvx --python 3.13 cookiecutter"
+    )
 
 # JSON is ASCII here and never holds three quotes in a row: no answer can end the literal.
 ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
+# cookiecutter.json puts a slug aside that is not the name of one folder.
+ANSWERS["project_slug"] = ANSWERS.pop("_refused_slug", ANSWERS["project_slug"])
 
 COLUMNS = {
     "project_name": 80,
@@ -22,11 +35,12 @@ CHOICES = {
     "asgi_server": ["daphne", "uvicorn"],
     "ci": ["github", "gitlab", "none"],
 }
+YES_OR_NO = ["web_push", "telegram", "mqtt", "kubernetes"]
 
 OWN_NAMES = set(
     """
-    accounts bots bridges chat config conftest deploy docs licenses manage media notifications
-    operations presence realtime static staticfiles templates test tests
+    accounts bots bridges chat clients config conftest deploy docs licenses manage media
+    notifications operations presence realtime static staticfiles templates test tests
     """.split()
 )
 # What pip installs for a bake, by import name and by package name: a project that is called like a
@@ -62,13 +76,29 @@ WINDOWS_DEVICE = re.compile(r"(aux|con|nul|prn|com\d|lpt\d)")
 # Characters that turn the direction of the text after them, and so hide what it says.
 BIDIRECTIONAL = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
-SLUG = re.compile(r"[a-z]([a-z0-9_]*[a-z0-9])?")
+SLUG = re.compile(r"[a-z](_{0,2}[a-z0-9])*")  # of images too: no three underscores in a row
 LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 DOMAIN = re.compile(rf"({LABEL}\.)+(?!\d+$){LABEL}|localhost")
 MAILBOX = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`|~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`|~-]+)*")
 
 
 def main() -> int:
+    found = {name: fault for name, fault in faults().items() if fault}
+    lines = [f"{name}: {shown(ANSWERS[name])} {fault}" for name, fault in found.items()]
+    if not found and would_lose_files():
+        lines = [
+            f"{ANSWERS['project_slug']}/ has files that git does not keep, and this would "
+            "overwrite some; commit them, or move the folder away"
+        ]
+    if lines:
+        kept = [name for name in ANSWERS if not name.startswith("_") and name not in found]
+        lines += ["", "This asks again and keeps the other answers:", "", command(kept)]
+        with suppress(OSError):  # nobody reads
+            os.write(2, "".join(f"{line}\n" for line in lines).encode(errors="replace"))
+    return 1 if lines else 0
+
+
+def faults() -> dict[str, str | None]:
     checks = {
         "project_name": text_fault,
         "project_slug": slug_fault,
@@ -77,23 +107,65 @@ def main() -> int:
         "author_email": email_fault,
         "domain_name": domain_fault,
     }
-    faults = {name: check(str(ANSWERS[name])) for name, check in checks.items()}
+    found = {name: check(str(ANSWERS[name])) for name, check in checks.items()}
     for name, most in COLUMNS.items():
-        faults[name] = faults[name] or length_fault(str(ANSWERS[name]), most)
+        found[name] = found[name] or length_fault(str(ANSWERS[name]), most)
     for name, choices in CHOICES.items():
-        faults[name] = choice_fault(ANSWERS[name], choices)
+        found[name] = choice_fault(ANSWERS[name], choices)
+    for name in YES_OR_NO:
+        found[name] = None if isinstance(ANSWERS[name], bool) else "is neither yes nor no"
+    return found
 
-    found = {name: fault for name, fault in faults.items() if fault}
-    for name, fault in found.items():
-        print(f"{name}: {shown(ANSWERS[name])} {fault}", file=sys.stderr)
-    return 1 if found else 0
+
+def would_lose_files() -> bool:
+    """Whether the project's folder was there before, with files that git could not bring back."""
+    before = {path.name for path in Path().iterdir()} - {".git"}
+    return bool(before) and not (git("ls-files") and not git("status", "--porcelain", "."))
+
+
+def git(*arguments: str) -> str:
+    """What git prints about the folder; nothing where it fails or there is none."""
+    # Inside a git hook these point at the repository that the hook runs for.
+    elsewhere = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+    kept = {name: value for name, value in os.environ.items() if name not in elsewhere}
+    with suppress(OSError):
+        return subprocess.run(
+            ["git", *arguments], env=kept, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        ).stdout.decode()
+    return ""
+
+
+def command(kept: list[str]) -> str:
+    """What a shell takes to ask again, with these answers where there were defaults."""
+    answers = {name: given(ANSWERS[name]) for name in kept}
+    folder = str(Path.cwd().parent)
+    words = [ANSWERS["_template"]]
+    if ANSWERS.get("_checkout"):
+        words += ["--checkout", ANSWERS["_checkout"]]
+    if folder != os.environ.get("PWD"):
+        words += ["--output-dir", folder]
+    if any(Path().iterdir()):
+        words += ["--overwrite-if-exists"]
+    if "_output_dir" not in ANSWERS:
+        return shlex.join(["cruft", "create", *words, "--extra-context", json.dumps(answers)])
+    return shlex.join(["cookiecutter", *words, *map("=".join, answers.items())])
+
+
+def given(answer: str | bool) -> str:
+    """An answer as text that Cookiecutter renders to it."""
+    if isinstance(answer, bool):
+        return "yes" if answer else "no"
+    if answer.startswith("# %"):  # a condition, in this template
+        return "{" * 2 + json.dumps(answer) + "}" * 2
+    return answer
 
 
 def slug_fault(slug: str) -> str | None:
     if not SLUG.fullmatch(slug) or len(slug) > SLUG_CHARACTERS:
         return (
-            "is not a Python name in lower case; give letters a to z, digits and underscores, "
-            f"a letter first, no underscore last, {SLUG_CHARACTERS} at most, such as my_site"
+            "is not a Python name in lower case; give letters a to z, digits and underscores, a "
+            "letter first, no underscore last, no three in a row, "
+            f"{SLUG_CHARACTERS} at most, such as my_site"
         )
     for names, what in (
         (set(keyword.kwlist), "a word of the Python language"),
@@ -123,7 +195,7 @@ def text_fault(text: str) -> str | None:
 
 def email_fault(address: str) -> str | None:
     mailbox, _, domain = address.rpartition("@")
-    if MAILBOX.fullmatch(mailbox) and DOMAIN.fullmatch(domain.lower()):
+    if MAILBOX.fullmatch(mailbox) and DOMAIN.fullmatch(domain.lower()) and "." in domain:
         return None
     return "is not an e-mail address; give one such as ada@example.com"
 
@@ -155,11 +227,11 @@ def choice_fault(answer: object, choices: list[str]) -> str | None:
 
 def unusable(character: str) -> bool:
     control = unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
-    return control or character in '"\\' or character in BIDIRECTIONAL
+    return control or character == "\\" or character in BIDIRECTIONAL
 
 
 def character_name(character: str) -> str:
-    ordinary = {'"': "double quote", "\\": "backslash", "\n": "line break", "\t": "tab"}
+    ordinary = {"\\": "backslash", "\n": "line break", "\t": "tab"}
     return ordinary.get(character, f"U+{ord(character):04X}")
 
 

@@ -30,7 +30,8 @@ def default_answers(project_slug: str = "parlour") -> dict[str, Any]:
         name: answer[0] if isinstance(answer, list) else answer
         for name, answer in questions().items()
     }
-    return {**firsts, "project_slug": project_slug}
+    told = {"_template": "the-template", "_output_dir": "."}  # by Cookiecutter
+    return {**firsts, **told, "project_slug": project_slug}
 
 
 def questions() -> dict[str, Any]:

@@ -1,11 +1,13 @@
 """What a bake is finished with: secrets, the chosen parts alone, a repository, the next steps."""
 
+import ast
 import os
 import re
 import shutil
 import stat
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +44,7 @@ LICENSES = {
 TOP = set(
     """
     .dockerignore .editorconfig .env .env.example .git .gitattributes .gitignore
-    .pre-commit-config.yaml Dockerfile LICENSE Makefile README.md accounts bots chat
+    .pre-commit-config.yaml Dockerfile LICENSE Makefile README.md accounts bots chat clients
     compose.dev.yaml compose.yaml config conftest.py deploy docs manage.py media notifications
     operations presence pyproject.toml realtime static templates
     """.split()
@@ -58,6 +60,16 @@ def installed_pythons() -> list[str]:
 
 def runs(python: str) -> bool:
     return subprocess.run([python, "--version"], capture_output=True).returncode == 0
+
+
+@pytest.fixture
+def old_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A PYTHONPATH with which any Python says that it is 3.10."""
+    folder = tmp_path_factory.mktemp("old")
+    (folder / "sitecustomize.py").write_text(
+        "import sys\nsys.version_info = (3, 10, 4, 'final', 0)\n"
+    )
+    return folder
 
 
 def test_two_bakes_share_no_secret(bake: Bake) -> None:
@@ -79,17 +91,6 @@ def test_secrets_are_their_owners_alone_and_stay_out_of_git(bake: Bake) -> None:
         assert not any(secret in (project / name).read_text("utf-8") for name in committed)
 
 
-def test_baking_over_a_project_keeps_its_secrets(
-    template: Path, settings: Path, bake: Bake
-) -> None:
-    project = bake()
-    before = (project / ".env").read_text("utf-8")
-
-    run_cookiecutter(template, settings, project.parent, "--overwrite-if-exists")
-
-    assert (project / ".env").read_text("utf-8") == before
-
-
 @pytest.mark.parametrize(("answer", "choice", "path"), PARTS)
 def test_a_part_is_there_only_if_it_was_chosen(
     bake: Bake, answer: str, choice: object, path: str
@@ -108,6 +109,8 @@ def test_the_licence_that_was_chosen_is_left(bake: Bake, name: str) -> None:
     text = (project / "LICENSE").read_text("utf-8")
 
     assert not (project / "licenses").exists()
+    described = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["project"]
+    assert described["license"] == name.replace("Proprietary", "LicenseRef-Proprietary")
     assert [each for each, words in LICENSES.items() if words in text] == [name]
     assert ("Ada Lovelace" in text) == (name in {"MIT", "BSD-3-Clause", "Proprietary"})
 
@@ -180,12 +183,112 @@ def test_the_hooks_run_on_every_python_that_is_here(
     template: Path, tmp_path: Path, python: str
 ) -> None:
     project = tmp_path / "parlour"
-    shutil.copytree(template / SOURCE.name, project)
+    project.mkdir()
+    checked = run_hook(PRE_GEN, default_answers(), project, python)
+    shutil.copytree(template / SOURCE.name, project, dirs_exist_ok=True)
+    finished = run_hook(POST_GEN, default_answers(), project, python)
 
-    for hook in (PRE_GEN, POST_GEN):
-        done = run_hook(hook, default_answers(), project, python)
-        assert (done.returncode, done.stderr) == (0, "")
+    assert (checked.returncode, checked.stderr) == (0, "")
+    assert (finished.returncode, finished.stderr.splitlines()[1]) == (
+        0,
+        "parlour/ is ready. Next:",
+    )
     assert secrets(project)
+
+
+@pytest.mark.parametrize("hook", [PRE_GEN, POST_GEN])
+def test_the_hooks_can_be_read_by_an_old_python(hook: Path) -> None:
+    ast.parse(hook.read_text("utf-8"), feature_version=(3, 8))
+
+
+def test_an_old_python_is_refused_and_leaves_nothing(
+    template: Path, settings: Path, tmp_path: Path, old_python: Path
+) -> None:
+    old = {**os.environ, "PYTHONPATH": str(old_python)}
+
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        run_cookiecutter(template, settings, tmp_path / "out", env=old)
+
+    assert (
+        "Cookiecutter runs on Python 3.10 here, and the project needs 3.11" in refused.value.output
+    )
+    assert names(tmp_path / "out") == set()
+
+
+def test_the_next_steps_are_told_on_standard_error(
+    template: Path, settings: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(cookiecutter_command(template, settings, tmp_path), capture_output=True)
+
+    assert done.stdout == b""
+    assert b"make demo" in done.stderr
+
+
+def test_a_bake_is_good_where_nobody_reads_what_it_says(
+    template: Path, settings: Path, tmp_path: Path
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    command = cookiecutter_command(template, settings, tmp_path)
+    done = subprocess.run(command, stdout=writer, stderr=writer)
+    os.close(writer)
+
+    assert done.returncode == 0
+    assert secrets(tmp_path / "parlour")
+
+
+def test_scripts_of_a_template_that_came_as_a_zip_can_run(
+    template: Path, settings: Path, tmp_path: Path
+) -> None:
+    archive = shutil.make_archive(str(tmp_path / "template"), "zip", template.parent, template.name)
+    run_cookiecutter(Path(archive), settings, tmp_path)
+
+    scripts = {path for path in (tmp_path / "parlour/deploy").iterdir() if path.is_file()}
+    assert {path.name for path in scripts} == {"backup", "restore", "smoke", "update"}
+    assert all(os.access(path, os.X_OK) for path in scripts)
+
+
+def test_make_says_that_the_hooks_were_switched_off(
+    template: Path, settings: Path, tmp_path: Path
+) -> None:
+    run_cookiecutter(template, settings, tmp_path, "--accept-hooks", "no")
+    made = subprocess.run(["make", "run"], cwd=tmp_path / "parlour", capture_output=True, text=True)
+
+    assert made.returncode == 2
+    assert "baked with the hooks switched off" in made.stderr
+    assert not (tmp_path / "parlour/.venv").exists()
+
+
+@pytest.mark.parametrize("of", ["a bake", "the template"])
+def test_make_refuses_an_old_python_and_leaves_no_environment(
+    template: Path, bake: Bake, old_python: Path, of: str
+) -> None:
+    folder = bake() if of == "a bake" else template
+    python = f"PYTHON=env PYTHONPATH={old_python} {sys.executable}"
+    made = subprocess.run(
+        ["make", "demo", python, "UV="], cwd=folder, capture_output=True, text=True
+    )
+
+    assert made.returncode == 2
+    assert made.stderr.splitlines()[0] == (
+        "Python 3.10 is too old: 3.11 or later is needed. "
+        "If you have one, name it: make demo PYTHON=python3.13"
+    )
+    assert not (folder / ".venv").exists()
+
+
+def test_make_completes_what_holds_the_secrets(bake: Bake, python: Path) -> None:
+    project = bake()
+    (project / ".env").write_text("SECRET_KEY=mine\n")
+    os.utime(project / ".env", (1, 1))  # cruft has changed .env.example since
+
+    command = ["make", ".env", f"BIN={python.parent}", "--old-file", ".venv/runtime"]
+    made = subprocess.run(command, cwd=project, capture_output=True, text=True, check=True)
+    again = subprocess.run([*command, "--question"], cwd=project, check=False)
+
+    assert made.stderr == "New secrets are in .env: POSTGRES_PASSWORD.\n"
+    assert (project / ".env").read_text().startswith("SECRET_KEY=mine\n\nPOSTGRES_PASSWORD=")
+    assert again.returncode == 0
 
 
 def test_a_template_with_windows_line_ends_bakes_with_unix_ones(
@@ -226,6 +329,10 @@ def git(project: Path, *arguments: str, fails: bool = False) -> str:
 def run_cookiecutter(
     template: Path, settings: Path, output: Path, *options: str, env: dict[str, str] | None = None
 ) -> str:
-    command = [sys.executable, "-m", "cookiecutter", "--no-input", *options, str(template)]
-    command += ["--output-dir", str(output), "--config-file", str(settings)]
-    return subprocess.check_output(command, env=env, text=True)
+    command = [*cookiecutter_command(template, settings, output), *options]
+    return subprocess.check_output(command, env=env, text=True, stderr=subprocess.STDOUT)
+
+
+def cookiecutter_command(template: Path, settings: Path, output: Path) -> list[str]:
+    command = [sys.executable, "-m", "cookiecutter", "--no-input", str(template)]
+    return [*command, "--output-dir", str(output), "--config-file", str(settings)]

@@ -42,6 +42,10 @@ def test_cruft_bakes_and_brings_a_bake_up_to_date(repository: Path, tmp_path: Pa
     commit(project, "A bake")
     secrets = (project / ".env").read_text("utf-8")
     cruft(project, "check")
+    compared = subprocess.run(
+        [sys.executable, "-m", "cruft", "diff"], cwd=project, capture_output=True, text=True
+    )
+    assert (compared.stdout, compared.stderr) == ("", "")
 
     manage = repository / SOURCE.name / "manage.py"
     manage.write_text(manage.read_text("utf-8") + "# A line of the next version.\n", "utf-8")
