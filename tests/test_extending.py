@@ -36,6 +36,7 @@ THOROUGH = [
     "mypy .",
     "djlint --check --lint .",
     "lint-imports --no-cache",
+    "python manage.py asyncapi",
 ]
 EXAMINED = [
     (removal, command)
