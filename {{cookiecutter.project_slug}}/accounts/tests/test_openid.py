@@ -62,10 +62,14 @@ def who(client: Client) -> str | None:
     ("said", "verified"), [(True, True), ("true", True), (False, False), (None, False)]
 )
 def test_a_newcomer_gets_an_account_with_the_names_of_the_provider(
-    client: Client, provider: Provider, said: bool | str | None, verified: bool
+    client: Client,
+    provider: Provider,
+    settings: Settings,
+    said: bool | str | None,
+    verified: bool,
 ) -> None:
     provider.person = ADA | ({} if said is None else {"email_verified": said})
-    assert come_back(client).headers["Location"] == "/"
+    assert come_back(client).headers["Location"] == reverse(settings.LOGIN_REDIRECT_URL)
     user, address = User.objects.get(), EmailAddress.objects.get()
     assert (user.username, user.name, user.email) == ("ada", "Ada Lovelace", "ada@example.com")
     assert (address.email, address.verified) == ("ada@example.com", verified)

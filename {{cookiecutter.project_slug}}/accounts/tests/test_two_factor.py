@@ -91,7 +91,7 @@ def test_a_password_is_enough_where_two_factor_is_off(
     client: Client, password: str, settings: Settings
 ) -> None:
     settings.TWO_FACTOR = False
-    assert give_password(client, password) == "/"
+    assert give_password(client, password) == reverse(settings.LOGIN_REDIRECT_URL)
     assert verified_sessions([str(client.session.session_key)]) != [None]
 
 

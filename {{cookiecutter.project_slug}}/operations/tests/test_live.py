@@ -159,9 +159,9 @@ def test_frames_are_shown_to_staff_and_while_debugging(
         browser.force_login(person)
         return b'id="frames"' in browser.get(path, follow=True).content
 
-    assert shows_frames(staff, "/people/?frames")
-    assert not shows_frames(staff, "/people/")
-    assert not shows_frames(bob, "/people/?frames")
+    assert shows_frames(staff, "/settings/profile/?frames")
+    assert not shows_frames(staff, "/settings/profile/")
+    assert not shows_frames(bob, "/settings/profile/?frames")
     settings.DEBUG = True
-    assert shows_frames(bob, "/people/?frames")
+    assert shows_frames(bob, "/settings/profile/?frames")
     assert b'id="frames"' not in Client().get("/accounts/login/").content
