@@ -17,7 +17,8 @@ from tests.projects import Server, run, served
 
 APPS = {
     "internationalisation": "--feed",  # as long as a name may be
-    "x": "--feed",
+    "x10": "--feed",
+    "x9": "--feed",
     "what_to_do_on_sunday": "--consumer",
     "hm": "--consumer",
 }
@@ -28,7 +29,7 @@ CHECKS = [
     "mypy .",
     "lint-imports --no-cache",
     "python manage.py makemigrations --check --dry-run",
-    "pytest -p no:cacheprovider counter internationalisation x what_to_do_on_sunday hm "
+    "pytest -p no:cacheprovider counter internationalisation x10 x9 what_to_do_on_sunday hm "
     "config/tests/test_orders.py realtime/tests/test_startrealtime.py",
 ]
 PRESSES = 40
@@ -107,8 +108,8 @@ def test_the_counter_counts_each_press_once_while_the_server_is_killed(
 
 def test_a_feed_is_live_and_needs_no_script(people: tuple[Page, Page], browser: Browser) -> None:
     ada, grace = people
-    make(ada, "/x/", "week")
-    grace.goto("/x/week/")
+    make(ada, "/x9/", "week")
+    grace.goto("/x9/week/")
     for title in ("Milk", "<b>Bread</b>"):
         add(ada, title)
     titles = grace.locator("[data-feed] .list__body")

@@ -38,6 +38,7 @@ REFUSED = {
     "../plan": "cannot name an app",
     "plan\n": "cannot name an app",
     "class": "cannot name an app",
+    "testimonials": "pytest takes what begins with testimonials for a test: give another name.",
     "taken": "There is a taken in this project: give another name.",
     "json": "json is a module of Python or of a package: give another name.",
     "redis": "redis is a module of Python or of a package: give another name.",
@@ -45,9 +46,10 @@ REFUSED = {
     "stream": "There are topics stream:... already: give another name.",
     "api": "The site has something at /api/ already: give another name.",
     "metrics": "The site has something at /metrics/ already: give another name.",
-    "title": "The code of an app uses the word title itself: give another name.",
-    "item": "The code of an app uses the word item itself: give another name.",
-    "check": "The code of an app uses the word check itself: give another name.",
+    "board": "The engine uses the word board itself: give another name.",
+    "title": "The engine uses the word title itself: give another name.",
+    "item": "The engine uses the word item itself: give another name.",
+    "check": "The engine uses the word check itself: give another name.",
 }
 
 

@@ -17,11 +17,13 @@ from django.core.management.base import BaseCommand, CommandError
 from django.urls import get_resolver
 
 from realtime import starting, topics
-from realtime.feeds.binding import StreamItem
+from realtime.feeds.models import FeedItem
 
 NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 SERVED_ELSEWHERE = {"healthz", "metrics", "readyz", "ws"}
 """What begins paths that no URLconf knows."""
+SOURCES = {"board", "boards", "notice", "notices"}
+"""The apps of realtime/starting/, and their topics: tests install them beside the project's own."""
 
 NEXT = """{name}/ is there, with {tests}. Next:
 
@@ -81,8 +83,12 @@ def check_name(name: str, project: Path, kind: str) -> None:
             f"{name!r} cannot name an app: give a word in lower case, of at most 20 letters, "
             "digits and single underscores, such as plan."
         )
+    if name.startswith("test"):
+        raise CommandError(f"pytest takes what begins with {name} for a test: give another name.")
     if (project / name).exists():
         raise CommandError(f"There is a {name} in this project: give another name.")
+    if name in SOURCES | used(kind) or hasattr(FeedItem, name):
+        raise CommandError(f"The engine uses the word {name} itself: give another name.")
     if find_spec(name) or name in {app.label for app in apps.get_app_configs()}:
         raise CommandError(f"{name} is a module of Python or of a package: give another name.")
     if name in {topic.prefix for topic in topics.registered()}:
@@ -90,8 +96,6 @@ def check_name(name: str, project: Path, kind: str) -> None:
     pages = paths(get_resolver().url_patterns)
     if name in SERVED_ELSEWHERE or any(page.startswith(f"{name}/") for page in pages):
         raise CommandError(f"The site has something at /{name}/ already: give another name.")
-    if name in used(kind) or hasattr(StreamItem, name):
-        raise CommandError(f"The code of an app uses the word {name} itself: give another name.")
 
 
 def paths(patterns: Sequence[Any], before: str = "") -> Iterator[str]:  # Any: as Django has them
@@ -146,7 +150,12 @@ def copied(kind: str, name: str) -> Mapping[str, str]:
 def sorted_imports(text: str) -> str:
     """`text` with each run of `from ... import` lines in order: a new name has another place."""
     runs = re.compile(r"(?:^from .+ import .+\n)+", re.MULTILINE)
-    return runs.sub(lambda run: "".join(sorted(run.group().splitlines(keepends=True))), text)
+    return runs.sub(lambda run: "".join(sorted(run.group().splitlines(True), key=numbered)), text)
+
+
+def numbered(line: str) -> list[str | int]:
+    """A line as ruff compares it: zoo2 comes before zoo10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", line)]
 
 
 def registered(project: Path, name: str) -> Mapping[str, str]:
