@@ -252,11 +252,10 @@ def test_make_says_that_the_hooks_were_switched_off(
     template: Path, settings: Path, tmp_path: Path
 ) -> None:
     run_cookiecutter(template, settings, tmp_path, "--accept-hooks", "no")
-    made = subprocess.run(["make", "run"], cwd=tmp_path / "parlour", capture_output=True, text=True)
+    made = subprocess.run(["make"], cwd=tmp_path / "parlour", capture_output=True, text=True)
 
     assert made.returncode == 2
     assert "baked with the hooks switched off" in made.stderr
-    assert not (tmp_path / "parlour/.venv").exists()
 
 
 @pytest.mark.parametrize("of", ["a bake", "the template"])
