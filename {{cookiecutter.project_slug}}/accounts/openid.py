@@ -34,8 +34,13 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
         given = {"username": username, "email": data.get("email")}
         user: User = super().populate_user(request, sociallogin, given)
         name = tidy((data.get("name") or "")[:DISPLAY_NAME_LENGTH])[:DISPLAY_NAME_LENGTH]
-        if name and _passes(validate_display_name, name) and _passes(validate_free, name):
-            user.display_name = name
+        user.display_name = name if _passes(validate_display_name, name) else ""
+        return user
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
+        if not _passes(validate_free, sociallogin.user.display_name):
+            sociallogin.user.display_name = ""
+        user: User = super().save_user(request, sociallogin, form)
         return user
 
     def is_auto_signup_allowed(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:

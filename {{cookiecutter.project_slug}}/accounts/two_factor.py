@@ -2,6 +2,7 @@
 
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
+from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -44,4 +45,5 @@ def next_step(request: HttpRequest) -> str | None:
         return None
     methods = get_adapter().get_reauthentication_methods(user)
     (url, *_) = (each["url"] for each in methods if each["id"].startswith("mfa"))
-    return f"{url}?{urlencode({'next': request.get_full_path()})}"
+    goal = get_next_redirect_url(request) or request.get_full_path()
+    return f"{url}?{urlencode({'next': goal})}"

@@ -106,6 +106,17 @@ def test_a_name_that_is_taken_or_none_is_asked_for(
     assert User.objects.get(username="lovelace").display_name == ""
 
 
+def test_a_name_that_is_taken_meanwhile_is_left_to_its_owner(
+    client: Client, grace: User, provider: Provider
+) -> None:
+    provider.person = ADA | {"preferred_username": "grace"}
+    page = client.get(at_provider(client), follow=True)
+    User.objects.create(username="countess", display_name="Ada Lovelace")
+    client.post(page.request["PATH_INFO"], {"username": "lovelace", "email": ADA["email"]})
+    assert who(client) == "lovelace"
+    assert User.objects.get(username="lovelace").name == "lovelace"
+
+
 def test_an_address_that_has_an_account_does_not_open_it(
     client: Client, grace: User, provider: Provider
 ) -> None:
