@@ -22,6 +22,9 @@ EXTRAS = ["nats", "s3", "valkey"]
 SERVERS = ["granian>=2.8", "hypercorn>=0.18", "wsproto>=1.3"]
 """What no bake installs and tests/test_any_server.py serves one with."""
 
+TOOLBAR = ["django-debug-toolbar>=6"]
+"""What docs/debugging.md tells who wants it to install."""
+
 
 def build() -> Path:
     """Install what the template's own pyproject.toml lists, and return the `bin` folder.
@@ -29,7 +32,7 @@ def build() -> Path:
     The unbaked file is valid TOML in which conditions are comments, so it lists the packages of
     every choice at once.
     """
-    packages = [*requirements(), *SERVERS]
+    packages = [*requirements(), *SERVERS, *TOOLBAR]
     wanted = "\n".join([sys.version, *packages])
     stamp = VENV / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:
