@@ -21,7 +21,7 @@ from tests.documentation import EVERY_PART
 from tests.environment import ROOT, SOURCE
 from tests.programs import PATH, program
 from tests.projects import Server, environment
-from tests.services import free_port
+from tests.services import free_port, wait_for
 
 DOCUMENTS = [ROOT / "README.md", ROOT / "docs/tutorial.md", SOURCE / "README.md"]
 """Whose commands are run here."""
@@ -29,6 +29,7 @@ DOCUMENTS = [ROOT / "README.md", ROOT / "docs/tutorial.md", SOURCE / "README.md"
 FENCE = re.compile(r"(?:^<!-- ([^\n]+) -->\n)?^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 MAKE = re.compile(r"`make ([a-z-]+)")
 SERVES = re.compile(r"^make (run|demo|serve)|manage\.py (runserver|serve)")
+INSTALL_SECONDS = 240  # what `make demo` takes on a busy machine with empty caches
 
 PARSE = """
 import json, shlex
@@ -101,8 +102,12 @@ class Shell:
         command = " ".join([path.name, *arguments])
         server = Server(path, self.folder, self.environment, command)
         server.port = self.port
-        with server:
+        server.launch()
+        try:
+            wait_for(server.responds, line, server.process, INSTALL_SECONDS)
             assert b"Sign in" in urlopen(f"{server.url}/accounts/login/").read()
+        finally:
+            server.stop()
 
 
 def documents() -> Iterator[Path]:
