@@ -39,6 +39,10 @@ format: .venv/dev ## Put all code and templates into their format
 	$$bin/ruff format --no-cache . && \
 	cd "$(SOURCE)" && $$bin/djlint --quiet --reformat .
 
+.PHONY: docs
+docs: .venv/dev ## Build the documentation into site/; links that lead nowhere stop it
+	@$(BIN)/python -m tests.documentation site
+
 .PHONY: bench
 bench: .venv-bench/ready ## Measure a bake beside its peers, for some minutes; OPTIONS=--full for everything
 	@$(BENCH)/python -m bench $(OPTIONS)

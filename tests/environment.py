@@ -24,6 +24,8 @@ SERVERS = ["granian>=2.8", "hypercorn>=0.18", "wsproto>=1.3"]
 
 TOOLBAR = ["django-debug-toolbar>=6"]
 """What docs/debugging.md tells who wants it to install."""
+DJANGO = os.environ.get("DJANGO", "")
+"""The Django to test with, such as 6.1, where it is another than a bake's own."""
 
 
 def build() -> Path:
@@ -45,7 +47,11 @@ def requirements() -> list[str]:
     project = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))
     optional = project["project"]["optional-dependencies"]
     extras = [each for extra in EXTRAS for each in optional[extra]]
-    return [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *extras]
+    packages = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *extras]
+    if DJANGO:
+        own = next(each for each in packages if each.startswith("django>="))
+        packages[packages.index(own)] = f"django=={DJANGO}.*"
+    return packages
 
 
 def install(packages: list[str], venv: Path) -> None:

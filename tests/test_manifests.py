@@ -127,7 +127,9 @@ def test_every_yaml_file_of_a_bake_can_be_read(bake: Bake, answers: dict[str, An
 
 def test_the_site_in_compose_gets_these_variables(bake: Bake) -> None:
     """Literally: a name that is misspelt, or DEBUG, would show only on a machine with Docker."""
-    compose = yaml.safe_load((bake() / "compose.yaml").read_text("utf-8"))
+    project = bake()
+    assert "\nDOMAIN=example.com\n" in (project / ".env").read_text("utf-8")
+    compose = yaml.safe_load((project / "compose.yaml").read_text("utf-8"))
     services = compose["services"]
     for name in ("web", "worker", "migrate"):
         variables = services[name]["environment"]
