@@ -24,6 +24,7 @@ SERVERS = ["granian>=2.8", "hypercorn>=0.18", "wsproto>=1.3"]
 
 TOOLBAR = ["django-debug-toolbar>=6"]
 """What docs/debugging.md tells who wants it to install."""
+
 DJANGO = os.environ.get("DJANGO", "")
 """The Django to test with, such as 6.1, where it is another than a bake's own."""
 
