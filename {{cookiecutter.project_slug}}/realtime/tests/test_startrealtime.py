@@ -45,6 +45,7 @@ REFUSED = {
     "messages": "messages is a module of Python or of a package: give another name.",
     "stream": "There are topics stream:... already: give another name.",
     "api": "The site has something at /api/ already: give another name.",
+    "settings": "The site has something at /settings/ already: give another name.",
     "metrics": "The site has something at /metrics/ already: give another name.",
     "board": "The engine uses the word board itself: give another name.",
     "title": "The engine uses the word title itself: give another name.",
