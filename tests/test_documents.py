@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
 from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import jsonschema
 import pytest
@@ -358,10 +360,12 @@ def test_clients_from_elsewhere_are_live_and_come_back(
         [sys.executable, str(tmp_path / "room.py"), site.websocket_url, token],
         env=site.environment | {"PYTHONPATH": str(site.project / "clients")},
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
     )
     with another_site(html, lambda: names["ticket"](site.url, token)) as url, client:
         assert client.stdout is not None
+        assert client.stderr is not None
         try:
             assert client.stdout.readline() == "Ada Lovelace says Hello from a program\n"
             page = browser.new_page()
@@ -375,8 +379,18 @@ def test_clients_from_elsewhere_are_live_and_come_back(
             expect(page.locator("#messages li").last).to_have_text("Hello?")
             assert page.locator("#messages li", has_text="Hello from a program").count() == 1
             page.close()
+
+            sign_out(site, token)
+            assert client.stderr.read().endswith("TurnedAwayError: closed with 4401\n")
         finally:
             client.kill()
+
+
+def sign_out(site: Server, token: str) -> None:
+    """End the session of a token; the answer, 401, says that nobody is signed in."""
+    url = f"{site.url}/_allauth/app/v1/auth/session"
+    with pytest.raises(HTTPError, match="401"):
+        urlopen(Request(url, headers={"X-Session-Token": token}, method="DELETE"))
 
 
 @contextmanager

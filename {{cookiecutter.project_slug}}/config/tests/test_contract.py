@@ -17,6 +17,7 @@ from realtime.contract.kinds import item_type
 from realtime.contract.typescript import declarations, expression
 from realtime.delivery.publishing import publish
 from realtime.feeds.consumer import FeedConsumer
+from realtime.management.commands.startrealtime import renew_contract
 from realtime.starting.boards.models import Board, Card
 
 
@@ -174,6 +175,18 @@ def test_the_command_writes_both_files_and_finds_stale_ones(
         call_command("asyncapi", "--check")
 
 
+def test_a_new_app_brings_the_contract_up_to_date(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "manage.py").write_text("import sys; sys.exit(f'Called with {sys.argv[1:]}.')")
+    renew_contract(tmp_path)
+
+    (tmp_path / "docs/asyncapi.json").touch()
+    with pytest.raises(
+        CommandError, match=r"failed; call it again:\n\nCalled with \['asyncapi'\]\."
+    ):
+        renew_contract(tmp_path)
+
+
 def test_the_page_shows_it_to_whoever_is_signed_in(ada: User, client: Browser) -> None:
     actions.create_room(ada, name="General")
     assert client.get("/api/realtime/").headers["Location"].startswith("/accounts/login/")
@@ -182,6 +195,7 @@ def test_the_page_shows_it_to_whoever_is_signed_in(ada: User, client: Browser) -
     page = client.get("/api/realtime/").content.decode()
     assert '<a href="#SendMessage">SendMessage</a>' in page
     assert '<pre id="SendMessage"' in page
+    assert '<a href="#Changes">Changes</a> | <a href="#Reset">Reset</a>' in page
     assert "chat:{slug}" in page
     assert client.get("/api/realtime/asyncapi.json").json() == document()
     assert "interface SendMessage {" in client.get("/api/realtime/realtime.d.ts").content.decode()

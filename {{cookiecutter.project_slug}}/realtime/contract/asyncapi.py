@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,11 @@ SCHEMAS = "#/components/schemas/"
 CHANGES = ("changes", "reset")
 """What answers a command whose answer is None."""
 
+COMMON = ("error", "heartbeat", "left")
+"""Messages of every topic."""
+
 Json = dict[str, Any]  # Any: JSON
+Schema = Callable[[Any], Json]  # Any: a type
 
 
 @cache
@@ -70,54 +74,35 @@ def document() -> Json:
     return _for_every_language(made)
 
 
-def _channel(kind: Kind, schema: Any) -> Json:
-    messages = {
-        each: {"$ref": f"#/components/messages/{each}"} for each in ("error", "heartbeat", "left")
-    }
+def _channel(kind: Kind, schema: Schema) -> Json:
+    messages = {name: {"$ref": f"#/components/messages/{name}"} for name in COMMON}
     for name, data in kind.events.items():
         messages[f"event.{name}"] = _message(name, schema(data), ["topic"], ["rev"])
-    for command in kind.commands:
-        messages[f"command.{command.name}"] = _message(
-            command.name, schema(command.data), ["id", "topic"]
-        )
-        if command.answer is not None:
-            messages[f"answer.{command.name}"] = _message(
-                "ok", schema(command.answer), ["id", "topic"]
-            )
-    channel = {
-        "address": kind.topic,
-        "description": f"{kind.about} Its own URL is {kind.path}".strip(),
-        "messages": messages,
-    }
-    if kind.parameters:
-        channel["parameters"] = {name: {} for name in kind.parameters}
-    return channel
+    for name, data, answer in kind.commands:
+        messages[f"command.{name}"] = _message(name, schema(data), ["id", "topic"])
+        if answer is not None:
+            messages[f"answer.{name}"] = _message("ok", schema(answer), ["id", "topic"])
+    about = f"{kind.about} Its own URL is {kind.path}".strip()
+    channel = {"address": kind.topic, "description": about, "messages": messages}
+    return channel | {"parameters": {name: {} for name in kind.parameters}}
 
 
 def _operations(kind: Kind) -> Iterable[tuple[str, Json]]:
-    channel = {"$ref": f"#/channels/{_id(kind)}"}
+    own = f"#/channels/{_id(kind)}"
 
-    def messages(*names: str) -> list[Json]:
-        return [{"$ref": f"#/channels/{_id(kind)}/messages/{name}"} for name in names]
+    def part(*messages: str) -> Json:
+        references = [{"$ref": f"{own}/messages/{name}"} for name in messages]
+        return {"channel": {"$ref": own}, "messages": references}
 
     events = [f"event.{name}" for name in kind.events]
-    yield (
-        f"{_id(kind)}.events",
-        {"action": "send", "channel": channel, "messages": messages(*events, "heartbeat", "left")},
-    )
-    for command in kind.commands:
-        answers = [f"answer.{command.name}"]
-        if command.answer is None:
+    yield f"{_id(kind)}.events", {"action": "send", **part(*events, "heartbeat", "left")}
+    for name, _, answer in kind.commands:
+        answers = [f"answer.{name}"]
+        if answer is None:
             answers = [f"event.{each}" for each in CHANGES if each in kind.events]
-        yield (
-            f"{_id(kind)}.{command.name}",
-            {
-                "action": "receive",
-                "channel": channel,
-                "messages": messages(f"command.{command.name}"),
-                "reply": {"channel": channel, "messages": messages(*answers, "error")},
-            },
-        )
+        reply = part(*answers, "error")
+        operation = {"action": "receive", **part(f"command.{name}"), "reply": reply}
+        yield f"{_id(kind)}.{name}", operation
 
 
 def _message(type: str, data: Json, required: list[str], also: Iterable[str] = ()) -> Json:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 
 from realtime.contract.asyncapi import CHANGES, SCHEMAS, Json
 
@@ -10,8 +11,6 @@ HEAD = """// The types of the site's frames. `manage.py asyncapi` writes this fi
 //     type Data = Topics["chat:general"]["commands"]["message.send"]["data"];
 
 """
-
-
 PARAMETER = re.compile(r"{\w+}")
 CHANGES_EVENTS = [f"event.{each}" for each in CHANGES]
 
@@ -25,7 +24,10 @@ def declarations(document: Json) -> str:
         name = json.dumps(channel["address"])
         if PARAMETER.search(name):
             name = f"[topic: `{PARAMETER.sub('${string}', name[1:-1])}`]"
-        lines.append(f"  {name}: {{\n{_channel(channel['messages'])}  }};\n")
+        commands, events = rows(channel)
+        parts = {each: f"{{ data: {data}; answer: {answer} }}" for each, data, answer in commands}
+        body = _block("commands", parts) + _block("events", dict(events))
+        lines.append(f"  {name}: {{\n{body}  }};\n")
     return HEAD + "".join(lines) + "}\n"
 
 
@@ -66,18 +68,25 @@ def expression(schema: Json) -> str:
     return "unknown"
 
 
-def _channel(messages: Json) -> str:
-    def data(key: str) -> str:
-        return expression(messages[key]["payload"]["properties"]["data"])
-
-    commands = events = ""
-    for key in messages:
+def rows(channel: Json) -> tuple[list[tuple[str, str, str]], list[tuple[str, str]]]:
+    """The commands of a topic, with the types of their data and answers; and its events."""
+    types = {
+        key: expression(message["payload"]["properties"]["data"])
+        for key, message in channel["messages"].items()
+        if "payload" in message
+    }
+    commands, events = [], []
+    for key, data in types.items():
         side, _, name = key.partition(".")
         if side == "event":
-            events += f"      {json.dumps(name)}: {data(key)};\n"
+            events.append((name, data))
         elif side == "command":
-            answers = [f"answer.{name}"] if f"answer.{name}" in messages else CHANGES_EVENTS
-            answer = " | ".join({data(each): None for each in answers if each in messages})
-            parts = f"data: {data(key)}; answer: {answer or 'unknown'}"
-            commands += f"      {json.dumps(name)}: {{ {parts} }};\n"
-    return f"    commands: {{\n{commands}    }};\n    events: {{\n{events}    }};\n"
+            answers = [f"answer.{name}"] if f"answer.{name}" in types else CHANGES_EVENTS
+            answer = " | ".join({types[each]: None for each in answers if each in types})
+            commands.append((name, data, answer))
+    return commands, events
+
+
+def _block(name: str, entries: Mapping[str, str]) -> str:
+    lines = "".join(f"      {json.dumps(each)}: {text};\n" for each, text in entries.items())
+    return f"    {name}: {{\n{lines}    }};\n"

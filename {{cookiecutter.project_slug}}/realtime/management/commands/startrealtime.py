@@ -63,13 +63,14 @@ class Command(BaseCommand):
         if not is_made(project / name, app):
             check_name(name, project, kind)
         start(project, name, app, registered(project, name))
-        if (project / "docs/asyncapi.json").exists():
-            write_contract(project)
+        renew_contract(project)
         self.stdout.write(NEXT.format(name=name, tests=f"tests in {name}/tests"))
 
 
-def write_contract(project: Path) -> None:
-    """Bring what clients may know up to date, in a process that knows the new app."""
+def renew_contract(project: Path) -> None:
+    """Write `docs/asyncapi.json` again where there is one, in a process that knows the new app."""
+    if not (project / "docs/asyncapi.json").exists():
+        return
     command = [sys.executable, "manage.py", "asyncapi"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True)  # noqa: S603
     if done.returncode:
