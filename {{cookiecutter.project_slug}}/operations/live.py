@@ -90,7 +90,7 @@ class LiveTopic(Topic):
 class LiveConsumer(Consumer):
     """One member of staff who watches."""
 
-    events = {"snapshot": Snapshot}
+    events = {"welcome": dict[str, str], "snapshot": Snapshot}
 
     async def join(self) -> None:
         self.topic = LIVE
