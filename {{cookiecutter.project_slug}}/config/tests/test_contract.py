@@ -79,7 +79,9 @@ def test_schemas_are_those_of_the_types_in_the_terms_of_every_language() -> None
         "required": ["seq", "body"],
         "additionalProperties": False,
     }
-    assert schemas["ChatFramesWelcome"]["properties"]["members"] == {
+    welcome = document()["channels"]["chat.slug"]["messages"]["event.welcome"]["payload"]
+    schema = welcome["properties"]["data"]["$ref"].removeprefix("#/components/schemas/")
+    assert schemas[schema]["properties"]["members"] == {
         "type": "array",
         "items": {"$ref": "#/components/schemas/ReaderPerson"},
     }
