@@ -4,8 +4,10 @@ PORT ?= 8000
 PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
+BENCH := $(subst .venv,.venv-bench,$(BIN))
 SOURCE := {{cookiecutter.project_slug}}
 COOKIECUTTER := $(if $(UV),$(UV) tool run --quiet --python '>=3.11' cookiecutter,$(BIN)/cookiecutter)
+REQUIREMENTS := from tests.environment import requirements; print(*requirements(), sep='\n')
 .DEFAULT_GOAL := help
 
 .PHONY: demo
@@ -37,9 +39,19 @@ format: .venv/dev ## Put all code and templates into their format
 	$$bin/ruff format --no-cache . && \
 	cd "$(SOURCE)" && $$bin/djlint --quiet --reformat .
 
+.PHONY: docs
+docs: .venv/dev ## Build the documentation into site/; links that lead nowhere stop it
+	@$(BIN)/python -m tests.documentation site
+
 .PHONY: bench
-bench: .venv/bench ## Measure a bake beside its peers, for some minutes; OPTIONS=--full for everything
-	@$(BIN)/python -m bench $(OPTIONS)
+bench: .venv-bench/ready ## Measure a bake beside its peers, for some minutes; OPTIONS=--full for everything
+	@$(BENCH)/python -m bench $(OPTIONS)
+
+.PHONY: release
+release: .venv/dev ## Prepare VERSION=1.1.0: its number, its changelog, its frozen migrations; then run every test
+	@$(BIN)/python release.py $(VERSION)
+	@$(MAKE) --no-print-directory test
+	@echo "Release it:  git commit -am 'Release $(VERSION)' && git tag v$(VERSION) && git push origin HEAD v$(VERSION)"
 
 .PHONY: help
 help: ## List these
@@ -75,12 +87,16 @@ else
 endif
 	@touch $@
 
-.venv/bench: pyproject.toml tests/environment.py | .venv/bin
-	@$(BIN)/python -c "from tests.environment import requirements; print(*requirements(), sep='\n')" > $@.txt
+# The bake's own packages, with plugins that would run in the template's tests, so not in .venv.
+.venv-bench/ready: pyproject.toml tests/environment.py
 ifdef UV
-	@$(UV) pip install --quiet --python .venv --group bench --requirement $@.txt
+	@$(UV) venv --quiet --allow-existing --python '>=3.11' .venv-bench
+	@$(BENCH)/python -c "$(REQUIREMENTS)" > .venv-bench/requirements.txt
+	@$(UV) pip install --quiet --python .venv-bench --group bench --requirement .venv-bench/requirements.txt
 else
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --group bench --requirement $@.txt
+	@$(PYTHON) -m venv .venv-bench
+	@$(BENCH)/python -c "$(REQUIREMENTS)" > .venv-bench/requirements.txt
+	@$(BENCH)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BENCH)/python -m pip install --quiet --disable-pip-version-check --group bench --requirement .venv-bench/requirements.txt
 endif
 	@touch $@

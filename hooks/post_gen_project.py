@@ -63,6 +63,7 @@ def main() -> None:
     if is_of_cruft_alone():
         return
     runpy.run_path("config/env_file.py")["fill"](Path())
+    note_the_template()
     start_repository()
     say(NEXT_STEPS.format(slug=ANSWERS["project_slug"]))
 
@@ -95,6 +96,31 @@ def make_scripts_executable() -> None:
 def is_of_cruft_alone() -> bool:
     """Whether cruft bakes this for itself, to compare."""
     return "_output_dir" not in ANSWERS and Path.cwd().parent.name.startswith(tempfile.template)
+
+
+def note_the_template() -> None:
+    """Write down what this was baked from, as cruft does by itself: `make update` reads it."""
+    if "_output_dir" not in ANSWERS:
+        return
+    # What was typed may be relative to a folder that a hook is not told.
+    bases = (os.environ.get("PWD", ""), ANSWERS["_output_dir"])
+    typed = [Path(base, ANSWERS["_template"]).resolve() for base in bases]
+    local = next((path for path in typed if (path / "cookiecutter.json").exists()), None)
+    at = ("-C", str(local or ANSWERS["_repo_dir"]))
+    commit = git(*at, "rev-parse", "--verify", "--quiet", "HEAD").strip()
+    if git(*at, "rev-parse", "--show-prefix").strip():
+        commit = ""  # of a repository that the template is a folder of
+    address = local or git(*at, "remote", "get-url", "origin").strip() or ANSWERS["_template"]
+    answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
+    note = {
+        "template": str(address),
+        "commit": commit or None,
+        "checkout": None,
+        "context": {"cookiecutter": {**answers, "_version": ANSWERS["_version"]}},
+        "directory": None,
+    }
+    text = json.dumps(note, indent=2, ensure_ascii=False)
+    Path(".cruft.json").write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 
 def start_repository() -> None:

@@ -39,8 +39,8 @@ YES_OR_NO = ["web_push", "telegram", "mqtt", "kubernetes"]
 
 OWN_NAMES = set(
     """
-    accounts bots bridges chat config conftest deploy docs licenses manage media notifications
-    operations presence realtime static staticfiles templates test tests
+    accounts bots bridges chat clients config conftest deploy docs licenses manage media
+    notifications operations presence realtime static staticfiles templates test tests
     """.split()
 )
 # What pip installs for a bake, by import name and by package name: a project that is called like a

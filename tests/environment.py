@@ -22,6 +22,11 @@ EXTRAS = ["nats", "s3", "valkey"]
 SERVERS = ["granian>=2.8", "hypercorn>=0.18", "wsproto>=1.3"]
 """What no bake installs and tests/test_any_server.py serves one with."""
 
+TOOLBAR = ["django-debug-toolbar>=6"]
+"""What docs/debugging.md tells who wants it to install."""
+DJANGO = os.environ.get("DJANGO", "")
+"""The Django to test with, such as 6.1, where it is another than a bake's own."""
+
 
 def build() -> Path:
     """Install what the template's own pyproject.toml lists, and return the `bin` folder.
@@ -29,7 +34,7 @@ def build() -> Path:
     The unbaked file is valid TOML in which conditions are comments, so it lists the packages of
     every choice at once.
     """
-    packages = [*requirements(), *SERVERS]
+    packages = [*requirements(), *SERVERS, *TOOLBAR]
     wanted = "\n".join([sys.version, *packages])
     stamp = VENV / "installed"
     if not stamp.exists() or stamp.read_text() != wanted:
@@ -42,7 +47,11 @@ def requirements() -> list[str]:
     project = tomllib.loads((SOURCE / "pyproject.toml").read_text(encoding="utf-8"))
     optional = project["project"]["optional-dependencies"]
     extras = [each for extra in EXTRAS for each in optional[extra]]
-    return [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *extras]
+    packages = [*project["project"]["dependencies"], *project["dependency-groups"]["dev"], *extras]
+    if DJANGO:
+        own = next(each for each in packages if each.startswith("django>="))
+        packages[packages.index(own)] = f"django=={DJANGO}.*"
+    return packages
 
 
 def install(packages: list[str], venv: Path) -> None:

@@ -213,16 +213,19 @@ def answers(port: int) -> bool:
 
 
 def wait_for(
-    condition: Callable[[], bool], what: str, process: subprocess.Popen[bytes] | None = None
+    condition: Callable[[], bool],
+    what: str,
+    process: subprocess.Popen[bytes] | None = None,
+    seconds: float = START_SECONDS,
 ) -> None:
-    """Return once the condition holds; raise when it does not within START_SECONDS, or when the
+    """Return once the condition holds; raise when it does not within so many seconds, or when the
     process that was to bring it about has ended."""
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + seconds
     while not condition():
         if process and process.poll() is not None:
             raise RuntimeError(f"{what} ended at once, with exit status {process.returncode}")
         if time.monotonic() > deadline:
-            raise TimeoutError(f"{what} was not ready after {START_SECONDS} s")
+            raise TimeoutError(f"{what} was not ready after {seconds} s")
         time.sleep(0.02)
 
 

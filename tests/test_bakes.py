@@ -197,7 +197,7 @@ CHECKS: dict[str, tuple[str, dict[str, str]]] = {
 # Bakes that agree in these answers have the same code: the first of them has all checks.
 OF_CODE = ("asgi_server", "web_push", "telegram", "mqtt", "kubernetes")
 CHECKS_OF_CODE = {"mypy", "imports", "migrations", "tests"}
-# What is tested whole, besides each server over PostgreSQL and Redis: what one bakes by default,
+# What is tested whole, besides one server over PostgreSQL and Redis: what one bakes by default,
 # and the other server with all there is. Other answers reach the tests of these folders.
 WHOLE = (
     {"asgi_server": "daphne", "web_push": False, "telegram": False, "mqtt": False},
@@ -254,16 +254,26 @@ def test_the_answers_cover_every_pair_of_choices() -> None:
     assert pairs - covered == set()
 
 
-@pytest.mark.parametrize("asgi_server", CHOICES["asgi_server"])
+@pytest.mark.parametrize(
+    ("asgi_server", "tests"),
+    [
+        ("daphne", ["--numprocesses", "4", "--dist", "worksteal"]),
+        ("uvicorn", ["config/tests/test_serving.py"]),  # all that tells one server from the other
+    ],
+    ids=CHOICES["asgi_server"],
+)
 def test_its_tests_pass_over_postgresql_and_redis(
-    bake: Bake, python: Path, postgres_url: str, redis_url: str, asgi_server: str
+    bake: Bake,
+    python: Path,
+    postgres_url: str,
+    redis_url: str,
+    asgi_server: str,
+    tests: list[str],
 ) -> None:
     project = bake(asgi_server=asgi_server)
     services = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
 
-    in_four = ["--numprocesses", "4", "--dist", "worksteal"]
-    options = ["-p", "no:cacheprovider", *in_four]
-    done = run([python.with_name("pytest"), *options], project, **services)
+    done = run([python.with_name("pytest"), "-p", "no:cacheprovider", *tests], project, **services)
 
     assert done.returncode == 0, done.stdout
 

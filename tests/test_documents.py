@@ -1,20 +1,28 @@
-"""The README's own consumer, as an app of a bake, and a page of it in Chromium.
+"""The README's own consumer, as an app of a bake, and pages of it in Chromium; and what
+docs/clients.md shows: the contract of that bake, and clients from elsewhere.
 
-Its topic has revisions and no history: whoever missed something joins again.
+The consumer's topic has revisions and no history: whoever missed something joins again.
 """
 
 import json
 import re
-from collections.abc import Iterator
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+import jsonschema
 import pytest
-from playwright.sync_api import Browser, WebSocketRoute, expect
+from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
 from tests.conftest import Bake, Manage
-from tests.people import Person
+from tests.people import PASSWORD, Person
+from tests.programs import program
 from tests.projects import Server, served
 
 Json = dict[str, Any]  # Any: JSON
@@ -62,6 +70,8 @@ from realtime.database import in_database
 
 
 class BoardConsumer(Consumer):  # gives no revision to count from
+    events = {"welcome": dict[str, str], "renamed": dict[str, str]}
+
     async def join(self):
         slug = self.kwargs["slug"]
         self.topic = f"board:{slug}"
@@ -73,7 +83,12 @@ class BoardConsumer(Consumer):  # gives no revision to count from
 from django.urls import path
 from django.views.generic import TemplateView
 
-urlpatterns = [path("plan/", TemplateView.as_view(template_name="documents/plan.html"))]
+from documents import views
+
+urlpatterns = [
+    path("plan/", TemplateView.as_view(template_name="documents/plan.html")),
+    path("<slug:slug>/page/", views.document),
+]
 """,
     "templates/documents/plan.html": """
 {% extends "base.html" %}
@@ -120,11 +135,31 @@ from realtime.protocol import ShortText
 
 BEGIN = "from documents.models import Document; Document.objects.create(slug='plan', title='None')"
 RENAME = "from documents import actions; actions.rename(None, 'plan', 'Changed meanwhile')"
+TOLD = """
+from accounts.models import User
+from notifications.actions import notify
+from notifications.models import Notification
+
+ada, grace = User.objects.order_by("username")
+notify([grace], "documents.renamed", actor=ada, target="document:plan", title="Draft")
+told = Notification.objects.get(kind="documents.renamed")
+print(told.text, told.link)
+"""
 RESTORE = """
 from documents.models import Document
 
 Document.objects.update(title="Changed meanwhile", rev=1)
 """
+
+GRACE_SAYS = """
+from accounts.models import User
+from chat import actions
+from chat.models import Room
+
+room, grace = Room.objects.get(slug="general"), User.objects.get(username="grace")
+actions.post_messages([actions.Draft(room, grace.pk, "{0}", "{0}")])
+"""
+NPM = ["typescript@5", "@asyncapi/specs@6"]
 
 
 @pytest.fixture(scope="module")
@@ -242,6 +277,136 @@ def test_a_head_that_no_welcome_reaches_is_asked_for_ever_more_seldom(
     assert wire.asked_at[-1] - wire.asked_at[0] > 2  # 0.2 + 0.4 + 0.8 + 1.6 seconds
 
 
+def test_the_page_of_the_documentation_renames_and_says_what_was_refused(
+    browser: Browser, site: Server
+) -> None:
+    sessions: dict[str, StorageState] = {}
+    ada, grace = (Person(browser, site, name, sessions) for name in ("ada", "grace"))
+    for person in (ada, grace):
+        person.page.goto("/documents/plan/page/")
+    ada.page.get_by_label("Title").fill("By the page")
+    ada.page.get_by_role("button", name="Rename").click()
+    for person in (ada, grace):
+        expect(person.page.locator("h1")).to_have_text("By the page")
+
+    field = ada.page.get_by_label("Title")
+    field.evaluate("field => field.removeAttribute('maxlength')")
+    field.fill("x" * 65)
+    ada.page.get_by_role("button", name="Rename").click()
+    expect(ada.page.get_by_role("alert")).to_contain_text("64")
+    expect(field).to_have_value("x" * 65)
+    for person in (ada, grace):
+        assert person.complaints == []
+        person.context.close()
+
+
+def test_the_notification_of_the_documentation_is_told(site: Server, manage: Manage) -> None:
+    said = manage(site.project, "shell", "-c", TOLD, **site.environment)
+    assert said.splitlines()[-1] == "Ada Lovelace called it Draft /documents/plan/"
+
+
+@pytest.fixture(scope="module")
+def examples(site: Server) -> dict[str, list[str]]:
+    """The examples of docs/clients.md, by their language."""
+    page = (site.project / "docs/clients.md").read_text(encoding="utf-8")
+    found: dict[str, list[str]] = {}
+    for language, code in re.findall(r"^```(\w+)\n(.*?)^```", page, re.MULTILINE | re.DOTALL):
+        found.setdefault(language, []).append(code)
+    return found
+
+
+def test_the_contract_is_valid_and_its_types_compile(
+    site: Server, manage: Manage, examples: dict[str, list[str]], tmp_path: Path
+) -> None:
+    manage(site.project, "asyncapi", **site.environment)
+    npm = [program("npm"), "install", "--no-audit", "--no-fund", "--prefix", str(tmp_path), *NPM]
+    subprocess.run(npm, check=True, capture_output=True)
+    modules = tmp_path / "node_modules"
+
+    published = modules / "@asyncapi/specs/schemas/3.0.0-without-$id.json"
+    contract = json.loads((site.project / "docs/asyncapi.json").read_text("utf-8"))
+    schema = json.loads(published.read_text("utf-8"))
+    assert list(jsonschema.Draft7Validator(schema).iter_errors(contract)) == []
+    assert contract["channels"]["document.slug"]["address"] == "document:{slug}"
+
+    (example,) = examples["ts"]
+    wrong = example.replace("client_id:", "id:").replace("message.body", "message.text")
+    types = (site.project / "docs/realtime.d.ts").read_text("utf-8")
+    for name, text in {"realtime.d.ts": types, "right.ts": example, "wrong.ts": wrong}.items():
+        (tmp_path / name).write_text(text, "utf-8")
+    options = ["--strict", "--noEmit", "--target", "es2022", "--lib", "es2022,dom"]
+    compiler = [program("node"), str(modules / "typescript/bin/tsc"), *options]
+    compiled = subprocess.run(
+        [*compiler, "right.ts", "wrong.ts"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert re.findall(r"^(\w+\.ts)\(.* error (TS\d+)", compiled.stdout, re.MULTILINE) == [
+        ("wrong.ts", "TS2353"),  # no such key in the data of the command
+        ("wrong.ts", "TS2339"),  # nor in that of the event
+    ]
+
+
+def test_clients_from_elsewhere_are_live_and_come_back(
+    site: Server, manage: Manage, browser: Browser, examples: dict[str, list[str]], tmp_path: Path
+) -> None:
+    names: dict[str, Any] = {}
+    exec(examples["python"][1], names)
+    token = names["session_token"](site.url, "ada", PASSWORD)
+    (tmp_path / "room.py").write_text(examples["python"][2], encoding="utf-8")
+    (html,) = (each.replace("https://chat.example.com", site.url) for each in examples["html"])
+    html = html.replace("wss://chat.example.com", site.websocket_url)
+    client = subprocess.Popen(
+        [sys.executable, str(tmp_path / "room.py"), site.websocket_url, token],
+        env=site.environment | {"PYTHONPATH": str(site.project / "clients")},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with another_site(html, lambda: names["ticket"](site.url, token)) as url, client:
+        assert client.stdout is not None
+        try:
+            assert client.stdout.readline() == "Ada Lovelace says Hello from a program\n"
+            page = browser.new_page()
+            page.goto(url)
+            expect(page.locator("#messages li").last).to_have_text("Hello from a program")
+
+            site.kill()
+            manage(site.project, "shell", "-c", GRACE_SAYS.format("Hello?"), **site.environment)
+            site.start()
+            assert client.stdout.readline() == "Grace Hopper says Hello?\n"
+            expect(page.locator("#messages li").last).to_have_text("Hello?")
+            assert page.locator("#messages li", has_text="Hello from a program").count() == 1
+            page.close()
+        finally:
+            client.kill()
+
+
+@contextmanager
+def another_site(html: str, ticket: Callable[[], str]) -> Iterator[str]:
+    """A site of another origin, with this page and a way to a ticket; its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.answer("text/html", html)
+
+        def do_POST(self) -> None:
+            self.answer("text/plain", ticket())
+
+        def answer(self, kind: str, body: str) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.end_headers()
+            self.wfile.write(body.encode())
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield f"http://localhost:{server.server_port}/"
+        finally:
+            server.shutdown()
+
+
 def rename(person: Person, title: str) -> None:
     """Give the document another title, by the consumer's own command."""
     person.page.get_by_label("Title").fill(title)
@@ -261,7 +426,11 @@ def add_the_app(project: Path) -> None:
     (route,) = [each for each in lines if each.endswith("DocumentConsumer.as_asgi())")]
     board = route.replace("document", "board").replace("DocumentConsumer", "BoardConsumer")
 
-    for name, text in {**APP, "__init__.py": "", "consumers.py": IMPORTS + consumer}.items():
+    page = (project / "docs/extending.md").read_text(encoding="utf-8")
+    shown = re.findall(r"`documents/(\S+)`:\n\n```\w+\n(.*?)```", page, re.DOTALL)
+    assert len(shown) == 4
+    files = {**APP, **dict(shown), "__init__.py": "", "consumers.py": IMPORTS + consumer}
+    for name, text in files.items():
         file = project / "documents" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text.lstrip("\n"), encoding="utf-8")

@@ -130,11 +130,38 @@ def test_each_change_is_shown(cards: Cards) -> None:
     assert cards.texts == ["Cards", "zwei", "one"]
 
 
+def test_what_is_focused_in_an_item_stays_when_the_item_changes(cards: Cards) -> None:
+    cards.hears(welcome(3, ONE, TWO, card(13, '<b>1</b><button id="old">plus</button>', 3, 3)))
+    cards.page.focus("button")
+    changed = '<button value="2">plus</button>'
+    cards.hears(event("updated", card(13, f"<b>2</b>{changed}", 3, 4)))
+    assert cards.texts == ["Cards", "one", "two", "2plus"]
+    assert cards.page.evaluate("document.activeElement.outerHTML") == changed
+    cards.hears(event("updated", card(13, "<b>3</b>", 3, 5)))
+    assert cards.page.locator("li").last.evaluate("each => each.outerHTML") == (
+        '<li data-pk="13" data-rev="5"><b>3</b></li>'
+    )
+
+
 def test_a_list_that_begins_anew_has_what_the_server_has(cards: Cards) -> None:
     cards.hears(welcome(2, ONE, TWO))
     anew = [card(14, "four", 1, 1), card(12, "two", 2, 2)]
     cards.hears(welcome(2, *anew, kind="reset", epoch="second"))
     assert cards.texts == ["Cards", "four", "two"]
+
+
+def test_a_list_that_comes_later_is_followed_once(cards: Cards) -> None:
+    cards.page.evaluate(
+        """async () => {
+            document.body.append(Object.assign(document.createElement("ul"), {id: "later"}));
+            later.dataset.feed = "board:later";
+            const { follow } = await import("/realtime/feed-list.js");
+            for (let times = 0; times < 2; times++) follow(later);
+        }"""
+    )
+    cards.hears({**welcome(1, ONE), "topic": "board:later"})
+    assert cards.page.locator("#later").inner_text() == "one"
+    assert cards.page.evaluate("told") == [["later", 1]]
 
 
 def test_code_in_an_item_is_not_run(cards: Cards) -> None:

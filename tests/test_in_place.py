@@ -37,7 +37,10 @@ def test_the_source_is_checked_as_a_bake_is(python: Path, tmp_path: Path, comman
     passes(python, command, SOURCE, MYPY_CACHE_DIR=str(tmp_path))
 
 
-@pytest.mark.parametrize("checked", ["hooks/pre_gen_project.py tests", "hooks/post_gen_project.py"])
+@pytest.mark.parametrize(
+    "checked",
+    ["hooks/pre_gen_project.py tests", "hooks/post_gen_project.py", "release.py update.py"],
+)
 def test_the_templates_own_types_hold(python: Path, tmp_path: Path, checked: str) -> None:
     command = f"mypy --python-executable {sys.executable} {checked}"
     passes(python, command, ROOT, MYPY_CACHE_DIR=str(tmp_path))

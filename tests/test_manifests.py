@@ -127,7 +127,9 @@ def test_every_yaml_file_of_a_bake_can_be_read(bake: Bake, answers: dict[str, An
 
 def test_the_site_in_compose_gets_these_variables(bake: Bake) -> None:
     """Literally: a name that is misspelt, or DEBUG, would show only on a machine with Docker."""
-    compose = yaml.safe_load((bake() / "compose.yaml").read_text("utf-8"))
+    project = bake()
+    assert "\nDOMAIN=example.com\n" in (project / ".env").read_text("utf-8")
+    compose = yaml.safe_load((project / "compose.yaml").read_text("utf-8"))
     services = compose["services"]
     for name in ("web", "worker", "migrate"):
         variables = services[name]["environment"]
@@ -145,10 +147,10 @@ def test_the_site_in_compose_gets_these_variables(bake: Bake) -> None:
         }
         assert {key for key, value in variables.items() if value is None} == set(
             """
-            ADMIN_PATH ALLOW_PRIVATE_ADDRESSES ANSWERING_BOTS BUDGETS COOKIE_PREFIX
-            CSRF_TRUSTED_ORIGINS DEFAULT_FROM_EMAIL EMAIL_URL LAYER_URL LOG_FORMAT LOG_LEVEL
-            METRICS_TOKEN PROXIES REALTIME SECRET_KEY_FALLBACKS SECURE_HSTS_SECONDS SENTRY_DSN
-            STORAGE_URL
+            ADMIN_PATH ADMIN_TWO_FACTOR ALLOW_PRIVATE_ADDRESSES ANSWERING_BOTS BUDGETS
+            COOKIE_PREFIX CSRF_TRUSTED_ORIGINS DEFAULT_FROM_EMAIL EMAIL_URL LAYER_URL LOG_FORMAT
+            LOG_LEVEL METRICS_TOKEN OPENID_CONNECT PROXIES REALTIME SECRET_KEY_FALLBACKS
+            SECURE_HSTS_SECONDS SENTRY_DSN STORAGE_URL TWO_FACTOR
             """.split()
         )
 

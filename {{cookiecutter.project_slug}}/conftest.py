@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from itertools import count
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -13,10 +12,9 @@ from django.db import connection, connections, transaction
 
 from accounts import mail
 from accounts.models import User
-from presence import running, viewing
 from realtime.database import close_connections
 
-tests = count()
+pytest_plugins = ["presence.tests.begins_empty"]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -48,13 +46,6 @@ def quick_flush() -> Iterator[None]:
 def _mails_are_sent_within_their_test() -> Iterator[None]:
     yield
     mail.flush()
-
-
-@pytest.fixture(autouse=True)
-def _presence_begins_empty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In Redis, the people of the test before are here for a few seconds more."""
-    monkeypatch.setattr(running, "KEY_PREFIX", f"presence-{next(tests)}:")
-    viewing._redis.cache_clear()
 
 
 def delete_rows(command: flush.Command, **options: object) -> None:

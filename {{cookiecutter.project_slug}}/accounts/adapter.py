@@ -61,6 +61,11 @@ class AccountAdapter(DefaultAccountAdapter):
         )
         return response
 
+    def is_reauthentication_required(self, *, app: str, **options: Any) -> bool:
+        """Spare those who sign in by a provider alone, and have nothing to confirm it by."""
+        required = super().is_reauthentication_required(app=app, **options)
+        return bool(required and self.get_reauthentication_methods(current.request.user))
+
     def is_safe_url(self, url: str) -> bool:
         try:
             return bool(super().is_safe_url(url))

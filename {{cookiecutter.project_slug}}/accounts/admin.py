@@ -4,13 +4,45 @@ from collections.abc import Iterable
 from typing import Any
 
 from allauth.account.decorators import secure_admin_login
-from django.contrib import admin
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialApp, SocialToken
+from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 
 from accounts.models import User
+from accounts.two_factor import next_step
+from realtime.admin import ReadOnlyAdmin
 
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+secure_login = secure_admin_login(admin.site.login)
+has_permission = admin.site.has_permission
+
+
+def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+    """Sign in on the site, and by a second factor where `ADMIN_TWO_FACTOR` says so."""
+    if has_permission(request) and (step := next_step(request)):
+        messages.info(request, "The admin needs a second factor: an authenticator app or a key.")
+        return redirect(step)
+    response: HttpResponse = secure_login(request, extra_context)
+    return response
+
+
+admin.site.login = login  # type: ignore[method-assign]
+admin.site.has_permission = (  # type: ignore[method-assign]
+    lambda request: has_permission(request) and next_step(request) is None
+)
+admin.site.unregister([Authenticator, SocialApp, SocialToken])
+
+
+@admin.register(Authenticator)
+class AuthenticatorAdmin(ReadOnlyAdmin):
+    """To delete what a person has lost; the secrets are not shown."""
+
+    list_display = ["user", "type", "created_at", "last_used_at"]
+    list_filter = ["type"]
+    search_fields = ["user__username"]
+    exclude = ["data"]
 
 
 CONSEQUENCES = [

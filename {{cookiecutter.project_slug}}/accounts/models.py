@@ -184,3 +184,15 @@ def validate_free(name: str, owner: User | None = None) -> None:
 
 USERNAME_VALIDATORS = [validate_username, validate_free]
 """For those who sign up (`ACCOUNT_USERNAME_VALIDATORS`)."""
+
+
+def lock_people(user_ids: Collection[int], **only: bool) -> list[int]:
+    """Lock the rows of some people, in the order of their ids.
+
+    Returns who of them exists and is as `only` says.
+
+    A transaction that changes what several people have does so for all of them first, so that two
+    such transactions never wait for each other.
+    """
+    people = User.objects.select_for_update(no_key=True).order_by("pk")
+    return list(people.filter(pk__in=user_ids, **only).values_list("pk", flat=True))

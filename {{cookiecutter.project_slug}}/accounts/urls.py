@@ -1,6 +1,6 @@
 from django.urls import path, register_converter
 
-from accounts import views
+from accounts import openid, views
 from accounts.names import USERNAME_PATTERN
 
 
@@ -23,4 +23,7 @@ app_name = "accounts"
 urlpatterns = [
     path("people/<username:username>/", views.profile, name="profile"),
     path("settings/profile/", views.edit, name="edit"),
+    # In place of allauth's own, whose names lead here.
+    path("accounts/oidc/<str:provider_id>/login/", openid.login),
+    path("accounts/oidc/<str:provider_id>/login/callback/", openid.callback),
 ]

@@ -17,9 +17,8 @@ from django.utils.module_loading import import_string
 
 from accounts.models import User
 from chat import actions
-from chat.actions.messages import messages_posted
 from chat.models import Membership, Message
-from chat.notifications import Posted
+from chat.signals import Posted, messages_posted
 from chat.text import BODY_CHARACTERS
 from realtime.budgets import HOUR, Budget
 from realtime.conf import limits

@@ -1,7 +1,6 @@
 """Bots as a Django app."""
 
 from django.apps import AppConfig
-from django.urls import reverse
 
 
 class BotsConfig(AppConfig):
@@ -9,12 +8,7 @@ class BotsConfig(AppConfig):
 
     def ready(self) -> None:
         from bots import answering, checks  # noqa: F401 (registers the check)
-        from bots.models import WEBHOOK_OFF
-        from notifications.kinds import Kind, register
+        from bots.notifications import connect_notifications
 
-        text = "{bot} of {room} is off: {why}"
-        link = "bots:room"
-        register(
-            Kind(WEBHOOK_OFF, "Webhooks", text, lambda row: reverse(link, args=[row.data["slug"]]))
-        )
         answering.connect_signals()
+        connect_notifications()

@@ -12,18 +12,20 @@ import msgspec
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models.signals import post_delete
+from django.dispatch import Signal
 from django.utils import timezone
 
 from accounts.models import User
 from chat.models import Message, Room
-from notifications.actions import notify
 from realtime.feeds.outlets import GiveUp, Outlet
 from realtime.posting import BadAddress, Unreachable, post
 from realtime.tasks import RetryLater
 
 URL_CHARACTERS = 500
 SECRET_BYTES = 32
-WEBHOOK_OFF = "bots.webhook_off"
+
+webhook_off = Signal()
+"""Sent with the `webhook` that has given up."""
 
 
 class Webhook(Outlet):
@@ -76,17 +78,7 @@ class Webhook(Outlet):
                 self._post(message)
 
     def gave_up(self) -> None:
-        if self.created_by_id:
-            room = self.room
-            notify(
-                [self.created_by_id],
-                WEBHOOK_OFF,
-                target=room.topic,
-                room=room.name,
-                slug=room.slug,
-                bot=self.bot.name,
-                why=self.error,
-            )
+        webhook_off.send(Webhook, webhook=self)
 
     def _post(self, message: Message) -> None:
         what = "deleted" if message.deleted_at else "created"

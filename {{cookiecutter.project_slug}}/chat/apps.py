@@ -11,6 +11,6 @@ class ChatConfig(AppConfig):
         from chat.actions import attachments, people
         from realtime.tasks.worker import tidying
 
-        notifications.register_kinds()
+        notifications.connect_signals()
         people.connect_signals()
         tidying.connect(attachments.enqueue_pruning)

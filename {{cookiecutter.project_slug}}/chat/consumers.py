@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from functools import cache, partial
-from typing import Self
+from typing import Self, cast
 
 from msgspec import Raw, json
 
@@ -15,9 +15,17 @@ from chat.frames import (
     EditMessage,
     GetHistory,
     History,
+    MemberChange,
+    MemberLeft,
     MessageData,
+    MessageGrowing,
+    PersonRead,
+    PersonTyping,
     Read,
+    ReaderPerson,
+    ReadUpTo,
     Reset,
+    RoomChange,
     RoomList,
     SendMessage,
     StopMessage,
@@ -34,7 +42,7 @@ from realtime.database import in_database
 from realtime.delivery.publishing import publish
 from realtime.feeds.consumer import FeedConsumer, Guest
 from realtime.feeds.reading import latest
-from realtime.protocol import CloseCode, Refusal
+from realtime.protocol import CloseCode, Nothing, Refusal
 
 TYPING_SECONDS = 1.0
 """The least time between two `typing` events of one connection; others are left out."""
@@ -52,6 +60,21 @@ class ChatConsumer(FeedConsumer[Room]):
 
     feed_model = Room
     item_model = Message
+    events = {
+        "welcome": Welcome,
+        "changes": Changes,
+        "reset": Reset,
+        "message.created": MessageData,
+        "message.updated": MessageData,
+        "message.deleted": MessageData,
+        "message.growing": MessageGrowing,
+        "typing": PersonTyping,
+        "read": PersonRead,
+        "member.joined": MemberChange,
+        "member.updated": MemberChange,
+        "member.left": MemberLeft,
+        "room.updated": RoomChange,
+    }
 
     user: User
     typed_at = 0.0
@@ -69,7 +92,7 @@ class ChatConsumer(FeedConsumer[Room]):
         by_guest = {(each.room_id, each.user_id): each for each in memberships}
 
         @cache  # also while the layer is not joined yet, when nothing is kept
-        def members(room: Room) -> tuple[Raw, int]:
+        def members(room: Room) -> tuple[list[ReaderPerson], int]:
             return cls.read_for_crowd(room, "members", partial(_members, room))
 
         def welcome(room: Room, user: User, resumes: bool) -> Welcome | Refusal:
@@ -133,9 +156,9 @@ class ChatConsumer(FeedConsumer[Room]):
             publish(self.topic, "typing", {"user": self.user.as_person()})
 
     @command("read")
-    async def mark_read(self, data: Read) -> dict[str, int]:
+    async def mark_read(self, data: Read) -> ReadUpTo:
         reading = actions.Reading(self.feed.pk, self.user.pk, data.seq)
-        return {"seq": await readings.submit(reading)}
+        return ReadUpTo(await readings.submit(reading))
 
     @command("history")
     def get_history(self, data: GetHistory) -> History:
@@ -146,6 +169,8 @@ class ChatConsumer(FeedConsumer[Room]):
 
 class RoomListConsumer(Consumer):
     """One person's list of rooms, and the events of all of them."""
+
+    events = {"welcome": RoomList, "rooms.changed": Nothing}
 
     user: User
     known: int
@@ -181,7 +206,7 @@ class RoomListConsumer(Consumer):
                 each.send("rooms.changed", {})
 
 
-def _members(room: Room) -> tuple[Raw, int]:
+def _members(room: Room) -> tuple[list[ReaderPerson], int]:
     """The members that a welcome shows, encoded once, and how many there are."""
     shown, count = members_shown(room)
-    return Raw(json.encode(shown)), count
+    return cast("list[ReaderPerson]", Raw(json.encode(shown))), count

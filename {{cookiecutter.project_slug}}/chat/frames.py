@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated
 from uuid import UUID
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Meta, Struct
 
 from accounts.models import Person
 from realtime.protocol import Revision, ShortText, Text
@@ -115,9 +115,12 @@ class Welcome(Struct, frozen=True):
     epoch: str
     room: RoomData
     you: ReaderPerson
-    members: Raw
-    """A list of `ReaderPerson`, encoded once for all who join."""
+    members: list[ReaderPerson]
     member_count: int
+
+
+class ReadUpTo(Struct, frozen=True):
+    seq: int
 
 
 class History(Struct, frozen=True):
@@ -157,3 +160,29 @@ class RoomSummary(Struct, frozen=True):
 
 class RoomList(Struct, frozen=True):
     rooms: list[RoomSummary]
+
+
+class MessageGrowing(Struct, frozen=True):
+    seq: int
+    body: str
+
+
+class PersonTyping(Struct, frozen=True):
+    user: Person
+
+
+class PersonRead(Struct, frozen=True):
+    user_id: int
+    seq: int
+
+
+class MemberChange(Struct, frozen=True):
+    member: MemberPerson
+
+
+class MemberLeft(Struct, frozen=True):
+    user_id: int
+
+
+class RoomChange(Struct, frozen=True):
+    room: RoomData

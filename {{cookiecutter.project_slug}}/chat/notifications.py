@@ -3,20 +3,20 @@
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.models import Q
 from django.urls import reverse
 
-from accounts.models import User
+from accounts.models import User, lock_people
+from chat import signals
 from chat.models import Invitation, Membership, Message, Room
+from chat.signals import Posted
 from notifications.actions import Notice, notify, notify_all, retell, retract
 from notifications.kinds import Kind, register
-from notifications.models import lock_people
 from notifications.queries import recipients_of, told, who_wants_everything
-from presence.stores import View
-from presence.viewing import viewers
 from realtime.tasks import enqueue_many, task
+from realtime.viewing import View, viewers
 
 EXCERPT_CHARACTERS = 140
 
@@ -27,7 +27,17 @@ MESSAGE = "chat.message"
 INVITATION = "chat.invitation"
 
 
-def register_kinds() -> None:
+def connect_signals() -> None:
+    """Register the kinds, and notify people by chat's signals from now on."""
+    signals.messages_coming.connect(attention)
+    signals.messages_posted.connect(posted)
+    signals.message_edited.connect(edited)
+    signals.message_deleted.connect(deleted)
+    signals.person_invited.connect(invited)
+    signals.invitation_settled.connect(invitation_settled)
+    signals.member_left.connect(member_left)
+    signals.room_renamed.connect(room_renamed)
+    signals.room_deleted.connect(room_deleted)
     register(_about_a_message(MENTION, "Mentions", "{actor} mentioned you in {room}"))
     register(_about_a_message(REPLY, "Replies", "{actor} answered you in {room}"))
     register(_about_a_message(DIRECT, "Direct messages", "{actor} wrote to you"))
@@ -48,32 +58,21 @@ class Attention(NamedTuple):
     viewing: Collection[View]
 
 
-def attention(topics: Collection[str], addressed: Collection[str]) -> Attention:
-    """Whom new messages in rooms may interest. Ask before the rooms are locked: this asks Redis.
+# Any, as `kwargs` here and below: whatever else a signal sends
 
-    Args:
-        topics: of the rooms.
-        addressed: those of them in which a message is meant for somebody in particular.
-    """
+
+def attention(topics: Collection[str], addressed: Collection[str], **kwargs: Any) -> Attention:
+    """Whom new messages in rooms may interest."""
     following = who_wants_everything(topics)
     return Attention(following, viewers({*addressed, *(t for t in topics if following[t])}))
 
 
-class Posted(NamedTuple):
-    """A new message, with those whom it may concern."""
-
-    message: Message
-    mentioned: list[User]
-    answered: int | None
-    """The author of the message that it answers."""
-
-
-def posted(news: Sequence[Posted], attention: Attention) -> None:
+def posted(news: Sequence[Posted], asked: Mapping[object, Attention], **kwargs: Any) -> None:
     """Notify of new messages: one call for all messages of a transaction, see `notify_all`.
 
     Nobody gets two notices of a message, and its author none.
     """
-    following = attention.following
+    following, viewing = asked[attention]
     members = _members(news, following)
     notices: list[Notice] = []
     for message, mentioned, answered in news:
@@ -91,11 +90,15 @@ def posted(news: Sequence[Posted], attention: Attention) -> None:
                 notices.append(_notice(kind, message, user_ids - notified))
             notified |= user_ids
     if notices:
-        notify_all(notices, attention.viewing)
+        notify_all(notices, viewing)
 
 
 def edited(
-    message: Message, mentioned: Collection[int], before: Collection[int], viewing: Collection[View]
+    message: Message,
+    mentioned: Collection[int],
+    before: Collection[int],
+    viewing: Collection[View],
+    **kwargs: Any,
 ) -> None:
     """A message was edited: its notifications quote it, and it may mention others than `before`.
 
@@ -123,12 +126,12 @@ def edited(
         notify_all([_notice(MENTION, message, newly)], viewing)
 
 
-def deleted(message: Message) -> None:
+def deleted(message: Message, **kwargs: Any) -> None:
     """A message was deleted: its notifications quote it."""
     retract(told(target=message.room.topic, key=str(message.seq)))
 
 
-def invited(invitation: Invitation) -> None:
+def invited(invitation: Invitation, **kwargs: Any) -> None:
     notify(
         [invitation.user_id],
         INVITATION,
@@ -138,17 +141,17 @@ def invited(invitation: Invitation) -> None:
     )
 
 
-def invitation_settled(room: Room, user: User) -> None:
+def invitation_settled(room: Room, user: User, **kwargs: Any) -> None:
     """An invitation was accepted, declined or withdrawn."""
     retract(told(target=room.topic, kind=INVITATION, notification__recipient=user))
 
 
-def member_left(room: Room, user: User) -> None:
+def member_left(room: Room, user: User, **kwargs: Any) -> None:
     """A person may no longer see the room, nor the notifications from it."""
     retract(told(target=room.topic, notification__recipient=user))
 
 
-def room_renamed(room: Room) -> None:
+def room_renamed(room: Room, **kwargs: Any) -> None:
     enqueue_many(retell_room, [(room.pk,)])
 
 
@@ -159,7 +162,7 @@ def retell_room(room_id: int) -> None:
         retell(told(target=room.topic), room=room.name)
 
 
-def room_deleted(room: Room) -> None:
+def room_deleted(room: Room, **kwargs: Any) -> None:
     retract(told(target=room.topic))
 
 

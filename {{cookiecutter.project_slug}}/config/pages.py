@@ -36,9 +36,15 @@ class HashedStaticFiles(CompressedManifestStaticFilesStorage):
             return {}, ""
 
 
-def site(request: HttpRequest) -> dict[str, str]:
+def site(request: HttpRequest) -> dict[str, object]:
     """A context processor: what every template may show of the site."""
-    return {"site_name": settings.SITE_NAME}
+    return {"site_name": settings.SITE_NAME, "shows_frames": _shows_frames(request)}
+
+
+def _shows_frames(request: HttpRequest) -> bool:
+    """Whether the page shows what its socket carries: asked for with `?frames`, by staff."""
+    user = getattr(request, "user", None)
+    return "frames" in request.GET and (settings.DEBUG or getattr(user, "is_staff", False))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:

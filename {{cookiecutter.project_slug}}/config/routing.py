@@ -4,6 +4,7 @@ from django.urls import URLPattern, path
 
 from chat.consumers import ChatConsumer, RoomListConsumer
 from notifications.consumers import NotificationConsumer
+from operations.live import LiveConsumer
 from presence.consumers import PresenceConsumer
 from realtime.tasks.worker import TaskConsumer
 from realtime.transports.multiplex import Multiplexer
@@ -23,6 +24,7 @@ websocket_urlpatterns = [
     path("ws/chat/", RoomListConsumer.as_asgi()),
     path("ws/chat/<slug:slug>/", ChatConsumer.as_asgi()),
     path("ws/notifications/", NotificationConsumer.as_asgi()),
+    path("ws/live/", LiveConsumer.as_asgi()),
     path("ws/presence/", PresenceConsumer.as_asgi()),
     # % if cookiecutter.mqtt
     path("ws/sensors/<slug:slug>/", SensorConsumer.as_asgi()),

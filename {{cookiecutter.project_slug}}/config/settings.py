@@ -9,6 +9,7 @@ from config import parsers
 from config.database import database, sqlite
 from config.email import email
 from config.environment import Environment
+from config.openid import providers
 from config.storage import LOCAL, storage
 from operations.proxies import PRIVATE_NETWORKS
 from operations.sentry import report_errors
@@ -81,6 +82,10 @@ INSTALLED_APPS = [
     "allauth",
     "allauth.account",
     "allauth.headless",
+    # Also where they are not used: their rows belong to people, and go with them.
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
     "accounts",
     "bots",
     # % if cookiecutter.mqtt
@@ -166,6 +171,7 @@ LAYER_URL = env.read("LAYER_URL", check_layer_url, default=REDIS_URL or "memory:
 CHANNEL_LAYERS = {"default": layer(LAYER_URL, REDIS_PREFIX)}
 WEB_CONCURRENCY = env.read("WEB_CONCURRENCY", parsers.whole(1, 500), default=1)
 REALTIME = env.read("REALTIME", limits_of, default={})
+CHECK_EVENTS = DEBUG  # no event is sent that its consumer does not declare
 UPLOAD_PATHS = r"/rooms/[-\w]+/attachments/"  # where UPLOAD_BYTES counts instead of BODY_BYTES
 # How often a person may do what others see, such as {"rooms": [20, 3600]}: see docs/limits.md.
 BUDGETS = env.read("BUDGETS", budgets_of, default={})
@@ -223,6 +229,21 @@ ACCOUNT_RATE_LIMITS = {
     "manage_email": "10/m/user,20/h/user",  # each new address is written to
 }
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
+
+# docs/accounts.md
+ADMIN_TWO_FACTOR = env.read("ADMIN_TWO_FACTOR", parsers.boolean, default=False)
+TWO_FACTOR = env.read("TWO_FACTOR", parsers.boolean, default=True) or ADMIN_TWO_FACTOR
+MFA_ADAPTER = "accounts.two_factor.TwoFactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"] if TWO_FACTOR else []
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = SITE_NAME
+SOCIALACCOUNT_ADAPTER = "accounts.openid.ProviderAdapter"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "APPS": env.read("OPENID_CONNECT", providers, default=[]),
+        "OAUTH_PKCE_ENABLED": True,
+    }
+}
 
 # Native clients sign in under /_allauth/app/v1/ and then send X-Session-Token. Browsers have the
 # session cookie and the pages under /accounts/.

@@ -20,6 +20,7 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
+CHECK_EVENTS = True
 TASKS_IN_WEB = False  # tests run tasks when they say so: realtime.tasks.worker.run_due
 WHITENOISE_AUTOREFRESH = True  # no collected files to look for
 SECURE_SSL_REDIRECT = False

@@ -11,6 +11,7 @@ urlpatterns = [
     path("", include("accounts.urls")),
     path("", include("notifications.urls")),
     path("", include("bots.urls")),
+    path("", include("operations.urls")),
     # % if cookiecutter.web_push
     path("", include("notifications.webpush.urls")),
     # % endif
@@ -22,6 +23,7 @@ urlpatterns = [
     # % endif
     path("accounts/", include("allauth.urls")),
     path("_allauth/", include("allauth.headless.urls")),
+    path("api/realtime/", include("realtime.contract.urls")),
     path("api/realtime/ticket", ticket),
     path(settings.ADMIN_PATH, admin.site.urls),
 ]

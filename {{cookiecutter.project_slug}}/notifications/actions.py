@@ -37,13 +37,12 @@ from notifications.queries import (
     recipients_of,
     unread_count,
 )
-from presence.stores import View
-from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import Changes, changing
 from realtime.progress import Advance, silently
 from realtime.protocol import ErrorCode, Refusal
 from realtime.topics import topic_of
+from realtime.viewing import View, viewers
 
 notified = Signal()
 """Sent with `notifications`, rows that their people want brought to them, in the transaction that
@@ -108,7 +107,7 @@ def notify_all(notices: Sequence[Notice], viewing: Collection[View] | None = Non
 
     Args:
         viewing: the people, each with the target, who view one of the targets now: what
-            `presence.viewing.viewers` returned before the caller's transaction began. Without it
+            `realtime.viewing.viewers` returned before the caller's transaction began. Without it
             this asks by itself; inside a transaction, nobody is then taken to view anything.
 
     Call this once in a transaction, for all of its notices: two transactions that notified twice

@@ -4,7 +4,18 @@ from collections.abc import Sequence
 
 from accounts.models import User
 from notifications import actions, queries
-from notifications.frames import All, GetList, Listed, One, Page, Read
+from notifications.frames import (
+    All,
+    Deleted,
+    GetList,
+    Listed,
+    NotificationChange,
+    One,
+    Page,
+    Read,
+    Unread,
+    Unseen,
+)
 from notifications.models import Inbox, Notification
 from realtime.consumers import command
 from realtime.feeds.consumer import FeedConsumer
@@ -17,6 +28,15 @@ class NotificationConsumer(FeedConsumer[Inbox]):
     feed_model = Inbox
     item_model = Notification
     page_items = 200
+    events = {
+        "welcome": Page,
+        "changes": Page,
+        "reset": Page,
+        "notification.created": NotificationChange,
+        "notification.updated": NotificationChange,
+        "notification.deleted": Deleted,
+        "unread": Unread,
+    }
 
     user: User
 
@@ -39,18 +59,18 @@ class NotificationConsumer(FeedConsumer[Inbox]):
         return queries.listed(self.user_id, data.before, data.limit)
 
     @command("read")
-    def mark_read(self, data: Read) -> dict[str, int]:
+    def mark_read(self, data: Read) -> Unseen:
         match data:
             case Read(id=int(pk), target=None):
-                return {"unread": actions.mark_read(self.user, pk)}
+                return Unseen(actions.mark_read(self.user, pk))
             case Read(id=None, target=str(target)):
-                return {"unread": actions.mark_target_read(self.user, target)}
+                return Unseen(actions.mark_target_read(self.user, target))
         raise Refusal(ErrorCode.INVALID, "Name either an id or a target.")
 
     @command("read_all")
-    def mark_all_read(self, data: All) -> dict[str, int]:
-        return {"unread": actions.mark_all_read(self.user)}
+    def mark_all_read(self, data: All) -> Unseen:
+        return Unseen(actions.mark_all_read(self.user))
 
     @command("delete")
-    def delete(self, data: One) -> dict[str, int]:
-        return {"unread": actions.delete(self.user, data.id)}
+    def delete(self, data: One) -> Unseen:
+        return Unseen(actions.delete(self.user, data.id))

@@ -85,6 +85,12 @@ class Page(Struct, frozen=True):
     more: bool
 
 
+class Unseen(Struct, frozen=True):
+    """How many are unread now: the answer to what reads or deletes some."""
+
+    unread: int
+
+
 class Listed(Struct, frozen=True):
     notifications: list[NotificationData]
     more: bool

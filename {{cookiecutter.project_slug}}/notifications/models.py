@@ -12,7 +12,7 @@ from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import User, lock_people
 from notifications.frames import NotificationData
 from notifications.kinds import TEXT_CHARACTERS, Level, TargetLevel, is_link, kind_of, line
 from realtime.feeds.changes import Changes, changing
@@ -90,18 +90,6 @@ class Inbox(Feed):
                 missing = [pk for pk in present if pk not in changes.feeds]
                 changes.create([cls(user_id=pk) for pk in missing])
                 yield changes
-
-
-def lock_people(user_ids: Collection[int], **only: bool) -> list[int]:
-    """Lock the rows of some people, in the order of their ids.
-
-    Returns who of them exists and is as `only` says.
-
-    A transaction that tells, retells and retracts does so for all of its people first, so that two
-    such transactions never wait for each other.
-    """
-    people = User.objects.select_for_update(no_key=True).order_by("pk")
-    return list(people.filter(pk__in=user_ids, **only).values_list("pk", flat=True))
 
 
 class Told(models.Model):

@@ -79,7 +79,7 @@ class Operations:
     async def _answer_metrics(self, scope: Scope, send: Send) -> None:
         if metrics.may_read(scope):
             this_engine().measure()
-            await _state(in_database(measure_tasks))  # where the database answers
+            await state_of(in_database(measure_tasks))  # where the database answers
             await answer(send, 200, metrics.exposition(), CONTENT_TYPE_PLAIN_0_0_4)
         else:
             await answer(send, 403, b"Send METRICS_TOKEN: docs/operations.md.\n")
@@ -142,7 +142,7 @@ class Readiness:
         }
         if settings.REDIS_URL:
             checks["redis"] = _redis_fault()
-        states = await asyncio.gather(*map(_state, checks.values()))
+        states = await asyncio.gather(*map(state_of, checks.values()))
         return {**dict(zip(checks, states, strict=True)), "static": self._static}
 
     async def _check_database(self) -> object:
@@ -153,7 +153,8 @@ class Readiness:
         return f"{missing} migrations are missing: run manage.py migrate" if missing else None
 
 
-async def _state(check: Awaitable[object]) -> str:
+async def state_of(check: Awaitable[object]) -> str:
+    """`ok`, or what `check` returned or raised as wrong, within `CHECK_SECONDS`."""
     try:
         async with asyncio.timeout(CHECK_SECONDS):
             found = await check

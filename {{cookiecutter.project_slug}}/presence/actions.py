@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -36,11 +37,11 @@ def record_last_seen(seen: Mapping[int, datetime]) -> None:
     )
 
 
-def rooms_changed(user_id: int) -> None:
+def rooms_changed(user_id: int, **kwargs: Any) -> None:  # Any: whatever a signal sends
     """A person may have joined or left rooms: on commit, their connections read them anew."""
     publish(HERE, "rooms.changed", {}, group=own_group(user_id))
 
 
-def room_left(user_id: int, room: str) -> None:
-    """A person has left `room`: on commit, they no longer hear it and are no longer shown in it."""
-    dismiss(room_topic(room), user_id, CloseCode.FORBIDDEN, "You are not in this room any more.")
+def room_left(user_id: int, key: str, **kwargs: Any) -> None:  # Any: as above
+    """A person has left the room `key`: on commit, they neither hear it nor are shown in it."""
+    dismiss(room_topic(key), user_id, CloseCode.FORBIDDEN, "You are not in this room any more.")

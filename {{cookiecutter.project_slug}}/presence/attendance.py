@@ -8,7 +8,7 @@ from contextlib import suppress
 from uuid import uuid4
 
 from msgspec.structs import replace
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from presence.stores import Announcement, LeaseLost, StoreUnavailable, Visit
 from presence.stores.memory import MemoryStore
@@ -25,6 +25,10 @@ PAUSE_SECONDS = 0.005  # between two sweeps of many, so that Redis can serve oth
 MARGIN_SECONDS = 0.005  # added to the window, so that an announcement is due when it is asked for
 
 beats = Counter("presence_beats", "Renewals of this process's lease in the store.")
+store_up = Gauge(
+    "presence_store_up", "Whether presence's store answers.", multiprocess_mode="livemin"
+)
+store_up.set(1)  # in a process that has not asked it yet
 
 Store = MemoryStore | RedisStore
 Announce = Callable[[Sequence[Announcement]], Awaitable[None]]
@@ -104,6 +108,7 @@ class Attendance:
             except LeaseLost:
                 logger.info("Presence: the lease has expired; every visit is put again.")
             except StoreUnavailable as error:
+                store_up.set(0)
                 logger.warning("Presence: the store does not answer: %s", error.cause)
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:  # most likely of the database
@@ -133,6 +138,7 @@ class Attendance:
         """Take a lease under a new name, and put every visit under it."""
         self.process = uuid4().hex[:16]
         await self.store.open(self.process)
+        store_up.set(1)
         self._set_beat()
         connections = list(self.visits)
         for start in range(0, len(connections), READ_VISITS):

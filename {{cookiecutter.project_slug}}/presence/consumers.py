@@ -14,7 +14,7 @@ from presence.running import this_attendance
 from presence.stores import StoreUnavailable, Visit
 from realtime.consumers import Consumer, command
 from realtime.database import in_database
-from realtime.protocol import CloseCode, ErrorCode, Refusal
+from realtime.protocol import CloseCode, ErrorCode, Nothing, Refusal
 
 WELCOME_IDS = 2_000  # in a welcome, divided among its rooms
 
@@ -24,6 +24,13 @@ class PresenceConsumer(Consumer):
 
     It hears the events of each room as the topic `presence:<room>`.
     """
+
+    events = {
+        "welcome": frames.Welcome,
+        "presence.changed": frames.Changed,
+        "visibility.changed": frames.You,
+        "rooms.changed": Nothing,
+    }
 
     async def join(self) -> None:
         self.topic = HERE
@@ -72,10 +79,10 @@ class PresenceConsumer(Consumer):
         await self._enter_rooms()  # which another connection may know of already
 
     @command("rooms")
-    async def get_rooms(self, data: frames.GetRooms) -> dict[str, list[frames.RoomHere]]:
+    async def get_rooms(self, data: frames.GetRooms) -> frames.RoomsHere:
         """Count in the rooms that the person is in now: asked after `rooms.changed`."""
         await self._enter_rooms()
-        return {"rooms": await self._who_is_here()}
+        return frames.RoomsHere(await self._who_is_here())
 
     @command("roster")
     async def get_roster(self, data: frames.GetRoster) -> frames.RosterPage:
@@ -87,13 +94,15 @@ class PresenceConsumer(Consumer):
         return frames.roster_page(roster, people)
 
     @command("people")
-    async def get_people(self, data: frames.GetPeople) -> dict[str, list[frames.SeenPerson]]:
+    async def get_people(self, data: frames.GetPeople) -> frames.SeenPeople:
         """The state of certain people, without those who share no room with this one."""
         rooms = await in_database(queries.rooms_of, set(data.ids))
         known = sorted(user for user in rooms if not self.visit.rooms.isdisjoint(rooms[user]))
         states = await self.attendance.store.states(list(self.visit.rooms), known)
         seen = await in_database(queries.last_seen_by_id, known)
-        return {"people": [frames.SeenPerson(user, states[user], seen.get(user)) for user in known]}
+        return frames.SeenPeople(
+            [frames.SeenPerson(user, states[user], seen.get(user)) for user in known]
+        )
 
     def _state_on_join(self) -> tuple[bool, str | None]:
         """From the data of the join; what is not valid there is ignored."""

@@ -121,6 +121,14 @@ class SeenPerson(Struct, frozen=True):
     last_seen: datetime | None
 
 
+class RoomsHere(Struct, frozen=True):
+    rooms: list[RoomHere]
+
+
+class SeenPeople(Struct, frozen=True):
+    people: list[SeenPerson]
+
+
 def room_here(roster: Roster) -> RoomHere:
     online = [user for user, state in roster.people.items() if state == State.ONLINE]
     away = [user for user, state in roster.people.items() if state == State.AWAY]

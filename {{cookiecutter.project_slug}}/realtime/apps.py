@@ -1,6 +1,7 @@
 """The engine as a Django app."""
 
 from django.apps import AppConfig
+from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -9,13 +10,16 @@ class RealtimeConfig(AppConfig):
     verbose_name = "Real time"
 
     def ready(self) -> None:
-        from realtime import checks  # noqa: F401 (registers the checks)
+        from realtime import checks, protocol  # noqa: F401 (registers the checks)
         from realtime.admission import revocation
+        from realtime.contract import checking
         from realtime.delivery.engine import engine_started
         from realtime.feeds import binding
         from realtime.tasks.worker import start_in_web
 
         revocation.connect_signals()
         engine_started.connect(start_in_web)
+        if settings.CHECK_EVENTS:
+            protocol.checks.append(checking.check_event)
         autodiscover_modules("bindings")
         binding.connect_signals()

@@ -1,6 +1,6 @@
 """The base of every consumer: joins a topic, answers commands, leaves."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from inspect import iscoroutinefunction
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_type_hints
@@ -32,6 +32,7 @@ class Reply(NamedTuple):
 class _Command(NamedTuple):
     handle: Callable[..., Awaitable[object]]
     decoder: msgspec.json.Decoder[Any]  # Any: each command has data of its own type
+    answer: Any  # Any: the type that the handler returns
 
 
 def command(type: str) -> Callable[[Handler], Handler]:
@@ -61,6 +62,10 @@ class Consumer:
     """
 
     commands: ClassVar[dict[str, _Command]] = {}
+    events: ClassVar[Mapping[str, Any]] = {}  # Any: types
+    """The type of the data of each event on its topic, by the event's name, with those of its base
+    classes. A model of feed items stands for what its `as_data` gives. They are the contract that
+    `manage.py asyncapi` writes; where `CHECK_EVENTS` is set, no other event is sent."""
 
     def __init__(self, scope: Scope, session: ClientSession) -> None:
         self.scope = scope
@@ -78,14 +83,16 @@ class Consumer:
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
         cls.commands = dict(cls.commands)
+        declared = [vars(base).get("events", {}) for base in reversed(cls.__mro__)]
+        cls.events = dict(item for events in declared for item in events.items())
         for handler in vars(cls).values():
             if hasattr(handler, "command_type"):
                 hints = get_type_hints(handler)
-                hints.pop("return", None)
+                answer = hints.pop("return", Any)
                 (data_type,) = hints.values()
                 decoder = msgspec.json.Decoder(data_type)
                 handle = handler if iscoroutinefunction(handler) else partial(in_database, handler)
-                cls.commands[handler.command_type] = _Command(handle, decoder)
+                cls.commands[handler.command_type] = _Command(handle, decoder, answer)
 
     @classmethod
     def as_asgi(cls) -> Any:  # Any: an ASGI application, where Django's `path` wants a view
@@ -107,6 +114,7 @@ class Consumer:
             finally:
                 await consumer._leave()
 
+        application.consumer_class = cls  # type: ignore[attr-defined]  # as Channels' own have it
         return application
 
     # For subclasses

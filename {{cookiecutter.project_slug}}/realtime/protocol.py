@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from enum import IntEnum, StrEnum
 from typing import Annotated
 
@@ -101,11 +102,27 @@ class _ServerFrame(Struct):
     rev: int | UnsetType = UNSET
 
 
-class _Error(Struct):
+class Error(Struct):
+    """The data of `error`."""
+
     code: ErrorCode
     detail: str
     retry_after: float | UnsetType = UNSET
 
+
+class Left(Struct):
+    """The data of `left`: a topic of a shared socket has ended, as a socket of its own would."""
+
+    code: CloseCode
+    reason: str
+
+
+class Nothing(Struct):
+    """Empty data."""
+
+
+checks: list[Callable[[str, str, str], None]] = []
+"""Called with the topic, the type and the text of each event: see `realtime.contract.checking`."""
 
 _frames = msgspec.json.Decoder(ClientFrame)
 _encoder = msgspec.json.Encoder()
@@ -148,13 +165,17 @@ def encode(
 ) -> str:
     """The text of an event; or, with a `frame_id`, of the answer to that frame."""
     frame = _ServerFrame(topic, type, data, frame_id, UNSET if rev is None else rev)
-    return _encoder.encode(frame).decode()
+    text = _encoder.encode(frame).decode()
+    if frame_id is UNSET and topic is not None:
+        for check in checks:
+            check(topic, type, text)
+    return text
 
 
 def encode_refusal(topic: str | None, frame_id: str | None, refusal: Refusal) -> str:
     """The text of an `error` frame."""
     retry_after = UNSET if refusal.retry_after is None else round(refusal.retry_after, 3)
-    error = _Error(refusal.code, refusal.detail, retry_after)
+    error = Error(refusal.code, refusal.detail, retry_after)
     return encode(topic, "error", error, frame_id=frame_id)
 
 

@@ -17,12 +17,19 @@ import logging
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
+from django.dispatch import Signal
+
 from realtime.database import DATABASE_AWAY
 
 logger = logging.getLogger(__name__)
 
 Pair = tuple[str, int]
 """A topic, by its key, and a person, by their id."""
+
+topics_changed = Signal()
+"""Sent with `user_id`, in the transaction by which a person belongs to other topics."""
+topic_left = Signal()
+"""Sent with `user_id` and `key`, in the transaction that puts a person out of the topic `key`."""
 
 
 class Topic:

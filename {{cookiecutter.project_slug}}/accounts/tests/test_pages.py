@@ -18,6 +18,7 @@ FOR_VISITORS = [
     "account_reset_password_done",
     "account_email_verification_sent",
     "account_inactive",
+    "socialaccount_login_cancelled",
 ]
 FOR_PEOPLE = [
     "accounts:edit",
@@ -25,6 +26,9 @@ FOR_PEOPLE = [
     "account_email",
     "account_logout",
     "account_reauthenticate",
+    "mfa_index",
+    "mfa_list_webauthn",
+    "socialaccount_connections",
 ]
 
 # A block of data is not a script: no browser runs it, and the policy lets it be.

@@ -6,16 +6,18 @@ from io import BytesIO
 from typing import Any
 
 import pytest
+from django.core import mail
 from django.db import OperationalError
 from django.test import Client
 from pytest_django import Settings
 
+from accounts.mail import flush
 from accounts.models import User
 from bots import actions as bots
 from bots import views
 from chat import actions
 from chat.models import Message, Room
-from operations.logs import JsonFormatter
+from operations.logs import JsonFormatter, LineFormatter, OwnerMailHandler
 
 pytestmark = pytest.mark.django_db
 
@@ -169,3 +171,24 @@ def test_the_secret_is_in_no_log_and_in_no_row(room: Room, ada: User) -> None:
     assert json.loads(JsonFormatter().format(record))["message"] == "Not Found: /hooks/.../"
     webhook.refresh_from_db()
     assert secret not in str(vars(webhook))
+
+
+def test_no_mail_or_line_has_the_secret_of_a_webhook(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise RuntimeError("broken")
+
+    (handler,) = (each for each in logging.root.handlers if isinstance(each, OwnerMailHandler))
+    monkeypatch.setattr(handler, "_mailed", set())
+    monkeypatch.setattr("bots.views.post_message", fail)
+    monkeypatch.setattr("bots.models.Webhook.digest_of", fail)
+    client = Client(raise_request_exception=False)
+    assert client.post("/hooks/s3cret-word/", {"text": "Hello"}).status_code == 500
+    assert flush()
+    (sent,) = mail.outbox
+    lines = [LineFormatter().format(each) for each in caplog.records]
+    for text in (sent.subject, sent.body, *lines):
+        assert "s3cret-word" not in text
+    assert "/hooks/.../" in sent.body
+    assert any("/hooks/.../" in line for line in lines)

@@ -43,6 +43,7 @@ class Want(ItemCommand):
 class SensorConsumer(FeedConsumer[SensorBoard]):
     feed_model = SensorBoard
     item_model = Sensor
+    events = {"sensor.updated": Sensor}
 
     async def join(self) -> None:
         await in_database(SensorBoard.home)

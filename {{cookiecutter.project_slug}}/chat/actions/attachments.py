@@ -35,7 +35,7 @@ UNSENT_KEPT = timedelta(days=1)
 PRUNED_AT_ONCE = 1_000
 
 
-def upload(room: Room, user: User, file: File[bytes]) -> AttachmentData:
+def upload(room: Room, user: User, file: "File[bytes]") -> AttachmentData:
     """Store a file that the user may then attach to one message in the room.
 
     Raises:
@@ -136,7 +136,7 @@ def enqueue_pruning(**kwargs: object) -> None:  # a signal's arguments
         prune_attachments.enqueue()
 
 
-def _examined(file: File[bytes]) -> Picture | tuple[str, None, None]:
+def _examined(file: "File[bytes]") -> Picture | tuple[str, None, None]:
     try:
         return pictures.examine(file)
     except NotAPicture:

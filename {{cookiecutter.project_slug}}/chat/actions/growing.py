@@ -3,11 +3,11 @@
 from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
-from chat import notifications
+from chat import signals
 from chat.frames import MessageData
 from chat.models import Membership, Mention, Message, Room
-from chat.notifications import Posted
 from chat.queries import membership_of, mentioned_members
+from chat.signals import Posted
 from chat.text import BODY_CHARACTERS, BODY_LINES, clean_body
 from realtime.delivery.publishing import publish
 from realtime.protocol import ErrorCode, Refusal
@@ -70,7 +70,8 @@ def finish_message(message: Message, note: str = "") -> MessageData | None:
         Refusal: `not_found`, the room is gone.
     """
     room = message.room
-    attention = notifications.attention({room.topic}, {room.topic})
+    topics = {room.topic}
+    asked = signals.messages_coming.send(Message, topics=topics, addressed=topics)
     with room.changing() as changes:
         message = changes.get(Message, pk=message.pk)
         if not message.writing:
@@ -84,7 +85,8 @@ def finish_message(message: Message, note: str = "") -> MessageData | None:
         data = message.as_data(mentioned)
         publish(room.topic, "message.updated", data, rev=message.rev)
         answered = _answered(message).values_list("author", flat=True).first()
-        notifications.posted([Posted(message, mentioned, answered)], attention)
+        news = [Posted(message, mentioned, answered)]
+        signals.messages_posted.send(Message, news=news, asked=dict(asked))
         return data
 
 

@@ -7,11 +7,10 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.dispatch import Signal
 from django.utils import timezone
 
 from accounts.models import User
-from chat import notifications
+from chat import signals
 from chat.actions.attachments import attach, detach, unsent
 from chat.budgets import MENTION_COST, MESSAGES, REACTIONS
 from chat.frames import ATTACHMENTS_PER_MESSAGE, MessageData
@@ -24,22 +23,18 @@ from chat.models import (
     Room,
     room_list_topic,
 )
-from chat.notifications import Posted
 from chat.queries import membership_of, mentioned_members
+from chat.signals import Posted
 from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
-from presence.viewing import viewers
 from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import changing
 from realtime.protocol import ErrorCode, Refusal
+from realtime.viewing import viewers
 
 EMOJI_PER_MESSAGE = 20
 READ_SHOWN_MEMBERS = 50
 """In a larger room, telling everybody how far everybody has read would drown the messages."""
 UNATTACHABLE = "A file of this message is not there any more, or was sent already. Attach it again."
-
-
-messages_posted = Signal()
-"""Sent with `news`, a list of `Posted`, at the end of the transaction that posts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +102,8 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         return [each for each in checked if isinstance(each, Refusal)]
     now = timezone.now()
     topics = {draft.room.topic for draft in good}
-    attention = notifications.attention(topics, {d.room.topic for d in good if _is_addressed(d)})
+    addressed = {draft.room.topic for draft in good if _is_addressed(draft)}
+    asked_before = signals.messages_coming.send(Message, topics=topics, addressed=addressed)
     rooms = Room.objects.filter(pk__in={draft.room.pk for draft in good})
     with changing(rooms) as changes:
         authors = _authors(good)
@@ -170,8 +166,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
             for each in new
             if each.created_at == now
         ]
-        notifications.posted(news, attention)
-        messages_posted.send(Message, news=news)
+        signals.messages_posted.send(Message, news=news, asked=dict(asked_before))
     posted = iter(firsts)
     return [each if isinstance(each, Refusal) else results[id(next(posted))] for each in asked]
 
@@ -200,8 +195,13 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         Mention.objects.bulk_create(Mention(message=message, user=user) for user in mentioned)
         message.body, message.edited_at = body, timezone.now()
         changes.save(message, fields=["body", "edited_at"])
-        mentioned_now = {user.pk for user in mentioned}
-        notifications.edited(message, mentioned_now, mentioned_before, viewing)
+        signals.message_edited.send(
+            Message,
+            message=message,
+            mentioned={user.pk for user in mentioned},
+            before=mentioned_before,
+            viewing=viewing,
+        )
         data = message.as_data(mentioned)
         publish(room.topic, "message.updated", data, rev=message.rev)
         return data
@@ -230,7 +230,7 @@ def delete_message(room: Room, by: User | None, *, seq: int) -> MessageData:
         changes.delete(message)
         data = message.as_data()
         publish(room.topic, "message.deleted", data, rev=message.rev)
-        notifications.deleted(message)
+        signals.message_deleted.send(Message, message=message)
         return data
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import Q
 
-from accounts.models import User
+from accounts.models import User, lock_people
 from accounts.signals import people_changing, people_leaving, person_changed
 from chat.actions.rooms import (
     close_if_deserted,
@@ -18,7 +18,6 @@ from chat.actions.rooms import (
     withdraw,
 )
 from chat.models import Invitation, Membership, Mention, Message, Reaction, Room
-from notifications.models import lock_people
 from realtime.delivery.publishing import publish
 from realtime.feeds.changes import Changes, changing
 

@@ -7,7 +7,7 @@ from django.db.models import Case, IntegerField, Value, When
 from django.utils.text import slugify
 
 from accounts.models import User
-from chat import notifications
+from chat import signals
 from chat.actions.attachments import enqueue_pruning
 from chat.budgets import (
     CONVERSATIONS,
@@ -20,9 +20,9 @@ from chat.budgets import (
 from chat.models import Ban, Invitation, Membership, Room, room_list_topic
 from chat.queries import REMOVED, check_may_join, is_banned, membership_of
 from chat.text import check_client_id, clean_about, clean_name
-from presence import actions as presence
 from realtime.delivery.publishing import dismiss, publish
 from realtime.protocol import CloseCode, ErrorCode, Refusal
+from realtime.topics import topic_left, topics_changed
 
 Role = Membership.Role
 
@@ -79,7 +79,7 @@ def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
         room.name, room.about = clean_name(name), clean_about(about)
         room.save(update_fields=["name", "about"])
         publish(room.topic, "room.updated", {"room": room.as_data()})
-        notifications.room_renamed(room)
+        signals.room_renamed.send(Room, room=room)
         return room
 
 
@@ -171,7 +171,7 @@ def invite(room: Room, by: User, person: User) -> Invitation:
             INVITATIONS.spend(by)
             INVITATIONS_OF_ONE.spend(by, of=person.pk)
             publish_rooms_changed(person.pk)
-            notifications.invited(invitation)
+            signals.person_invited.send(Room, invitation=invitation)
         return invitation
 
 
@@ -321,7 +321,7 @@ def publish_rooms_changed(user_id: int) -> None:
     """Tell a person's own sockets that their list of rooms or invitations has changed."""
     group = room_list_topic.group(user_id)
     publish(room_list_topic.name, "rooms.changed", {}, group=group)
-    presence.rooms_changed(user_id)
+    topics_changed.send(Room, user_id=user_id)
 
 
 def close(room: Room) -> None:
@@ -332,7 +332,7 @@ def close(room: Room) -> None:
     enqueue_pruning()
     for user_id in user_ids:
         _turn_out(room, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
-    notifications.room_deleted(room)
+    signals.room_deleted.send(Room, room=room)
 
 
 def close_if_deserted(room: Room) -> None:
@@ -345,7 +345,7 @@ def close_if_deserted(room: Room) -> None:
 def withdraw(invitation: Invitation) -> None:
     """Take back an invitation to a room whose lock is held."""
     invitation.delete()
-    notifications.invitation_settled(invitation.room, invitation.user)
+    signals.invitation_settled.send(Room, room=invitation.room, user=invitation.user)
     publish_rooms_changed(invitation.user_id)
 
 
@@ -385,7 +385,7 @@ def _let_moderate(room: Room, by: User | None, what: str) -> None:
 def _turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:
     """End what a person hears of a room that they are not in any more."""
     dismiss(room.group, user_id, code, reason)
-    presence.room_left(user_id, room.slug)
+    topic_left.send(Room, user_id=user_id, key=room.slug)
     publish_rooms_changed(user_id)
 
 
@@ -418,7 +418,7 @@ def _admit(room: Room, user: User) -> Membership:
     """Make the user a member who has read everything; the owner, if nobody else is active there."""
     invited, _ = Invitation.objects.filter(room=room, user=user).delete()
     if invited:
-        notifications.invitation_settled(room, user)
+        signals.invitation_settled.send(Room, room=room, user=user)
     room.bans.filter(user=user).delete()
     active = room.memberships.filter(user__is_active=True, user__is_bot=False)
     role = Role.MEMBER if user.is_bot or active.exists() else Role.OWNER
@@ -436,7 +436,7 @@ def _remove(membership: Membership, reason: str) -> None:
     depart(membership)
     room, user = membership.room, membership.user
     _turn_out(room, user.pk, CloseCode.FORBIDDEN, reason)
-    notifications.member_left(room, user)
+    signals.member_left.send(Room, room=room, user=user)
     close_if_deserted(room)
 
 

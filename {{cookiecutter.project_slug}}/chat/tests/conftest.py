@@ -3,21 +3,25 @@
 import itertools
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
+from django.db.backends.utils import CursorWrapper
 
 from accounts.models import User
 from chat import actions
 from chat.frames import MessageData
 from chat.models import Room
 from realtime.delivery import publishing
+from realtime.delivery.engine import this_engine
 from realtime.delivery.hub import LayerMessage
 from realtime.protocol import ErrorCode, Refusal
 
 Say = Callable[..., MessageData]
+Loss = Callable[[], AbstractContextManager[None]]
 
 
 @dataclass
@@ -95,3 +99,46 @@ def refused(code: ErrorCode) -> Iterator[None]:
     with pytest.raises(Refusal) as caught:
         yield
     assert caught.value.code == code, caught.value.detail
+
+
+@pytest.fixture
+def lost(monkeypatch: pytest.MonkeyPatch) -> Loss:
+    """Everything that is published meanwhile is lost."""
+
+    @contextmanager
+    def lost() -> Iterator[None]:
+        with monkeypatch.context() as patch:
+            patch.setattr(publishing, "_send_on_commit", lambda *_: None)
+            yield
+
+    return lost
+
+
+class Asked:
+    """The queries that a check makes, in whatever thread; others go on meanwhile."""
+
+    def __init__(self) -> None:
+        self.checking = ContextVar("checking", default=False)
+        self.queries: list[str] = []
+
+    async def by_a_check(self) -> int:
+        """Check, and return how many there were."""
+        self.queries.clear()
+        self.checking.set(True)
+        await this_engine().check()
+        self.checking.set(False)
+        return len(self.queries)
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    asked = Asked()
+    execute = CursorWrapper.execute
+
+    def counted(self: CursorWrapper, sql: str, params: Any = None) -> Any:
+        if asked.checking.get():
+            asked.queries.append(sql)
+        return execute(self, sql, params)
+
+    monkeypatch.setattr(CursorWrapper, "execute", counted)
+    return asked

@@ -15,11 +15,8 @@ from chat import actions
 from chat.models import Membership, Message, Room
 from chat.queries import pending_invitations, people_to_talk_to
 from chat.tests.conftest import Say, refused
-from notifications.queries import of
-from presence.actions import choose_visibility
 from realtime.database import in_database
 from realtime.protocol import ErrorCode
-from realtime.tasks import run_due
 from realtime.testing import Client, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -120,7 +117,6 @@ class Watched:
         self.ada = sockets["ada"]
         self.room = sockets["room"]
         self.rooms = sockets["rooms"]
-        self.notifications = sockets["notifications"]
 
 
 async def watch(stack: AsyncExitStack, ada: User, bob: User) -> Watched:
@@ -128,17 +124,10 @@ async def watch(stack: AsyncExitStack, ada: User, bob: User) -> Watched:
         "ada": await stack.enter_async_context(connect("/ws/chat/general/", ada)),
         "room": await stack.enter_async_context(connect("/ws/chat/general/", bob)),
         "rooms": await stack.enter_async_context(connect("/ws/chat/", bob)),
-        "notifications": await stack.enter_async_context(connect("/ws/notifications/", bob)),
     }
     for socket in sockets.values():
         await socket.expect("welcome")
     return Watched(sockets)
-
-
-async def told(watched: Watched) -> list[str]:
-    """What bob's two notifications are changed to."""
-    frames = [await watched.notifications.expect("notification.updated") for _ in range(2)]
-    return [frame["data"]["notification"]["text"] for frame in frames]
 
 
 @pytest.fixture
@@ -166,12 +155,6 @@ async def test_a_new_name_is_seen_at_once(
         member = (await watched.room.expect("member.updated"))["data"]["member"]
         assert (member["id"], member["name"], member["role"]) == (ada.pk, "Lady Lovelace", "owner")
         await watched.rooms.expect("rooms.changed")
-
-        await in_database(run_due)
-        assert await told(watched) == [
-            "Lady Lovelace mentioned you in General",
-            "Lady Lovelace wrote to you",
-        ]
 
 
 @pytest.mark.parametrize("rename", [*CHANGES, by_the_profile])
@@ -233,11 +216,8 @@ async def test_whoever_is_deleted_leaves_words_and_no_room_without_an_owner(
         ]
         assert messages[1]["body"] == "A word, @bob"
         assert (messages[2]["reactions"], messages[2]["mentions"]) == ([], [])
-        await in_database(run_due)
-        assert await told(watched) == ["Someone mentioned you in General", "Someone wrote to you"]
 
     def check() -> None:
-        assert not of(eve.pk).exists()
         assert not pending_invitations(story).exists()
         assert {room.name for room in Room.objects.all()} == {"General", ""}
         assert Membership.objects.filter(user=bob).count() == 2
@@ -262,13 +242,6 @@ def test_the_admin_says_that_direct_rooms_keep_their_people(ada: User, bob: User
 
     assert answer.context["perms_lacking"] == set()
     assert len(answer.context["protected"]) == 2
-
-
-def test_presence_is_only_shown_in_the_admin(ada: User) -> None:
-    choose_visibility(ada.pk, hidden=True)
-
-    url = reverse("admin:presence_presence_delete", args=[ada.pk])
-    assert signed_in().post(url, {"post": "yes"}).status_code == 403
 
 
 def test_a_deactivated_owner_does_not_count_as_the_rooms_owner(

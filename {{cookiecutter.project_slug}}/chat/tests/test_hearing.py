@@ -1,28 +1,21 @@
 """What sockets hear is what their people may hear, though the layer loses what tells them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import pytest
 import pytest_asyncio
 from django.contrib.sessions.models import Session
-from django.db.backends.utils import CursorWrapper
 from django.utils import timezone
 
 from accounts.models import User
 from chat import actions
 from chat.consumers import ChatConsumer, RoomListConsumer
 from chat.models import Membership, Room
-from chat.tests.conftest import Say
-from notifications.consumers import NotificationConsumer
-from presence import actions as presence
-from presence.consumers import PresenceConsumer
+from chat.tests.conftest import Asked, Loss, Say
 from realtime.consumers import Consumer
 from realtime.database import in_database
-from realtime.delivery import publishing
 from realtime.delivery.engine import Engine, stop_engine, this_engine
 from realtime.delivery.socket import Socket
 from realtime.testing import Client, connect
@@ -31,27 +24,13 @@ from realtime.transports.multiplex import TopicSession
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TOPICS = ("chat", "chat:engineering", "chat:general", "presence", "notifications")
-Loss = Callable[[], AbstractContextManager[None]]
+TOPICS = ("chat", "chat:engineering", "chat:general")
 
 
 @pytest_asyncio.fixture(autouse=True)
 async def _ends() -> AsyncIterator[None]:
     yield
     await stop_engine()
-
-
-@pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> Loss:
-    """Everything that is published meanwhile is lost."""
-
-    @contextmanager
-    def lost() -> Iterator[None]:
-        with monkeypatch.context() as patch:
-            patch.setattr(publishing, "_send_on_commit", lambda *_: None)
-            yield
-
-    return lost
 
 
 def gap(engine: Engine) -> None:
@@ -77,7 +56,7 @@ async def joined(client: Client) -> None:
 
 async def nothing_of(client: Client, topic: str) -> bool:
     """Whether nothing of a topic has come, nor comes before an answer."""
-    await client.send("list", {"limit": 1}, topic="notifications")
+    await client.send("anything", topic="chat")
     return all(frame["topic"] != topic for frame in client.skipped)
 
 
@@ -94,14 +73,12 @@ async def test_a_removal_that_is_lost_is_made_up_for(
         left = await shared.expect("left")
         assert (left["topic"], left["data"]["code"]) == ("chat:engineering", 4403)
         assert await own.closed() == 4403
-        changed = {(await shared.expect("rooms.changed"))["topic"] for _ in range(2)}
-        assert changed == {"chat", "presence"}
+        assert (await shared.expect("rooms.changed"))["topic"] == "chat"
         shared.skipped.clear()
         await in_database(say, private, ada, "Not for bob")
         await in_database(say, public, ada)
         await shared.expect("message.created")
         assert await nothing_of(shared, "chat:engineering")
-        assert "presence:engineering" not in this_engine().hub.groups
 
 
 @noticing
@@ -126,8 +103,7 @@ async def test_a_direct_room_whose_beginning_is_lost_is_announced(
         with lost():
             room = await in_database(actions.start_direct, ada, bob)
         notice(this_engine())
-        changed = {(await client.expect("rooms.changed"))["topic"] for _ in range(2)}
-        assert changed == {"chat", "presence"}
+        assert (await client.expect("rooms.changed"))["topic"] == "chat"
         client.skipped.clear()
         await client.send("join", topic="chat")
         welcome = await client.expect("welcome")
@@ -162,15 +138,6 @@ async def test_a_list_longer_than_what_is_shown_is_compared_too(
             await in_database(actions.start_direct, ada, bob)
         await this_engine().check()
         await client.expect("rooms.changed")
-
-
-async def test_a_visibility_chosen_elsewhere_is_told(ada: User, lost: Loss) -> None:
-    async with connect("/ws/presence/", ada) as client:
-        await client.expect("welcome")
-        with lost():
-            await in_database(presence.choose_visibility, ada.pk, hidden=True)
-        await this_engine().check()
-        assert (await client.expect("visibility.changed"))["data"] == {"hidden": True}
 
 
 def deactivated(user: User) -> None:
@@ -235,41 +202,13 @@ async def test_whoever_joins_across_a_gap_is_compared_afterwards(
 # How much it asks
 
 
-class Asked:
-    """The queries that a check makes, in whatever thread; others go on meanwhile."""
-
-    def __init__(self) -> None:
-        self.checking = ContextVar("checking", default=False)
-        self.queries: list[str] = []
-
-    async def by_a_check(self) -> int:
-        """Check, and return how many there were."""
-        self.queries.clear()
-        self.checking.set(True)
-        await this_engine().check()
-        self.checking.set(False)
-        return len(self.queries)
-
-
-@pytest.fixture
-def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
-    asked = Asked()
-    execute = CursorWrapper.execute
-
-    def counted(self: CursorWrapper, sql: str, params: Any = None) -> Any:
-        if asked.checking.get():
-            asked.queries.append(sql)
-        return execute(self, sql, params)
-
-    monkeypatch.setattr(CursorWrapper, "execute", counted)
-    return asked
-
-
 async def nowhere(message: object) -> None: ...
 
 
-async def people_in(room: Room, count: int) -> None:
-    """Let new members of a room be on all topics, each on a socket of their own."""
+async def people_in(
+    room: Room, count: int, classes: Mapping[str, type[Consumer]] | None = None
+) -> None:
+    """Let new members of a room be on some topics, chat's by default, on a socket for each."""
 
     def make() -> list[User]:
         people = [User(username=f"p{n}", email=f"p{n}@example.com") for n in range(count)]
@@ -277,12 +216,7 @@ async def people_in(room: Room, count: int) -> None:
         Membership.objects.bulk_create([Membership(room=room, user=each) for each in people])
         return people
 
-    classes: dict[str, type[Consumer]] = {
-        room.topic: ChatConsumer,
-        "chat": RoomListConsumer,
-        "presence": PresenceConsumer,
-        "notifications": NotificationConsumer,
-    }
+    classes = classes or {room.topic: ChatConsumer, "chat": RoomListConsumer}
     async with asyncio.TaskGroup() as joining:
         for person in await in_database(make):
             socket = Socket(nowhere)
@@ -298,9 +232,8 @@ async def test_the_number_of_queries_does_not_grow_with_the_sockets(
     engine = this_engine()
     await people_in(public, sockets)
     heard = {group: len(engine.hub.subscribers(group)) for group in engine.hub.groups}
-    assert (heard["chat:general"], heard["presence:general"]) == (2 * sockets, sockets)
-    # One for rooms, one for rosters; one for all lists, two for presence.
-    assert await asked.by_a_check() == 5
+    assert heard["chat:general"] == 2 * sockets
+    assert await asked.by_a_check() == 2  # one for rooms, one for all lists
     assert heard == {group: len(engine.hub.subscribers(group)) for group in engine.hub.groups}
     await stop_engine()
 
@@ -312,9 +245,8 @@ async def test_many_sockets_are_compared_in_parts(
     monkeypatch.setattr("realtime.delivery.hearing.READ_SUBSCRIBERS", 5)
     engine = this_engine()
     await people_in(public, 10)
-    assert await asked.by_a_check() == 5 + 3 + 2 + 2 * 2
+    assert await asked.by_a_check() == 5 + 2
     await in_database(Membership.objects.filter(user__username="p7").delete)
     await engine.check()
     assert len(engine.hub.subscribers("chat:general")) == 18
-    assert len(engine.hub.subscribers("presence:general")) == 9
     await stop_engine()

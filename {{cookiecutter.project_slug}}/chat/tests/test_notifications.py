@@ -13,7 +13,7 @@ from notifications.actions import set_target_preference
 from notifications.forms import PreferencesForm
 from notifications.kinds import TargetLevel
 from notifications.queries import of
-from presence import viewing
+from realtime import viewing
 
 pytestmark = pytest.mark.django_db
 
@@ -112,7 +112,7 @@ def test_whoever_views_the_room_is_told_nothing(
 ) -> None:
     viewed = {public.topic}
     monkeypatch.setattr(
-        viewing, "read_viewers", lambda topics: {(bob.pk, topic) for topic in viewed & set(topics)}
+        viewing, "readers", [lambda topics: {(bob.pk, topic) for topic in viewed & set(topics)}]
     )
 
     plain = say(public, ada)

@@ -1,17 +1,25 @@
 """Chat's rooms in presence: who sees whom, and from when to when."""
 
+from collections.abc import Callable
+
 import pytest
 
 from accounts.models import User
 from chat import actions
 from chat.models import Room
+from chat.tests.conftest import Asked, Loss
+from chat.tests.test_hearing import noticing, people_in
+from presence.actions import choose_visibility
+from presence.consumers import PresenceConsumer
 from presence.queries import rooms_of
 from realtime.database import in_database
+from realtime.delivery.engine import Engine, stop_engine, this_engine
 from realtime.testing import Client, Json, connect
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 HERE = "/ws/presence/"
+Notice = Callable[[Engine], None]
 
 
 def rooms_in(frame: Json) -> list[str]:
@@ -81,3 +89,52 @@ async def test_the_roster_of_a_room_that_one_is_not_in_is_refused(
         refused = await client.send("roster", {"room": room})
 
     assert refused["data"]["code"] == "forbidden"
+
+
+# What is lost on its way is made up for
+
+
+@noticing
+async def test_a_removal_that_is_lost_ends_what_is_heard_of_the_room(
+    ada: User, bob: User, private: Room, lost: Loss, notice: Notice
+) -> None:
+    async with connect(HERE, bob) as client:
+        await client.expect("welcome")
+        assert "presence:engineering" in this_engine().hub.groups
+        with lost():
+            await in_database(actions.remove_member, private, ada, bob)
+        notice(this_engine())
+        assert await changed_rooms(client) == []
+        assert "presence:engineering" not in this_engine().hub.groups
+
+
+@noticing
+async def test_a_direct_room_whose_beginning_is_lost_counts(
+    ada: User, bob: User, lost: Loss, notice: Notice
+) -> None:
+    async with connect(HERE, bob) as client:
+        await client.expect("welcome")
+        with lost():
+            room = await in_database(actions.start_direct, ada, bob)
+        notice(this_engine())
+        assert await changed_rooms(client) == [room.slug]
+
+
+async def test_a_visibility_chosen_elsewhere_is_told(ada: User, lost: Loss) -> None:
+    async with connect(HERE, ada) as client:
+        await client.expect("welcome")
+        with lost():
+            await in_database(choose_visibility, ada.pk, hidden=True)
+        await this_engine().check()
+        assert (await client.expect("visibility.changed"))["data"] == {"hidden": True}
+
+
+@pytest.mark.parametrize("sockets", [1, 200])
+async def test_the_number_of_queries_does_not_grow_with_the_sockets(
+    ada: User, public: Room, asked: Asked, sockets: int
+) -> None:
+    await people_in(public, sockets, {"presence": PresenceConsumer})
+    assert len(this_engine().hub.subscribers("presence:general")) == sockets
+    assert await asked.by_a_check() == 3  # one for rosters, two for their people
+    assert len(this_engine().hub.subscribers("presence:general")) == sockets
+    await stop_engine()

@@ -16,6 +16,7 @@ from accounts.models import User
 from chat import actions
 from chat.models import Mention, Room
 from chat.tests.conftest import Published, Say
+from chat.tests.test_doors import CHANGES, DELETIONS, by_the_profile
 from notifications import actions as notifications
 from notifications.actions import set_target_preference
 from notifications.kinds import TargetLevel
@@ -184,6 +185,24 @@ def test_what_is_folded_has_its_peoples_new_names(scene: Scene) -> None:
     notification = of(scene.ada.pk).get()
     assert notification.text == "Bob the Builder mentioned you in General"
     assert notification.rev == before + 1
+
+
+@pytest.mark.parametrize("rename", [*CHANGES, by_the_profile])
+def test_a_new_name_by_any_door_is_told(scene: Scene, rename: Callable[..., None]) -> None:
+    rename(scene.ada, {"display_name": "Lady Lovelace"})
+    run_due()
+    assert lines(scene.bob) == [("Lady Lovelace mentioned you in General", "Three, @bob", 3)]
+
+
+@pytest.mark.parametrize("delete", DELETIONS)
+def test_whoever_is_deleted_by_any_door_is_someone(
+    scene: Scene, delete: Callable[[User], None]
+) -> None:
+    actions.invite(scene.room, scene.ada, scene.eve)
+    delete(scene.ada)
+    run_due()
+    assert lines(scene.bob) == [("Someone mentioned you in General", "Three, @bob", 3)]
+    assert lines(scene.eve) == []
 
 
 def test_invitations_fold_and_are_taken_back_one_by_one(ada: User, eve: User) -> None:

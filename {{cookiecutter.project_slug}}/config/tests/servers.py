@@ -13,11 +13,15 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+import pytest
 from django.conf import settings
 from django.db import connection
 
 START_SECONDS = 60  # on a busy machine; two, otherwise
 STOP_SECONDS = 30
+
+# In the template's own folder the project has no server yet.
+for_serve = pytest.mark.skipif(not settings.ASGI_SERVER.isidentifier(), reason="not baked")
 
 
 class Server:

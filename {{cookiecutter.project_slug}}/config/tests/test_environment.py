@@ -49,6 +49,11 @@ def faults(folder: Path, file: str = "", **environment: str) -> list[str]:
 
 PATHS = """write a JSON object such as {"helper": "helper.answers.answer"}."""
 BOOLEAN = "write true or false."
+PROVIDER = (
+    'Write one such as {"name": "Example", "server_url": "https://login.example.com", '
+    '"client_id": "...", "client_secret": "..."}, or a list of them.'
+)
+EXAMPLE = '{"name": "Example", "server_url": "https://login.example.com", "client_id": "site"}'
 PORT = "write a whole number from 1 to 65535."
 PROCESSES = "write a whole number from 1 to 500."
 SECONDS = "write a whole number from 0 to 1000000000."
@@ -105,6 +110,29 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("ALLOW_PRIVATE_ADDRESSES", "y", f"cannot be 'y': {BOOLEAN}"),
         ("ANSWERING_BOTS", "bots.echo", f"cannot be 'bots.echo': {PATHS}"),
         ("ANSWERING_BOTS", '{"echo": 7}', f"""cannot be '{{"echo": 7}}': {PATHS}"""),
+        ("TWO_FACTOR", "totp", f"cannot be 'totp': {BOOLEAN}"),
+        ("ADMIN_TWO_FACTOR", "staff", f"cannot be 'staff': {BOOLEAN}"),
+        (
+            "OPENID_CONNECT",
+            "https://login.example.com",
+            f"names no provider: JSON is malformed: invalid character (byte 0). {PROVIDER}",
+        ),
+        (
+            "OPENID_CONNECT",
+            EXAMPLE.replace("client_id", "id"),
+            f"names no provider: Object contains unknown field `id`. {PROVIDER}",
+        ),
+        (
+            "OPENID_CONNECT",
+            EXAMPLE.replace("https://login.example.com", "login.example.com"),
+            "names no provider: Expected `str` matching regex "
+            rf"'^https?://[\\w.-]+(:\\d+)?(/\\S*)?$' - at `$.server_url`. {PROVIDER}",
+        ),
+        (
+            "OPENID_CONNECT",
+            f"[{EXAMPLE}, {EXAMPLE}]",
+            "has two providers of one name: give each its own.",
+        ),
         pytest.param("WEB_PUSH_SECRET", "${SECRET}", REFERENCE, marks=web_push),
         pytest.param("MQTT_URL", "mqtt://me:a#b@host", MQTT, marks=mqtt),
         pytest.param("MQTT_URL", "tcp://host", MQTT, marks=mqtt),
@@ -280,6 +308,10 @@ def test_all_wrong_values_are_told_together_and_no_secret_with_them(folder: Path
         ),
         ("ADMIN_PATH", "", "ADMIN_PATH", "admin/"),
         ("ADMIN_PATH", "staff/only/", "ADMIN_PATH", "staff/only/"),
+        ("TWO_FACTOR", "", "MFA_SUPPORTED_TYPES", ["totp", "webauthn", "recovery_codes"]),
+        ("TWO_FACTOR", "false", "MFA_SUPPORTED_TYPES", []),
+        ("TWO_FACTOR", "false", "TWO_FACTOR", False),
+        ("ADMIN_TWO_FACTOR", "true", "ADMIN_TWO_FACTOR", True),
         ("PORT", " 8080 ", "PORT", 8080),
         ("WEB_CONCURRENCY", "", "WEB_CONCURRENCY", 1),
         ("REALTIME", '{\n"FRAME_BYTES": 9}', "REALTIME", {"FRAME_BYTES": 9}),
@@ -300,6 +332,26 @@ def test_a_good_value_is_taken(
     folder: Path, name: str, value: str, setting: str, expected: object
 ) -> None:
     assert read(folder, **{name: value})[setting] == expected
+
+
+def test_the_admin_cannot_require_what_is_off(folder: Path) -> None:
+    assert read(folder, TWO_FACTOR="false", ADMIN_TWO_FACTOR="true")["TWO_FACTOR"] is True
+
+
+def test_the_line_of_the_documentation_names_a_provider(folder: Path) -> None:
+    document = (settings.BASE_DIR / "docs/accounts.md").read_text(encoding="utf-8")
+    (line,) = (each for each in document.splitlines() if each.startswith("OPENID_CONNECT="))
+    shared = read(folder, line)["SOCIALACCOUNT_PROVIDERS"]["openid_connect"]
+    assert shared["OAUTH_PKCE_ENABLED"]
+    assert shared["APPS"] == [
+        {
+            "provider_id": "example",
+            "name": "Example",
+            "client_id": "site",
+            "secret": "...",
+            "settings": {"server_url": "https://login.example.com"},
+        }
+    ]
 
 
 def test_a_database_of_its_own_is_beside_the_project_whatever_the_folder_is_called(

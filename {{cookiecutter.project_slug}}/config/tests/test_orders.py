@@ -18,8 +18,14 @@ from realtime.tests.orders import ENDS, Faults, Step, Story, nothing_is_left, st
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-TOPICS = ("chat:general", "chat", "presence", "notifications")
-PATHS = ("/ws/", "/ws/chat/general/", "/ws/chat/", "/ws/presence/", "/ws/notifications/")
+TOPICS = [
+    "nowhere",
+    "chat:general",
+    "chat",
+    "notifications",
+    "presence",
+]
+PATHS = ["/ws/", *(f"/ws/{topic.replace(':', '/')}/" for topic in TOPICS[1:])]
 DATA: dict[str, dict[str, object]] = {
     "message.send": {"client_id": "a", "body": "Hello"},
     "history": {"limit": 10},

@@ -9,7 +9,6 @@ from django.conf import settings
 from django.test import Client
 from msgspec.structs import asdict
 
-from presence.stores import Timing
 from realtime.conf import Limits
 
 ASKED = """
@@ -94,14 +93,4 @@ def test_the_limits_of_a_site_that_sets_none() -> None:
         "task_seconds": 900,
         "task_lease_seconds": 60,
         "drain_seconds": 5,
-    }
-
-
-def test_the_timing_of_presence_where_nobody_sets_it() -> None:
-    assert asdict(Timing()) == {
-        "lease_seconds": 30,
-        "beat_seconds": 10,
-        "grace_seconds": 3,
-        "window_seconds": 0.2,
-        "sweep_seconds": 1,
     }

@@ -23,6 +23,7 @@ from notifications.queries import of
 pytestmark = pytest.mark.django_db
 
 PEOPLE = "admin:accounts_user_changelist"
+MISLEADING = ["a\x00b", "\x1b[31m", "\u202edadA", "a\u200eb", "\u3164", "Z" + "\u0351" * 50]
 
 
 class Terminal(StringIO):
@@ -74,7 +75,7 @@ def test_what_makes_no_sense_is_said_and_told_to_nobody(
     assert not Notification.objects.exists()
 
 
-@pytest.mark.parametrize("text", ["", "  ", "x" * 301, "\x00"])
+@pytest.mark.parametrize("text", ["", "  ", "x" * 301, "\x00", *MISLEADING])
 def test_a_text_that_cannot_be_told_is_refused(ada: User, text: str) -> None:
     with pytest.raises(CommandError, match="Give a text"):
         announce(text, "--everyone")
@@ -165,11 +166,14 @@ def test_an_announcement_goes_to_all_of_the_list_where_that_was_selected(
     assert all(of(person.pk).count() == 1 for person in people)
 
 
-def test_a_link_that_leads_nowhere_is_asked_for_again(ada: User) -> None:
+@pytest.mark.parametrize(
+    ("text", "link"), [("Hello", "javascript:alert(1)"), *((text, "") for text in MISLEADING)]
+)
+def test_what_may_not_be_announced_is_asked_for_again(ada: User, text: str, link: str) -> None:
     browser = staff("view_user", "change_user", "add_notification")
     chosen = {"action": "announce", ACTION_CHECKBOX_NAME: [ada.pk], "announce": "Send"}
 
-    browser.post(reverse(PEOPLE), chosen | {"text": "Hello", "link": "javascript:alert(1)"})
+    browser.post(reverse(PEOPLE), chosen | {"text": text, "link": link})
 
     assert not Notification.objects.exists()
 

@@ -15,9 +15,9 @@ from notifications.kinds import Kind, Level, TargetLevel, UnknownKind, register
 from notifications.models import Inbox, Notification
 from notifications.queries import of
 from notifications.tests.conftest import assert_numbers_hold
-from presence import viewing
-from presence.stores import View
+from realtime import viewing
 from realtime.protocol import Refusal
+from realtime.viewing import View
 
 pytestmark = pytest.mark.django_db
 
@@ -306,7 +306,7 @@ def test_who_views_the_target_is_asked_before_the_transaction_and_never_in_one(
         asked.append(connection.in_atomic_block)
         return {(ada.pk, topic) for topic in topics}
 
-    monkeypatch.setattr(viewing, "read_viewers", read_viewers)
+    monkeypatch.setattr(viewing, "readers", [read_viewers])
 
     assert notify([ada], "test.call", target="test:hall", room="hall") == 0
     with transaction.atomic():

@@ -24,8 +24,8 @@ from pytest_django import Settings
 from redis import Redis
 
 from operations import checks
-from presence.tests.redis_server import RedisServer
 from realtime.layers import layer
+from realtime.tests.redis_server import RedisServer
 
 
 class Layer(InMemoryChannelLayer):
@@ -107,7 +107,7 @@ def test_a_bucket_that_cannot_be_written_is_told(
     ]
 
 
-@pytest.mark.parametrize("taken", ["accounts/", "people/", "rooms/", "static/", "ws/"])
+@pytest.mark.parametrize("taken", ["accounts/", "settings/profile/", "static/", "ws/"])
 def test_an_admin_that_other_pages_hide_is_told(production: Settings, taken: str) -> None:
     usual = production.ADMIN_PATH
     try:

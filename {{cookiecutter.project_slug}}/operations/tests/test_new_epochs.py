@@ -1,22 +1,23 @@
 """A restored database is not taken for the one that clients knew."""
 
 import pytest
-from django.apps import apps
 from django.core.management import call_command
 
-from accounts.models import User
+from realtime.starting.boards.models import Board
+from realtime.tests.taps.models import Ledger
 
 
-def test_every_numbered_history_begins_anew(ada: User, capsys: pytest.CaptureFixture[str]) -> None:
-    room = apps.get_model("chat", "Room").objects.create(slug="general", last_rev=7)
-    inbox, _ = apps.get_model("notifications", "Inbox").objects.get_or_create(user=ada)
-    before = room.epoch, inbox.epoch
+@pytest.mark.django_db
+def test_every_numbered_history_begins_anew(capsys: pytest.CaptureFixture[str]) -> None:
+    board = Board.objects.create(slug="plan", last_rev=7)
+    ledger = Ledger.objects.create(slug="debts")
+    before = board.epoch, ledger.epoch
 
     call_command("new_epochs")
 
-    room.refresh_from_db()
-    inbox.refresh_from_db()
-    assert room.epoch != before[0]
-    assert inbox.epoch != before[1]
-    assert room.last_rev == 7
-    assert "chat.Room: 1 begin anew" in capsys.readouterr().out
+    board.refresh_from_db()
+    ledger.refresh_from_db()
+    assert board.epoch != before[0]
+    assert ledger.epoch != before[1]
+    assert board.last_rev == 7
+    assert "boards.Board: 1 begin anew" in capsys.readouterr().out

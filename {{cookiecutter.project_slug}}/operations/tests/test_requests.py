@@ -8,6 +8,7 @@ from django.test import Client
 
 from accounts.models import User
 
+PROFILE = {"display_name": "Lovelace", "color": "#087f5b"}
 READ_ONLY = {
     "postgresql": ("SET default_transaction_read_only = on", "RESET default_transaction_read_only"),
     "sqlite": ("PRAGMA query_only = on", "PRAGMA query_only = off"),
@@ -27,7 +28,7 @@ def read_only(transactional_db: None, ada: User, client: Client) -> Iterator[Non
         cursor.execute(allow)
 
 
-@pytest.mark.parametrize("path", ["/", "/people/", "/people/ada/", "/notifications/"])
+@pytest.mark.parametrize("path", ["/settings/profile/", "/people/ada/"])
 def test_no_browser_keeps_what_a_person_sees(client: Client, ada: User, path: str) -> None:
     client.force_login(ada)
     page = client.get(path)
@@ -42,19 +43,20 @@ def test_a_response_to_everybody_may_be_kept(client: Client, db: None) -> None:
 
 @pytest.mark.django_db
 def test_a_cookie_that_spells_a_nul_is_ignored(client: Client) -> None:
-    page = client.get("/", headers={"Cookie": r'sessionid="aaaaaaaaaaaaaaaa\000b"'})
-    assert page["Location"] == "/accounts/login/?next=/"
+    page = client.get(
+        "/settings/profile/", headers={"Cookie": r'sessionid="aaaaaaaaaaaaaaaa\000b"'}
+    )
+    assert page["Location"] == "/accounts/login/?next=/settings/profile/"
 
 
 def test_what_cannot_be_saved_now_is_to_be_sent_again(client: Client, read_only: None) -> None:
-    page = client.post("/rooms/new/", {"name": "Plans", "kind": "public"})
+    page = client.post("/settings/profile/", PROFILE)
     assert (page.status_code, page["Retry-After"]) == (503, "5")
     assert b"Back in a moment" in page.content
 
 
 def test_a_program_reads_when_to_send_it_again(client: Client, read_only: None) -> None:
-    form, wanted = {"name": "Plans", "kind": "public"}, {"Accept": "application/json"}
-    answer = client.post("/rooms/new/", form, headers=wanted)
+    answer = client.post("/settings/profile/", PROFILE, headers={"Accept": "application/json"})
     assert (answer.status_code, answer["Retry-After"]) == (503, "5")
     assert answer.json() == {
         "code": "unavailable",

@@ -32,10 +32,6 @@ class Timing(Struct, frozen=True, forbid_unknown_fields=True, rename=str.upper):
     """How often a process looks for expired leases and graces."""
 
 
-View = tuple[int, str]
-"""A person, by id, and the topic that one of their connections shows them."""
-
-
 class Visit(Struct, frozen=True, omit_defaults=True):
     """A person's connection as it is now: the rooms that it counts in and the topic that it views.
 

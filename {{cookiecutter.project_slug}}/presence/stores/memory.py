@@ -15,9 +15,9 @@ from presence.stores import (
     State,
     Swept,
     Timing,
-    View,
     Visit,
 )
+from realtime.viewing import View
 
 
 @dataclass
@@ -153,7 +153,7 @@ class MemoryStore:
         return states
 
     def viewers(self, topics: Collection[str]) -> set[View]:
-        """As `presence.viewing.viewers`; from any thread."""
+        """As `realtime.viewing.viewers`; from any thread."""
         now = self._clock()
         return {
             (visit.user, visit.viewing)

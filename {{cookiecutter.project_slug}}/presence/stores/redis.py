@@ -26,10 +26,10 @@ from presence.stores import (
     StoreUnavailable,
     Swept,
     Timing,
-    View,
     Visit,
 )
 from realtime.redis import Pool, async_pool
+from realtime.viewing import View
 
 logger = logging.getLogger(__name__)
 
@@ -141,7 +141,7 @@ class RedisStore:
     # For threads, which must not wait for long
 
     def viewers(self, topics: Collection[str]) -> set[View]:
-        """As `presence.viewing.viewers`.
+        """As `realtime.viewing.viewers`.
 
         After an error nobody is kept waiting: until a thread has found Redis to answer again,
         nobody views anything.

@@ -8,10 +8,10 @@ from pytest_django import Settings
 
 from presence import viewing
 from presence.tests.places import Places
-from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import EACH_STORE
 from realtime import topics
 from realtime.delivery.engine import stop_engine
+from realtime.tests.redis_server import RedisServer
 
 
 @pytest.fixture(scope="session")

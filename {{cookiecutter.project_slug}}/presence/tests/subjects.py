@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 
 from presence.attendance import Store
-from presence.stores import Announcement, LeaseLost, Roster, State, Timing, View, Visit
+from presence.stores import Announcement, LeaseLost, Roster, State, Timing, Visit
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import RedisStore
-from presence.tests.redis_server import RedisServer
+from realtime.tests.redis_server import RedisServer
+from realtime.viewing import View
 
 TIMING = Timing(
     lease_seconds=0.6, beat_seconds=0.1, grace_seconds=0.4, window_seconds=0.02, sweep_seconds=0.02

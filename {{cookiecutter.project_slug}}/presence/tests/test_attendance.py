@@ -12,8 +12,8 @@ from presence.attendance import Attendance, Store
 from presence.stores import Announcement, State, StoreUnavailable, Timing, Visit
 from presence.stores.memory import MemoryStore
 from presence.stores.redis import RedisStore
-from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import visit
+from realtime.tests.redis_server import RedisServer
 
 TIMING = Timing(beat_seconds=0.05, grace_seconds=0.05, window_seconds=0.01, sweep_seconds=0.01)
 PATIENCE_SECONDS = 15

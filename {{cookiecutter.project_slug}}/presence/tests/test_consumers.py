@@ -11,12 +11,11 @@ from accounts.models import User
 from presence.actions import choose_visibility, room_left, rooms_changed
 from presence.models import Presence
 from presence.running import RosterTopic, this_attendance
-from presence.stores import View
 from presence.tests.places import Places, Watcher, connect_presence
 from presence.tests.subjects import visit
-from presence.viewing import viewers
 from realtime.database import in_database
 from realtime.testing import Json
+from realtime.viewing import View, viewers
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("either_store")]
 

@@ -12,8 +12,8 @@ from presence.running import open_store
 from presence.stores import LeaseLost, State, StoreUnavailable
 from presence.stores import redis as redis_store
 from presence.stores.redis import VIEWERS_SECONDS, RedisStore
-from presence.tests.redis_server import RedisServer
 from presence.tests.subjects import TIMING, visit
+from realtime.tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
 

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import pytest_asyncio
+from msgspec.structs import asdict
 
-from presence.stores import Announcement, LeaseLost, State
-from presence.tests.redis_server import RedisServer
+from presence.stores import Announcement, LeaseLost, State, Timing
 from presence.tests.subjects import EACH_STORE, TIMING, MemorySubject, RedisSubject, Subject, visit
+from realtime.tests.redis_server import RedisServer
 
 ONLINE, AWAY, OFFLINE = State.ONLINE, State.AWAY, State.OFFLINE
 SLACK_SECONDS = 0.01  # the stores' clock counts milliseconds
@@ -440,3 +441,13 @@ async def test_views_end_when_their_process_is_released(subject: Subject) -> Non
     await subject.store.release("two")
 
     assert subject.viewers("chat:general") == set()
+
+
+def test_the_timing_where_nobody_sets_it() -> None:
+    assert asdict(Timing()) == {
+        "lease_seconds": 30,
+        "beat_seconds": 10,
+        "grace_seconds": 3,
+        "window_seconds": 0.2,
+        "sweep_seconds": 1,
+    }

@@ -5,8 +5,8 @@ A short storm; `python -m presence.tests.storm redis://... 24` lets a longer one
 
 import pytest
 
-from presence.tests.redis_server import RedisServer
 from presence.tests.storm import Storm
+from realtime.tests.redis_server import RedisServer
 
 pytestmark = pytest.mark.redis
 

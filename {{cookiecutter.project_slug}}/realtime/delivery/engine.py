@@ -28,6 +28,7 @@ P = ParamSpec("P")
 TICK_SECONDS = 1.0
 RECHECK_SECONDS = 1.0  # after a sign-out; by then a socket that was being admitted is known
 EMPTY_POLL_SECONDS = 0.05
+WATCH_SECONDS = 3.0  # for how long one `publishing.watch` asks
 
 
 engine_started = Signal()
@@ -67,6 +68,10 @@ class Engine:
         self.draining = False
         self.at_stop: list[Callable[[], Awaitable[None]]] = []
         """What else ends with the engine, before it leaves the layer."""
+        self.every_second: list[Routine] = []
+        """What else is done once a second; what fails is logged, and done again the next time."""
+        self.watched_until = 0.0
+        """Until when, by the loop's clock, somebody watches the processes: `publishing.watch`."""
         self._beat = Routine(self.beat)
         self._check = Routine(self.check)
         self._recheck = Routine(self._close_suspects)
@@ -173,6 +178,8 @@ class Engine:
             for connection in self.connections:
                 if connection.last_heard < now() - limits().idle_seconds:
                     connection.socket.close(CloseCode.GOING_AWAY, "Nothing came from you for long.")
+            for routine in self.every_second:
+                await routine.do_if_due(TICK_SECONDS)
             await self._recheck.do_if_due(0)
             await self._check.do_if_due(limits().check_seconds)
             await self._beat.do_if_due(limits().heartbeat_seconds)
@@ -220,6 +227,8 @@ class Engine:
                     ):
                         connection.socket.close(CloseCode.UNAUTHENTICATED, "You are signed out.")
                 self.hub.loop.call_later(RECHECK_SECONDS, self._suspect, user_id)
+            case "realtime.watch":
+                self.watched_until = self.hub.loop.time() + WATCH_SECONDS
             case "realtime.recheck":  # twice, since the session may be ending only now
                 self._suspect(message["user_id"])
                 self.hub.loop.call_later(RECHECK_SECONDS, self._suspect, message["user_id"])

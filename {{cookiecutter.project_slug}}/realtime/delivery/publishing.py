@@ -100,6 +100,11 @@ def recheck(user_id: int) -> None:
     _send_on_commit(CONTROL, {"type": "realtime.recheck", "user_id": user_id})
 
 
+def watch() -> None:
+    """Let every process that serves know that it is watched: `Engine.watched_until`."""
+    _send_on_commit(CONTROL, {"type": "realtime.watch"})
+
+
 def _send_on_commit(group: str, message: LayerMessage) -> None:
     try:
         asyncio.get_running_loop()

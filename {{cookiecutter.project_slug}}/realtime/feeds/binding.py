@@ -244,9 +244,10 @@ class StreamConsumer(FeedConsumer[Stream]):
 
     feed_model = Stream
     item_model = StreamItem
+    events = dict.fromkeys(["row.created", "row.updated", "row.deleted"], StreamItem)
 
     @command("list")
-    def get_older(self, data: GetOlder) -> ItemPage:
+    def get_older(self, data: GetOlder) -> ItemPage[Any]:
         """The rows before the `seq` `before`, the latest of them last."""
         if not Stream.topics.hearers([(self.feed_key, self.user_id)]):
             raise forbidden()

@@ -18,6 +18,7 @@ from realtime.topics import Pair
 
 FeedType = TypeVar("FeedType", bound=Feed)
 Value = TypeVar("Value")
+ItemData = TypeVar("ItemData")
 
 KEPT_SECONDS = 1.0  # the longest that something is kept for those who join
 
@@ -33,11 +34,11 @@ class ItemCommand(Struct, forbid_unknown_fields=True):
     seq: Revision
 
 
-class ItemPage(Struct, frozen=True):
+class ItemPage(Struct, Generic[ItemData], frozen=True):
     """Items of a feed: the data of `welcome`, `changes` and `reset`."""
 
     epoch: str
-    items: list[Any]  # Any: what the item's `as_data` gives
+    items: list[ItemData]
     more: bool
 
 
@@ -100,6 +101,8 @@ class FeedConsumer(Consumer, Generic[FeedType]):
     A subclass decides in `admit` who may come and what the welcome says. Who may still ask for
     changes is what the feed's `Topic.hearers` says.
     """
+
+    events = {"welcome": ItemPage, "changes": ItemPage, "reset": ItemPage}
 
     feed_model: ClassVar[type[Feed]]
     item_model: ClassVar[type[FeedItem]]

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+import django
 import pytest
 from pytest_django import Settings
 
@@ -65,10 +66,12 @@ async def test_a_host_that_is_not_ours_is_refused_with_its_own_origin(
 
 
 def test_cookies_are_read_as_pages_read_them() -> None:
-    """Django joins two headers with a comma, which belongs to the value before it."""
+    """Before 6.1, Django joins two headers with a comma, which belongs to the value before it."""
     headers = [(b"cookie", b"a=b"), (b"cookie", b"sessionid=c; d=e")]
     scope = {"type": "websocket", "path": "/ws/", "headers": headers}
-    assert cookies_of(scope) == {"a": "b,sessionid=c", "d": "e"}
+    joined = {"a": "b,sessionid=c", "d": "e"}
+    apart = {"a": "b", "sessionid": "c", "d": "e"}
+    assert cookies_of(scope) == (joined if django.VERSION < (6, 1) else apart)
 
 
 async def test_nobody_signed_in_is_closed_with_4401() -> None:

@@ -136,7 +136,7 @@ def test_the_settings_give_another_limit(
 def test_a_budget_that_nothing_spends_is_told(settings: Settings) -> None:
     settings.BUDGETS = {"nothing": [1, 1]}
     assert [error.id for error in check_budgets(None)] == ["realtime.E004"]
-    settings.BUDGETS = {"rooms": [5, 60.5]}
+    settings.BUDGETS = {"profiles": [5, 60.5]}
     assert not check_budgets(None)
 
 

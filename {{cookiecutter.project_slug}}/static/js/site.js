@@ -2,6 +2,18 @@
 
 import "./passwords.js";
 import "./themes.js";
-import "./toasts.js";
+import { toast } from "./toasts.js";
 
 if (document.querySelector("[data-feed]")) import("../realtime/feed-list.js");
+
+// What allauth's scripts say: no passkey was chosen, or the browser lets this page have none.
+document.addEventListener("allauth.error", (event) => {
+  event.preventDefault();
+  const barred = event.detail.exception.name === "SecurityError";
+  toast(
+    barred
+      ? "Passkeys need the site's name: HTTPS, or localhost in place of 127.0.0.1."
+      : "That did not work. Try again, or choose another way.",
+    "error",
+  );
+});

@@ -2,7 +2,7 @@
 
 import { setBadge } from "../js/badge.js";
 import { part } from "../js/dom.js";
-import { activity } from "../presence/presence.js";
+import { activity } from "../realtime/activity.js";
 import { socket } from "../realtime/connection.js";
 import { showOnDesktop } from "./desktop.js";
 import { NotificationFeed } from "./feed.js";

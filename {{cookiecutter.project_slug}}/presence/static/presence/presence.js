@@ -2,12 +2,10 @@
 //
 //   <input type="checkbox" data-presence-hidden>  lets the reader appear offline
 
+import { activity } from "../realtime/activity.js";
 import { socket } from "../realtime/connection.js";
-import { Activity } from "./activity.js";
 import { Dots } from "./dots.js";
 import { People } from "./people.js";
-
-export const activity = new Activity();
 
 export const people = new People(socket);
 

@@ -2,22 +2,28 @@
 
 import re
 import shutil
+import subprocess
+import sys
 from argparse import ArgumentParser
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+from django.apps import apps
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.urls import Resolver404, resolve
+from django.urls import get_resolver
 
 from realtime import starting, topics
+from realtime.feeds.models import FeedItem
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,19}")
+NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 SERVED_ELSEWHERE = {"healthz", "metrics", "readyz", "ws"}
 """What begins paths that no URLconf knows."""
+SOURCES = {"board", "boards", "notice", "notices"}
+"""The apps of realtime/starting/, and their topics: tests install them beside the project's own."""
 
 NEXT = """{name}/ is there, with {tests}. Next:
 
@@ -55,34 +61,55 @@ class Command(BaseCommand):
         project = Path(settings.BASE_DIR)
         app = copied(kind, name)
         if not is_made(project / name, app):
-            check_name(name, project)
+            check_name(name, project, kind)
         start(project, name, app, registered(project, name))
+        if (project / "docs/asyncapi.json").exists():
+            write_contract(project)
         self.stdout.write(NEXT.format(name=name, tests=f"tests in {name}/tests"))
 
 
-def check_name(name: str, project: Path) -> None:
+def write_contract(project: Path) -> None:
+    """Bring what clients may know up to date, in a process that knows the new app."""
+    command = [sys.executable, "manage.py", "asyncapi"]
+    done = subprocess.run(command, cwd=project, capture_output=True, text=True)  # noqa: S603
+    if done.returncode:
+        raise CommandError(f"manage.py asyncapi failed; call it again:\n\n{done.stderr}")
+
+
+def check_name(name: str, project: Path, kind: str) -> None:
     """Raises CommandError: no app can have this name."""
     if not NAME.fullmatch(name) or iskeyword(name):
         raise CommandError(
-            f"{name!r} cannot name an app: give a word of Python's in lower case, of at most 20 "
-            "letters, digits and underscores, such as plan."
+            f"{name!r} cannot name an app: give a word in lower case, of at most 20 letters, "
+            "digits and single underscores, such as plan."
         )
+    if name.startswith("test"):
+        raise CommandError(f"pytest takes what begins with {name} for a test: give another name.")
     if (project / name).exists():
         raise CommandError(f"There is a {name} in this project: give another name.")
-    if find_spec(name):
+    if name in SOURCES | used(kind) or hasattr(FeedItem, name):
+        raise CommandError(f"The engine uses the word {name} itself: give another name.")
+    if find_spec(name) or name in {app.label for app in apps.get_app_configs()}:
         raise CommandError(f"{name} is a module of Python or of a package: give another name.")
     if name in {topic.prefix for topic in topics.registered()}:
         raise CommandError(f"There are topics {name}:... already: give another name.")
-    if name in SERVED_ELSEWHERE or has_page(f"/{name}/"):
+    pages = paths(get_resolver().url_patterns)
+    if name in SERVED_ELSEWHERE or any(page.startswith(f"{name}/") for page in pages):
         raise CommandError(f"The site has something at /{name}/ already: give another name.")
 
 
-def has_page(path: str) -> bool:
-    try:
-        resolve(path)
-    except Resolver404:
-        return False
-    return True
+def paths(patterns: Sequence[Any], before: str = "") -> Iterator[str]:  # Any: as Django has them
+    """All routes of a URLconf, as they are written."""
+    for each in patterns:
+        yield before + str(each.pattern)
+        yield from paths(getattr(each, "url_patterns", ()), before + str(each.pattern))
+
+
+def used(kind: str) -> set[str]:
+    """The words in the code of every app of this kind."""
+    app = copied(kind, "").items()
+    code = [text for path, text in app if path.endswith(".py") and not path.startswith("tests/")]
+    return {word for text in code for word in re.findall(r"\w+", text)}
 
 
 def copied(kind: str, name: str) -> Mapping[str, str]:
@@ -123,7 +150,12 @@ def copied(kind: str, name: str) -> Mapping[str, str]:
 def sorted_imports(text: str) -> str:
     """`text` with each run of `from ... import` lines in order: a new name has another place."""
     runs = re.compile(r"(?:^from .+ import .+\n)+", re.MULTILINE)
-    return runs.sub(lambda run: "".join(sorted(run.group().splitlines(keepends=True))), text)
+    return runs.sub(lambda run: "".join(sorted(run.group().splitlines(True), key=numbered)), text)
+
+
+def numbered(line: str) -> list[str | int]:
+    """A line as ruff compares it: zoo2 comes before zoo10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", line)]
 
 
 def registered(project: Path, name: str) -> Mapping[str, str]:
@@ -191,23 +223,22 @@ def start(project: Path, name: str, app: Mapping[str, str], files: Mapping[str, 
     new = project / ".startrealtime"
     shutil.rmtree(new, ignore_errors=True)
     made = (project / name).exists()
-    kept = []
+    changed = []
     try:
         for path, text in app.items():
             write(new / name / path, text)
         for path, text in files.items():
             write(new / "changed" / path, text)
+            write(new / "kept" / path, (project / path).read_text(encoding="utf-8"))
         if not made:
             (new / name).rename(project / name)
         for path in files:
-            (new / "kept" / path).parent.mkdir(parents=True, exist_ok=True)
-            (new / "kept" / path).hardlink_to(project / path)  # takes no room on a full disk
-            kept.append(path)
+            changed.append(path)
             (new / "changed" / path).replace(project / path)
     except BaseException as error:
         if not made:
             shutil.rmtree(project / name, ignore_errors=True)
-        for path in kept:
+        for path in changed:
             (new / "kept" / path).replace(project / path)
         if isinstance(error, OSError):
             raise CommandError(f"Nothing was made: {error}.") from None

@@ -5,8 +5,13 @@ from realtime.starting.boards.models import Board, Card
 
 def add(board: Board, client_id: str, title: str) -> object:
     """Add one; of a retry, which has the same `client_id`, the first counts."""
+    new = Card(
+        board=board,
+        client_id=client_id,
+        title=title,
+    )
     with board.changing() as changes:
-        card, created = changes.get_or_add(Card(board=board, client_id=client_id, title=title))
+        card, created = changes.get_or_add(new)
         return board.publish("card.created", card) if created else card.as_data()
 
 

@@ -13,7 +13,13 @@ class Write(Struct, forbid_unknown_fields=True):
     text: Annotated[str, Meta(max_length=64, pattern=r"\A[^\x00]*\Z")]
 
 
+class NoticeData(Struct):
+    text: str
+
+
 class NoticeConsumer(Consumer):
+    events = {"welcome": NoticeData, "written": NoticeData}
+
     async def join(self) -> None:
         slug = self.kwargs["slug"]
         self.topic = f"notice:{slug}"

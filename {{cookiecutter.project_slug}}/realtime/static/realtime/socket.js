@@ -18,7 +18,8 @@ const LOST = 1006;
 const FRAME_BYTES = 65_536;
 
 /**
- * Dispatches `state` when `state` changes and `frame` for every frame of a topic, joined or not.
+ * Dispatches `state` when `state` changes and `frame` for every frame of a topic, joined or not; besides, `sent` and
+ * `received` with the text of each frame.
  *
  * `state.name` is "idle", "connecting", "open", "waiting" (`seconds` until the next try) or "stopped" (`reason`:
  * "signed-out", "forbidden", "not-found", "too-big" or "outdated").
@@ -28,6 +29,7 @@ export class Socket extends EventTarget {
   /** When the server was last heard, in milliseconds of the wall clock, which goes on while a machine sleeps. */
   heardAt = 0;
   #url;
+  #ticket;
   #WebSocket;
   #backoff;
   #connection = null;
@@ -41,12 +43,15 @@ export class Socket extends EventTarget {
   #topics = new Map();
 
   /**
-   * @param {string} path of the server's socket, such as "/ws/"
-   * @param {{WebSocket?: typeof WebSocket, backoff?: Backoff}} [parts] stand-ins for a test
+   * @param {string} path of the server's socket, such as "/ws/"; on a page of another site its address, with wss:
+   * @param {{ticket?: () => Promise<string>, WebSocket?: typeof WebSocket, backoff?: Backoff}} [parts] ticket gives a
+   *   new ticket for each connection, where no cookie says who comes; there is no HTTP then. The others are stand-ins
+   *   for a test
    */
-  constructor(path, { WebSocket = globalThis.WebSocket, backoff = new Backoff() } = {}) {
+  constructor(path, { ticket = null, WebSocket = globalThis.WebSocket, backoff = new Backoff() } = {}) {
     super();
     this.#url = new URL(path, location.href.replace(/^http/, "ws")).href;
+    this.#ticket = ticket;
     this.#WebSocket = WebSocket;
     this.#backoff = backoff;
   }
@@ -70,6 +75,7 @@ export class Socket extends EventTarget {
   connect() {
     if (this.#connection || this.state.name === "stopped") return;
     clearTimeout(this.#retry);
+    if (this.#ticket) return void this.#connectByTicket();
     const overHttp = this.#failures >= HANDSHAKES || !this.#WebSocket;
     if (overHttp) {
       const placeOf = (name) => this.#topics.get(name)?.place ?? {};
@@ -79,6 +85,19 @@ export class Socket extends EventTarget {
     }
     this.#become({ name: "connecting" });
     this.#listen(HANDSHAKE_MS);
+  }
+
+  async #connectByTicket() {
+    const asked = (this.#connection = { close() {} }); // so that `connect` and `close` know of it
+    this.#become({ name: "connecting" });
+    this.#listen(HANDSHAKE_MS);
+    try {
+      const ticket = await this.#ticket();
+      if (asked !== this.#connection) return;
+      this.#use(new this.#WebSocket(this.#url, [PROTOCOL, `ticket.${ticket}`]), () => this.#opened());
+    } catch {
+      if (asked === this.#connection) this.#lost(LOST);
+    }
   }
 
   /** Drops the connection, if there is one, and opens another. */
@@ -104,6 +123,7 @@ export class Socket extends EventTarget {
       throw new RequestError({ code: "too_large", detail: "This is too long to be sent." });
     }
     this.#connection.send(frame);
+    this.dispatchEvent(new CustomEvent("sent", { detail: frame }));
   }
 
   #use(connection, opened) {
@@ -152,6 +172,7 @@ export class Socket extends EventTarget {
 
   #received(text) {
     this.#listen(SILENCE_MS);
+    this.dispatchEvent(new CustomEvent("received", { detail: text }));
     const frame = JSON.parse(text);
     if (frame.id != null) this.#requests.settle(frame);
     if (frame.type === "ok" || frame.type === "error") return;

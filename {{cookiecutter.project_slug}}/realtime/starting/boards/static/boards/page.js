@@ -12,13 +12,13 @@ form.addEventListener("submit", async (event) => {
   try {
     await topic.request("card.add", { title: title.value, client_id: client_id.value });
     title.value = "";
-    client_id.value = crypto.randomUUID();
+    client_id.value = crypto.getRandomValues(new Uint32Array(4)).join("-");
   } catch {
     form.submit(); // With the same client_id: what arrived already is not added again.
   }
 });
 
 list.addEventListener("click", ({ target }) => {
-  const button = target.closest("button");
+  const button = target.closest("[name='card.delete']");
   if (button) topic.request("card.delete", { seq: Number(button.value) }).catch(() => {});
 });

@@ -11,7 +11,7 @@ const TOUCHES = ["pointerdown", "pointermove", "keydown", "wheel", "touchstart",
  *
  * A tab is online while it can be seen and something in it was touched in the last five minutes.
  */
-export class Activity extends EventTarget {
+class Activity extends EventTarget {
   state = isVisible() ? "online" : "away";
   #viewed = null;
   #touchedAt = performance.now();
@@ -64,3 +64,6 @@ export class Activity extends EventTarget {
 function isVisible() {
   return document.visibilityState === "visible";
 }
+
+/** That of this page. */
+export const activity = new Activity();

@@ -1,0 +1,71 @@
+"""The documentation as a site, and the files that a visitor of the repository looks for."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests import documentation
+from tests.conftest import Bake
+from tests.environment import ROOT, SOURCE
+
+RELATIVE = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)")
+SCHEMAS = {
+    "github-workflows": [".github/workflows/ci.yml", f"{SOURCE.name}/.github/workflows/ci.yml"],
+    "github-issue-forms": [".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/idea.yml"],
+    "dependabot": [".github/dependabot.yml", f"{SOURCE.name}/.github/dependabot.yml"],
+    "gitlab-ci": [f"{SOURCE.name}/.gitlab-ci.yml"],
+}
+
+
+def test_the_site_is_built_without_a_complaint(tmp_path: Path) -> None:
+    assert documentation.build(tmp_path / "site") == ""
+    page = (tmp_path / "site/project/docs/mqtt/index.html").read_text("utf-8")
+    assert "parlour/in/sensors/kitchen" in page
+    assert '<a href="../feeds/#carrying-it-elsewhere">' in page
+
+
+def test_every_page_is_in_the_menu(bake: Bake, tmp_path: Path) -> None:
+    documentation.collect(bake(**documentation.EVERY_PART), tmp_path)
+    pages = {file.relative_to(tmp_path).as_posix() for file in tmp_path.rglob("*.md")}
+    listed = re.findall(r"[\w/.-]+\.md\b", (ROOT / "docs/mkdocs.yml").read_text("utf-8"))
+    assert sorted(listed) == sorted(pages)
+
+
+@pytest.mark.parametrize("answers", [{}, documentation.EVERY_PART], ids=["defaults", "every-part"])
+def test_every_link_leads_to_a_file(bake: Bake, tmp_path: Path, answers: dict[str, bool]) -> None:
+    documentation.collect(bake(**answers), tmp_path)
+    broken = [
+        f"{page.relative_to(tmp_path)}: {link}"
+        for page in tmp_path.rglob("*.md")
+        for link in RELATIVE.findall(page.read_text("utf-8"))
+        if not (page.parent / link).exists()
+    ]
+    assert [each for each in broken if answers or each.startswith("project/")] == []
+
+
+def test_the_readme_names_the_versions_that_ci_tests() -> None:
+    jobs = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text("utf-8"))["jobs"]
+    matrix = jobs["test"]["strategy"]["matrix"]
+    assert matrix["python"] == ["3.11", "3.12", "3.13", "3.14"]
+    assert matrix["django"] + [each["django"] for each in matrix["include"]] == [
+        "5.2",
+        "6.1",
+        "6.1",
+    ]
+    assert jobs["bake"]["strategy"]["matrix"] == {"system": ["macos-15", "windows-2025"]}
+    readme = (ROOT / "README.md").read_text("utf-8")
+    assert "Python 3.11 to 3.14" in readme
+    assert "Django 5.2 and 6.1" in readme
+
+
+@pytest.mark.parametrize("schema", SCHEMAS)
+def test_the_forges_understand_their_files(schema: str) -> None:
+    check = [sys.executable, "-m", "check_jsonschema", "--builtin-schema", f"vendor.{schema}"]
+    if schema == "gitlab-ci":
+        check += ["--data-transform", "gitlab-ci"]
+    done = subprocess.run([*check, *SCHEMAS[schema]], cwd=ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout

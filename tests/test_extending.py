@@ -1,0 +1,110 @@
+"""Parts that are taken out of a project by the steps of docs/extending.md: what is left passes.
+
+Alone, a part is taken out for a quick look; with WHOLE=1 in the environment for every check.
+"""
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+
+from tests.conftest import Bake, Manage
+from tests.environment import SOURCE
+from tests.projects import run, served
+
+REMOVALS = {
+    "everything": ["web push", "presence", "notifications", "chat"],
+    "web push": ["web push"],
+    "presence": ["presence"],
+    "notifications": ["web push", "notifications"],
+    "chat": ["chat"],
+}
+APPS = ["webpush", "presence", "notifications", "bots", "chat"]
+QUICK = [
+    "ruff check --no-cache .",
+    "ruff format --check --no-cache .",
+    "python manage.py makemigrations --check --dry-run",
+]
+THOROUGH = [
+    "pytest -p no:cacheprovider",
+    "mypy .",
+    "djlint --check --lint .",
+    "lint-imports --no-cache",
+    "python manage.py asyncapi",
+]
+EXAMINED = [
+    (removal, command)
+    for removal in REMOVALS
+    for command in [*THOROUGH, *QUICK]
+    if command in QUICK or removal == "everything" or "WHOLE" in os.environ
+]
+SERVED = served(DATABASE_URL="sqlite:///served.sqlite3")
+IN_SERVICE = """
+from django.core.management import call_command
+
+call_command("migrate", verbosity=0)
+call_command("seed_demo")
+"""
+
+Finding = Future[CompletedProcess[str]]
+
+
+@pytest.mark.parametrize(("removal", "command"), EXAMINED)
+def test_what_is_left_passes(
+    findings: dict[tuple[str, str], Finding], removal: str, command: str
+) -> None:
+    done = findings[removal, command].result()
+    assert done.returncode == 0, done.stdout
+
+
+def test_a_site_in_service_loses_the_tables_and_keeps_its_people(
+    projects: dict[str, Path], manage: Manage
+) -> None:
+    project = projects["everything"]
+    assert "No migrations to apply." in manage(project, "migrate", **SERVED)
+    with closing(sqlite3.connect(project / "served.sqlite3")) as database:
+        rows = database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+        tables = {name for (name,) in rows}
+        ((people,),) = database.execute("SELECT count(*) FROM accounts_user")
+    assert {name for name in tables if name.split("_")[0] in APPS} == set()
+    assert people == 2
+
+
+@pytest.fixture(scope="module")
+def projects(bake: Bake, manage: Manage) -> dict[str, Path]:
+    """A project of each removal; the one without everything was in service before."""
+    page = (SOURCE / "docs/extending.md").read_text("utf-8")
+    projects = {name: bake(web_push=True, mqtt=True, kubernetes=True) for name in REMOVALS}
+    manage(projects["everything"], "shell", "-c", IN_SERVICE, **SERVED)
+    for app in re.findall(r"^manage\.py migrate (\w+) zero", page, re.MULTILINE):
+        manage(projects["everything"], "migrate", app, "zero", **SERVED)
+    for name, parts in REMOVALS.items():
+        for part in parts:
+            section = page.split(f"\n### Without {part}\n")[1]
+            steps = section.split("```sh\n")[1].split("```")[0]
+            done = run(["bash", "-euo", "pipefail", "-c", steps], projects[name])
+            assert (done.returncode, done.stdout) == (0, ""), part
+    return projects
+
+
+@pytest.fixture(scope="module")
+def findings(
+    projects: dict[str, Path], python: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[tuple[str, str], Finding]]:
+    """What each command says; as many run at a time as there are cores."""
+    cache = str(tmp_path_factory.mktemp("mypy"))
+
+    def examine(removal: str, command: str) -> CompletedProcess[str]:
+        name, *arguments = command.split()
+        folder = projects[removal]
+        return run([python.with_name(name), *arguments], folder, MYPY_CACHE_DIR=cache, DEBUG="true")
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {each: pool.submit(examine, *each) for each in EXAMINED}
+        pool.shutdown(cancel_futures=True)

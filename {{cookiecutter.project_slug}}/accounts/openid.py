@@ -1,0 +1,85 @@
+"""Sign-in by the OpenID Connect providers that `OPENID_CONNECT` names."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from allauth.account.adapter import get_adapter as accounts
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
+from allauth.socialaccount.helpers import render_authentication_error
+from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.openid_connect import views
+from django.core.exceptions import ValidationError
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from requests import RequestException
+
+from accounts.models import User, validate_free
+from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
+
+logger = logging.getLogger(__name__)
+
+MOST_SHOWN = 200  # characters of what a provider answered, in the log
+
+View = Callable[[HttpRequest, str], HttpResponse]
+
+
+class ProviderAdapter(DefaultSocialAccountAdapter):
+    """Takes over the provider's names where they are free here; else the person is asked."""
+
+    def populate_user(
+        self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
+    ) -> User:
+        username, _, _ = (data.get("username") or "").partition("@")  # some give an address
+        given = {"username": username, "email": data.get("email")}
+        user: User = super().populate_user(request, sociallogin, given)
+        name = tidy((data.get("name") or "")[:DISPLAY_NAME_LENGTH])[:DISPLAY_NAME_LENGTH]
+        user.display_name = name if _passes(validate_display_name, name) else ""
+        return user
+
+    def save_user(self, request: HttpRequest, sociallogin: SocialLogin, form: Any = None) -> User:
+        if not _passes(validate_free, sociallogin.user.display_name):
+            sociallogin.user.display_name = ""
+        user: User = super().save_user(request, sociallogin, form)
+        return user
+
+    def is_auto_signup_allowed(self, request: HttpRequest, sociallogin: SocialLogin) -> bool:
+        return _passes(accounts(request).clean_username, sociallogin.user.username)
+
+    def on_authentication_error(
+        self, request: HttpRequest, provider: Any, exception: object = None, **options: Any
+    ) -> None:
+        if exception:
+            message = str(exception)[:MOST_SHOWN]
+            logger.warning("Sign-in with %s failed: %s", provider.name, message)
+
+
+def login(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Lead to the provider by a page: the content policy lets no form end at another site."""
+    response = _answer(views.login, request, provider_id)
+    if isinstance(response, HttpResponseRedirect):
+        return render(request, "socialaccount/login_redirect.html", {"redirect_to": response.url})
+    return response
+
+
+def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Sign in whoever comes back from the provider."""
+    return _answer(views.callback, request, provider_id)
+
+
+def _answer(view: View, request: HttpRequest, provider_id: str) -> HttpResponse:
+    """allauth's answer; a page that says so where the provider is away."""
+    try:
+        return view(request, provider_id)
+    except RequestException as error:
+        provider = get_adapter().get_provider(request, provider_id)
+        page: HttpResponse = render_authentication_error(request, provider, exception=error)
+        return page
+
+
+def _passes(check: Callable[[str], object], value: str) -> bool:
+    try:
+        check(value)
+    except ValidationError:
+        return False
+    return True

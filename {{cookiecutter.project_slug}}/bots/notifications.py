@@ -1,0 +1,34 @@
+"""What bots notify people of: a webhook that is off."""
+
+from typing import Any
+
+from django.urls import reverse
+
+from bots.models import Webhook, webhook_off
+from notifications.actions import notify
+from notifications.kinds import Kind, register
+
+WEBHOOK_OFF = "bots.webhook_off"
+
+
+def connect_notifications() -> None:
+    text = "{bot} of {room} is off: {why}"
+    link = "bots:room"
+    register(
+        Kind(WEBHOOK_OFF, "Webhooks", text, lambda row: reverse(link, args=[row.data["slug"]]))
+    )
+    webhook_off.connect(tell_its_maker)
+
+
+def tell_its_maker(webhook: Webhook, **kwargs: Any) -> None:  # Any: whatever a signal sends
+    if webhook.created_by_id:
+        room = webhook.room
+        notify(
+            [webhook.created_by_id],
+            WEBHOOK_OFF,
+            target=room.topic,
+            room=room.name,
+            slug=room.slug,
+            bot=webhook.bot.name,
+            why=webhook.error,
+        )

@@ -1,0 +1,82 @@
+// The page of the running processes: a row for each, as long as it shows itself.
+
+import { clone, part, show } from "../js/dom.js";
+import { socket } from "../realtime/connection.js";
+
+/** A process shows itself each second; one that has not for so long is gone. */
+const GONE_MS = 5_000;
+const TOO_SLOW = "4008";
+
+const main = document.querySelector("main");
+const rows = part(main, "processes");
+const topic = socket.topic("live");
+const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
+const bytes = new Intl.NumberFormat(undefined, {
+  notation: "compact",
+  style: "unit",
+  unit: "byte",
+  unitDisplay: "narrow",
+});
+
+/** The latest snapshot of each process, and when it came. */
+const processes = new Map();
+
+topic.addEventListener("snapshot", ({ detail: { data } }) => {
+  const now = Date.now();
+  processes.set(data.process, { data, at: now });
+  for (const [name, { at }] of processes) if (now - at > GONE_MS) processes.delete(name);
+  const all = Array.from(processes.values(), ({ data }) => data).sort((a, b) => (a.process < b.process ? -1 : 1));
+  rows.replaceChildren(...all.map(row));
+  for (const element of main.querySelectorAll("[data-sum]")) {
+    element.textContent = number.format(all.reduce((sum, each) => sum + each[element.dataset.sum], 0));
+  }
+  showCodes(all);
+  if (data.tasks) showTasks(data.tasks);
+});
+
+function row(data) {
+  const element = clone("process");
+  const texts = {
+    process: data.draining ? `${data.process}, stopping` : data.process,
+    layer: data.layer ? "ok" : "away",
+    presence: data.presence ? "ok" : "away",
+    half: data.lag ? `${number.format(data.lag.half)} ms` : "–",
+    most: data.lag ? `${number.format(data.lag.most)} ms` : "–",
+    outbox_bytes: bytes.format(data.outbox_bytes),
+    outbox_most_bytes: bytes.format(data.outbox_most_bytes),
+    slow: number.format(data.closes[TOO_SLOW] ?? 0),
+  };
+  for (const cell of element.querySelectorAll("[data-part]")) {
+    const name = cell.dataset.part;
+    cell.textContent = texts[name] ?? number.format(data[name]);
+    cell.classList.toggle("live__away", cell.textContent === "away");
+  }
+  return element;
+}
+
+function showCodes(all) {
+  const counts = new Map();
+  for (const { refusals, closes } of all) {
+    for (const [code, count] of Object.entries({ ...refusals, ...closes })) {
+      counts.set(code, (counts.get(code) ?? 0) + count);
+    }
+  }
+  const items = [...counts].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
+  part(main, "codes").replaceChildren(...(items.length ? items.map(code) : ["Nothing"]));
+}
+
+function code([name, count]) {
+  const element = clone("code");
+  part(element, "code").textContent = name;
+  part(element, "count").textContent = number.format(count);
+  return element;
+}
+
+function showTasks(tasks) {
+  for (const element of main.querySelectorAll("[data-task]")) {
+    element.textContent = tasks.state === "ok" ? number.format(tasks[element.dataset.task]) : "–";
+  }
+  show(part(main, "trouble"), tasks.state === "ok" ? "" : `The database does not count the tasks: ${tasks.state}.`);
+}
+
+topic.join();
