@@ -94,7 +94,7 @@ ifdef UV
 	@$(BENCH)/python -c "$(REQUIREMENTS)" > .venv-bench/requirements.txt
 	@$(UV) pip install --quiet --python .venv-bench --group bench --requirement .venv-bench/requirements.txt
 else
-	@$(PYTHON) -m venv .venv-bench
+	@$(PYTHON) -c "$$NEW_ENOUGH" && $(PYTHON) -m venv .venv-bench
 	@$(BENCH)/python -c "$(REQUIREMENTS)" > .venv-bench/requirements.txt
 	@$(BENCH)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
 	@$(BENCH)/python -m pip install --quiet --disable-pip-version-check --group bench --requirement .venv-bench/requirements.txt

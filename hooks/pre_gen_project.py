@@ -120,7 +120,8 @@ def faults() -> dict[str, str | None]:
 def would_lose_files() -> bool:
     """Whether the project's folder was there before, with files that git could not bring back."""
     before = {path.name for path in Path().iterdir()} - {".git"}
-    return bool(before) and not (git("ls-files") and not git("status", "--porcelain", "."))
+    changes = git("status", "--porcelain", "--untracked-files", ".")
+    return bool(before) and (bool(changes) or not git("ls-files"))
 
 
 def git(*arguments: str) -> str:

@@ -30,7 +30,7 @@ def default_answers(project_slug: str = "parlour") -> dict[str, Any]:
         name: answer[0] if isinstance(answer, list) else answer
         for name, answer in questions().items()
     }
-    told = {"_template": "the-template", "_output_dir": "."}  # by Cookiecutter
+    told = {"_template": "the-template", "_repo_dir": "the-template", "_output_dir": "."}
     return {**firsts, **told, "project_slug": project_slug}
 
 

@@ -157,7 +157,7 @@ ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
         "telegram": True,
         "kubernetes": True,
         "mqtt": True,
-        "project_name": "100% #1",
+        "project_name": '100% "#1"',
     },
     {
         "license": "Proprietary",

@@ -52,6 +52,7 @@ def test_a_bake_over_files_that_git_does_not_keep_is_refused(
     mine = project / ("mine.py" if change == "a new file" else "manage.py")
     if change != "no commit":
         commit(project)
+    git(project, "config", "status.showUntrackedFiles", "no")  # as some have it everywhere
     if change == "no repository":
         shutil.rmtree(project / ".git")
     mine.write_text("mine")
