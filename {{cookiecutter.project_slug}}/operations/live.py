@@ -19,7 +19,7 @@ from realtime.consumers import Consumer
 from realtime.database import in_database
 from realtime.delivery.engine import Engine, Routine, this_engine
 from realtime.delivery.publishing import publish, watch
-from realtime.protocol import CloseCode, Closing, encode
+from realtime.protocol import CloseCode, Closing, Nothing, encode
 from realtime.tasks.worker import measure as measure_tasks
 from realtime.topics import Pair, Topic
 
@@ -90,14 +90,14 @@ class LiveTopic(Topic):
 class LiveConsumer(Consumer):
     """One member of staff who watches."""
 
-    events = {"snapshot": Snapshot}
+    events = {"welcome": Nothing, "snapshot": Snapshot}
 
     async def join(self) -> None:
         self.topic = LIVE
         await self.subscribe(LIVE)
         if not await in_database(LiveTopic().hearers, {(LIVE, self.user_id)}):
             raise Closing(CloseCode.FORBIDDEN, "Only staff may watch the site at work.")
-        self.welcome({})
+        self.welcome(Nothing())
         watch()
 
 
