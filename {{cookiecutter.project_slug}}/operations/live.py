@@ -97,7 +97,7 @@ class LiveConsumer(Consumer):
         await self.subscribe(LIVE)
         if not await in_database(LiveTopic().hearers, {(LIVE, self.user_id)}):
             raise Closing(CloseCode.FORBIDDEN, "Only staff may watch the site at work.")
-        self.welcome({})
+        self.welcome(Nothing())
         watch()
 
 

@@ -138,7 +138,6 @@ class Attendance:
         """Take a lease under a new name, and put every visit under it."""
         self.process = uuid4().hex[:16]
         await self.store.open(self.process)
-        store_up.set(1)
         self._set_beat()
         connections = list(self.visits)
         for start in range(0, len(connections), READ_VISITS):
@@ -182,6 +181,8 @@ class Attendance:
             raise LeaseLost
 
     def _set_beat(self) -> None:
+        """The store has answered; let the next beat be due in a while."""
+        store_up.set(1)
         self._beat_at = self.loop.time() + self.store.timing.beat_seconds
 
     def _fail(self, error: Exception) -> None:

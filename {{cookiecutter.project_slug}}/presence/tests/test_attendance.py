@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import pytest
 import pytest_asyncio
 from msgspec.structs import replace
+from prometheus_client import REGISTRY
 
 from presence.attendance import Attendance, Store
 from presence.stores import Announcement, State, StoreUnavailable, Timing, Visit
@@ -151,9 +152,11 @@ async def test_an_outage_fails_what_waits_and_heals_by_itself(
         await over_redis.put(end(visit(8)))
     with pytest.raises(StoreUnavailable):
         await over_redis.put(visit(9))
+    assert REGISTRY.get_sample_value("presence_store_up") == 0
     server.start()
 
     await shows(over_redis, {7: State.ONLINE, 9: State.ONLINE})
+    assert REGISTRY.get_sample_value("presence_store_up") == 1
 
 
 @pytest.mark.redis
