@@ -90,6 +90,7 @@ def begin(version: str, changes: Answers) -> None:
             (after / path).unlink()
         theirs = keep(after, SUBJECT + name_of(new), "-p", base)
 
+    print(news(old, new), end="")
     picked = write("cherry-pick", "--allow-empty", theirs)
     if not under_way():
         print(picked.stderr or f"Updated from {name_of(old)} to {name_of(new)}.")
@@ -150,6 +151,12 @@ def newest(old: str) -> str:
 
 def name_of(version: str) -> str:
     return git("describe", "--tags", "--always", version, cwd=TEMPLATE)
+
+
+def news(old: str, new: str) -> str:
+    """The lines that the changelog has gained."""
+    lines = git("diff", "--unified=0", old, new, "--", "CHANGELOG.md", cwd=TEMPLATE).splitlines()
+    return "".join(f"{line[1:]}\n" for line in lines if re.match(r"\+(?!\+\+)", line))
 
 
 def address() -> str:

@@ -100,7 +100,7 @@ def is_of_cruft_alone() -> bool:
 
 def note_the_template() -> None:
     """Write down what this was baked from, as cruft does by itself: `make update` reads it."""
-    if "_output_dir" not in ANSWERS:
+    if "_repo_dir" not in ANSWERS:
         return
     # What was typed may be relative to a folder that a hook is not told.
     bases = (os.environ.get("PWD", ""), ANSWERS["_output_dir"])

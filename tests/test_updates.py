@@ -87,7 +87,6 @@ TEMPLATES_FILES = {
 # What the update says of each file that needs its owner.
 TOLD = [
     "    accounts/apps.py: changed here and in the template",
-    "    config/urls.py: changed here and in the template",
     "    docs/faq.md: added here and in the template",
     "    docs/limits.md: changed here, removed from the template",
 ]
@@ -202,6 +201,7 @@ def versions(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     questions = json.loads((folder / "cookiecutter.json").read_text("utf-8"))
     changed = json.dumps(questions | {"_version": "99.0.0"}, indent=2)
     (folder / "cookiecutter.json").write_text(changed, "utf-8")
+    edit(folder, [("CHANGELOG.md", "## Unreleased\n", "## Unreleased\n\n- Mottos.\n")])
     edit(folder / SOURCE.name, TEMPLATES, TEMPLATES_FILES)
     git(folder / SOURCE.name, "mv", "docs/layers.md", "docs/channel-layers.md")
     git(folder / SOURCE.name, "rm", "--quiet", "docs/limits.md")
@@ -225,21 +225,23 @@ def updated(
     secrets = (project / ".env").read_text("utf-8")
 
     first = update(project, "ANSWERS=web_push=yes", fails=True)
-    git(project, "checkout", "--ours", "accounts/apps.py", "docs/faq.md")
-    git(project, "add", "accounts/apps.py", "docs", "config/urls.py")
+    git(project, "add", "accounts/apps.py")
+    git(project, "checkout", "--ours", "docs/faq.md")
+    git(project, "add", "docs")
     unfinished = update(project, fails=True)
-    git(project, "checkout", "CHERRY_PICK_HEAD", "--", "config/urls.py")
-    edit(project, [("config/urls.py", '    path("", include("bots.urls")),\n', "")])
-    git(project, "add", "config/urls.py")
+    git(project, "checkout", "HEAD", "--", "accounts/apps.py")
     last = update(project)
     return Updated(project, rows, messages, secrets, first, unfinished, last)
 
 
-def test_an_update_names_each_file_that_needs_its_owner(updated: Updated) -> None:
+def test_an_update_says_what_is_new_and_names_each_file_that_needs_its_owner(
+    updated: Updated,
+) -> None:
+    assert "\n- Mottos.\n" in updated.first
     assert [line for line in updated.first.splitlines() if line.startswith("    ")] == TOLD
     assert "Left out, because it was removed here: bots/apps.py" in updated.first
     assert "Left out, because its folder was removed here: bots/tricks/__init__.py" in updated.first
-    assert "still have the marks of a conflict:\nconfig/urls.py\n" in updated.unfinished
+    assert "still have the marks of a conflict:\naccounts/apps.py\n" in updated.unfinished
 
 
 @pytest.mark.parametrize(("path", "there", "gone"), MERGED, ids=[row[0] for row in MERGED])
