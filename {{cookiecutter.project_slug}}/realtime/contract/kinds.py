@@ -22,7 +22,7 @@ from realtime.protocol import Nothing
 
 ROUTING = "config.routing"
 PARAMETER = re.compile(r"<(?:\w+:)?(\w+)>")
-COLUMNS: dict[type[models.Field[Any, Any]], Any] = {
+COLUMNS: "dict[type[models.Field[Any, Any]], Any]" = {
     models.BooleanField: bool,
     models.IntegerField: int,
     models.FloatField: float,
