@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.request import urlopen
 
+import pytest
 from playwright.sync_api import Browser, StorageState, expect
 
 from tests.conftest import Bake, Manage
@@ -33,6 +34,7 @@ def visiting(person: Person) -> Iterator[Person]:
     assert person.complaints == []
 
 
+@pytest.mark.parametrize("site", ["daphne"], indirect=True)  # on another server it is the same
 def test_staff_see_each_process_as_long_as_it_runs(site: Site, browser: Browser) -> None:
     one, two = site.pair()
     staff = site.new_person()
