@@ -29,14 +29,14 @@ APPS = ["webpush", "presence", "notifications", "bots", "chat"]
 QUICK = [
     "ruff check --no-cache .",
     "ruff format --check --no-cache .",
-    "python manage.py makemigrations --check --dry-run",
+    "python manage.py asyncapi",  # reads every route
 ]
 THOROUGH = [
     "pytest -p no:cacheprovider",
     "mypy .",
     "djlint --check --lint .",
     "lint-imports --no-cache",
-    "python manage.py asyncapi",
+    "python manage.py makemigrations --check --dry-run",
 ]
 EXAMINED = [
     (removal, command)
