@@ -32,7 +32,7 @@ QUICK = [
     "python manage.py asyncapi",  # reads every route
 ]
 THOROUGH = [
-    "pytest -p no:cacheprovider",
+    "pytest -p no:cacheprovider --numprocesses 2 --dist worksteal",
     "mypy .",
     "djlint --check --lint .",
     "lint-imports --no-cache",
