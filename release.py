@@ -29,7 +29,8 @@ def main(version: str) -> None:
         sys.exit(f'Say which version, such as make release VERSION=1.1.0; "{version}" is none.')
     if git("status", "--porcelain"):
         sys.exit("Commit or stash your changes first: a tag has what is committed.")
-    last = max((numbers(tag[1:]) for tag in git("tag", "--list", "v*").split()), default=())
+    tags = re.findall(r"^v(\d+\.\d+\.\d+)$", git("tag"), re.MULTILINE)
+    last = max(map(numbers, tags), default=())
     if numbers(version) <= last:
         sys.exit(f"{version} is not newer than the last, {'.'.join(map(str, last))}.")
     if changed := changed_migrations():

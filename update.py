@@ -66,7 +66,7 @@ def begin(version: str, changes: Answers) -> None:
     """
     if git("status", "--porcelain"):
         sys.exit("Commit or stash your changes first: an update is a commit of its own.")
-    git("var", "GIT_COMMITTER_IDENT")
+    git("var", "GIT_COMMITTER_IDENT")  # ends here, not after the bakes, where nobody can commit
     origin = json.loads(Path(ORIGIN).read_text("utf-8"))
     answers = origin["context"]["cookiecutter"]
     old = commit(origin["commit"] or f"v{answers['_version']}")

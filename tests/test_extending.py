@@ -1,6 +1,6 @@
 """Parts that are taken out of a project by the steps of docs/extending.md: what is left passes.
 
-Alone, a part is taken out for a quick look; with WHOLE=1 in the environment for every check.
+Alone, a part is taken out for a quick look; EVERY_REMOVAL=1 in the environment asks for every check.
 """
 
 import os
@@ -42,7 +42,7 @@ EXAMINED = [
     (removal, command)
     for removal in REMOVALS
     for command in [*THOROUGH, *QUICK]
-    if command in QUICK or removal == "everything" or "WHOLE" in os.environ
+    if command in QUICK or removal == "everything" or os.environ.get("EVERY_REMOVAL")
 ]
 SERVED = served(DATABASE_URL="sqlite:///served.sqlite3")
 IN_SERVICE = """

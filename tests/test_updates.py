@@ -341,10 +341,12 @@ def test_an_update_wants_the_owners_changes_committed_first(fresh: Path, clone: 
 
 def test_an_update_without_a_note_of_the_template_says_so(fresh: Path, clone: Path) -> None:
     note = (fresh / ".cruft.json").rename(fresh.parent / "note")
-    said = merge(fresh, clone, fails=True)
+    said = update(fresh, fails=True)
     note.rename(fresh / ".cruft.json")
 
-    assert said == ".cruft.json is not here: it says what this project was baked from.\n"
+    assert said.startswith(
+        "There is no .cruft.json, which says what this project was baked from.\n"
+    )
 
 
 def test_a_project_of_a_copy_without_history_is_found_by_its_version(
@@ -410,7 +412,7 @@ def update(project: Path, *variables: str, fails: bool = False) -> str:
         (project / name).parent.mkdir(parents=True, exist_ok=True)
         (project / name).touch()
         os.utime(project / name, (FAR_FUTURE, FAR_FUTURE))
-    places = ["UV=", f"BIN={BIN}", f"COOKIECUTTER={sys.executable}", f"ON_EVERY_CORE={SUBSET}"]
+    places = ["UV=", f"BIN={BIN}", f"UPDATER={sys.executable}", f"ON_EVERY_CORE={SUBSET}"]
     done = run(["make", "update", *places, *variables], project)
     assert bool(done.returncode) == fails, done.stdout
     return done.stdout

@@ -130,7 +130,7 @@ class RoomClient(FeedClient):
     def _opening(self) -> connect:
         return opened(self.servers[0], self._path_now(), self._session)
 
-    def _closed(self, code: int) -> None:
+    def closed(self, code: int) -> None:
         self.closes.append((monotonic(), code))
 
     def _start_over(self, frame: Json) -> None:

@@ -209,4 +209,5 @@ class RoomListConsumer(Consumer):
 def _members(room: Room) -> tuple[list[ReaderPerson], int]:
     """The members that a welcome shows, encoded once, and how many there are."""
     shown, count = members_shown(room)
+    # Raw, typed as what clients get, of which the contract is made
     return cast("list[ReaderPerson]", Raw(json.encode(shown))), count

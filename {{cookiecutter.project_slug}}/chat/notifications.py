@@ -67,12 +67,12 @@ def attention(topics: Collection[str], addressed: Collection[str], **kwargs: Any
     return Attention(following, viewers({*addressed, *(t for t in topics if following[t])}))
 
 
-def posted(news: Sequence[Posted], asked: Mapping[object, Attention], **kwargs: Any) -> None:
+def posted(news: Sequence[Posted], answers: Mapping[object, Attention], **kwargs: Any) -> None:
     """Notify of new messages: one call for all messages of a transaction, see `notify_all`.
 
     Nobody gets two notices of a message, and its author none.
     """
-    following, viewing = asked[attention]
+    following, viewing = answers[attention]
     members = _members(news, following)
     notices: list[Notice] = []
     for message, mentioned, answered in news:

@@ -17,8 +17,8 @@ which a message is meant for somebody in particular. A receiver that has to ask 
 it now: what it returns comes back to it with `messages_posted`."""
 
 messages_posted = Signal()
-"""Sent with `news`, a list of `Posted`, and `asked`: by receiver of `messages_coming`, its answer.
-A message that grows is news when it is finished."""
+"""Sent with `news`, a list of `Posted`, and `answers`: what each receiver of `messages_coming` has
+answered, by receiver. A message that grows is news when it is finished."""
 
 message_edited = Signal()
 """Sent with the `message`, the ids of those who are `mentioned` and were so `before`, and

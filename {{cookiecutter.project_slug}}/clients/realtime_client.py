@@ -178,6 +178,8 @@ class FeedClient:
         for task in self._tasks:
             task.cancel()
         results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        for post in self._outbox.values():
+            post.answer.cancel()
         if error is None:
             for result in results:
                 if isinstance(result, Exception):
@@ -191,6 +193,9 @@ class FeedClient:
     def happened(self, event: Json) -> None:
         """A frame that is not of one item has come: any other event, or the `reset` after which the
         feed begins afresh."""
+
+    def closed(self, code: int) -> None:
+        """A connection has ended with this code, or one did not open."""
 
     # For everyone
 
@@ -257,17 +262,17 @@ class FeedClient:
             code = 1006
             try:
                 async with self._opening() as socket:
-                    failures = 0
                     await self._listen(socket)
             except ConnectionClosed as closed:
                 code = closed.rcvd.code if closed.rcvd else 1006
             except LOST:
-                failures += 1
+                pass
             except TurnedAwayError as error:
                 code = error.code
             finally:
+                failures = 0 if self.joined else failures + 1
                 self._lost()
-            self._closed(code)
+            self.closed(code)
             if code in STOPS:
                 for client_id in list(self._outbox):
                     self._settle(client_id, TurnedAwayError(code))
@@ -301,9 +306,6 @@ class FeedClient:
             async with asyncio.timeout(self.silence_seconds):
                 text = await socket.recv()
             self._take(json.loads(text))
-
-    def _closed(self, code: int) -> None:
-        """A connection has ended with this code, or one did not open."""
 
     def _lost(self) -> None:
         self._socket = self.server = None

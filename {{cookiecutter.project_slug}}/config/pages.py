@@ -42,7 +42,7 @@ def site(request: HttpRequest) -> dict[str, object]:
 
 
 def _shows_frames(request: HttpRequest) -> bool:
-    """Whether the page shows what its socket carries: asked for with `?frames`, by staff."""
+    """Whether the page shows what its socket carries: by `?frames`, to staff and under DEBUG."""
     user = getattr(request, "user", None)
     return "frames" in request.GET and (settings.DEBUG or getattr(user, "is_staff", False))
 

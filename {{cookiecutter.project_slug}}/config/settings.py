@@ -237,6 +237,7 @@ MFA_ADAPTER = "accounts.two_factor.TwoFactorAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"] if TWO_FACTOR else []
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = SITE_NAME
+MFA_TOTP_TOLERANCE = 1  # steps of half a minute: clocks differ, and people type slowly
 SOCIALACCOUNT_ADAPTER = "accounts.openid.ProviderAdapter"
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {

@@ -10,7 +10,7 @@ class RealtimeConfig(AppConfig):
     verbose_name = "Real time"
 
     def ready(self) -> None:
-        from realtime import checks, protocol  # noqa: F401 (registers the checks)
+        from realtime import checks, protocol  # noqa: F401 (registers the system checks)
         from realtime.admission import revocation
         from realtime.contract import checking
         from realtime.delivery.engine import engine_started
@@ -20,6 +20,6 @@ class RealtimeConfig(AppConfig):
         revocation.connect_signals()
         engine_started.connect(start_in_web)
         if settings.CHECK_EVENTS:
-            protocol.checks.append(checking.check_event)
+            protocol.event_checks.append(checking.check_event)
         autodiscover_modules("bindings")
         binding.connect_signals()

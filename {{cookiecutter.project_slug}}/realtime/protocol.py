@@ -121,7 +121,7 @@ class Nothing(Struct):
     """Empty data."""
 
 
-checks: list[Callable[[str, str, str], None]] = []
+event_checks: list[Callable[[str, str, str], None]] = []
 """Called with the topic, the type and the text of each event: see `realtime.contract.checking`."""
 
 _frames = msgspec.json.Decoder(ClientFrame)
@@ -167,7 +167,7 @@ def encode(
     frame = _ServerFrame(topic, type, data, frame_id, UNSET if rev is None else rev)
     text = _encoder.encode(frame).decode()
     if frame_id is UNSET and topic is not None:
-        for check in checks:
+        for check in event_checks:
             check(topic, type, text)
     return text
 

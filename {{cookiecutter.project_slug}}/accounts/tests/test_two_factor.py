@@ -57,7 +57,8 @@ def test_signing_in_takes_the_password_and_a_code(client: Client, password: str)
     assert give_password(client, password) == CODE_PAGE
     check(client.get(CODE_PAGE).content.decode())
     assert not give_code(client, code(SECRET, 100))
-    assert give_code(client, code(SECRET))
+    assert not give_code(client, code(SECRET, -3))
+    assert give_code(client, code(SECRET, -1))  # it has changed while one typed
 
 
 @pytest.mark.usefixtures("app")

@@ -71,7 +71,7 @@ def finish_message(message: Message, note: str = "") -> MessageData | None:
     """
     room = message.room
     topics = {room.topic}
-    asked = signals.messages_coming.send(Message, topics=topics, addressed=topics)
+    answers = signals.messages_coming.send(Message, topics=topics, addressed=topics)
     with room.changing() as changes:
         message = changes.get(Message, pk=message.pk)
         if not message.writing:
@@ -86,7 +86,7 @@ def finish_message(message: Message, note: str = "") -> MessageData | None:
         publish(room.topic, "message.updated", data, rev=message.rev)
         answered = _answered(message).values_list("author", flat=True).first()
         news = [Posted(message, mentioned, answered)]
-        signals.messages_posted.send(Message, news=news, asked=dict(asked))
+        signals.messages_posted.send(Message, news=news, answers=dict(answers))
         return data
 
 

@@ -103,7 +103,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
     now = timezone.now()
     topics = {draft.room.topic for draft in good}
     addressed = {draft.room.topic for draft in good if _is_addressed(draft)}
-    asked_before = signals.messages_coming.send(Message, topics=topics, addressed=addressed)
+    answers = signals.messages_coming.send(Message, topics=topics, addressed=addressed)
     rooms = Room.objects.filter(pk__in={draft.room.pk for draft in good})
     with changing(rooms) as changes:
         authors = _authors(good)
@@ -166,7 +166,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
             for each in new
             if each.created_at == now
         ]
-        signals.messages_posted.send(Message, news=news, asked=dict(asked_before))
+        signals.messages_posted.send(Message, news=news, answers=dict(answers))
     posted = iter(firsts)
     return [each if isinstance(each, Refusal) else results[id(next(posted))] for each in asked]
 

@@ -92,7 +92,8 @@ class Kind(NamedTuple):
 @cache
 def kinds() -> Sequence[Kind]:
     """Every kind of topic, by its path."""
-    return sorted(_kinds("/", import_module(ROUTING).websocket_urlpatterns))
+    every = _kinds("/", import_module(ROUTING).websocket_urlpatterns)
+    return sorted(every, key=lambda kind: kind.path)
 
 
 def _kinds(prefix: str, routes: Sequence[URLPattern]) -> Iterator[Kind]:

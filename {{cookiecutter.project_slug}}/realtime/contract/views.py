@@ -26,7 +26,7 @@ def index(request: HttpRequest) -> HttpResponse:
         sent, heard = rows(channel)
         topics.append(
             {
-                "about": channel,
+                "channel": channel,
                 "commands": [(name, linked(data), linked(answer)) for name, data, answer in sent],
                 "events": [(name, linked(data)) for name, data in heard],
             }

@@ -97,7 +97,7 @@ class Feed(models.Model):
     def publish(self, type: str, item: "FeedItem") -> Any:  # Any: as `as_data`
         """Publish an item after its change; returns its data, for the reply."""
         data = item.as_data()
-        publish(self.topic, type, data, rev=item.rev)
+        publish(self.topic, type, data, rev=item.rev, group=self.group)
         return data
 
     @contextmanager

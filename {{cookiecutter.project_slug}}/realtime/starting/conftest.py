@@ -3,20 +3,10 @@
 from collections.abc import Iterator
 
 import pytest
-from channels.routing import URLRouter
 from django.test import override_settings
-from django.urls import path
 
 from realtime import testing
-from realtime.admission.middleware import AdmissionMiddleware
-from realtime.starting.boards.consumers import BoardConsumer
-from realtime.starting.notices.consumers import NoticeConsumer
-
-routes = [
-    path("ws/board/<slug:slug>/", BoardConsumer.as_asgi()),
-    path("ws/notice/<slug:slug>/", NoticeConsumer.as_asgi()),
-]
-application = AdmissionMiddleware(URLRouter(routes))
+from realtime.starting.routing import application
 
 
 @pytest.fixture(autouse=True)

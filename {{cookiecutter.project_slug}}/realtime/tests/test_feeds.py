@@ -18,12 +18,13 @@ from realtime.database import in_database
 from realtime.feeds import consumer, models
 from realtime.feeds.changes import changing
 from realtime.feeds.reading import missed
+from realtime.management.commands.startrealtime import sorted_imports
 from realtime.protocol import ErrorCode, Refusal
 from realtime.starting import boards
 from realtime.starting.boards.consumers import BoardConsumer
 from realtime.starting.boards.models import Board, Card
+from realtime.starting.routing import application
 from realtime.testing import Client, connect
-from realtime.tests.boards import application
 from realtime.topics import latest_revisions
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -248,7 +249,8 @@ def test_the_heartbeat_tells_a_feeds_latest_revision(plan: Board) -> None:
 def test_the_documented_feed_is_this_one(name: str) -> None:
     documented = (settings.BASE_DIR / "docs" / "feeds.md").read_text(encoding="utf-8")
     tested = (Path(boards.__file__).parent / name).read_text(encoding="utf-8")
-    assert f"```python\n{tested.replace('realtime.starting.boards', 'boards')}```" in documented
+    shown = sorted_imports(tested.replace("realtime.starting.boards", "boards"))
+    assert f"```python\n{shown}```" in documented
 
 
 async def test_the_welcome_has_the_latest_items_and_the_head(ada: User, plan: Board) -> None:

@@ -3,7 +3,7 @@
 from accounts.models import User
 from realtime.starting.boards.consumers import BoardConsumer
 from realtime.starting.boards.models import Board
-from realtime.tests.boards import application
+from realtime.starting.routing import application
 from realtime.tests.feed_devices import FeedUnderTest
 from realtime.tests.feed_story import Rounds, play, the_story
 

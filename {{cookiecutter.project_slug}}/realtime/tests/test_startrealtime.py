@@ -47,6 +47,7 @@ REFUSED = {
     "api": "The site has something at /api/ already: give another name.",
     "settings": "The site has something at /settings/ already: give another name.",
     "metrics": "The site has something at /metrics/ already: give another name.",
+    "backups": "The engine uses the word backups itself: give another name.",
     "board": "The engine uses the word board itself: give another name.",
     "title": "The engine uses the word title itself: give another name.",
     "item": "The engine uses the word item itself: give another name.",

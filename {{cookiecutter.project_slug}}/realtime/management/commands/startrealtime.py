@@ -22,10 +22,10 @@ from realtime.feeds.models import FeedItem
 NAME = re.compile(r"(?=.{1,20}\Z)[a-z][a-z0-9]*(_[a-z0-9]+)*")
 SERVED_ELSEWHERE = {"healthz", "metrics", "readyz", "ws"}
 """What begins paths that no URLconf knows."""
-SOURCES = {"board", "boards", "notice", "notices"}
-"""The apps of realtime/starting/, and their topics: tests install them beside the project's own."""
+RESERVED = {"backups", "board", "boards", "notice", "notices"}
+"""The apps of realtime/starting/ and their topics, which tests install, and what git leaves out."""
 
-NEXT = """{name}/ is there, with {tests}. Next:
+NEXT = """{name}/ is there, with tests in {name}/tests. Next:
 
     manage.py migrate
     manage.py runserver     and open http://127.0.0.1:8000/{name}/
@@ -64,7 +64,7 @@ class Command(BaseCommand):
             check_name(name, project, kind)
         start(project, name, app, registered(project, name))
         renew_contract(project)
-        self.stdout.write(NEXT.format(name=name, tests=f"tests in {name}/tests"))
+        self.stdout.write(NEXT.format(name=name))
 
 
 def renew_contract(project: Path) -> None:
@@ -88,7 +88,7 @@ def check_name(name: str, project: Path, kind: str) -> None:
         raise CommandError(f"pytest takes what begins with {name} for a test: give another name.")
     if (project / name).exists():
         raise CommandError(f"There is a {name} in this project: give another name.")
-    if name in SOURCES | used(kind) or hasattr(FeedItem, name):
+    if name in RESERVED | used(kind) or hasattr(FeedItem, name):
         raise CommandError(f"The engine uses the word {name} itself: give another name.")
     if find_spec(name) or name in {app.label for app in apps.get_app_configs()}:
         raise CommandError(f"{name} is a module of Python or of a package: give another name.")
@@ -223,7 +223,7 @@ def start(project: Path, name: str, app: Mapping[str, str], files: Mapping[str, 
     """
     new = project / ".startrealtime"
     shutil.rmtree(new, ignore_errors=True)
-    made = (project / name).exists()
+    made, placed = (project / name).exists(), False
     changed = []
     try:
         for path, text in app.items():
@@ -233,11 +233,12 @@ def start(project: Path, name: str, app: Mapping[str, str], files: Mapping[str, 
             write(new / "kept" / path, (project / path).read_text(encoding="utf-8"))
         if not made:
             (new / name).rename(project / name)
+            placed = True
         for path in files:
             changed.append(path)
             (new / "changed" / path).replace(project / path)
     except BaseException as error:
-        if not made:
+        if placed:
             shutil.rmtree(project / name, ignore_errors=True)
         for path in changed:
             (new / "kept" / path).replace(project / path)
