@@ -1,6 +1,6 @@
 """Parts that are taken out of a project by the steps of docs/extending.md: what is left passes.
 
-Alone, a part is taken out for a quick look; EVERY_REMOVAL=1 in the environment asks for every check.
+Alone, a part is taken out for a quick look; with EVERY_REMOVAL=1 it has every check too.
 """
 
 import os
