@@ -2,7 +2,7 @@
 
 import asyncio
 
-from realtime_client import FeedClient
+from realtime_client import FeedClient, Json
 from websockets.asyncio.server import ServerConnection, serve
 
 SECONDS = 2
@@ -18,7 +18,7 @@ def test_a_full_server_is_asked_ever_more_seldom_and_what_was_not_sent_ends() ->
         connections += 1
         await socket.close(1013)
 
-    async def scene() -> asyncio.Future[object]:
+    async def scene() -> asyncio.Future[Json]:
         async with serve(full, "127.0.0.1", 0) as server:
             port = server.sockets[0].getsockname()[1]
             async with FeedClient([f"ws://127.0.0.1:{port}"], "chat:general") as client:
