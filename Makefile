@@ -6,6 +6,7 @@ UV := $(shell command -v uv 2>/dev/null)
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 BENCH := $(subst .venv,.venv-bench,$(BIN))
 SOURCE := {{cookiecutter.project_slug}}
+PROCESSES ?= 2
 COOKIECUTTER := $(if $(UV),$(UV) tool run --quiet --python '>=3.11' cookiecutter,$(BIN)/cookiecutter)
 REQUIREMENTS := from tests.environment import requirements; print(*requirements(), sep='\n')
 .DEFAULT_GOAL := help
@@ -22,7 +23,8 @@ demo: $(if $(UV),,.venv/cookiecutter) ## Bake a site into demo/ and serve it on 
 .PHONY: test
 test: .venv/dev ## Run every test; FILES= for some of them
 	@tests/install-services
-	@$(BIN)/pytest $(FILES)
+	@$(BIN)/python -m tests.environment > /dev/null
+	@$(BIN)/pytest --numprocesses $(PROCESSES) --dist loadgroup --no-loadscope-reorder $(FILES)
 
 .PHONY: test-containers
 test-containers: .venv/dev ## Run the tests of the site in containers, which need Docker

@@ -23,7 +23,7 @@ import pytest
 from cookiecutter.main import cookiecutter
 from playwright.sync_api import Browser, sync_playwright
 
-from tests import environment
+from tests import environment, tables
 from tests.programs import program
 from tests.projects import Server, run, served
 from tests.services import Postgres, Redis
@@ -34,6 +34,25 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "Google Chrome")
 Bake = Callable[..., Path]
 Manage = Callable[..., str]
 Serve = Callable[..., Server]
+
+
+LONGEST = "daphne uvicorn test_bakes.py test_any_server.py".split()
+"""Groups of tests that are begun first, where several processes run them."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(tables)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what stands on one fixture: the tests of a file, and those of each `site`."""
+    places = {name: place for place, name in enumerate(LONGEST)}
+    groups = {item: item.path.name for item in items}
+    for item in items:
+        if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
+            groups[item] = str(item.callspec.params.get("site", groups[item]))
+        item.add_marker(pytest.mark.xdist_group(groups[item]))
+    items.sort(key=lambda item: places.get(groups[item], len(places)))
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
-"""Tables of what tests measured, shown at the end of the run so that they can be quoted."""
+"""A plugin of pytest: tables of what tests measured, to be quoted, at the end of the run."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -24,22 +25,34 @@ class Table:
         """Add a row; a number with a fraction is shown with two decimals."""
         self.rows.append(tuple(_text(cell) for cell in cells))
 
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if not self.rows:
-            return
-        terminalreporter.section(self.title)
-        lines = [self.columns, *self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        lines.insert(1, tuple("-" * width for width in widths))
-        for line in lines:
-            cells = (cell.ljust(width) for cell, width in zip(line, widths, strict=True))
-            terminalreporter.write_line(f"| {' | '.join(cells)} |")
+
+shown: list[Table] = []
 
 
-def shown_at_the_end(config: pytest.Config, table: Table) -> Table:
+def shown_at_the_end(table: Table) -> Table:
     """Have pytest print the table when the tests are through."""
-    config.pluginmanager.register(table)  # under no name: each server has a table of the same title
+    shown.append(table)  # under no name: each server has a table of the same title
     return table
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In one of several processes, send the tables to the one that prints."""
+    if output := getattr(session.config, "workeroutput", None):
+        output["tables"] = [(each.title, each.columns, each.rows) for each in shown]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # Any: xdist has no types
+    for title, columns, rows in getattr(node, "workeroutput", {}).get("tables", []):
+        shown_at_the_end(Table(title, *columns)).rows.extend(rows)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for table in shown:
+        if table.rows:
+            terminalreporter.section(table.title)
+            for line in _lines([table.columns, *table.rows]):
+                terminalreporter.write_line(line)
 
 
 def curve(samples: Sequence[float], points: int = 16) -> str:
@@ -48,6 +61,14 @@ def curve(samples: Sequence[float], points: int = 16) -> str:
     picked = [samples[int(n * step)] for n in range(min(points, len(samples)))]
     highest = max(picked, default=0) or 1
     return "".join(SPARKS[round(each / highest * (len(SPARKS) - 1))] for each in picked)
+
+
+def _lines(rows: list[tuple[str, ...]]) -> Iterator[str]:
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    rows.insert(1, tuple("-" * width for width in widths))
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"| {' | '.join(cells)} |"
 
 
 def _text(cell: object) -> str:

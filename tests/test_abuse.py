@@ -73,11 +73,11 @@ for batch in range({batches}):
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     memory = ("MiB before", "at most", "memory while it goes on")
     latency = ("others' ms before", "during", "worst")
     columns = ("server", "abuse", "answer", *memory, *latency, "log lines")
-    return shown_at_the_end(pytestconfig, Table("Abuse", *columns))
+    return shown_at_the_end(Table("Abuse", *columns))
 
 
 @pytest.fixture

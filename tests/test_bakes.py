@@ -203,7 +203,7 @@ WHOLE = (
     {"asgi_server": "daphne", "web_push": False, "telegram": False, "mqtt": False},
     {"asgi_server": "uvicorn", "web_push": True, "telegram": True, "mqtt": True},
 )
-REACHED = " accounts config operations"
+REACHED = " config"
 LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*# ?% ?(if|el|end)", re.MULTILINE)
 
 

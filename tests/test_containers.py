@@ -70,16 +70,16 @@ print(Message.objects.filter(room__slug="{ROOM}").count())
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("what happens", "clients", "acknowledged", "lost", "doubled", "reordered")
     rest = ("reconnects", "longest gap, s")
-    return shown_at_the_end(pytestconfig, Table("Containers, under load", *columns, *rest))
+    return shown_at_the_end(Table("Containers, under load", *columns, *rest))
 
 
 @pytest.fixture(scope="module")
-def say(pytestconfig: pytest.Config) -> Say:
+def say() -> Say:
     """Note a figure for the end of the run."""
-    return shown_at_the_end(pytestconfig, Table("Containers", "what", "how much")).add
+    return shown_at_the_end(Table("Containers", "what", "how much")).add
 
 
 @pytest.fixture(scope="module")

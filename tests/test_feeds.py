@@ -48,10 +48,10 @@ class Plans(Conversation):
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("what happens", "sent", "acknowledged", "seen by all")
     rest = ("lost", "doubled", "reordered", "longest gap, s")
-    return shown_at_the_end(pytestconfig, Table("A feed by startrealtime", *columns, *rest))
+    return shown_at_the_end(Table("A feed by startrealtime", *columns, *rest))
 
 
 @pytest.fixture(scope="module")

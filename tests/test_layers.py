@@ -121,10 +121,10 @@ MAKERS: dict[str, Callable[[Path], Broker]] = {
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("layer", "sent", "acknowledged", "seen by all", "lost", "doubled", "reordered")
     rest = ("longest gap, s", "woken, s")
-    return shown_at_the_end(pytestconfig, Table("Layers killed and back", *columns, *rest))
+    return shown_at_the_end(Table("Layers killed and back", *columns, *rest))
 
 
 @pytest.fixture(scope="module")

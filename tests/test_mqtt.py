@@ -58,9 +58,9 @@ def project(bake: Bake) -> Path:
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("what happens", "sent", "acknowledged", "lost", "doubled")
-    return shown_at_the_end(pytestconfig, Table("Readings over MQTT", *columns))
+    return shown_at_the_end(Table("Readings over MQTT", *columns))
 
 
 @pytest.fixture

@@ -73,10 +73,10 @@ print(json.dumps(people))
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("server", "writers killed", "servers killed", "connections lost", "changes")
     rest = ("lost", "doubled", "miscounted")
-    return shown_at_the_end(pytestconfig, Table("Notifications", *columns, *rest))
+    return shown_at_the_end(Table("Notifications", *columns, *rest))
 
 
 def test_every_device_ends_up_with_what_the_database_has(site: Site, table: Table) -> None:

@@ -59,9 +59,9 @@ def reader(site: Site, talk: Conversation) -> EventReader:
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("server", "event", "sent", "acknowledged", "seen", "lost", "doubled", "reordered")
-    return shown_at_the_end(pytestconfig, Table("Over HTTP", *columns, "gap, s"))
+    return shown_at_the_end(Table("Over HTTP", *columns, "gap, s"))
 
 
 def test_nothing_is_lost_or_doubled_while_processes_are_killed(site: Site, table: Table) -> None:

@@ -14,9 +14,9 @@ KILLS = 21
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("kills", "freezes", "flushes", "operations", "edges", "wrong", "ghosts", "missing")
-    return shown_at_the_end(pytestconfig, Table("Presence", *columns))
+    return shown_at_the_end(Table("Presence", *columns))
 
 
 def test_rosters_stay_right_over_kills_a_freeze_and_a_flush(

@@ -30,10 +30,10 @@ IDLE_IN_TRANSACTION = "-c idle_in_transaction_session_timeout=3s"
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("server", "what happens", "sent", "acknowledged", "seen by all")
     rest = ("lost", "doubled", "reordered", "longest gap, s")
-    return shown_at_the_end(pytestconfig, Table("Processes", *columns, *rest))
+    return shown_at_the_end(Table("Processes", *columns, *rest))
 
 
 class Stage:

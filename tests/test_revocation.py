@@ -56,9 +56,9 @@ print(json.dumps(key))
 
 
 @pytest.fixture(scope="module")
-def endings(pytestconfig: pytest.Config) -> Table:
+def endings() -> Table:
     columns = ("server", "what ends", "where", "closed with", "after, s")
-    return shown_at_the_end(pytestconfig, Table("Sockets of another process", *columns))
+    return shown_at_the_end(Table("Sockets of another process", *columns))
 
 
 @pytest.fixture(scope="module")

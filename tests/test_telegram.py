@@ -49,9 +49,9 @@ print(json.dumps([list(row) for row in rows], default=str))
 
 
 @pytest.fixture(scope="module")
-def table(pytestconfig: pytest.Config) -> Table:
+def table() -> Table:
     columns = ("what happens", "sent", "acknowledged", "lost", "doubled")
-    return shown_at_the_end(pytestconfig, Table("Telegram", *columns))
+    return shown_at_the_end(Table("Telegram", *columns))
 
 
 @pytest.fixture(scope="module")
