@@ -60,6 +60,15 @@ def test_staff_see_each_process_as_long_as_it_runs(site: Site, browser: Browser)
         expect(processes).to_have_count(1)
         expect(processes).to_have_text(re.compile(f":{one.process.pid if one.process else None}$"))
 
+        sockets = page.locator("[data-sum=sockets]")
+        expect(sockets).to_have_text("2")  # the page's, and the one that spoke nonsense
+        watcher.losses_expected = True
+        one.kill()
+        expect(page.get_by_text("Connection lost.")).to_be_visible()
+        expect(processes).to_have_count(0)
+        expect(sockets).to_have_text("–")
+        expect(page.locator("[data-task=waiting]")).to_have_text("–")
+
 
 def test_the_development_server_shows_the_toolbar_and_reloads_what_changes(
     bake: Bake, manage: Manage, python: Path, browser: Browser

@@ -357,8 +357,13 @@ def test_clients_from_elsewhere_are_live_and_come_back(
     (html,) = (each.replace("https://chat.example.com", site.url) for each in examples["html"])
     html = html.replace("wss://chat.example.com", site.websocket_url)
     client = subprocess.Popen(
-        [sys.executable, str(tmp_path / "room.py"), site.websocket_url, token],
-        env=site.environment | {"PYTHONPATH": str(site.project / "clients")},
+        [sys.executable, str(tmp_path / "room.py")],
+        env=site.environment
+        | {
+            "PYTHONPATH": str(site.project / "clients"),
+            "SERVER": site.websocket_url,
+            "SESSION_TOKEN": token,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,

@@ -17,10 +17,11 @@ docs/protocol.md has the rules.
 
 import asyncio
 import json
+import logging
 import random
 import re
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import count
 from types import TracebackType
@@ -40,6 +41,8 @@ NO_WAY_IN = {"forbidden": 4403, "not_found": 4404}
 PASSING = {"rate_limited", "unavailable", "internal"}
 """Refusals after which the same command is sent again."""
 LOST = (OSError, EOFError, TimeoutError, WebSocketException)
+BROKEN = (AttributeError, LookupError, TypeError, ValueError)
+"""What reading a frame of another form raises."""
 ITEM_EVENT = re.compile(r"\.(created|updated|deleted)$")
 
 GAP_SECONDS = 0.2
@@ -48,14 +51,16 @@ HANDSHAKE_SECONDS = 10.0
 
 Json = dict[str, Any]  # Any: JSON
 
+logger = logging.getLogger(__name__)
+
 
 class RefusedError(Exception):
     """A command was answered with an error; `retry_after` is in seconds."""
 
     def __init__(self, error: Json) -> None:
         super().__init__(f"{error['code']}: {error['detail']}")
-        self.code: str = error["code"]
-        self.retry_after: float = error.get("retry_after") or 0.0
+        self.code = str(error["code"])
+        self.retry_after = float(error.get("retry_after") or 0)
 
 
 class TurnedAwayError(Exception):
@@ -64,6 +69,10 @@ class TurnedAwayError(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(f"closed with {code}")
         self.code = code
+
+
+class OwnError(Exception):
+    """A method of the subclass raised its cause, which is neither a loss nor a broken frame."""
 
 
 class Cursor:
@@ -161,10 +170,13 @@ class FeedClient:
         self._ids = count(1)
         self._repair: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
+        self._end: Exception | None = None  # what its work has ended with
 
     async def __aenter__(self) -> Self:
+        self._end = None
         self._tasks = [
-            asyncio.create_task(work()) for work in (self._keep_connected, self._deliver_outbox)
+            asyncio.create_task(self._until_it_fails(work))
+            for work in (self._keep_connected, self._deliver_outbox)
         ]
         return self
 
@@ -177,13 +189,13 @@ class FeedClient:
         """Raises what its work failed with, such as TurnedAwayError."""
         for task in self._tasks:
             task.cancel()
-        results = await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for post in self._outbox.values():
             post.answer.cancel()
-        if error is None:
-            for result in results:
-                if isinstance(result, Exception):
-                    raise result
+        if self._end is None:
+            self._end = ConnectionError("the client was left")
+        elif error is None:
+            raise self._end
 
     # For subclasses
 
@@ -211,9 +223,13 @@ class FeedClient:
     def post(self, kind: str, client_id: str = "", **data: object) -> asyncio.Future[Json]:
         """Send a command that has a `client_id` until it is answered.
 
-        The future has the data of the answer, or raises RefusedError or TurnedAwayError.
+        The future has the data of the answer, or raises RefusedError, or what the client's work has
+        ended with, such as TurnedAwayError. It is cancelled when the client is left.
         """
         answer: asyncio.Future[Json] = asyncio.get_running_loop().create_future()
+        if self._end is not None:
+            answer.set_exception(self._end)
+            return answer
         client_id = client_id or uuid4().hex
         self._outbox[client_id] = Post(kind, {"client_id": client_id, **data}, answer)
         self._changed.set()
@@ -226,7 +242,10 @@ class FeedClient:
             RefusedError: the reply is an error.
             ConnectionError: there is no connection, or it was lost.
             TimeoutError: no reply came.
+            Exception: what the client's work has ended with, such as TurnedAwayError.
         """
+        if self._end is not None:
+            raise self._end
         socket = self._socket
         if socket is None:
             raise ConnectionError("not connected")
@@ -237,22 +256,44 @@ class FeedClient:
             frame = {"id": frame_id, "topic": self.topic, "type": kind, "data": data}
             await socket.send(json.dumps(frame))
             async with asyncio.timeout(ANSWER_SECONDS):
-                answer = await reply
+                return await reply
         except ConnectionClosed as error:
             raise ConnectionError(str(error)) from None
         finally:
             self._replies.pop(frame_id, None)
-        if answer["type"] == "error":
-            raise RefusedError(answer["data"])
-        return answer
 
     async def stay(self) -> None:
         """Go on until cancelled.
 
         Raises:
             TurnedAwayError: the server has no place for this person, or not any more.
+            Exception: what a method of the subclass raised.
         """
-        await asyncio.gather(*self._tasks)
+        await asyncio.wait(self._tasks)
+        if self._end is not None:
+            raise self._end
+
+    # The end
+
+    async def _until_it_fails(self, work: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await work()
+        except Exception as error:
+            own = error.__cause__ if isinstance(error, OwnError) else None
+            self._end = own if isinstance(own, Exception) else error
+            for task in self._tasks:
+                if task is not asyncio.current_task():
+                    task.cancel()
+            while self._outbox:
+                _, post = self._outbox.popitem()
+                if not post.answer.done():
+                    post.answer.set_exception(self._end)
+
+    def _tell(self, method: Callable[[Json], None], news: Json) -> None:
+        try:
+            method(news)
+        except Exception as error:
+            raise OwnError from error
 
     # The connection
 
@@ -274,8 +315,6 @@ class FeedClient:
                 self._lost()
             self.closed(code)
             if code in STOPS:
-                for client_id in list(self._outbox):
-                    self._settle(client_id, TurnedAwayError(code))
                 raise TurnedAwayError(code)
             self.servers.rotate(-1)
             longest = min(self.longest_pause_seconds, 0.1 * 2 ** min(failures, 10))
@@ -305,7 +344,10 @@ class FeedClient:
         while True:
             async with asyncio.timeout(self.silence_seconds):
                 text = await socket.recv()
-            self._take(json.loads(text))
+            try:
+                self._take(json.loads(text))
+            except BROKEN as error:
+                logger.warning("A frame of %s is left out, %r: %.200s", self.topic, error, text)
 
     def _lost(self) -> None:
         self._socket = self.server = None
@@ -320,8 +362,9 @@ class FeedClient:
     # Frames
 
     def _take(self, frame: Json) -> None:
+        kind, data = frame["type"], frame["data"]
         reply = self._replies.get(frame.get("id") or "")
-        match frame["type"]:
+        match kind:
             case "welcome":
                 self._welcomed(frame)
             case "changes":
@@ -331,17 +374,20 @@ class FeedClient:
             case "heartbeat":
                 self.cursor.see(frame["rev"])
             case "left":
-                self._put_out(frame["data"]["code"])
-            case "error" if frame["id"] == "join":
-                self._put_out(NO_WAY_IN.get(frame["data"]["code"], 1013))
+                self._put_out(data["code"])
+            case "error" if frame.get("id") == "join":
+                self._put_out(NO_WAY_IN.get(data["code"], 1013))
             case "ok" | "error":
                 pass
             case _ if "rev" in frame:
                 self.cursor.hold(frame)
             case _:
-                self.happened(frame)
+                self._tell(self.happened, frame)
         if reply is not None and not reply.done():
-            reply.set_result(frame)
+            if kind == "error":
+                reply.set_exception(RefusedError(data))
+            else:
+                reply.set_result(frame)
         self._go_on()
 
     def _put_out(self, code: int) -> None:
@@ -366,14 +412,14 @@ class FeedClient:
         self.known.clear()
         self.cursor.start(frame["rev"], frame["data"]["epoch"])
         self._apply_all(frame)
-        self.happened(frame)
+        self._tell(self.happened, frame)
 
     def _go_on(self) -> None:
         while (event := self.cursor.next()) is not None:
             if ITEM_EVENT.search(event["type"]):
                 self._apply(event["data"])
             else:
-                self.happened(event)
+                self._tell(self.happened, event)
         if self.cursor.behind and self.joined and self._repair is None:
             self._repair = asyncio.create_task(self._ask_for_missing())
 
@@ -385,7 +431,7 @@ class FeedClient:
         known = self.known.get(item["seq"])
         if known is None or known["rev"] < item["rev"]:
             self.known[item["seq"]] = item
-            self.changed(item)
+            self._tell(self.changed, item)
 
     async def _ask_for_missing(self) -> None:
         """The gap rule: what is missing may only be late; after a moment, ask for it."""

@@ -8,12 +8,16 @@ import pytest
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 from django.test import Client as Browser
+from django.urls import path
 
 from accounts.models import User
 from chat import actions
+from chat.consumers import RoomListConsumer
+from config import routing
+from notifications.consumers import NotificationConsumer
 from realtime.contract.asyncapi import document
 from realtime.contract.checking import BrokenContract
-from realtime.contract.kinds import item_type
+from realtime.contract.kinds import item_type, kinds
 from realtime.contract.typescript import declarations, expression
 from realtime.delivery.publishing import publish
 from realtime.feeds.consumer import FeedConsumer
@@ -41,6 +45,19 @@ def test_every_kind_of_topic_is_a_channel() -> None:
             "data": {"$ref": "#/components/schemas/EditMessage"},
         },
     }
+
+
+def test_two_routes_of_one_path_are_two_kinds_in_their_order(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    consumers = [RoomListConsumer, NotificationConsumer]
+    routes = [path("ws/plan/", each.as_asgi()) for each in consumers]
+    monkeypatch.setattr(routing, "websocket_urlpatterns", routes)
+
+    assert [*kinds.__wrapped__()] == [
+        ("/ws/plan/", RoomListConsumer),
+        ("/ws/plan/", NotificationConsumer),
+    ]
 
 
 def test_a_command_is_an_operation_that_is_answered() -> None:
@@ -102,11 +119,19 @@ def test_types_of_typescript_are_of_the_same() -> None:
         ({}, "unknown"),
         ({"type": ["integer", "null"]}, "number | null"),
         ({"enum": ["online", 7]}, '"online" | 7'),
+        ({"type": "object"}, "Record<string, unknown>"),
+        ({"type": "object", "additionalProperties": True}, "Record<string, unknown>"),
+        ({"type": "object", "additionalProperties": False}, "Record<string, never>"),
         (
             {"type": "object", "additionalProperties": {"type": "boolean"}},
             "Record<string, boolean>",
         ),
         ({"type": "object", "properties": {"a": {"type": "string"}}}, "{\n  a?: string;\n}"),
+        (
+            {"type": "object", "properties": {"client-id": {}, "größe": {}, "$a_1": {}, "1a": {}}},
+            '{\n  $a_1?: unknown;\n  "1a"?: unknown;\n  "client-id"?: unknown;\n'
+            '  "gr\\u00f6\\u00dfe"?: unknown;\n}',
+        ),
     ],
 )
 def test_a_schema_as_a_type(schema: dict[str, object], written: str) -> None:

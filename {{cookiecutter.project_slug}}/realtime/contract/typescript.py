@@ -12,6 +12,7 @@ HEAD = """// The types of the site's frames. `manage.py asyncapi` writes this fi
 
 """
 PARAMETER = re.compile(r"{\w+}")
+IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
 CHANGES_EVENTS = [f"event.{each}" for each in CHANGES]
 
 
@@ -37,7 +38,7 @@ def declaration(name: str, schema: Json) -> str:
         return f"type {name} = {expression(schema)};\n"
     required = schema.get("required", [])
     fields = "".join(
-        f"  {key}{'' if key in required else '?'}: {expression(each)};\n"
+        f"  {_key(key)}{'' if key in required else '?'}: {expression(each)};\n"
         for key, each in sorted(schema["properties"].items())
     )
     return f"interface {name} {{\n{fields}}}\n"
@@ -59,8 +60,8 @@ def expression(schema: Json) -> str:
         case {"type": "object", "properties": dict(properties)} if properties:
             return declaration("", schema).removeprefix("interface ").strip()
         case {"type": "object"}:
-            others = schema.get("additionalProperties")
-            return f"Record<string, {expression(others) if isinstance(others, dict) else 'never'}>"
+            others = schema.get("additionalProperties", {})
+            return f"Record<string, {expression(others) if others is not False else 'never'}>"
         case {"type": "integer" | "number"}:
             return "number"
         case {"type": "string" | "boolean" | "null" as name}:
@@ -85,6 +86,10 @@ def rows(channel: Json) -> tuple[list[tuple[str, str, str]], list[tuple[str, str
             answer = " | ".join({types[each]: None for each in answers if each in types})
             commands.append((name, data, answer))
     return commands, events
+
+
+def _key(name: str) -> str:
+    return name if IDENTIFIER.fullmatch(name) else json.dumps(name)
 
 
 def _block(name: str, entries: Mapping[str, str]) -> str:

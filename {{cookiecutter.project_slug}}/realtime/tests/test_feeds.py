@@ -14,13 +14,16 @@ from django.template import Context, Template
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import User
+from realtime import topics
 from realtime.database import in_database
 from realtime.feeds import consumer, models
 from realtime.feeds.changes import changing
+from realtime.feeds.models import FeedTopic
 from realtime.feeds.reading import missed
 from realtime.management.commands.startrealtime import sorted_imports
 from realtime.protocol import ErrorCode, Refusal
 from realtime.starting import boards
+from realtime.starting.boards import actions
 from realtime.starting.boards.consumers import BoardConsumer
 from realtime.starting.boards.models import Board, Card
 from realtime.starting.routing import application
@@ -307,6 +310,29 @@ async def test_another_epoch_is_reset_on_a_command_too(ada: User, plan: Board) -
     async with at_plan(ada) as client:
         reply = await client.send("changes", {"since": 0, "epoch": "another"})
     assert (reply["type"], reply["data"]["epoch"]) == ("reset", str(plan.epoch))
+
+
+async def test_a_change_is_heard_where_the_feeds_topic_has_a_group_of_its_own(
+    ada: User, plan: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class OwnGroups(FeedTopic):
+        def group(self, key: object) -> str:
+            return f"board:own.{key}"
+
+        def topic(self, key: object) -> str:
+            return f"board:{key}"
+
+        def key(self, group: str) -> str:
+            return group.removeprefix("board:own.")
+
+    monkeypatch.setattr(Board, "topics", OwnGroups(Board))
+    monkeypatch.setitem(topics._topics, "board", Board.topics)
+    async with at_plan(ada) as client:
+        await client.expect("welcome")
+        await in_database(actions.add, plan, "one", "One")
+        created = await client.expect("card.created")
+    assert (created["topic"], created["rev"]) == ("board:plan", 1)
+    assert created["data"]["title"] == "One"
 
 
 async def test_a_feed_that_is_not_there_closes_the_socket(ada: User, db: None) -> None:

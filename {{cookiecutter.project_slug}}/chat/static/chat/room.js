@@ -1,9 +1,9 @@
 // The page of a room. Its parts find their own elements, and listen to the room's topic and messages by themselves.
 
+import { Banner } from "../js/banner.js";
 import { pageData, part, show } from "../js/dom.js";
 import { socket } from "../realtime/connection.js";
 import { Feed } from "../realtime/feed.js";
-import { Banner } from "./banner.js";
 import { Composer } from "./composer.js";
 import { History } from "./history.js";
 import { Members } from "./members.js";

@@ -1,5 +1,6 @@
 // The page of the running processes: a row for each, as long as it shows itself.
 
+import { Banner } from "../js/banner.js";
 import { clone, part, show } from "../js/dom.js";
 import { socket } from "../realtime/connection.js";
 
@@ -18,21 +19,32 @@ const bytes = new Intl.NumberFormat(undefined, {
   unitDisplay: "narrow",
 });
 
-/** The latest snapshot of each process, and when it came. */
+/** The latest snapshot of each process, the latest of all last, and the timer by which it goes. */
 const processes = new Map();
 
 topic.addEventListener("snapshot", ({ detail: { data } }) => {
-  const now = Date.now();
-  processes.set(data.process, { data, at: now });
-  for (const [name, { at }] of processes) if (now - at > GONE_MS) processes.delete(name);
-  const all = Array.from(processes.values(), ({ data }) => data).sort((a, b) => (a.process < b.process ? -1 : 1));
+  clearTimeout(processes.get(data.process)?.timer);
+  processes.delete(data.process);
+  processes.set(data.process, { data, timer: setTimeout(() => gone(data.process), GONE_MS) });
+  showAll();
+});
+
+function gone(process) {
+  processes.delete(process);
+  showAll();
+}
+
+function showAll() {
+  const all = Array.from(processes.values(), ({ data }) => data);
+  showTasks(all.findLast(({ tasks }) => tasks)?.tasks);
+  all.sort((a, b) => (a.process < b.process ? -1 : 1));
   rows.replaceChildren(...all.map(row));
   for (const element of main.querySelectorAll("[data-sum]")) {
-    element.textContent = number.format(all.reduce((sum, each) => sum + each[element.dataset.sum], 0));
+    const sum = all.reduce((sum, each) => sum + each[element.dataset.sum], 0);
+    element.textContent = all.length ? number.format(sum) : "–";
   }
   showCodes(all);
-  if (data.tasks) showTasks(data.tasks);
-});
+}
 
 function row(data) {
   const element = clone("process");
@@ -72,11 +84,14 @@ function code([name, count]) {
   return element;
 }
 
+/** @param {object} [tasks] of the latest snapshot that has them */
 function showTasks(tasks) {
+  const counted = tasks?.state === "ok";
   for (const element of main.querySelectorAll("[data-task]")) {
-    element.textContent = tasks.state === "ok" ? number.format(tasks[element.dataset.task]) : "–";
+    element.textContent = counted ? number.format(tasks[element.dataset.task]) : "–";
   }
-  show(part(main, "trouble"), tasks.state === "ok" ? "" : `The database does not count the tasks: ${tasks.state}.`);
+  show(part(main, "trouble"), !tasks || counted ? "" : `The database does not count the tasks: ${tasks.state}.`);
 }
 
+new Banner(main, socket);
 topic.join();

@@ -1,6 +1,6 @@
 // The line that says that the connection is lost, what happens next, and what the reader can do.
 
-import { part, show } from "../js/dom.js";
+import { part, show } from "./dom.js";
 
 const GRACE_MS = 1_500; // A loss shorter than this is not shown.
 
