@@ -36,17 +36,19 @@ def _factor_added(
 
 
 def _password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
-    """Who reads the mail owns the account: whoever made it without that is left no way in.
+    """Who reads the mail owns the account: whoever had it without that is left no way in.
 
     A reset does not say to which of several addresses its mail went, and then confirms none.
     """
+    sync_user_email_address(user)
     addresses = EmailAddress.objects.filter(user=user)
+    several = len(addresses) > 1
+    addresses.filter(verified=False).exclude(email__iexact=user.email).delete()
     if addresses.filter(verified=True).exists():
         return
     SocialAccount.objects.filter(user=user).delete()
-    sync_user_email_address(user)
-    if len(addresses) == 1:
-        verify_email(request, addresses[0])
+    if not several and (address := addresses.first()):
+        verify_email(request, address)
 
 
 def _address_confirmed(request: HttpRequest, email_address: EmailAddress, **kwargs: Any) -> None:
