@@ -1,15 +1,22 @@
-"""How allauth counts attempts to sign in, and sends mail."""
+"""How allauth counts attempts to sign in, confirms who acts, and sends mail."""
 
 import secrets
+import time
 from typing import Any
 
+from allauth.account import app_settings
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.authentication import get_authentication_records
 from allauth.account.utils import filter_users_by_email, filter_users_by_username
 from allauth.core import context as current
+from allauth.core.exceptions import ReauthenticationRequired
 from allauth.core.internal import ratelimit
 from allauth.core.internal.ratelimit import RateLimitUsage
+from allauth.mfa.utils import is_mfa_enabled
 from django.conf import settings
+from django.contrib.auth.models import AnonymousUser
 from django.contrib.sites.shortcuts import get_current_site
+from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.http import HttpRequest, HttpResponse
 
@@ -62,9 +69,27 @@ class AccountAdapter(DefaultAccountAdapter):
         return response
 
     def is_reauthentication_required(self, *, app: str, **options: Any) -> bool:
-        """Spare those who sign in by a provider alone, and have nothing to confirm it by."""
+        """Spare those who sign in by a provider alone, and have nothing to confirm it by.
+
+        Raises:
+            ReauthenticationRequired: the account has a second factor, which was not used lately.
+        """
+        request = current.request
         required = super().is_reauthentication_required(app=app, **options)
-        return bool(required and self.get_reauthentication_methods(current.request.user))
+        if required and is_mfa_enabled(request.user) and not _gave_factor_lately(request):
+            raise ReauthenticationRequired
+        return bool(required and self.get_reauthentication_methods(request.user))
+
+    def get_reauthentication_methods(self, user: User | AnonymousUser) -> list[dict[str, Any]]:
+        """Of an account that has a second factor, only that."""
+        methods = super().get_reauthentication_methods(user)
+        factors = [each for each in methods if each["id"].startswith("mfa")]
+        return factors or methods
+
+    def reauthenticate(self, user: User, password: str) -> bool:
+        if is_mfa_enabled(user):
+            raise ValidationError("Confirm it by your second factor.", code="second_factor")
+        return bool(super().reauthenticate(user, password))
 
     def is_safe_url(self, url: str) -> bool:
         try:
@@ -94,6 +119,14 @@ class AccountAdapter(DefaultAccountAdapter):
     def _count(self, request: HttpRequest, action: str, key: str) -> RateLimitUsage | None:
         """Count an attempt; None where there were too many of ACCOUNT_RATE_LIMITS."""
         return ratelimit.consume(request, app="allauth.account", action=action, key=key)
+
+
+def _gave_factor_lately(request: HttpRequest) -> bool:
+    since = time.time() - app_settings.REAUTHENTICATION_TIMEOUT
+    return any(
+        each["method"] == "mfa" and each.get("reauthenticated") and each["at"] > since
+        for each in get_authentication_records(request, request.user)
+    )
 
 
 def _account_of(credentials: Credentials) -> str:

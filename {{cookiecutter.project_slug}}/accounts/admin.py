@@ -6,13 +6,12 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialApp, SocialToken
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 
 from accounts.models import User
-from accounts.two_factor import next_step
+from accounts.two_factor import ask_for_factor, next_step
 from realtime.admin import ReadOnlyAdmin
 
 secure_login = secure_admin_login(admin.site.login)
@@ -21,9 +20,8 @@ has_permission = admin.site.has_permission
 
 def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
     """Sign in on the site, and by a second factor where `ADMIN_TWO_FACTOR` says so."""
-    if has_permission(request) and (step := next_step(request)):
-        messages.info(request, "The admin needs a second factor: an authenticator app or a key.")
-        return redirect(step)
+    if has_permission(request) and (asked := ask_for_factor(request, "The admin")):
+        return asked
     response: HttpResponse = secure_login(request, extra_context)
     return response
 

@@ -5,13 +5,20 @@ from collections.abc import Callable
 from typing import Any
 
 from allauth.account.adapter import get_adapter as accounts
+from allauth.account.models import EmailAddress
+from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.core.internal.httpkit import is_headless_request
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, get_adapter
 from allauth.socialaccount.helpers import render_authentication_error
 from allauth.socialaccount.models import SocialLogin
+from allauth.socialaccount.providers.base import AuthProcess
 from allauth.socialaccount.providers.openid_connect import views
+from allauth.socialaccount.providers.openid_connect.provider import OpenIDConnectProvider
+from django.contrib import messages
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from requests import RequestException
 
 from accounts.models import User, validate_free
@@ -24,8 +31,35 @@ MOST_SHOWN = 200  # characters of what a provider answered, in the log
 View = Callable[[HttpRequest, str], HttpResponse]
 
 
+class TokenProvider(OpenIDConnectProvider):
+    """Takes whatever a stranger sends in place of a token for a wrong one."""
+
+    package = "allauth.socialaccount.providers.openid_connect"  # where its routes are
+
+    def verify_token(self, request: HttpRequest, token: dict[str, Any]) -> SocialLogin:
+        try:
+            return super().verify_token(request, token)
+        except (ValidationError, DatabaseError):
+            raise
+        except Exception as error:  # allauth looks into it before it has checked its form
+            raise get_adapter().validation_error("invalid_token") from error
+
+
 class ProviderAdapter(DefaultSocialAccountAdapter):
     """Takes over the provider's names where they are free here; else the person is asked."""
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
+        """Let nobody connect a provider to an account whose address may be another's."""
+        user = request.user
+        if sociallogin.state.get("process") != AuthProcess.CONNECT or not user.is_authenticated:
+            return
+        if EmailAddress.objects.filter(user=user, verified=True).exists():
+            return
+        error = ValidationError("Confirm your email address first.", code="unverified_email")
+        if is_headless_request(request):
+            raise error
+        messages.error(request, error.message)
+        raise ImmediateHttpResponse(redirect("account_email"))
 
     def populate_user(
         self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]

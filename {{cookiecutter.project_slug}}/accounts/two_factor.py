@@ -1,4 +1,6 @@
-"""Two-factor authentication: whether it is offered, and whether the admin requires it."""
+"""Two-factor authentication: whether it is offered, and whether pages of staff require it."""
+
+from types import SimpleNamespace
 
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
@@ -6,7 +8,10 @@ from allauth.account.utils import get_next_redirect_url
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.http import HttpRequest
+from django.contrib import messages
+from django.contrib.sessions.backends.base import SessionBase
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -28,22 +33,38 @@ class TwoFactorAdapter(DefaultMFAAdapter):
         return settings.TWO_FACTOR and bool(super().is_mfa_enabled(user, types))
 
 
-def next_step(request: HttpRequest) -> str | None:
-    """The URL of what a person must do before the admin opens; None when nothing is missing.
+def opens_staff_pages(user: User, session: SessionBase) -> bool:
+    """Whether a session has what `ADMIN_TWO_FACTOR` asks for: a second factor was used in it.
 
-    A second factor must have been used in this session: one that was stolen before the person
-    set it up does not open the admin.
+    A session that was stolen before the person set the factor up has not.
     """
+    if not settings.ADMIN_TWO_FACTOR:
+        return True
+    records = get_authentication_records(SimpleNamespace(session=session), user)
+    return _has_factor(user) and any(each["method"] == "mfa" for each in records)
+
+
+def ask_for_factor(request: HttpRequest, page: str) -> HttpResponse | None:
+    """Lead to what a person must do before `page` opens; None when nothing is missing."""
+    if (step := next_step(request)) is None:
+        return None
+    messages.info(request, f"{page} needs a second factor: an authenticator app or a key.")
+    return redirect(step)
+
+
+def next_step(request: HttpRequest) -> str | None:
+    """The URL of what a person must do before pages of staff open; None when nothing is missing."""
     user = request.user
-    if not settings.ADMIN_TWO_FACTOR or not user.is_authenticated:
+    if not user.is_authenticated or opens_staff_pages(user, request.session):
         return None
-    if not TwoFactorAdapter().is_mfa_enabled(
-        user, [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
-    ):
+    if not _has_factor(user):
         return reverse("mfa_index")
-    if any(each["method"] == "mfa" for each in get_authentication_records(request, user)):
-        return None
     methods = get_adapter().get_reauthentication_methods(user)
     (url, *_) = (each["url"] for each in methods if each["id"].startswith("mfa"))
     goal = get_next_redirect_url(request) or request.get_full_path()
     return f"{url}?{urlencode({'next': goal})}"
+
+
+def _has_factor(user: User) -> bool:
+    types = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+    return TwoFactorAdapter().is_mfa_enabled(user, types)

@@ -1,6 +1,8 @@
 """The OpenID Connect providers that OPENID_CONNECT names."""
 
+from ipaddress import ip_address
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from django.utils.text import slugify
 from msgspec import Meta, MsgspecError, Struct, json
@@ -31,8 +33,11 @@ class Provider(Struct, forbid_unknown_fields=True):
         }
 
 
-def providers(text: str) -> list[dict[str, Any]]:  # Any: as above
+def providers(text: str, deployed: bool = True) -> list[dict[str, Any]]:  # Any: as above
     """One provider, or a list of them, as allauth's APPS.
+
+    Args:
+        deployed: whether providers on the internet must be asked by https.
 
     Raises:
         ValueError: what is wrong, without the text, which has a secret in it.
@@ -43,7 +48,23 @@ def providers(text: str) -> list[dict[str, Any]]:  # Any: as above
         raise ValueError(
             f"names no provider: {error}. Write one such as {EXAMPLE}, or a list of them."
         ) from None
-    apps = [each.as_app() for each in (read if isinstance(read, list) else [read])]
+    read = read if isinstance(read, list) else [read]
+    for each in read:
+        url = urlsplit(each.server_url)
+        if deployed and url.scheme == "http" and not _is_private(url.hostname or ""):
+            raise ValueError(
+                f"asks {url.hostname} by http, so that others on the way can sign in as anybody: "
+                "write https."
+            )
+    apps = [each.as_app() for each in read]
     if len({each["provider_id"] for each in apps}) < len(apps):
         raise ValueError("has two providers of one name: give each its own.")
     return apps
+
+
+def _is_private(host: str) -> bool:
+    """Whether a host is this one, an address of a private network, or a name of one."""
+    try:
+        return ip_address(host).is_private
+    except ValueError:
+        return "." not in host or host.endswith((".localhost", ".local", ".internal"))

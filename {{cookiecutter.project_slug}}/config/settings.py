@@ -241,7 +241,8 @@ MFA_TOTP_TOLERANCE = 1  # steps of half a minute: clocks differ, and people type
 SOCIALACCOUNT_ADAPTER = "accounts.openid.ProviderAdapter"
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
-        "APPS": env.read("OPENID_CONNECT", providers, default=[]),
+        "APPS": env.read("OPENID_CONNECT", partial(providers, deployed=not DEBUG), default=[]),
+        "provider_class": "accounts.openid.TokenProvider",
         "OAUTH_PKCE_ENABLED": True,
     }
 }

@@ -14,6 +14,7 @@ from msgspec import Struct
 from prometheus_client import REGISTRY
 
 from accounts.models import User
+from accounts.two_factor import opens_staff_pages
 from operations.endpoints import state_of
 from realtime.consumers import Consumer
 from realtime.database import in_database
@@ -97,6 +98,8 @@ class LiveConsumer(Consumer):
         await self.subscribe(LIVE)
         if not await in_database(LiveTopic().hearers, {(LIVE, self.user_id)}):
             raise Closing(CloseCode.FORBIDDEN, "Only staff may watch the site at work.")
+        if not await in_database(opens_staff_pages, self.user, self.scope["session"]):
+            raise Closing(CloseCode.FORBIDDEN, "Watching needs a second factor: open /live/.")
         self.welcome(Nothing())
         watch()
 

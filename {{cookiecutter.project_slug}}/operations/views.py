@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.requests import AuthenticatedRequest
+from accounts.two_factor import ask_for_factor
 
 # The labels of what a snapshot has; `operations/live.js` fills these in.
 SUMS = {
@@ -46,5 +47,7 @@ def live(request: AuthenticatedRequest) -> HttpResponse:
     """What every process does just now, for staff."""
     if not request.user.is_staff:
         raise PermissionDenied
+    if asked := ask_for_factor(request, "This page"):
+        return asked
     context = {"sums": SUMS, "tasks": TASKS, "columns": COLUMNS}
     return render(request, "operations/live.html", context)

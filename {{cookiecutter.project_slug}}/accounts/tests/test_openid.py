@@ -1,16 +1,20 @@
 import logging
+import re
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from typing import Any
 
 import pytest
-from allauth.account.models import EmailAddress
+from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.mfa.totp.internal.auth import TOTP
+from allauth.socialaccount.internal import jwtkit
 from allauth.socialaccount.models import SocialAccount
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts.mail import flush
 from accounts.models import User
 from accounts.tests.provider import Provider
 from accounts.tests.test_pages import check
@@ -130,6 +134,7 @@ def test_an_address_that_has_an_account_does_not_open_it(
 def test_a_person_connects_the_provider_and_signs_in_by_it(
     client: Client, grace: User, password: str, provider: Provider
 ) -> None:
+    EmailAddress.objects.create(user=grace, email=grace.email, verified=True, primary=True)
     client.force_login(grace)
     client.post(reverse("account_reauthenticate"), {"password": password})
     client.get(at_provider(client, "connect"))
@@ -139,6 +144,105 @@ def test_a_person_connects_the_provider_and_signs_in_by_it(
     elsewhere = Client()
     come_back(elsewhere)
     assert who(elsewhere) == "grace"
+
+
+def test_an_account_whose_address_is_not_confirmed_connects_nothing(
+    client: Client, grace: User, password: str, provider: Provider
+) -> None:
+    EmailAddress.objects.create(user=grace, email=grace.email, primary=True)
+    client.force_login(grace)
+    client.post(reverse("account_reauthenticate"), {"password": password})
+    page = client.get(at_provider(client, "connect"), follow=True)
+    assert page.redirect_chain == [(reverse("account_email"), 302)]
+    assert "Confirm your email address first." in page.content.decode()
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_native_client_connects_nothing_either(
+    client: Client, grace: User, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwtkit, "verify_and_decode", lambda **options: ADA)
+    client.force_login(grace)
+    native = Client(headers={"X-Session-Token": str(client.session.session_key)})
+    answer = give_token(native, "signed.by.it", "connect")
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "unverified_email")
+    assert not SocialAccount.objects.exists()
+
+
+def reset_password(client: Client, email: str) -> None:
+    client.post(reverse("account_reset_password"), {"email": email})
+    assert flush()
+    link = re.search(r"https?://\S+", str(mail.outbox[-1].body))
+    assert link
+    url = client.get(link[0], follow=True).redirect_chain[-1][0]
+    client.post(url, {"password1": "brisk-walnut-harbour", "password2": "brisk-walnut-harbour"})
+
+
+def test_who_resets_the_password_by_mail_ends_what_a_stranger_connected(
+    client: Client, provider: Provider
+) -> None:
+    stranger = Client()
+    come_back(stranger)
+    reset_password(client, "ada@example.com")
+    assert EmailAddress.objects.get().verified
+    assert stranger.get(reverse("account_email")).status_code == 302
+    come_back(stranger)
+    assert who(stranger) is None
+
+
+def test_a_reset_confirms_none_of_several_addresses(client: Client, provider: Provider) -> None:
+    come_back(Client())
+    EmailAddress.objects.create(user=User.objects.get(), email="grace@example.com")
+    reset_password(client, "ada@example.com")
+    assert EmailAddress.objects.get(verified=False).email == "ada@example.com"
+    assert not SocialAccount.objects.exists()
+
+
+def test_a_reset_keeps_what_was_connected_by_who_had_confirmed(
+    client: Client, provider: Provider
+) -> None:
+    provider.person = ADA | {"email_verified": True}
+    come_back(Client())
+    reset_password(client, "ada@example.com")
+    assert SocialAccount.objects.exists()
+
+
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_a_connection_outlives_the_confirmation_where_it_is_signed_in(
+    client: Client, provider: Provider, signed_in: bool
+) -> None:
+    come_back(client)
+    key = EmailConfirmationHMAC.create(EmailAddress.objects.get()).key
+    browser = client if signed_in else Client()
+    browser.post(reverse("account_confirm_email", args=[key]))
+    assert EmailAddress.objects.get().verified
+    assert SocialAccount.objects.exists() is signed_in
+
+
+def test_a_change_of_address_keeps_connections(client: Client, provider: Provider) -> None:
+    provider.person = ADA | {"email_verified": True}
+    come_back(Client())
+    address = EmailAddress.objects.create(user=User.objects.get(), email="new@example.com")
+    key = EmailConfirmationHMAC.create(address).key
+    client.post(reverse("account_confirm_email", args=[key]))
+    assert EmailAddress.objects.get().email == "new@example.com"
+    assert SocialAccount.objects.exists()
+
+
+def give_token(client: Client, token: str, process: str = "login") -> Page:
+    given = {"client_id": "site", "id_token": token}
+    body = {"provider": "example", "process": process, "token": given}
+    url = "/_allauth/app/v1/auth/provider/token"
+    return client.post(url, body, content_type="application/json")
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["eyJhbGciOiJub25lIn0.e30.", "eyJhbGciOiJub25lIiwia2lkIjoiYSJ9.e30.", "none", "W10.e30."],
+)
+def test_a_wrong_token_is_a_wrong_answer(client: Client, provider: Provider, token: str) -> None:
+    answer = give_token(client, token)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "invalid_token")
 
 
 def test_a_second_factor_is_asked_for_after_the_provider(

@@ -62,6 +62,18 @@ def test_a_link_sent_by_mail_works_once(client: Client, grace: User) -> None:
     assert client.get(link[0]).context["token_fail"]
 
 
+def test_a_reset_drops_a_new_address_that_is_not_confirmed_yet(client: Client, grace: User) -> None:
+    EmailAddress.objects.create(user=grace, email=grace.email, verified=True, primary=True)
+    EmailAddress.objects.create(user=grace, email="stranger@example.com")
+    client.post(reverse("account_reset_password"), {"email": grace.email})
+    flush()
+    link = re.search(r"https?://\S+", str(mail.outbox[0].body))
+    assert link
+    url = client.get(link[0], follow=True).redirect_chain[-1][0]
+    client.post(url, {"password1": BETTER, "password2": BETTER})
+    assert EmailAddress.objects.get().email == "grace@example.com"
+
+
 def test_nobody_learns_from_a_reset_who_has_an_account(client: Client, db: None) -> None:
     response = client.post(reverse("account_reset_password"), {"email": "nobody@example.com"})
     assert response.status_code == 302

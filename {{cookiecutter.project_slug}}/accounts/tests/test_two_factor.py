@@ -1,16 +1,24 @@
+import asyncio
+import re
+
 import pytest
 from allauth.account.models import EmailAddress
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal.auth import TOTP
+from django.core import mail
 from django.test import Client
 from django.urls import reverse
 from pytest_django import Settings
 
+from accounts.mail import flush
 from accounts.models import User
 from accounts.tests.test_pages import check
 from accounts.tests.totp import code
+from realtime.database import in_database
+from realtime.protocol import CloseCode
 from realtime.sessions import verified_sessions
+from realtime.testing import ANSWER_SECONDS, connect
 
 SECRET = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 CODE_PAGE = "/accounts/2fa/authenticate/"
@@ -35,6 +43,7 @@ def give_code(client: Client, digits: str) -> bool:
     return "_auth_user_id" in client.session
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_person_sets_up_an_app_and_gets_recovery_codes(
     client: Client, grace: User, password: str
 ) -> None:
@@ -115,11 +124,9 @@ def test_an_address_is_confirmed_before_a_factor_is_added(client: Client, grace:
 
 
 @pytest.mark.usefixtures("app")
-def test_an_address_is_not_changed_while_there_is_a_factor(
-    client: Client, grace: User, password: str
-) -> None:
+def test_an_address_is_not_changed_while_there_is_a_factor(client: Client, grace: User) -> None:
     client.force_login(grace)
-    client.post(reverse("account_reauthenticate"), {"password": password})
+    client.post(reverse("mfa_reauthenticate"), {"code": code(SECRET)})
     page = client.post(reverse("account_email"), {"action_add": "", "email": "new@example.com"})
     assert "An account with two-factor authentication keeps its address." in page.content.decode()
     assert not EmailAddress.objects.filter(email="new@example.com").exists()
@@ -177,6 +184,88 @@ def test_the_admin_opens_after_signing_in_with_a_code(
     give_password(client, password)
     give_code(client, code(SECRET))
     assert client.get(strict_admin).status_code == 200
+
+
+def confirm_by_password(client: Client, password: str) -> str:
+    """Where that leads."""
+    answer = client.post(reverse("account_reauthenticate"), {"password": password})
+    return answer.headers["Location"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_adding_a_factor_ends_the_sessions_that_did_not(
+    client: Client, grace: User, password: str, strict_admin: str
+) -> None:
+    thief, other = Client(), Client()
+    give_password(thief, password)
+    confirm_by_password(thief, password)
+    other.force_login(User.objects.create_user("other"))
+    give_password(client, password)
+    confirm_by_password(client, password)
+    key = client.session.session_key
+    page = client.get(reverse("mfa_activate_totp"))
+    client.post(page.request["PATH_INFO"], {"code": code(page.context["form"].secret)})
+
+    keys = [str(each.session.session_key) for each in (client, thief, other)]
+    assert [each is not None for each in verified_sessions(keys)] == [True, False, True]
+    assert client.session.session_key == key
+    assert client.get(strict_admin).status_code == 200
+    answer = thief.post(reverse("mfa_deactivate_totp"))
+    assert answer.headers["Location"].startswith(reverse("account_login"))
+    assert Authenticator.objects.filter(user=grace, type="totp").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+async def test_adding_a_factor_closes_the_sockets_of_other_sessions(
+    client: Client, grace: User, password: str
+) -> None:
+    def add_factor() -> None:
+        give_password(client, password)
+        confirm_by_password(client, password)
+        page = client.get(reverse("mfa_activate_totp"))
+        client.post(page.request["PATH_INFO"], {"code": code(page.context["form"].secret)})
+
+    async with connect("/ws/", grace) as thief, asyncio.timeout(ANSWER_SECONDS):
+        await in_database(add_factor)
+        assert await thief.closed() == CloseCode.UNAUTHENTICATED
+
+
+@pytest.mark.usefixtures("app")
+def test_a_password_takes_no_factor_off(client: Client, grace: User, password: str) -> None:
+    RecoveryCodes.activate(grace)
+    client.force_login(grace)
+    asks = reverse("mfa_reauthenticate")
+    assert confirm_by_password(client, password).startswith(asks)
+    by_mail = client.post(reverse("account_request_reauthentication_code"))
+    assert by_mail.headers["Location"].startswith(asks)
+    for name in ("mfa_deactivate_totp", "mfa_view_recovery_codes", "mfa_add_webauthn"):
+        assert client.get(reverse(name)).headers["Location"].startswith(asks)
+    client.post(asks, {"code": code(SECRET)})
+    client.post(reverse("mfa_deactivate_totp"))
+    assert not Authenticator.objects.exists()
+
+
+@pytest.mark.usefixtures("app")
+def test_a_native_client_takes_no_factor_off_by_password_or_mail(
+    client: Client, grace: User, password: str
+) -> None:
+    EmailAddress.objects.create(user=grace, email=grace.email, verified=True, primary=True)
+    client.force_login(grace)
+    native = Client(headers={"X-Session-Token": str(client.session.session_key)})
+    totp = "/_allauth/app/v1/account/authenticators/totp"
+
+    def post(path: str, **answers: str) -> int:
+        return native.post(f"{API}/{path}", answers, content_type="application/json").status_code
+
+    assert post("reauthenticate", password=password) == 400
+    assert native.delete(totp).status_code == 401
+    post("reauthenticate/code/request", email=grace.email)
+    assert flush()
+    (mailed,) = re.findall(r"^[A-Z0-9-]{6,}$", str(mail.outbox[0].body), re.MULTILINE)
+    assert post("reauthenticate/code/confirm", code=mailed) == 200
+    assert native.delete(totp).status_code == 401
+    assert post("2fa/reauthenticate", code=code(SECRET)) == 200
+    assert native.delete(totp).status_code == 200
 
 
 def test_the_admin_shows_no_secret(admin_client: Client, app: Authenticator) -> None:

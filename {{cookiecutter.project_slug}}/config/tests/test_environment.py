@@ -133,6 +133,12 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
             f"[{EXAMPLE}, {EXAMPLE}]",
             "has two providers of one name: give each its own.",
         ),
+        (
+            "OPENID_CONNECT",
+            EXAMPLE.replace("https", "http"),
+            "asks login.example.com by http, so that others on the way can sign in as anybody: "
+            "write https.",
+        ),
         pytest.param("WEB_PUSH_SECRET", "${SECRET}", REFERENCE, marks=web_push),
         pytest.param("MQTT_URL", "mqtt://me:a#b@host", MQTT, marks=mqtt),
         pytest.param("MQTT_URL", "tcp://host", MQTT, marks=mqtt),
@@ -352,6 +358,23 @@ def test_the_line_of_the_documentation_names_a_provider(folder: Path) -> None:
             "settings": {"server_url": "https://login.example.com"},
         }
     ]
+
+
+@pytest.mark.parametrize(
+    ("host", "debug"),
+    [
+        ("localhost:8080", "false"),
+        ("127.0.0.1:8080", "false"),
+        ("10.1.2.3", "false"),
+        ("keycloak:8080", "false"),
+        ("login.example.com", "true"),
+    ],
+)
+def test_a_provider_near_by_may_be_asked_by_http(folder: Path, host: str, debug: str) -> None:
+    example = EXAMPLE.replace("https://login.example.com", f"http://{host}")
+    shared = read(folder, OPENID_CONNECT=example, DEBUG=debug)["SOCIALACCOUNT_PROVIDERS"]
+    (app,) = shared["openid_connect"]["APPS"]
+    assert app["settings"]["server_url"] == f"http://{host}"
 
 
 def test_a_database_of_its_own_is_beside_the_project_whatever_the_folder_is_called(

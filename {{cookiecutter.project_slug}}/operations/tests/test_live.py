@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import Callable
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP
 from channels.layers import get_channel_layer
 from django.test import Client
 from pytest_django import Settings
 
 from accounts.models import User
+from accounts.tests.test_two_factor import SECRET
+from accounts.tests.totp import code
 from operations import live
 from operations.live import Lag, Meter, lag
 from realtime import metrics
@@ -160,6 +163,32 @@ def test_the_page_is_for_staff(staff: User, bob: User) -> None:
             browser.force_login(person)
         pages[person] = browser.get("/live/").status_code
     assert pages == {staff: 200, bob: 403, None: 302}
+
+
+async def test_watching_asks_for_the_factor_that_the_admin_asks_for(
+    staff: User, settings: Settings
+) -> None:
+    settings.ADMIN_TWO_FACTOR = True
+    browser = Client()
+
+    def sign_in() -> str:
+        browser.force_login(staff)
+        assert browser.get("/live/").headers["Location"] == "/accounts/2fa/"
+        TOTP.activate(staff, SECRET)
+        return str(browser.session.session_key)
+
+    def give_code() -> None:
+        asked = browser.get("/live/").headers["Location"]
+        assert asked == "/accounts/2fa/reauthenticate/?next=%2Flive%2F"
+        opened = browser.post(asked, {"code": code(SECRET)}, follow=True)
+        assert (opened.redirect_chain, opened.status_code) == ([("/live/", 302)], 200)
+
+    key = await in_database(sign_in)
+    async with connect("/ws/live/", session=key) as client, asyncio.timeout(ANSWER_SECONDS):
+        assert await client.closed() == CloseCode.FORBIDDEN
+    await in_database(give_code)
+    async with connect("/ws/live/", session=key) as client:
+        await client.expect("welcome")
 
 
 def test_frames_are_shown_to_staff_and_while_debugging(
