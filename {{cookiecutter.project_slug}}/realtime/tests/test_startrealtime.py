@@ -65,7 +65,6 @@ REFUSED = {
     "none": "The engine uses the word none itself: give another name.",
     "exception": "The engine uses the word exception itself: give another name.",
     "list": "The engine uses the word list itself: give another name.",
-    "presence": "presence is a module of Python or of a package: give another name.",
     "already": "config/routing.py has AlreadyConsumer already: give another name.",
 }
 REFUSED_OF_A_CONSUMER = ["collection", "mapping", "closing", "meta", "user", "refusal", "topic"]

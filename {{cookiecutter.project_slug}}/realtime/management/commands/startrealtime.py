@@ -249,8 +249,8 @@ def is_test(path: str) -> bool:
 def start(project: Path, name: str, app: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Put the app and these files of the project in place; undo all of it if that fails.
 
-    Each step is one rename, after which the project works: the tests come last, as they need an
-    app that is registered. Called again after a kill, it goes on.
+    Each step is one rename, after which the site and its tests run: the app's own tests come last,
+    as they need an app that is registered. Called again after a kill, it goes on.
     """
     new = project / ".startrealtime"
     shutil.rmtree(new, ignore_errors=True)
