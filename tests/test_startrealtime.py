@@ -72,8 +72,8 @@ def test_tests_run_after_a_kill(started: Path, python: Path) -> None:
     killed = run([python, "manage.py", "shell", "-c", KILLED], started, **served())
     assert killed.returncode == 9
     assert (started / "begun/models.py").exists()
-    collect = [python.with_name("pytest"), "-p", "no:cacheprovider", "--collect-only"]
-    done = run([*collect, "begun", "hm"], started, DEBUG="true")
+    collect = ["-p", "no:cacheprovider", "--collect-only", "begun", "hm"]
+    done = run([python.with_name("pytest"), *collect], started, DEBUG="true")
     shutil.rmtree(started / "begun")
     assert done.returncode == 0, done.stdout
 
