@@ -44,6 +44,8 @@ EXAMINED = [
     for command in [*THOROUGH, *QUICK]
     if command in QUICK or removal == "everything" or os.environ.get("EVERY_REMOVAL")
 ]
+OWN = {"chatlog_robots": "--feed", "notificationsx": "--consumer", "mypresence": "--consumer"}
+"""Apps of the owner, of which each has the name of a part in its own."""
 SERVED = served(DATABASE_URL="sqlite:///served.sqlite3")
 IN_SERVICE = """
 from django.core.management import call_command
@@ -54,6 +56,10 @@ for app in {dropped}:
     call_command("migrate", app, "zero")
 """
 
+START = "from django.core.management import call_command\n" + "\n".join(
+    f"call_command('startrealtime', {name!r}, {kind!r})" for name, kind in OWN.items()
+)
+
 Finding = Future[CompletedProcess[str]]
 
 
@@ -63,6 +69,16 @@ def test_what_is_left_passes(
 ) -> None:
     done = findings[removal, command].result()
     assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize("own", OWN)
+def test_an_app_of_the_owners_stays(projects: dict[str, Path], own: str) -> None:
+    config = projects["everything"] / "config"
+    assert f'    "{own}",\n' in (config / "settings.py").read_text("utf-8")
+    assert f'    path("", include("{own}.urls")),\n' in (config / "urls.py").read_text("utf-8")
+    routing = (config / "routing.py").read_text("utf-8")
+    assert f"\nfrom {own}.consumers import " in routing
+    assert f'    path("ws/{own}/<slug:slug>/", ' in routing
 
 
 def test_a_site_in_service_loses_the_tables_and_keeps_its_people(
@@ -80,9 +96,10 @@ def test_a_site_in_service_loses_the_tables_and_keeps_its_people(
 
 @pytest.fixture(scope="module")
 def projects(bake: Bake, manage: Manage) -> dict[str, Path]:
-    """A project of each removal; the one without everything was in service before."""
+    """A project of each removal; the one without everything was in service, and has own apps."""
     page = (SOURCE / "docs/extending.md").read_text("utf-8")
     projects = {name: bake(web_push=True, mqtt=True, kubernetes=True) for name in REMOVALS}
+    manage(projects["everything"], "shell", "-c", START, **SERVED)
     dropped = re.findall(r"^manage\.py migrate (\w+) zero", page, re.MULTILINE)
     manage(projects["everything"], "shell", "-c", IN_SERVICE.format(dropped=dropped), **SERVED)
     for name, parts in REMOVALS.items():

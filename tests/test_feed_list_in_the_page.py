@@ -143,6 +143,54 @@ def test_what_is_focused_in_an_item_stays_when_the_item_changes(cards: Cards) ->
     )
 
 
+@pytest.mark.parametrize(
+    ("change", "left"),
+    [
+        (event("deleted", card(11, "", 1, 4, deleted=True)), ["Cards", "two", "three"]),
+        (event("updated", card(11, "one", 4, 4)), ["Cards", "two", "three", "one"]),
+    ],
+    ids=["deleted", "moved"],
+)
+def test_what_is_typed_in_an_item_stays_when_an_earlier_one_goes(
+    cards: Cards, change: Json, left: list[str]
+) -> None:
+    cards.hears(welcome(3, ONE, card(12, "two<input>", 2, 3), card(13, "three", 3, 3)))
+    cards.page.locator("input").press_sequentially("Mi")
+    cards.hears(change)
+    cards.page.keyboard.type("lk")
+    assert cards.texts == left
+    assert cards.page.input_value("input") == "Milk"
+
+
+def test_what_a_person_opened_or_closed_stays_so(cards: Cards) -> None:
+    item = "<details><summary>{0}</summary></details><details open><summary>{0}</summary></details>"
+    cards.hears(welcome(3, card(13, item.format("before"), 3, 3)))
+    for summary in cards.page.locator("summary").all():
+        summary.click()
+    cards.hears(event("updated", card(13, item.format("after"), 3, 4)))
+    assert cards.texts == ["Cards", "afterafter"]
+    opened = "all => all.map(({ open }) => open)"
+    assert cards.page.locator("details").evaluate_all(opened) == [True, False]
+
+
+@pytest.mark.parametrize(("shown", "oldest"), [("2", 59), (None, 11)])
+def test_a_list_keeps_as_many_as_it_shows(cards: Cards, shown: str | None, oldest: int) -> None:
+    cards.page.evaluate(
+        """async (shown) => {
+            document.body.innerHTML = "<ul id=busy data-feed=board:busy></ul>";
+            if (shown) busy.dataset.shown = shown;
+            (await import("/realtime/feed-list.js")).follow(busy);
+        }""",
+        shown,
+    )
+    many = [card(pk, str(pk), pk, pk) for pk in range(1, 61)]
+    busy = [welcome(50, *many[:50]), *(event("created", each) for each in many[50:])]
+    cards.hears(*({**frame, "topic": "board:busy"} for frame in busy))
+    kept = cards.page.locator("#busy li").all_inner_texts()
+    assert kept == [str(pk) for pk in range(oldest, 61)]
+    assert cards.page.evaluate("told.length") == 11
+
+
 def test_a_list_that_begins_anew_has_what_the_server_has(cards: Cards) -> None:
     cards.hears(welcome(2, ONE, TWO))
     anew = [card(14, "four", 1, 1), card(12, "two", 2, 2)]

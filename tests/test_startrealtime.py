@@ -5,6 +5,7 @@ realtime/tests/test_startrealtime.py of the bake tries the command itself.
 
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,16 @@ APPS = {
     "x9": "--feed",
     "what_to_do_on_sunday": "--consumer",
     "hm": "--consumer",
+    "electrocardiographic": "--consumer",
 }
+KILLED = """
+import os
+from pathlib import Path
+from django.core.management import call_command
+
+Path.replace = lambda *_: os._exit(9)
+call_command("startrealtime", "begun")
+"""
 CHECKS = [
     "ruff check --no-cache .",
     "ruff format --check --no-cache .",
@@ -55,6 +65,16 @@ def started(bake: Bake, manage: Manage, python: Path) -> Path:
 def test_what_it_makes_passes(started: Path, python: Path, check: str) -> None:
     name, *arguments = check.split()
     done = run([python.with_name(name), *arguments], started, DEBUG="true")
+    assert done.returncode == 0, done.stdout
+
+
+def test_tests_run_after_a_kill(started: Path, python: Path) -> None:
+    killed = run([python, "manage.py", "shell", "-c", KILLED], started, **served())
+    assert killed.returncode == 9
+    assert (started / "begun/models.py").exists()
+    collect = ["-p", "no:cacheprovider", "--collect-only", "begun", "hm"]
+    done = run([python.with_name("pytest"), *collect], started, DEBUG="true")
+    shutil.rmtree(started / "begun")
     assert done.returncode == 0, done.stdout
 
 

@@ -22,10 +22,10 @@ def feed(
     Args:
         items: the feed's related manager, such as `board.cards`; its model has a `template_name`.
         element: what the list is: `ul`, or `ol`, `div`, `tbody`.
-        shown: how many items, as many as the `page_items` of the feed's consumer.
+        shown: how many items at most, as many as the `page_items` of the feed's consumer.
         attributes: of that element, such as `class="cards"`.
     """
     found, _ = latest(items.filter(deleted_at=None), shown)
     elements = SafeString("".join(item.html for item in reversed(found)))
-    attributes = {"data-feed": items.instance.topic, **attributes}
+    attributes = {"data-feed": items.instance.topic, "data-shown": str(shown), **attributes}
     return format_html("<{0}{1}>{2}</{0}>", element, flatatt(attributes), elements)

@@ -87,7 +87,7 @@ def test_a_page_shows_the_latest_items_in_an_element_that_names_the_feed(plan: B
         changes.delete(changes.get(Card, seq=52))
     source = '{% load feeds %}{% feed board.cards "ol" class="a b" %}'
     shown = Template(source).render(Context({"board": plan}))
-    opening, first = '<ol class="a b" data-feed="board:plan">', cards[1].pk
+    opening, first = '<ol class="a b" data-feed="board:plan" data-shown="50">', cards[1].pk
     assert shown.startswith(f'{opening}<li data-pk="{first}" data-rev="2" class="list__item">')
     assert shown.endswith("</li></ol>")
     assert re.findall(r'"list__body">(\d+)<', shown) == [str(n) for n in range(1, 51)]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 from itertools import count
 from pathlib import Path
 
@@ -17,7 +18,7 @@ REGISTERS = {
     "config/routing.py": (
         "from django.urls import path\n\n"
         "from accounts.consumers import Consumer\n"
-        "from realtime.consumers import Consumer\n\n"
+        "from realtime.consumers import AlreadyConsumer, Consumer\n\n"
         'websocket_urlpatterns = [\n    path("ws/", Consumer.as_asgi()),\n]\n'
     ),
     "pyproject.toml": (
@@ -26,7 +27,7 @@ REGISTERS = {
     ),
 }
 """The files that know of every app."""
-STEPS = 1 + len(REGISTERS)  # each a rename
+STEPS = 1 + len(REGISTERS) + 1  # each a rename
 
 REFUSED = {
     "Plan": "'Plan' cannot name an app: give a word in lower case, of at most 20 letters, digits "
@@ -52,7 +53,21 @@ REFUSED = {
     "title": "The engine uses the word title itself: give another name.",
     "item": "The engine uses the word item itself: give another name.",
     "check": "The engine uses the word check itself: give another name.",
+    "feed": "The engine uses the word feed itself: give another name.",
+    "feed_item": "The engine uses the word feed_item itself: give another name.",
+    "feed_key": "The engine uses the word feed_key itself: give another name.",
+    "short_text": "The engine uses the word short_text itself: give another name.",
+    "read_only_admin": "The engine uses the word read_only_admin itself: give another name.",
+    "meta": "The engine uses the word meta itself: give another name.",
+    "user": "The engine uses the word user itself: give another name.",
+    "refusal": "The engine uses the word refusal itself: give another name.",
+    "error_code": "The engine uses the word error_code itself: give another name.",
+    "none": "The engine uses the word none itself: give another name.",
+    "exception": "The engine uses the word exception itself: give another name.",
+    "list": "The engine uses the word list itself: give another name.",
+    "already": "config/routing.py has AlreadyConsumer already: give another name.",
 }
+REFUSED_OF_A_CONSUMER = ["collection", "mapping", "closing", "meta", "user", "refusal", "topic"]
 
 
 class Killed(BaseException):
@@ -103,7 +118,7 @@ def test_an_app_is_entered_once_where_it_must_be(project: Path, kind: str) -> No
             "from django.urls import path\n\n"
             "from accounts.consumers import Consumer\n"
             "from made_in_a_test.consumers import MadeInATestConsumer\n"
-            "from realtime.consumers import Consumer\n\n"
+            "from realtime.consumers import AlreadyConsumer, Consumer\n\n"
             'websocket_urlpatterns = [\n    path("ws/", Consumer.as_asgi()),\n'
             '    path("ws/made_in_a_test/<slug:slug>/", MadeInATestConsumer.as_asgi()),\n]\n'
         ),
@@ -122,6 +137,24 @@ def test_a_name_that_is_taken_or_none_makes_nothing(project: Path, name: str) ->
         call_command("startrealtime", "--", name)
     assert REFUSED[name] in str(refused.value)
     assert contents(project) == before
+
+
+@pytest.mark.parametrize("name", REFUSED_OF_A_CONSUMER)
+def test_a_class_that_a_consumer_needs_gives_no_name(project: Path, name: str) -> None:
+    before = contents(project)
+    with pytest.raises(CommandError, match=f"The engine uses the word {name} itself"):
+        call_command("startrealtime", name, "--consumer")
+    assert contents(project) == before
+
+
+@pytest.mark.parametrize("name", ["plan", "door", "kept", "app", "milk"])
+@pytest.mark.parametrize("kind", ["--feed", "--consumer"])
+def test_a_word_of_the_tests_and_of_what_is_laid_out_may_be_a_name(
+    project: Path, name: str, kind: str
+) -> None:
+    call_command("startrealtime", name, kind)
+    made = {path for path in contents(project) if path not in REGISTERS}
+    assert {path.split("/")[0] for path in made} == {name}
 
 
 def test_an_app_that_was_changed_is_not_made_again(project: Path) -> None:
@@ -164,6 +197,22 @@ def test_a_full_disk_undoes_it(project: Path, monkeypatch: pytest.MonkeyPatch, s
     assert contents(project) == before
 
 
+def test_sigterm_undoes_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, handler = contents(project), signal.getsignal(signal.SIGTERM)
+
+    def move(file: Path, target: Path) -> None:
+        os.replace(file, target)
+        signal.raise_signal(signal.SIGTERM)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", move)
+        with pytest.raises(SystemExit) as ended:
+            call_command("startrealtime", NAME)
+    assert ended.value.code == 143
+    assert contents(project) == before
+    assert signal.getsignal(signal.SIGTERM) is handler
+
+
 @pytest.mark.parametrize("step", range(1, STEPS + 1))
 def test_a_kill_is_made_up_for_by_another_call(
     project: Path, monkeypatch: pytest.MonkeyPatch, step: int
@@ -188,5 +237,6 @@ def test_a_kill_is_made_up_for_by_another_call(
     assert (project / NAME / "models.py").exists() == (step > 1)
     entered = [path for path in REGISTERS if NAME in (project / path).read_text()]
     assert entered == list(REGISTERS)[: max(0, step - 2)]  # each of which works without the next
+    assert not (project / NAME / "tests").exists()  # they need all of them
     call_command("startrealtime", NAME)
     assert contents(project) == made

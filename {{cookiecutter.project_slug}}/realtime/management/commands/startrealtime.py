@@ -1,14 +1,20 @@
 """Makes an app that is live: `manage.py startrealtime plan`."""
 
+import builtins
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
+from io import StringIO
 from keyword import iskeyword
 from pathlib import Path
+from tokenize import NAME as IDENTIFIER
+from tokenize import generate_tokens
 from typing import Any
 
 from django.apps import apps
@@ -62,7 +68,8 @@ class Command(BaseCommand):
         app = copied(kind, name)
         if not is_made(project / name, app):
             check_name(name, project, kind)
-        start(project, name, app, registered(project, name))
+        with undone_by_sigterm():
+            start(project, name, app, registered(project, name))
         renew_contract(project)
         self.stdout.write(NEXT.format(name=name))
 
@@ -88,12 +95,15 @@ def check_name(name: str, project: Path, kind: str) -> None:
         raise CommandError(f"pytest takes what begins with {name} for a test: give another name.")
     if (project / name).exists():
         raise CommandError(f"There is a {name} in this project: give another name.")
-    if name in RESERVED | used(kind) or hasattr(FeedItem, name):
+    if name in RESERVED | used(kind) or hasattr(FeedItem, name) or clashes(kind, name):
         raise CommandError(f"The engine uses the word {name} itself: give another name.")
     if find_spec(name) or name in {app.label for app in apps.get_app_configs()}:
         raise CommandError(f"{name} is a module of Python or of a package: give another name.")
     if name in {topic.prefix for topic in topics.registered()}:
         raise CommandError(f"There are topics {name}:... already: give another name.")
+    consumer = f"{camel_case(name)}Consumer"
+    if re.search(rf"\b{consumer}\b", (project / "config/routing.py").read_text(encoding="utf-8")):
+        raise CommandError(f"config/routing.py has {consumer} already: give another name.")
     pages = paths(get_resolver().url_patterns)
     if name in SERVED_ELSEWHERE or any(page.startswith(f"{name}/") for page in pages):
         raise CommandError(f"The site has something at /{name}/ already: give another name.")
@@ -111,6 +121,20 @@ def used(kind: str) -> set[str]:
     app = copied(kind, "").items()
     code = [text for path, text in app if path.endswith(".py") and not path.startswith("tests/")]
     return {word for text in code for word in re.findall(r"\w+", text)}
+
+
+def clashes(kind: str, name: str) -> bool:
+    """Whether a class of the app would have the name of another that its code or tests use."""
+    if hasattr(builtins, name) or hasattr(builtins, camel_case(name)):
+        return True
+    return len(classes(copied(kind, name))) < len(classes(copied(kind, "no_name_of_any_class")))
+
+
+def classes(app: Mapping[str, str]) -> set[str]:
+    """The names in the code and the tests of an app that begin with a capital letter."""
+    code = [text for path, text in app.items() if path.endswith(".py")]
+    tokens = [each for text in code for each in generate_tokens(StringIO(text).readline)]
+    return {each.string for each in tokens if each.type == IDENTIFIER and each.string[0].isupper()}
 
 
 def copied(kind: str, name: str) -> Mapping[str, str]:
@@ -210,43 +234,62 @@ def camel_case(name: str) -> str:
 
 def is_made(folder: Path, app: Mapping[str, str]) -> bool:
     """Whether `folder` is this app: an earlier call was killed, or did all there is to do."""
+    tested = (folder / "tests").exists()
     return folder.is_dir() and all(
         (folder / path).is_file() and (folder / path).read_text(encoding="utf-8") == text
         for path, text in app.items()
+        if tested or not is_test(path)
     )
+
+
+def is_test(path: str) -> bool:
+    return path.startswith("tests/")
 
 
 def start(project: Path, name: str, app: Mapping[str, str], files: Mapping[str, str]) -> None:
     """Put the app and these files of the project in place; undo all of it if that fails.
 
-    Each step is one rename, after which the project works. Called again after a kill, it goes on.
+    Each step is one rename, after which the site and its tests run: the app's own tests come last,
+    as they need an app that is registered. Called again after a kill, it goes on.
     """
     new = project / ".startrealtime"
     shutil.rmtree(new, ignore_errors=True)
-    made, placed = (project / name).exists(), False
+    folders = [project / name, project / name / "tests"]
+    missing = [folder for folder in folders if not folder.exists()]
     changed = []
     try:
         for path, text in app.items():
-            write(new / name / path, text)
+            write(new / path if is_test(path) else new / "app" / path, text)
         for path, text in files.items():
             write(new / "changed" / path, text)
             write(new / "kept" / path, (project / path).read_text(encoding="utf-8"))
-        if not made:
-            (new / name).rename(project / name)
-            placed = True
+        if folders[0] in missing:
+            (new / "app").rename(folders[0])
         for path in files:
             changed.append(path)
             (new / "changed" / path).replace(project / path)
+        if folders[1] in missing:
+            (new / "tests").rename(folders[1])
     except BaseException as error:
-        if placed:
-            shutil.rmtree(project / name, ignore_errors=True)
-        for path in changed:
+        for path in reversed(changed):
             (new / "kept" / path).replace(project / path)
+        for folder in reversed(missing):
+            shutil.rmtree(folder, ignore_errors=True)
         if isinstance(error, OSError):
             raise CommandError(f"Nothing was made: {error}.") from None
         raise
     finally:
         shutil.rmtree(new, ignore_errors=True)
+
+
+@contextmanager
+def undone_by_sigterm() -> Iterator[None]:
+    """SIGTERM interrupts what is within, as Ctrl-C does."""
+    before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def write(file: Path, text: str) -> None:

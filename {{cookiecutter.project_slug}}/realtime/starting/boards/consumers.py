@@ -19,7 +19,10 @@ class RenameCard(ItemCommand):
 class BoardConsumer(FeedConsumer[Board]):
     feed_model = Board
     item_model = Card
-    events = dict.fromkeys(["card.created", "card.updated", "card.deleted"], Card)
+    events = dict.fromkeys(
+        ["card.created", "card.updated", "card.deleted"],
+        Card,
+    )
 
     @command("card.add")
     def add(self, data: AddCard) -> object:
