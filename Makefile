@@ -13,12 +13,25 @@ REQUIREMENTS := from tests.environment import requirements; print(*requirements(
 
 .PHONY: demo
 demo: $(if $(UV),,.venv/cookiecutter) ## Bake a site into demo/ and serve it on http://127.0.0.1:8000, or PORT=
+	@if $(DEMO_CHANGED); then \
+	echo "demo/parlour may have changes of yours: it is served as it is; remove it to bake it anew"; \
+	else $(MAKE) --no-print-directory demo/new; fi
+	@$(MAKE) --no-print-directory --directory demo/parlour demo PORT=$(PORT)
+
+# What it bakes is a commit, refs/baked: what git has or sees beside that is its owner's.
+DEMO := git -C demo/parlour --git-dir .git --work-tree .
+BAKED := git -C demo/new/parlour --git-dir .git --work-tree . -c user.name=Demo -c user.email=demo@localhost
+DEMO_CHANGED = test -d demo/parlour && \
+	test -n "$$($(DEMO) log --all --not refs/baked 2>&1; $(DEMO) status --porcelain -- . ':!uv.lock' 2>&1)"
+
+.PHONY: demo/new
+demo/new:
 	@rm -rf demo/new
 	@said=$$($(COOKIECUTTER) --no-input --default-config -o demo/new . 2>&1) || { echo "$$said"; exit 1; }
-	@mkdir -p demo/parlour && find demo/parlour -mindepth 1 -maxdepth 1 ! -name .venv ! -name .env \
-	! -name media ! -name 'db.sqlite3*' -exec rm -rf {} +
+	@test ! -e demo/new/parlour/.git || { $(BAKED) add --all && $(BAKED) commit --quiet --no-verify \
+	--no-gpg-sign --message 'Bake a demo' && $(BAKED) update-ref refs/baked HEAD; }
+	@if test -e demo/parlour/.git; then $(DEMO) rm --quiet -r . && rm -rf demo/parlour/.git; fi
 	@rm demo/new/parlour/.env && cp -R demo/new/parlour demo/ && rm -rf demo/new
-	@$(MAKE) --no-print-directory --directory demo/parlour demo PORT=$(PORT)
 
 .PHONY: test
 test: .venv/dev ## Run every test; FILES= for some of them

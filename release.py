@@ -37,7 +37,7 @@ def main(version: str) -> None:
         sys.exit(f"Released migrations cannot change: {', '.join(changed)}. Add new ones instead.")
     changelog = ROOT / "CHANGELOG.md"
     text = changelog.read_text("utf-8")
-    if not re.search(rf"^{UNRELEASED}\s*[^#\s]", text, re.MULTILINE):
+    if not re.search(rf"^{UNRELEASED}(\s|###.*\n)*[^#\s]", text, re.MULTILINE):
         sys.exit("CHANGELOG.md has nothing under Unreleased: say there what is new.")
 
     today = datetime.now(UTC).date()

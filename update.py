@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,7 +29,7 @@ TEMPLATE = Path(__file__).resolve().parent
 ORIGIN = ".cruft.json"
 TAG = re.compile(r"v\d+\.\d+\.\d+")
 SUBJECT = "Update to the template's "
-WRITING = "refs/template/writing"
+WRITING = "refs/worktree/template-writing"
 """Exists while git writes an update into the project, and still does after a kill."""
 CONFLICTS = {
     "AA": "added here and in the template",
@@ -44,6 +45,7 @@ MARKS = "^(<{7}|>{7}) "
 GO_ON = """\
 Edit them and `git add` or `git rm` them; then `make update` goes on.
 `git cherry-pick --abort` puts everything back."""
+IGNORED = "Commit them (`git add --force`) or move them away, so that none is overwritten."
 
 
 def main(arguments: list[str]) -> None:
@@ -52,7 +54,7 @@ def main(arguments: list[str]) -> None:
     put_back_what_was_interrupted()
     if not under_way():
         changes = dict(each.split("=", 1) for each in arguments if "=" in each)
-        begin("".join(each for each in arguments if "=" not in each), changes)
+        begin(" ".join(each for each in arguments if "=" not in each), changes)
     if under_way():
         finish()
 
@@ -90,6 +92,9 @@ def begin(version: str, changes: Answers) -> None:
             (after / path).unlink()
         theirs = keep(after, SUBJECT + name_of(new), "-p", base)
 
+    if ignored := ignored_here(base, theirs):
+        lines = [f"    {path}" for path in ignored]
+        sys.exit("\n".join(["The update has these files, and git ignores yours:", *lines, IGNORED]))
     print(news(old, new), end="")
     picked = write("cherry-pick", "--allow-empty", theirs)
     if not under_way():
@@ -120,8 +125,11 @@ def put_back_what_was_interrupted() -> None:
     """After an update that was killed while git wrote: put what it wrote into the stash."""
     if not git("for-each-ref", WRITING):
         return
-    Path(git("rev-parse", "--git-path", "index.lock")).unlink(missing_ok=True)
+    branch = run("symbolic-ref", "--quiet", "HEAD").stdout.strip() or "HEAD"
+    for name in ("index", "CHERRY_PICK_HEAD", "HEAD", branch):
+        Path(git("rev-parse", "--git-path", f"{name}.lock")).unlink(missing_ok=True)
     if not under_way() and git("status", "--porcelain"):
+        git("add", "--all")  # conflicts too, which no stash takes
         git("stash", "push", "--quiet", "--include-untracked", "--message", "A killed update")
         print("An update was killed here; what it had written is in `git stash list`.")
     git("update-ref", "-d", WRITING)
@@ -136,7 +144,7 @@ def commit(name: str) -> str:
         found = run("rev-parse", "--verify", "--quiet", f"{each}^{{commit}}", cwd=TEMPLATE)
         if not found.returncode:
             return found.stdout.strip()
-    sys.exit(f"{address()} has no version {name}.")
+    sys.exit(f"{address()} has no version {name}; an answer is NAME=VALUE.")
 
 
 def newest(old: str) -> str:
@@ -160,7 +168,8 @@ def news(old: str, new: str) -> str:
 
 
 def address() -> str:
-    return git("remote", "get-url", "origin", cwd=TEMPLATE)
+    """Where the template is, without the name and the token of who reads it there."""
+    return re.sub(r"(https?://)[^/]*@", r"\1", git("remote", "get-url", "origin", cwd=TEMPLATE))
 
 
 # Bakes
@@ -185,7 +194,9 @@ def bake(root: Path, version: str, answers: Answers) -> None:
     done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
     if done.returncode:
         said = done.stderr.splitlines()
-        why = said[-1:] if said[:1] == ["Traceback (most recent call last):"] else said
+        traceback = said[:1] == ["Traceback (most recent call last):"]
+        # After an empty line, the hook tells how to ask again: here that is another `make update`.
+        why = said[-1:] if traceback else list(takewhile(bool, said))
         sys.exit("\n".join([f"{name_of(version)} of the template cannot be baked:", *why]))
 
     project = root / git("rev-parse", "--show-prefix")
@@ -220,6 +231,14 @@ def in_removed_folders(root: Path, base: str) -> list[str]:
     gone = folders(before) - folders(files_of("HEAD"))
     after = {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_file()}
     return sorted(path for path in after - before if folders({path}) & gone)
+
+
+def ignored_here(base: str, theirs: str) -> list[str]:
+    """The files that an update writes where git ignores one, in a tree without other changes."""
+    names = git("diff", "--name-only", "--no-renames", "--diff-filter=d", "-z", base, theirs)
+    top = git("rev-parse", "--show-toplevel")
+    written = set(names.split("\0")) - {""} - files_of("HEAD")
+    return sorted(path for path in written if os.path.lexists(os.path.join(top, path)))
 
 
 def files_of(version: str) -> set[str]:
@@ -262,7 +281,7 @@ def git(*arguments: str, cwd: Path | None = None, **environment: str) -> str:
     """What git prints. Where it fails, so does the update, with its words."""
     done = run(*arguments, cwd=cwd, **environment)
     if done.returncode:
-        sys.exit(done.stderr or f"git {arguments[0]} failed.")
+        sys.exit(done.stderr or done.stdout or f"git {arguments[0]} failed.")
     return done.stdout.rstrip("\n")
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import runpy
 import shutil
 import subprocess
@@ -18,13 +19,8 @@ ONLY_FOR = {
         # daphne is the development server of both
         "uvicorn": ["realtime/servers/uvicorn.py", "realtime/servers/lending_uvicorn.py"],
     },
-    "ci": {
-        "github": [".github"],
-        "gitlab": [".gitlab-ci.yml"],
-    },
-    "web_push": {
-        True: ["notifications/webpush"],
-    },
+    "ci": {"github": [".github"], "gitlab": [".gitlab-ci.yml"]},
+    "web_push": {True: ["notifications/webpush"]},
     "telegram": {
         True: ["bridges/telegram", "deploy/kubernetes/base/telegram.yaml", "docs/telegram.md"],
     },
@@ -36,9 +32,7 @@ ONLY_FOR = {
             "docs/mqtt.md",
         ],
     },
-    "kubernetes": {
-        True: ["deploy/kubernetes"],
-    },
+    "kubernetes": {True: ["deploy/kubernetes"]},
 }  # type: dict[str, dict[str | bool, list[str]]]
 NEXT_STEPS = """
 {slug}/ is ready. Next:
@@ -113,7 +107,8 @@ def note_the_template() -> None:
     address = local or git(*at, "remote", "get-url", "origin").strip() or ANSWERS["_template"]
     answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
     note = {
-        "template": str(address),
+        # without the name and the token of who bakes: this file is committed
+        "template": re.sub(r"(https?://)[^/]*@", r"\1", str(address)),
         "commit": commit or None,
         "checkout": None,
         "context": {"cookiecutter": {**answers, "_version": ANSWERS["_version"]}},

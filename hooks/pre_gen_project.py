@@ -22,6 +22,9 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 # cookiecutter.json puts a slug aside that is not the name of one folder.
 ANSWERS["project_slug"] = ANSWERS.pop("_refused_slug", ANSWERS["project_slug"])
 
+SOURCE = "{% raw %}{{cookiecutter.project_slug}}{% endraw %}"
+CACHED = re.compile("_cache(__)?/")  # beside code that was run
+
 COLUMNS = {
     "project_name": 80,
     "author_name": 80,
@@ -121,7 +124,10 @@ def would_lose_files() -> bool:
     """Whether the project's folder was there before, with files that git could not bring back."""
     before = {path.name for path in Path().iterdir()} - {".git"}
     changes = git("status", "--porcelain", "--untracked-files", ".")
-    return bool(before) and (bool(changes) or not git("ls-files"))
+    ignored = git("ls-files", "--others", "--ignored", "--exclude-standard", "-z").split("\0")
+    baked = Path(os.environ.get("PWD", ""), ANSWERS.get("_repo_dir", ANSWERS["_template"]), SOURCE)
+    lost = any((baked / name).is_file() for name in ignored if not CACHED.search(name))
+    return bool(before) and (bool(changes) or lost or not git("ls-files"))
 
 
 def git(*arguments: str) -> str:

@@ -4,6 +4,7 @@ Its pages are this repository's own and, under project/, those of a bake with ev
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from tests.environment import ROOT, SOURCE
 
 EVERY_PART = dict.fromkeys(("web_push", "telegram", "mqtt", "kubernetes"), True)
 FORGE = os.environ.get("GITHUB_SERVER_URL", "https://github.com")
-REPOSITORY = f"{FORGE}/{os.environ.get('GITHUB_REPOSITORY', '')}"
+REPOSITORY = os.environ.get("GITHUB_REPOSITORY", "")
 IN_THE_SOURCE = SOURCE.name.replace("{", "%7B").replace("}", "%7D") + "/"  # as a link has it
 SHOWN = (".md", ".png", ".svg", ".webp")
 
@@ -40,7 +41,12 @@ def copy(file: Path, to: Path) -> None:
     if file.suffix != ".md":
         shutil.copyfile(file, to)
         return
-    text = file.read_text("utf-8").replace("](../../", f"]({REPOSITORY}/")
+    text = file.read_text("utf-8")
+    if REPOSITORY:
+        text = text.replace("](../../", f"]({FORGE}/{REPOSITORY}/")
+    else:  # there is no forge: the words are left
+        text = re.sub(r"!\[[^]]*\]\(\.\./\.\./[^)]*\)", "", text)
+        text = re.sub(r"\[([^]]*)\]\(\.\./\.\./[^)]*\)", r"\1", text)
     to.write_text(text.replace(IN_THE_SOURCE, "project/"), "utf-8")
 
 
@@ -58,7 +64,11 @@ def build(site: Path) -> str:
     """
     with TemporaryDirectory() as folder:
         collect(bake(folder), Path(folder, "pages"))
-        shutil.copy(ROOT / "docs/mkdocs.yml", folder)
+        settings = (ROOT / "docs/mkdocs.yml").read_text("utf-8")
+        if REPOSITORY:  # where the page for what is not found has its style from
+            owner, name = REPOSITORY.split("/")
+            settings += f"\nsite_url: https://{owner}.github.io/{name}/\n"
+        Path(folder, "mkdocs.yml").write_text(settings, "utf-8")
         done = subprocess.run(
             [sys.executable, "-m", "zensical", "build", "--strict"],
             cwd=folder,

@@ -21,11 +21,44 @@ SCHEMAS = {
 }
 
 
-def test_the_site_is_built_without_a_complaint(tmp_path: Path) -> None:
+def test_the_site_is_built_without_a_complaint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(documentation, "REPOSITORY", "ada/live")
     assert documentation.build(tmp_path / "site") == ""
     page = (tmp_path / "site/project/docs/mqtt/index.html").read_text("utf-8")
     assert "parlour/in/sensors/kitchen" in page
     assert '<a href="../feeds/#carrying-it-elsewhere">' in page
+    assert 'href="/live/assets/' in (tmp_path / "site/404.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("repository", "shown"),
+    [
+        ("", "[Up](../up.md) and [\u00d7](https://a.example/../../x):  , ask or\nreport.\n"),
+        (
+            "ada/live",
+            "[Up](../up.md) and [\u00d7](https://a.example/../../x): "
+            "[![CI](https://github.com/ada/live/ci.svg)](https://github.com/ada/live/ci) "
+            "![](https://github.com/ada/live/a.png), "
+            "[ask or\nreport](https://github.com/ada/live/issues).\n",
+        ),
+    ],
+)
+def test_links_to_the_forge_lead_there_or_are_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repository: str, shown: str
+) -> None:
+    monkeypatch.setattr(documentation, "REPOSITORY", repository)
+    monkeypatch.setattr(documentation, "FORGE", "https://github.com")
+    (tmp_path / "a.md").write_text(
+        "[Up](../up.md) and [\u00d7](https://a.example/../../x): [![CI](../../ci.svg)](../../ci) "
+        "![](../../a.png), [ask or\nreport](../../issues).\n",
+        "utf-8",
+    )
+
+    documentation.copy(tmp_path / "a.md", tmp_path / "b.md")
+
+    assert (tmp_path / "b.md").read_text("utf-8") == shown
 
 
 def test_every_page_is_in_the_menu(bake: Bake, tmp_path: Path) -> None:

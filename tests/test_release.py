@@ -15,6 +15,8 @@ from release import changed_migrations
 from tests.environment import ROOT, SOURCE
 from tests.test_updates import commit, git
 
+CHANGES = "# Changes\n\n## Unreleased\n\n### Added\n\n- A change.\n\n## 1.0.0 (a day)\n"
+EMPTY = "## Unreleased\n\n### Added\n\n## 1.0.0\n"
 MIGRATION = SOURCE.name + "/accounts/migrations/0001_initial.py"
 
 
@@ -31,7 +33,7 @@ def released(template: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert release(copy, "1.0.0") == ""
     commit(copy, "Release 1.0.0")
     git(copy, "tag", "v1.0.0")
-    write(copy, "CHANGELOG.md", "# Changes\n\n## Unreleased\n\n- A change.\n\n## 1.0.0 (a day)\n")
+    write(copy, "CHANGELOG.md", CHANGES)
     commit(copy, "A change")
     return copy
 
@@ -68,7 +70,8 @@ def test_a_release_writes_its_version_its_changelog_and_its_migrations(repositor
 
     today = datetime.now(UTC).date()
     changelog = (
-        f"# Changes\n\n## Unreleased\n\n## 1.1.0 ({today})\n\n- A change.\n\n## 1.0.0 (a day)\n"
+        f"# Changes\n\n## Unreleased\n\n## 1.1.0 ({today})\n\n### Added\n\n- A change.\n\n"
+        "## 1.0.0 (a day)\n"
     )
     assert (repository / "CHANGELOG.md").read_text("utf-8") == changelog
     assert '"_version": "1.1.0"' in (repository / "cookiecutter.json").read_text("utf-8")
@@ -92,6 +95,7 @@ def test_a_release_writes_its_version_its_changelog_and_its_migrations(repositor
         ("1.0.0", "a", "", True, "1.0.0 is not newer than the last, 1.0.0."),
         ("1.1.0", "a", "", False, "Commit or stash your changes first: a tag has what is"),
         ("1.1.0", "CHANGELOG.md", "## Unreleased\n\n## 1.0.0\n", True, "CHANGELOG.md has nothing"),
+        ("1.1.0", "CHANGELOG.md", f"{EMPTY}\n- Old.\n", True, "CHANGELOG.md has nothing"),
         ("1.1.0", MIGRATION, "# Edited.\n", True, "cannot change: accounts/migrations/0001_init"),
     ],
 )

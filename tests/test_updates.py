@@ -17,6 +17,7 @@ from cookiecutter.main import cookiecutter
 
 from tests.conftest import Bake, Manage
 from tests.environment import BIN, ROOT, SOURCE
+from tests.hooks import POST_GEN, default_answers, run_hook
 from tests.projects import run
 from tests.services import wait_for
 
@@ -43,6 +44,8 @@ OWN_FILES = {
     "chat/shout.py": "LOUD = True\n",
     "static/img/shop.svg": "<svg/>\n",
     "docs/faq.md": "# Questions of ours\n",
+    "docs/asyncapi.json": "{}\n",
+    "docs/realtime.d.ts": "",
 }
 # What the template does in its next version.
 TEMPLATES: Edits = [
@@ -178,6 +181,8 @@ class Updated:
     """What it said when a conflict was added with its marks."""
     last: str
     """What it said when all were resolved."""
+    left: str
+    """What git saw of changes after that."""
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +236,9 @@ def updated(
     unfinished = update(project, fails=True)
     git(project, "checkout", "HEAD", "--", "accounts/apps.py")
     last = update(project)
-    return Updated(project, rows, messages, secrets, first, unfinished, last)
+    left = git(project, "status", "--porcelain")
+    git(project, "checkout", "--", "docs")
+    return Updated(project, rows, messages, secrets, first, unfinished, last, left)
 
 
 def test_an_update_says_what_is_new_and_names_each_file_that_needs_its_owner(
@@ -257,10 +264,11 @@ def test_an_update_leaves_out_what_the_owner_removed(updated: Updated) -> None:
     assert [path for path in ABSENT if (updated.project / path).exists()] == []
 
 
-def test_an_update_is_one_commit_and_leaves_nothing_over(updated: Updated) -> None:
+def test_an_update_is_one_commit_and_leaves_the_contract_for_another(updated: Updated) -> None:
     subjects = git(updated.project, "log", "--format=%s").splitlines()
     assert subjects == ["Update to the template's v99.0.0", "What we made of it", "A bake"]
-    assert git(updated.project, "status", "--porcelain") == ""
+    assert updated.left == " M docs/asyncapi.json\n M docs/realtime.d.ts\n"
+    assert "\ndocs/asyncapi.json is written.\n" in updated.last
 
 
 def test_an_update_keeps_the_data_and_migrates_it(updated: Updated) -> None:
@@ -300,9 +308,15 @@ def test_an_update_that_was_killed_as_git_wrote_is_undone_and_done(
     project = last_version(versions, settings, tmp_path / "larger")
     (tmp_path / "larger/.git/info/attributes").write_text("new.md filter=slow\n")
 
-    said = [killed(project, clone, how) for how in (signal.SIGKILL, signal.SIGINT)]
+    said = [killed(project, clone, signal.SIGKILL)]
+    git(project, "worktree", "add", "--quiet", str(tmp_path / "beside"))
+    (tmp_path / "beside/parlour/own.py").touch()
+    beside = merge(tmp_path / "beside/parlour", clone, fails=True)
+    said.append(killed(project, clone, signal.SIGINT))
     said.append(merge(project, clone))
 
+    assert beside == "Commit or stash your changes first: an update is a commit of its own.\n"
+    assert (tmp_path / "beside/parlour/own.py").exists()
     assert ["is in `git stash list`" in each for each in said] == [False, True, True]
     assert "Broken off; `make update` puts the project in order" in said[1]
     assert git(project, "status", "--porcelain") == ""
@@ -311,8 +325,84 @@ def test_an_update_that_was_killed_as_git_wrote_is_undone_and_done(
     assert len(git(project, "stash", "list").splitlines()) == 2
 
 
+def test_an_update_that_was_killed_before_git_noted_its_conflicts_is_done_again(
+    fresh: Path, clone: Path
+) -> None:
+    """The index has conflicts by then, and CHERRY_PICK_HEAD is locked and not yet there."""
+    edit(fresh, [("accounts/apps.py", '"People"', '"Members"')])
+    commit(fresh, "What we made of it")
+    hook = fresh / ".git/hooks/reference-transaction"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(
+        '#!/bin/sh\ntest "$1" = prepared && grep -q CHERRY_PICK_HEAD || exit 0\n'
+        f"touch '{fresh.parent}/reached-{signal.SIGKILL}'; sleep 600\n"
+    )
+    hook.chmod(0o755)
+    killed(fresh, clone, signal.SIGKILL)
+    hook.unlink()
+    assert git(fresh, "diff", "--name-only", "--diff-filter=U") == "accounts/apps.py\n"
+    assert not (fresh / ".git/CHERRY_PICK_HEAD").exists()
+    assert (fresh / ".git/CHERRY_PICK_HEAD.lock").exists()
+
+    said = merge(fresh, clone, fails=True)
+
+    assert said.startswith("An update was killed here; what it had written is in `git stash list`")
+    assert "    accounts/apps.py: changed here and in the template\n" in said
+    git(fresh, "cherry-pick", "--abort")
+    git(fresh, "stash", "drop", "--quiet")
+    git(fresh, "reset", "--quiet", "--hard", "HEAD~1")
+    assert git(fresh, "status", "--porcelain") == ""
+
+
+def test_an_update_overwrites_no_file_that_git_ignores(fresh: Path, clone: Path) -> None:
+    git(fresh, "rm", "--quiet", "--cached", "chat/apps.py")
+    commit_index = ("-c", AUTHOR[0], "-c", AUTHOR[1], "commit", "--quiet", "--message", "Ours")
+    git(fresh, *commit_index)
+    exclude = fresh / ".git/info/exclude"
+    before = exclude.read_text("utf-8")
+    exclude.write_text("chat/apps.py\ndocs/new.md\n*.log\n")
+    for name in ("chat/apps.py", "docs/new.md", "own.log"):
+        (fresh / name).write_text("mine")
+    said = merge(fresh, clone, fails=True)
+    mine = [(fresh / name).read_text() for name in ("chat/apps.py", "docs/new.md")]
+    (fresh / "docs/new.md").unlink()
+    exclude.write_text(before)
+    git(fresh, "reset", "--quiet", "--hard", "HEAD~1")
+    (fresh / "own.log").unlink()
+
+    assert said == (
+        "The update has these files, and git ignores yours:\n"
+        "    chat/apps.py\n"
+        "    docs/new.md\n"
+        "Commit them (`git add --force`) or move them away, so that none is overwritten.\n"
+    )
+    assert mine == ["mine", "mine"]
+    assert git(fresh, "status", "--porcelain") == ""
+
+
+def test_a_token_in_the_templates_address_is_not_written_down(
+    template: Path, fresh: Path, clone: Path, tmp_path: Path
+) -> None:
+    """Neither by a bake nor by an update, which has its words from the same place."""
+    secret = "https://ada:s3cret@example.com/template.git"
+    shutil.copytree(template / SOURCE.name, tmp_path / "parlour")
+    address = git(clone, "remote", "get-url", "origin").strip()
+    git(clone, "remote", "set-url", "origin", secret)
+    told = {"_template": secret, "_repo_dir": str(clone), "_output_dir": str(tmp_path)}
+    finished = run_hook(POST_GEN, default_answers() | told, tmp_path / "parlour")
+    said = merge(fresh, clone, "v7.0.0", fails=True)
+    git(clone, "remote", "set-url", "origin", address)
+
+    assert finished.returncode == 0, finished.stderr
+    note = json.loads((tmp_path / "parlour/.cruft.json").read_text("utf-8"))
+    assert note["template"] == "https://example.com/template.git"
+    assert said.startswith("https://example.com/template.git has no version v7.0.0;")
+
+
 REFUSED = [
-    (["v7.0.0"], "has no version v7.0.0.\n"),
+    (["v7.0.0"], "has no version v7.0.0; an answer is NAME=VALUE.\n"),
+    (["web_push"], "has no version web_push; an answer is NAME=VALUE.\n"),
+    (["project_slug=Bad"], 'baked:\nproject_slug: "Bad" is not a Python name in lower case; give'),
     (["web_psh=yes"], "web_psh is not asked by the template; project_name, project_slug, "),
     (["ci=jenkins"], "ValueError: jenkins provided for choice variable ci, but the choices are"),
     (["domain_name=https://here"], 'domain_name: "https://here" is not a domain name; give one'),
@@ -327,6 +417,8 @@ def test_an_update_that_cannot_be_changes_nothing(
 
     assert says in said
     assert "Traceback" not in said
+    assert "asks again" not in said
+    assert said.count("\n") <= 2
     assert git(fresh, "status", "--porcelain") == ""
     assert git(fresh, "log", "--format=%s") == "A bake\n"
 
@@ -344,9 +436,43 @@ def test_an_update_without_a_note_of_the_template_says_so(fresh: Path, clone: Pa
     said = update(fresh, fails=True)
     note.rename(fresh / ".cruft.json")
 
-    assert said.startswith(
-        "There is no .cruft.json, which says what this project was baked from.\n"
+    assert "There is no .cruft.json, which says what this project was baked from.\n" in said
+
+
+def test_an_update_whose_template_has_moved_says_how_to_name_it(fresh: Path) -> None:
+    said = update(fresh, "TEMPLATE=/nowhere", fails=True)
+
+    assert (
+        "\nTEMPLATE= says where the template's git repository is now: "
+        "make update TEMPLATE=https://...\n"
+    ) in said
+
+
+def test_an_update_that_is_broken_off_as_it_clones_leaves_nothing_behind(
+    fresh: Path, versions: Path, tmp_path: Path
+) -> None:
+    """Interrupted as from a terminal: make and all that it started, under any shell."""
+    (tmp_path / "temporary").mkdir()
+    (tmp_path / "slow").write_text(f"import time\nopen({str(tmp_path / 'reached')!r}, 'w')\n")
+    with (tmp_path / "slow").open("a") as slow:
+        slow.write("time.sleep(600)\n")
+    command = ["make", "update", "UV=", f"BIN={BIN}", "--old-file=.venv/update/ready"]
+    process = subprocess.Popen(
+        [*command, f"UPDATER={sys.executable} {tmp_path / 'slow'}", f"TEMPLATE={versions}"],
+        cwd=fresh,
+        env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
+    wait_for((tmp_path / "reached").exists, "the update to begin", process)
+    assert list((tmp_path / "temporary").iterdir())
+    os.killpg(process.pid, signal.SIGINT)
+    process.communicate(timeout=30)
+
+    assert process.returncode
+    assert not list((tmp_path / "temporary").iterdir())
 
 
 def test_a_project_of_a_copy_without_history_is_found_by_its_version(
