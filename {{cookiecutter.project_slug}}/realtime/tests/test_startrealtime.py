@@ -53,6 +53,7 @@ REFUSED = {
     "title": "The engine uses the word title itself: give another name.",
     "item": "The engine uses the word item itself: give another name.",
     "check": "The engine uses the word check itself: give another name.",
+    "client": "The engine uses the word client itself: give another name.",
     "feed": "The engine uses the word feed itself: give another name.",
     "feed_item": "The engine uses the word feed_item itself: give another name.",
     "feed_key": "The engine uses the word feed_key itself: give another name.",

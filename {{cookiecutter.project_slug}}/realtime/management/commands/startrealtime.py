@@ -95,7 +95,8 @@ def check_name(name: str, project: Path, kind: str) -> None:
         raise CommandError(f"pytest takes what begins with {name} for a test: give another name.")
     if (project / name).exists():
         raise CommandError(f"There is a {name} in this project: give another name.")
-    if name in RESERVED | used(kind) or hasattr(FeedItem, name) or clashes(kind, name):
+    words = RESERVED | used(kind)
+    if {name, f"{name}_id"} & words or hasattr(FeedItem, name) or clashes(kind, name):
         raise CommandError(f"The engine uses the word {name} itself: give another name.")
     if find_spec(name) or name in {app.label for app in apps.get_app_configs()}:
         raise CommandError(f"{name} is a module of Python or of a package: give another name.")

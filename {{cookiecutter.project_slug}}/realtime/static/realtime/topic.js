@@ -56,8 +56,15 @@ export class Topic extends EventTarget {
    * @param {object} [data]
    * @returns {Promise<object>} the data of the reply; rejects with a RequestError
    */
-  request(type, data = {}) {
-    return this.#socket.request(this.name, type, data);
+  async request(type, data = {}) {
+    try {
+      return await this.#socket.request(this.name, type, data);
+    } catch (error) {
+      // Between two joins the server does not know what a command is for: that passes.
+      const between = this.#wanted && this.state !== "joined" && this.state !== "refused";
+      if (between && error.code === "not_found") error.code = "lost";
+      throw error;
+    }
   }
 
   /**
@@ -106,7 +113,7 @@ export class Topic extends EventTarget {
     clearTimeout(this.#retry);
     this.#become("joining");
     try {
-      await this.request("join", this.place);
+      await this.#socket.request(this.name, "join", this.place);
     } catch (error) {
       if (error.code === "lost" || !this.#wanted) return;
       if (FINAL.has(error.code)) this.#become("refused", error.code.replace("_", "-"));
