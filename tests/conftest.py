@@ -29,7 +29,13 @@ from tests.projects import Server, run, served
 from tests.services import Postgres, Redis
 from tests.sites import LIMITS, Site
 
-CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "Google Chrome")
+CHROMIUM = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "Google Chrome",
+)
 
 Bake = Callable[..., Path]
 Manage = Callable[..., str]

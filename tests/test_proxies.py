@@ -17,6 +17,7 @@ from websockets.exceptions import ConnectionClosed, InvalidMessage
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
+from tests.conftest import CHROMIUM
 from tests.over_http import FRAMES, printed, words
 from tests.programs import program
 from tests.projects import Server
@@ -207,13 +208,12 @@ def test_a_socket_on_which_nobody_says_anything_stays_open(site: Site, server: S
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Callable[[Proxy], Browser]]:
     """Chromium that takes a proxy for the site."""
-    names = ("chromium", "chromium-browser", "google-chrome", "Google Chrome")
     with sync_playwright() as playwright:
 
         def launch(proxy: Proxy) -> Browser:
             place = f"MAP {DOMAIN}:443 127.0.0.1:{proxy.https_port}"
             return playwright.chromium.launch(
-                executable_path=program(*names),
+                executable_path=program(*CHROMIUM),
                 args=["--no-sandbox", f"--host-resolver-rules={place}"],
                 headless=True,
             )
