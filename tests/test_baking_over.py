@@ -152,7 +152,7 @@ def test_the_demo_is_baked_anew_until_it_is_changed(template: Path, tmp_path: Pa
 
     def made() -> list[str]:
         baker = f"COOKIECUTTER={sys.executable} -m cookiecutter"
-        command = ["make", "demo", "UV=uv", baker, "PORT=8123"]
+        command = ["make", "--no-print-directory", "demo", "UV=uv", baker, "PORT=8123"]
         said = subprocess.check_output(command, cwd=tmp_path, stderr=subprocess.STDOUT, text=True)
         return said.splitlines()
 

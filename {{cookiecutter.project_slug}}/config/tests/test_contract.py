@@ -12,9 +12,7 @@ from django.urls import path
 
 from accounts.models import User
 from chat import actions
-from chat.consumers import RoomListConsumer
 from config import routing
-from notifications.consumers import NotificationConsumer
 from realtime.contract.asyncapi import document
 from realtime.contract.checking import BrokenContract
 from realtime.contract.kinds import item_type, kinds
@@ -22,7 +20,9 @@ from realtime.contract.typescript import declarations, expression
 from realtime.delivery.publishing import publish
 from realtime.feeds.consumer import FeedConsumer
 from realtime.management.commands.startrealtime import renew_contract
+from realtime.starting.boards.consumers import BoardConsumer
 from realtime.starting.boards.models import Board, Card
+from realtime.starting.notices.consumers import NoticeConsumer
 
 
 def test_every_kind_of_topic_is_a_channel() -> None:
@@ -50,13 +50,13 @@ def test_every_kind_of_topic_is_a_channel() -> None:
 def test_two_routes_of_one_path_are_two_kinds_in_their_order(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    consumers = [RoomListConsumer, NotificationConsumer]
+    consumers = [NoticeConsumer, BoardConsumer]
     routes = [path("ws/plan/", each.as_asgi()) for each in consumers]
     monkeypatch.setattr(routing, "websocket_urlpatterns", routes)
 
     assert [*kinds.__wrapped__()] == [
-        ("/ws/plan/", RoomListConsumer),
-        ("/ws/plan/", NotificationConsumer),
+        ("/ws/plan/", NoticeConsumer),
+        ("/ws/plan/", BoardConsumer),
     ]
 
 

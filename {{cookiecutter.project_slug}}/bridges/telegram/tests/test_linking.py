@@ -2,6 +2,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from allauth.account.models import EmailAddress
 from allauth.account.signals import password_changed, password_reset
 from django.core.management import CommandError, call_command
 from django.dispatch import Signal
@@ -101,6 +102,7 @@ def test_a_chat_is_of_one_person_and_a_person_has_one_chat(
 
 @pytest.mark.parametrize("signal", [password_changed, password_reset])
 def test_a_changed_password_unlinks(chat: Link, ada: User, signal: Signal) -> None:
+    EmailAddress.objects.create(user=ada, email=ada.email, primary=True, verified=True)
     signal.send(User, request=None, user=ada)
     assert not Link.objects.exists()
     assert not Code.objects.exists()
