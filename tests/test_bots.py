@@ -69,10 +69,11 @@ class Site:
         return slug, writing, key
 
     def rows(self, query: str) -> list[list[Any]]:  # Any: of each column's type
-        command = [program("psql"), "-X", "-t", "-A", "-c", f"SELECT json_agg(q) FROM ({query}) q"]
+        wanted = f"SELECT coalesce(json_agg(q), '[]') FROM ({query}) q"
+        command = [program("psql"), "-X", "-t", "-A", "-c", wanted]
         url = self.surroundings["DATABASE_URL"]
         done = subprocess.run([*command, url], capture_output=True, text=True, check=True)
-        return [list(row.values()) for row in json.loads(done.stdout or "null") or []]
+        return [list(row.values()) for row in json.loads(done.stdout)]
 
     @contextmanager
     def serving(self, **changes: str) -> Iterator[Server]:
