@@ -39,7 +39,9 @@ window.waiting = () =>
 window.open = () => {
   window.frames_ = [];
   class Wire {
+    readyState = 1;
     constructor() {
+      window.wire = this;
       queueMicrotask(() => this.onopen());
     }
     send(text) { window.frames_.push(JSON.parse(text)); }
@@ -150,3 +152,11 @@ def test_a_request_that_cannot_be_sent_is_rejected_and_the_next_one_goes(page: P
     assert page.evaluate("refused({ body: '💥'.repeat(17000) })") == "too_large"
     page.evaluate("void refused({ body: 'fine' })")
     assert page.evaluate("frames_.map(({ data }) => data.body)") == ["fine"]
+
+
+def test_a_request_on_a_connection_that_closes_is_lost_and_is_not_sent(page: Page) -> None:
+    page.evaluate("open()")
+    page.wait_for_function("socket.isOpen")
+    page.evaluate("wire.readyState = 2")
+    assert page.evaluate("refused({})") == "lost"
+    assert page.evaluate("frames_") == []

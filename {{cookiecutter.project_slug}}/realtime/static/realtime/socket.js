@@ -14,6 +14,7 @@ const SILENCE_MS = 50_000; // A joined topic's heartbeat comes every 20 s; this 
 const SETTLED_MS = 5_000;
 const REPLY_MS = 15_000;
 const LOST = 1006;
+const OPEN = 1; // The `readyState` of a WebSocket that takes frames.
 /** The server's default; it ends a socket that sends more. */
 const FRAME_BYTES = 65_536;
 
@@ -114,7 +115,10 @@ export class Socket extends EventTarget {
 
   /** @returns {Promise<object>} the data of the reply; rejects with a RequestError */
   request(topic, type, data) {
-    if (!this.isOpen) return Promise.reject(new RequestError({ code: "lost", detail: "There is no connection." }));
+    const closing = this.#connection?.readyState > OPEN; // Its end is yet to be told.
+    if (!this.isOpen || closing) {
+      return Promise.reject(new RequestError({ code: "lost", detail: "There is no connection." }));
+    }
     return this.#requests.open((id) => this.#send(JSON.stringify({ id, topic, type, data })));
   }
 
