@@ -135,6 +135,26 @@ def test_what_a_damaged_storage_holds_does_not_stop_the_rest(page: Page) -> None
     assert page.evaluate("sent") == ["good"]
 
 
+@pytest.mark.parametrize(
+    ("joined", "code"), [(False, "lost"), (True, "not_found")], ids=["joining", "joined"]
+)
+def test_a_command_between_two_joins_may_be_sent_again(page: Page, joined: bool, code: str) -> None:
+    page.evaluate("open(); window.topic = socket.topic('a'); topic.join()")
+    page.wait_for_function("topic.state === 'joining'")
+    heard = "wire.onmessage({ data: JSON.stringify(%s) });"
+    welcome = heard % "{ topic: 'a', type: 'welcome', data: {} }"
+    refused = heard % (
+        "{ id: frames_.at(-1).id, topic: 'a', type: 'error', data: { code: 'not_found' } }"
+    )
+    if joined:
+        page.evaluate(welcome)
+    answered = page.evaluate(
+        "() => { const answer = topic.request('b').catch(({ code }) => code);"
+        f"{refused} {welcome} return answer; }}"
+    )
+    assert answered == code
+
+
 def test_a_request_that_gets_no_answer_ends(page: Page) -> None:
     page.clock.install()
     page.evaluate("open()")

@@ -57,14 +57,18 @@ export class Topic extends EventTarget {
    * @returns {Promise<object>} the data of the reply; rejects with a RequestError
    */
   async request(type, data = {}) {
+    const wasBetween = this.#isBetween;
     try {
       return await this.#socket.request(this.name, type, data);
     } catch (error) {
-      // Between two joins the server does not know what a command is for: that passes.
-      const between = this.#wanted && this.state !== "joined" && this.state !== "refused";
-      if (between && error.code === "not_found") error.code = "lost";
+      if ((wasBetween || this.#isBetween) && error.code === "not_found") error.code = "lost";
       throw error;
     }
+  }
+
+  /** Between two joins, where the server does not know what a command is for: that passes. */
+  get #isBetween() {
+    return this.#wanted && this.state !== "joined" && this.state !== "refused";
   }
 
   /**
