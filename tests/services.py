@@ -9,7 +9,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from typing import Self
 
@@ -17,6 +17,8 @@ from tests.programs import program
 
 START_SECONDS = 60  # on a busy machine; two, otherwise
 STOP_SECONDS = 15
+PORTS_PER_PROCESS = 2_000
+FIRST_PORT = 20_000  # below those that systems give to whoever connects
 
 
 class Redis:
@@ -201,10 +203,18 @@ class Postgres:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+_number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % 6
+_first = FIRST_PORT + PORTS_PER_PROCESS * _number
+_ports = cycle(range(_first, _first + PORTS_PER_PROCESS))
+
+
 def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    """A port that is free, and that the system gives to nobody who connects or asks for any."""
+    while True:
+        port = next(_ports)
+        with socket.socket() as listener, suppress(OSError):
+            listener.bind(("127.0.0.1", port))
+            return port
 
 
 def answers(port: int) -> bool:

@@ -46,14 +46,16 @@ class Tnc:
     def hears(self, frame: bytes) -> None:
         with self._lock:
             for client in self.clients:
-                client.sendall(frame)
+                with suppress(OSError):  # it has gone, and its thread is about to see that
+                    client.sendall(frame)
 
     def kill(self) -> None:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         with self._lock:
             for client in self.clients:
-                client.shutdown(socket.SHUT_RDWR)  # and its thread closes it
+                with suppress(OSError):
+                    client.shutdown(socket.SHUT_RDWR)  # and its thread closes it
 
     def _accept(self) -> None:
         try:
@@ -66,11 +68,12 @@ class Tnc:
             return
 
     def _read(self, client: socket.socket) -> None:
-        with client, suppress(OSError):
+        with suppress(OSError):
             while received := client.recv(4096):
                 self.sent += received
         with self._lock:
             self.clients.remove(client)
+            client.close()
 
 
 @pytest.fixture(scope="module")
