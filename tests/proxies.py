@@ -19,7 +19,7 @@ from tests.programs import program
 from tests.services import end, free_port, wait_for
 
 DOMAIN = "chat.example.com"
-IDLE_SECONDS = 3
+IDLE_SECONDS = 6
 """In place of a minute and more, with heartbeats every second in place of every 20."""
 
 Command = list[str]

@@ -54,7 +54,10 @@ def upgraded(
     client.sendall(request(server, path, session))
     answer = b""
     while not answer.endswith(b"\r\n\r\n"):  # byte by byte: what follows is the test's to read
-        answer += client.recv(1)
+        chunk = client.recv(1)
+        if not chunk:
+            break
+        answer += chunk
     assert answer.startswith(b"HTTP/1.1 101"), answer
     return client
 
@@ -78,7 +81,10 @@ def next_frame(client: socket.socket) -> Json:
             if opcode == TEXT:
                 frame: Json = json.loads(payload)
                 return frame
-        received += client.recv(1)  # no more than the frame: what follows is for the next call
+        chunk = client.recv(1)  # no more than the frame: what follows is for the next call
+        if not chunk:
+            raise EOFError("the server has closed the connection")
+        received += chunk
 
 
 def next_reply(client: socket.socket) -> Json:

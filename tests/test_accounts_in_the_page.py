@@ -101,10 +101,12 @@ def test_a_person_adds_a_passkey_and_signs_in_with_it_alone(
     page.get_by_role("link", name="Two-factor").click()
     page.get_by_role("link", name="Add").click()
     page.get_by_label("Passwordless").check()
+    page.wait_for_load_state()  # without its script the button does nothing
     page.get_by_role("button", name="Add").click()
     expect(page.locator(".codes li")).to_have_count(10)
     sign_out(page)
 
+    page.wait_for_load_state()
     page.get_by_role("button", name="Use a passkey").click()
     page.wait_for_url("/")
     with upgraded(server, "/ws/chat/", session(page)) as socket:

@@ -225,7 +225,7 @@ def test_a_thumbnail_is_made_once_whatever_becomes_of_its_workers(
 ) -> None:
     project = bake()
     url = postgres_url if database == "postgresql" else f"sqlite:///{tmp_path}/site.sqlite3"
-    limits = json.dumps({"TASK_LEASE_SECONDS": 2})
+    limits = json.dumps({"TASK_LEASE_SECONDS": 6})
     surroundings = served(DATABASE_URL=url, REALTIME=limits)
     manage(project, "migrate", **surroundings)
     manage(project, "shell", "-c", SENT.format(size=(4400, 4400)), **surroundings)
@@ -326,6 +326,8 @@ def test_files_are_kept_in_an_object_store_which_may_go_away(
         assert (status, told["type"]) == (201, "image/jpeg")
         names = [told["id"], f"{told['id']}.thumbnail"]
         wait_for(lambda: store.names() == names, "The thumbnail", server.process)
+        shown = "SELECT has_thumbnail FROM chat_attachment"
+        wait_for(lambda: rows(postgres_url, shown) == [["t"]], "Its row", server.process)
         assert get(server, token, told["url"]) == (200, content)
         status, small = get(server, token, f"{told['url']}thumbnail/")
         assert Image.open(io.BytesIO(small)).size == (640, 480)

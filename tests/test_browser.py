@@ -597,8 +597,8 @@ def test_a_dot_tells_who_is_here_whatever_their_tabs_do(
     tab = grace.context.new_page()
     tab.goto(room)
     grace.page.reload()
-    tab.close()
     grace.comes_in()
+    tab.close()
     assert ada.noted_changes(dot) == []
 
     grace.turn_to_something_else()

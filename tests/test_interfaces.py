@@ -3,6 +3,7 @@
 import re
 import socket
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
@@ -152,15 +153,17 @@ def test_stations_and_people_hear_each_other(
     wait_for(lambda: "waits, and tries again" in bridge.log, "the line about the TNC")
     manage(project, "shell", "-c", SAY.format("Said while the TNC is away"), **surroundings)
     tnc = Tnc(port)
+    wait_for(lambda: "radio is connected" in bridge.log, "the server at the TNC")
     wait_for(lambda: frame("ada: Said while the TNC is away") in tnc.sent, "what waited")
 
     for broken in (FEND, FEND * 3, b"\x00", b"noise" * 9, b"\x00" + b"\xff" * 40, b"\x01\x02"):
         tnc.hears(broken + FEND)
+    wait_for(lambda: time.time() % 30 < 20, "half a minute in which both are heard")
     tnc.hears(station("DL1ABC", 7, b"CQ \xdb\xdc de DL1ABC"))  # an escaped FEND in the text
     tnc.hears(station("DL1ABC", 7, b"CQ \xdb\xdc de DL1ABC"))  # by a digipeater
     wait_for(lambda: len(heard()) == 1, "the first station")
     tnc.kill()
-    wait_for(lambda: bridge.log.count("waits, and tries again") == 2, "the line about its end")
+    wait_for(lambda: bridge.log.count("waits, and tries again") >= 2, "the line about its end")
     tnc = Tnc(port)
     wait_for(lambda: bridge.log.count("radio is connected") == 2, "the server at the TNC")
     tnc.hears(station("OE3XYZ", 0, b"Hello"))

@@ -20,7 +20,7 @@ from tests.test_topologies import Sentinel
 
 # No heartbeat comes within a test, so that only the layer can show an event, or its return a loss.
 SILENT = LIMITS | {"HEARTBEAT_SECONDS": 600}
-WOKEN_SECONDS = 4  # a worker that nobody wakes looks every ten seconds
+WOKEN_SECONDS = 8  # a worker that nobody wakes looks every ten seconds
 
 CARRY = """
 import asyncio, json

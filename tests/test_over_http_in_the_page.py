@@ -18,7 +18,7 @@ const Real = globalThis.WebSocket;
 globalThis.WebSocket = class {
   constructor(...given) {
     if (globalThis.unblocked) return new Real(...given);
-    globalThis.handshakes = (globalThis.handshakes ?? 0) + 1;
+    sessionStorage.handshakes = Number(sessionStorage.handshakes ?? 0) + 1; // of all pages
     setTimeout(() => this.onclose?.({ code: 1006 }));
   }
   close() {}
@@ -86,13 +86,15 @@ def test_people_talk_and_see_each_other_without_websockets(arrive: Arrive, site:
 def test_a_page_goes_over_to_http_and_back(arrive: Arrive) -> None:
     ada, grace = arrive("ada", BLOCKED), arrive("grace")
     room = ada.make_room("There and back")
-    assert ada.page.evaluate("handshakes") >= 3  # the last one when the server was known to answer
+    # The last one when the server was known to answer.
+    assert ada.page.evaluate("Number(sessionStorage.handshakes)") >= 3
     grace.enter(room)
     grace.note_changes(grace.dot_of("ada"))
     ada.say("By HTTP.")
     expect(grace.said.last).to_have_text("By HTTP.")
     with ada.page.expect_websocket():
         ada.page.evaluate("unblocked = true; dispatchEvent(new Event('online'))")
+    ada.page.wait_for_function("localStorage.getItem('realtime:over-http') === null")  # it is open
     asked = counted(ada)
     ada.say("By a WebSocket.")
     expect(grace.said.last).to_have_text("By a WebSocket.")

@@ -135,7 +135,7 @@ def test_a_frozen_process_thaws_without_a_loss(stage: Stage) -> None:
 
     async def scene() -> None:
         event = "SIGSTOP of one process, SIGCONT"
-        async with stage.conversation(event, silences=(SETTLE_SECONDS, 3)) as talk:
+        async with stage.conversation(event, silences=(SETTLE_SECONDS, 8)) as talk:
             patient, *others = talk.clients
             assert patient in talk.on(stage.one)
             with frozen(stage.one):

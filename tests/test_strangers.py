@@ -256,7 +256,7 @@ def sign_in(password, address):
     answers = {{"login": "{name}", "password": password}}
     client = Client(REMOTE_ADDR=address, raise_request_exception=False)
     status = client.post("/accounts/login/", answers).status_code
-    return status, monotonic() - began < 5
+    return status, monotonic() - began < 15
 
 
 right = sign_in("quiet-copper-lantern", "203.0.113.1")
@@ -274,7 +274,7 @@ print(json.dumps([*right, last.status_code]))
         ("full", [["CONFIG", "SET", "maxmemory", "1"]]),
         ("replica", [["REPLICAOF", "127.0.0.1", "1"]]),
         ("locked", [["CONFIG", "SET", "requirepass", "x"]]),
-        ("hanging", [["CLIENT", "PAUSE", "20000", "ALL"]]),
+        ("hanging", [["CLIENT", "PAUSE", "60000", "ALL"]]),
     ],
 )
 def test_people_sign_in_and_guesses_are_counted_while_redis_is_broken(

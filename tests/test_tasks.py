@@ -71,8 +71,8 @@ def test_two_workers_run_each_task_once_and_hold_their_leases(
     project: Path, python: Path, manage: Manage, database: str, tmp_path: Path
 ) -> None:
     file = tmp_path / "written"
-    surroundings = worker(database, TASK_LEASE_SECONDS=4)
-    calls = [(str(file), "slow", 6), *((str(file), str(number)) for number in range(60))]
+    surroundings = worker(database, TASK_LEASE_SECONDS=9)
+    calls = [(str(file), "slow", 12), *((str(file), str(number)) for number in range(60))]
     manage(project, "shell", "-c", f"{JOBS}enqueue_many(jobs.write, {calls})", **surroundings)
 
     with launched(python, project, surroundings, RUNWORKER, count=2) as server:
@@ -86,7 +86,7 @@ def test_a_worker_that_is_stopped_finishes_what_it_runs_and_leaves_the_rest(
 ) -> None:
     file = tmp_path / "written"
     surroundings = worker(database, TASK_THREADS=1)
-    calls = [(str(file), "running", 2), (str(file), "waiting")]
+    calls = [(str(file), "running", 4), (str(file), "waiting")]
     manage(project, "shell", "-c", f"{JOBS}enqueue_many(jobs.write, {calls})", **surroundings)
 
     with launched(python, project, surroundings, RUNWORKER) as server:
@@ -109,7 +109,7 @@ def test_a_worker_whose_threads_hang_ends_and_the_next_one_works_on(
 
     with launched(python, project, surroundings, RUNWORKER) as server:
         assert server.process
-        assert server.process.wait(30) == 0, server.log
+        assert server.process.wait(90) == 0, server.log
         assert "no more of them until it is restarted" in server.log
     with launched(python, project, surroundings, RUNWORKER) as server:
         wait_for_lines(server, file, ["begun", "next begun", "next done"])

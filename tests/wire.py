@@ -30,7 +30,7 @@ __all__ = [
     "opened",
 ]
 
-HANDSHAKE_SECONDS = 5.0
+HANDSHAKE_SECONDS = 20.0
 
 
 def opened(

@@ -108,7 +108,7 @@ async def connect(
     try:
         yield Client(communicator)
     finally:
-        await communicator.disconnect()
+        await communicator.disconnect(timeout=ANSWER_SECONDS)
         engine = running_engine()
         if engine is not None and not engine.connections:
             await stop_engine()

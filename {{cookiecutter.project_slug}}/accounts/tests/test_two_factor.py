@@ -67,7 +67,8 @@ def test_signing_in_takes_the_password_and_a_code(client: Client, password: str)
     check(client.get(CODE_PAGE).content.decode())
     assert not give_code(client, code(SECRET, 100))
     assert not give_code(client, code(SECRET, -3))
-    assert give_code(client, code(SECRET, -1))  # it has changed while one typed
+    # It has changed while one typed; tried twice, since half a minute may end on the way here.
+    assert any(give_code(client, code(SECRET, -1)) for _ in range(2))
 
 
 @pytest.mark.usefixtures("app")

@@ -281,7 +281,7 @@ def test_a_bot_that_is_no_longer_there_stops_writing(
     until(lambda: Message.objects.filter(author=helper, body__contains="word1").exists())
 
     end(room, helper)
-    task.join(3)
+    task.join(20)
 
     assert not task.is_alive()
     assert (the_answer().writing, the_answer().body[-32:]) == (False, answering.CUT_OFF)

@@ -8,7 +8,7 @@ from presence.stores import Announcement, Roster, State, Timing
 
 FOREVER = float("inf")
 PATIENCE_SECONDS = 1.0  # of a follower with a gap
-LATE_SECONDS = 1.5  # how late a busy machine may be with what is due
+LATE_SECONDS = 3.0  # how late a busy machine may be with what is due
 
 
 @dataclass

@@ -17,7 +17,7 @@ from realtime.tests.redis_server import RedisServer
 from realtime.viewing import View
 
 TIMING = Timing(
-    lease_seconds=1.5, beat_seconds=0.1, grace_seconds=0.4, window_seconds=0.02, sweep_seconds=0.02
+    lease_seconds=4, beat_seconds=0.1, grace_seconds=0.4, window_seconds=0.02, sweep_seconds=0.02
 )
 PATIENCE_SECONDS = 20
 EACH_STORE = [

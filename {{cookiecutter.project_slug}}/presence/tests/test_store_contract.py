@@ -36,7 +36,7 @@ async def test_a_first_connection_is_announced(subject: Subject) -> None:
     assert await subject.settled() == [(7, ONLINE)]
     (heard,) = subject.heard
     assert (heard.room, heard.version, heard.size) == ("hall", before + 1, 1)
-    assert abs(heard.at - subject.now()) < 1
+    assert abs(heard.at - subject.now()) < 60
     roster = await subject.roster()
     assert (roster.version, roster.people, roster.size) == (before + 1, {7: ONLINE}, 1)
 

@@ -51,7 +51,7 @@ class EchoConsumer(Consumer):
         await self.subscribe(self.topic)
         if name == "busy":
             publish(self.topic, "early", {})
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)
         self.welcome({"query": self.query}, rev=1)
 
     async def leave(self) -> None:

@@ -280,10 +280,13 @@ def test_a_worker_runs_some_at_a_time_and_more_when_one_ends(
     file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(worker, "POLL_SECONDS", 60)
-    enqueue_many(jobs.write, [(str(file), str(number), 0.05) for number in range(20)])
+    go_on = file.with_name("go on")
+    enqueue_many(jobs.write_when, [(str(file), str(go_on))] * 20)
     with working():
+        until(lambda: file.read_text().count("begun") == 8)
+        go_on.touch()
         until(lambda: file.read_text().count("done") == 20)
-    assert [line.split()[1] for line in file.read_text().splitlines()[:8]] == ["begun"] * 8
+    assert file.read_text().splitlines()[:8] == ["begun"] * 8
 
 
 @pytest.mark.django_db(transaction=True)
@@ -345,7 +348,7 @@ def test_the_task_of_a_killed_worker_runs_again_after_its_lease(
 def test_workers_run_each_task_once_and_hold_their_leases(
     file: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.REALTIME = {"TASK_LEASE_SECONDS": 3}
+    settings.REALTIME = {"TASK_LEASE_SECONDS": 9}
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
     go_on = file.with_name("go on")
     slow = jobs.write_when.enqueue(str(file), str(go_on))
@@ -367,12 +370,15 @@ def test_a_worker_that_is_stopped_finishes_what_it_runs_and_leaves_the_rest(
     file: Path, settings: Settings
 ) -> None:
     settings.REALTIME = {"TASK_THREADS": 1}
-    jobs.write.enqueue(str(file), "running", 0.1)
+    go_on = file.with_name("go on")
+    jobs.write_when.enqueue(str(file), str(go_on))
     jobs.write.enqueue(str(file), "waiting")
-    with working():
-        until(lambda: "running begun" in file.read_text())
+    with working() as running:
+        until(lambda: "begun" in file.read_text())
+        running._stopping = True  # as `stop` begins
+        go_on.touch()
 
-    assert file.read_text().splitlines() == ["running begun", "running done"]
+    assert file.read_text().splitlines() == ["begun", "done"]
     assert [row.status for row in TaskRow.objects.order_by("pk")] == ["SUCCESSFUL", "READY"]
 
 
@@ -451,12 +457,12 @@ def test_a_worker_of_channels_that_no_message_can_reach_says_so() -> None:
 
 
 @contextmanager
-def working(alive: Path | None = None) -> Iterator[None]:
+def working(alive: Path | None = None) -> Iterator[worker.Worker]:
     """A worker in this process."""
     running = worker.Worker(alive=alive)
     running.start()
     try:
-        yield
+        yield running
     finally:
         running.stop()
 

@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 TOKEN = "123456:only-for-tests-only-for-tests-only"
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 90  # a task that failed runs again after 30
 DESCRIPTIONS = {
     401: "Unauthorized",
     403: "Forbidden: bot was blocked by the user",
