@@ -115,11 +115,11 @@ class Person:
     def read_in_another_tab(self, room: str) -> None:
         tab = self.context.new_page()
         tab.goto(room)
-        expect(tab.get_by_text("Loading messages…")).to_be_hidden()
+        expect(tab.locator("[data-state=joined]")).to_be_visible()
 
     def comes_in(self) -> None:
-        """Wait until the room is there with its latest messages."""
-        expect(self.page.get_by_text("Loading messages…")).to_be_hidden()
+        """Wait until the room is there and live."""
+        expect(self.page.locator("[data-state=joined]")).to_be_visible()
 
     def say(self, *lines: str) -> None:
         for line in lines:
@@ -171,6 +171,19 @@ class Person:
     def noted_changes(self, dot: Locator) -> list[str]:
         changes: list[str] = dot.evaluate("dot => dot.changes ?? []")
         return changes
+
+    def item_of(self, room: str) -> Locator:
+        """A room's line in the list of rooms."""
+        return self.page.get_by_label("Your rooms").locator(f"a[href='{room}']")
+
+    def is_read(self, room: str) -> None:
+        """Wait until nothing of a room is unread, as another tab hears of it."""
+        tab = self.context.new_page()
+        tab.goto("/")
+        item = tab.locator(f"a[href='{room}']")
+        expect(item).to_be_visible()
+        expect(item.get_by_role("img")).to_be_hidden()
+        tab.close()
 
     @property
     def box(self) -> Locator:

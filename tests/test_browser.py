@@ -145,6 +145,12 @@ def room(ada: Person, grace: Person, request: pytest.FixtureRequest) -> str:
     return room
 
 
+def post_lines(manage: Manage, site: Server, room: str, count: int) -> None:
+    """Let Ada say "line 0", "line 1" and so on, as fast as can be."""
+    code = HISTORY.format(slug=room.removeprefix("/rooms/").strip("/"), count=count)
+    manage(site.project, "shell", "-c", code, **site.environment)
+
+
 def test_two_people_talk(ada: Person, grace: Person, room: str) -> None:
     ada.box.press_sequentially("Hello")
     expect(grace.page.get_by_text("Ada Lovelace is typing…")).to_be_visible()
@@ -171,6 +177,49 @@ def test_words_are_shown_as_they_are_and_addresses_become_links(
     expect(grace.said.locator(".mention--you")).to_have_text("@grace")
 
 
+def test_markdown_is_shown_as_it_is_meant_and_nothing_in_it_runs(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.say("**Bread** and `a < b`:\n- rye\n- wheat\n\n```python\nreturn 1\n```")
+    ada.say("[x](javascript:alert(1)) <img src=/x onerror=alert(1)> ![x](/x)")
+
+    expect(grace.said.first.locator("strong")).to_have_text("Bread")
+    expect(grace.said.first.locator("p code")).to_have_text("a < b")
+    expect(grace.said.first.get_by_role("listitem")).to_have_text(["rye", "wheat"])
+    expect(grace.said.first.locator("pre .code-k")).to_have_text("return")
+    expect(grace.said.last).to_have_text(
+        "[x](javascript:alert(1)) <img src=/x onerror=alert(1)> ![x](/x)"
+    )
+    expect(grace.said.last.locator("a, img")).to_have_count(0)
+    expect(grace.page.locator("[aria-current=page] [data-part=preview]")).to_have_text(
+        "Ada Lovelace: [x](javascript:alert(1)) <img src=/x onerror=alert(1)> ![x](/x)"
+    )
+
+    ada.box.press("ArrowUp")
+    ada.say("*Bread*")
+    expect(grace.said.last.locator("em")).to_have_text("Bread")
+
+
+def test_a_quote_says_what_a_message_said_that_is_not_loaded(
+    ada: Person, grace: Person, room: str, site: Server, manage: Manage
+) -> None:
+    ada.say("Who has the **key**?")
+    expect(grace.said).to_have_count(1)
+    post_lines(manage, site, room, 60)
+    expect(ada.message("line 59")).to_be_visible()
+    ada.message("Who has the key?").hover()
+    ada.page.get_by_role("button", name="Reply").click()
+    ada.say("I do.")
+
+    grace.page.reload()
+    grace.comes_in()
+    expect(grace.message("Who has the key?")).to_have_count(0)
+    quote = grace.message("I do.").get_by_role("link", name="Ada Lovelace")
+    expect(quote).to_have_text("Ada Lovelace Who has the key?")
+    quote.click()
+    expect(grace.message("Who has the key?").nth(0)).to_be_in_viewport()
+
+
 def test_a_message_is_answered_edited_reacted_to_and_deleted(
     ada: Person, grace: Person, room: str
 ) -> None:
@@ -178,7 +227,7 @@ def test_a_message_is_answered_edited_reacted_to_and_deleted(
     grace.message("Lunch at noon?").hover()
     grace.page.get_by_role("button", name="Reply").click()
     grace.say("Yes!")
-    expect(ada.message("Yes!").get_by_role("button", name="Ada Lovelace")).to_be_visible()
+    expect(ada.message("Yes!").get_by_role("link", name="Ada Lovelace")).to_be_visible()
 
     ada.message("Yes!").hover()
     ada.page.get_by_role("button", name="React").click()
@@ -214,7 +263,7 @@ def test_a_message_can_be_reached_and_answered_with_the_keyboard(
     expect(ada.box).to_be_focused()
     ada.say("to the first")
 
-    expect(grace.message("to the first").get_by_role("button")).to_contain_text("first")
+    expect(grace.message("to the first").get_by_role("link").first).to_contain_text("first")
 
 
 def test_someone_who_was_offline_catches_up(ada: Person, grace: Person, room: str) -> None:
@@ -320,9 +369,10 @@ def test_frames_that_are_lost_are_asked_for(ada: Person, grace: Person, room: st
 def test_history_loads_on_scrolling_up_and_nothing_moves(
     ada: Person, grace: Person, room: str, site: Server, manage: Manage
 ) -> None:
-    slug = room.removeprefix("/rooms/").strip("/")
     lines = [f"line {number}" for number in range(120)]
-    manage(site.project, "shell", "-c", HISTORY.format(slug=slug, count=120), **site.environment)
+    post_lines(manage, site, room, 120)
+    expect(grace.message("line 119")).to_be_in_viewport()
+    grace.is_read(room)
     grace.page.reload()
     expect(grace.said).to_have_text(lines[70:])
     log = grace.page.get_by_role("log")
@@ -352,8 +402,109 @@ def test_unread_messages_are_counted_until_they_are_read(
     expect(item).to_contain_text("Ada Lovelace: two")
 
     reader.goto(room)
-    expect(reader.get_by_text("New", exact=True).locator("visible=true")).to_have_count(1)
+    expect(reader.get_by_text("2 new since").locator("visible=true")).to_have_count(1)
     expect(item.get_by_role("img")).to_be_hidden()
+
+
+def test_a_room_opens_where_its_reader_left_off(
+    ada: Person, grace: Person, room: str, site: Server, manage: Manage
+) -> None:
+    grace.page.goto("/")
+    post_lines(manage, site, room, 79)
+    badge = grace.item_of(room).get_by_role("img")
+    expect(badge).to_have_accessible_name("79 unread")
+
+    grace.page.goto(room)
+    expect(grace.page.get_by_text("79 new since").first).to_be_in_viewport()
+    expect(grace.message("line 0")).to_be_in_viewport()
+    expect(badge).to_have_text(re.compile("^[56]"))  # what is in view is read, and nothing else
+
+    unread = int(badge.inner_text())
+    grace.page.reload()
+    expect(grace.page.get_by_text(f"{unread} new since").first).to_be_in_viewport()
+    expect(grace.message(f"line {79 - unread}")).to_be_in_viewport()
+    grace.comes_in()
+    expect(badge).not_to_have_text(str(unread))
+    grace.page.get_by_role("button", name=re.compile("Latest messages|new messages")).click()
+    expect(grace.message("line 78")).to_be_in_viewport()
+    grace.page.get_by_role("button", name="new since").click()
+    expect(grace.message(f"line {79 - unread}")).to_be_in_viewport()
+    expect(badge).to_be_visible()
+
+    grace.page.get_by_role("button", name=re.compile("Latest messages|new messages")).click()
+    grace.page.get_by_role("button", name="Mark all as read").click()
+    expect(badge).to_be_hidden()
+    grace.is_read(room)
+    grace.page.reload()
+    expect(grace.message("line 78")).to_be_in_viewport()
+    expect(grace.page.get_by_text("new since").locator("visible=true")).to_have_count(0)
+
+
+def test_a_link_leads_to_its_message_with_what_is_around_it(
+    ada: Person, grace: Person, room: str, site: Server, manage: Manage
+) -> None:
+    post_lines(manage, site, room, 120)
+    ada.comes_in()
+    ada.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    ada.message("line 119").hover()
+    ada.page.get_by_role("button", name="More", exact=True).click()
+    ada.page.get_by_role("button", name="Copy the link").click()
+    expect(ada.page.get_by_text("Copied.")).to_be_visible()
+    assert ada.page.evaluate("navigator.clipboard.readText()") == f"{site.url}{room}?at=120"
+
+    grace.page.goto(f"{room}?at=30")
+    expect(grace.message("line 29")).to_be_in_viewport(ratio=1)
+    lines = [f"line {number}" for number in range(120)]
+    grace.page.get_by_role("log").evaluate("log => log.scrollTo(0, 0)")
+    expect(grace.message("line 0")).to_be_attached()
+    grace.page.get_by_role("button", name=re.compile("Latest messages|new messages")).click()
+    expect(grace.message("line 119")).to_be_in_viewport()
+    grace.page.get_by_role("log").evaluate("log => log.scrollTo(0, 0)")
+    expect(grace.said).to_have_text(lines[20:])
+    grace.page.goto(f"{room}?at=60")
+    expect(grace.message("line 59")).to_be_in_viewport(ratio=1)
+    while not grace.message("line 119").count():
+        grace.page.get_by_role("log").evaluate("log => log.scrollTo(0, log.scrollHeight)")
+    expect(grace.message("line 119")).to_be_in_viewport()
+
+
+def test_a_notification_leads_to_its_message(
+    ada: Person, newcomer: Person, room: str, site: Server, manage: Manage
+) -> None:
+    newcomer.enter(room)
+    newcomer.page.goto("/")
+    ada.say(f"Look, @{newcomer.username}")
+    Bell(newcomer.page).counts(1)
+    post_lines(manage, site, room, 80)
+
+    newcomer.page.get_by_role("button", name="Notifications").click()
+    panel = newcomer.page.get_by_role("region", name="Notifications")
+    panel.get_by_role("link", name="mentioned you").click()
+    expect(newcomer.message("Look,")).to_be_in_viewport(ratio=1)
+    Bell(newcomer.page).counts(0)
+
+
+@pytest.mark.parametrize("scripts", ["off", "lost"])
+def test_a_page_without_its_scripts_reads_and_posts(
+    ada: Person, room: str, browser: Browser, site: Server, scripts: str
+) -> None:
+    ada.say("Who hears me?")
+    expect(ada.said).to_have_count(1)
+    context = browser.new_context(
+        base_url=site.url,
+        storage_state=ada.sessions["ada"],
+        java_script_enabled=scripts == "lost",
+    )
+    with closing(context):
+        context.route("**/*.js", lambda route: route.abort())
+        page = context.new_page()
+        page.goto(room)
+        expect(page.get_by_role("log")).to_contain_text("Who hears me?")
+        page.get_by_label("Write a message").fill("I do, **plainly**")
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("log").locator("strong", has_text="plainly")).to_be_in_viewport()
+        assert page.url == f"{site.url}{room}?at=2"
+    expect(ada.said).to_have_text(["Who hears me?", "I do, plainly"])
 
 
 def test_a_message_that_is_refused_says_why_and_can_be_given_up(

@@ -50,12 +50,14 @@ window.drawn = () => {
   return Array.from(titles).sort(([a], [b]) => a - b).map(([, title]) => title);
 };
 
-window.begin = (wire, itemOf) => {
+window.begin = (wire, itemOf) => prepare(wire, null, null, itemOf);
+window.prepare = (wire, page, place, itemOf) => {
   const socket = new Socket("/ws/", { WebSocket: Wire, backoff: { next: () => 0, reset() {} } });
   window.feed = new Feed(socket.topic("board:plan"), wire);
   if (itemOf) window.feed.itemOf = itemOf;
   window.changes = [];
   window.feed.addEventListener("change", ({ detail }) => window.changes.push(detail));
+  if (page) window.feed.begin(place, page);
   window.feed.join();
   socket.connect();
 };
@@ -92,12 +94,15 @@ class Board:
         request = self._page.evaluate("wire.sent.at(-1).id")
         self.hears({"id": request, "type": kind, "data": data, **envelope})
 
-    def load_older(self) -> None:
-        self._page.evaluate("void (window.older = feed.loadOlder(2))")
+    def load(self, what: str) -> None:
+        self._page.evaluate(f"void (window.loading = feed.{what})")
         self.is_asked("list")
 
-    def older_is_loaded(self) -> None:
-        self._page.evaluate("older")
+    def is_loaded(self) -> None:
+        self._page.evaluate("loading")
+
+    def load_older(self) -> None:
+        self.load("loadOlder(2)")
 
     def loses_the_connection(self) -> None:
         seen = self._page.evaluate("connections")
@@ -155,6 +160,11 @@ def card(seq: int, title: str, rev: int | None = None, *, deleted: bool = False)
 def welcome(rev: int, *items: Json, more: bool = False, epoch: str = EPOCH) -> Json:
     data = {"epoch": epoch, "items": items, "more": more}
     return {"type": "welcome", "rev": rev, "data": data}
+
+
+def changes(rev: int, *items: Json) -> Json:
+    data = {"epoch": EPOCH, "items": items, "more": False}
+    return {"type": "changes", "rev": rev, "data": data}
 
 
 def event(change: str, item: Json) -> Json:
@@ -289,10 +299,10 @@ def test_older_items_come_a_page_at_a_time(board: Board) -> None:
     board.load_older()
     board.is_asked("list", {"before": 3, "limit": 2})
     board.answers({"items": [ONE, card(2, "zwei", rev=5)], "more": False})
-    board.older_is_loaded()
+    board.is_loaded()
 
     assert board.titles == ["one", "zwei", "three", "four"]
-    assert board.does("[changes.at(-1).older, feed.more, feed.floor]") == [True, False, 0]
+    assert board.does("[changes.at(-1).page, feed.more, feed.floor]") == ["older", False, 0]
     asked = board.does("wire.sent.length")
     assert board.does("feed.loadOlder().then(() => wire.sent.length)") == asked
 
@@ -307,7 +317,7 @@ def test_what_changes_while_its_page_is_on_the_way_is_shown_as_it_is_now(board: 
     board.hears(event("updated", card(1, "uno", rev=5)))
     board.hears(event("deleted", card(2, "", rev=6, deleted=True)))
     board.hears({"id": request, "type": "ok", "data": sent})
-    board.older_is_loaded()
+    board.is_loaded()
 
     assert board.titles == ["uno", "three", "four"]
     assert board.last_change() == {"added": ["uno"], "updated": [], "removed": []}
@@ -322,7 +332,7 @@ def test_a_page_that_is_ahead_of_the_events_is_right(board: Board) -> None:
     board.hears(event("updated", card(1, "uno", rev=5)))
     page = {"items": [card(1, "eins", rev=6), TWO], "more": False}
     board.hears({"id": request, "type": "ok", "data": page})
-    board.older_is_loaded()
+    board.is_loaded()
 
     assert board.titles == ["eins", "two", "three", "four"]
 
@@ -339,7 +349,7 @@ def test_a_page_is_asked_for_once_and_again_after_a_refusal(board: Board) -> Non
     assert board.does("wire.sent.filter(({ type }) => type === 'list').length") == 1
     board.load_older()
     board.answers({"items": [ONE, TWO], "more": False})
-    board.older_is_loaded()
+    board.is_loaded()
 
     assert board.titles == ["one", "two", "three", "four"]
 
@@ -352,7 +362,7 @@ def test_a_page_from_before_a_reset_is_dropped(board: Board) -> None:
     request = board.does("wire.sent.at(-1).id")
     board.hears({**welcome(1, card(1, "new one"), epoch="second"), "type": "reset"})
     board.hears({"id": request, "type": "ok", "data": {"items": [TWO], "more": True}})
-    board.older_is_loaded()
+    board.is_loaded()
 
     assert board.titles == ["new one"]
     assert board.does("feed.more") is False
@@ -368,9 +378,73 @@ def test_what_was_trimmed_can_be_loaded_again(board: Board) -> None:
     board.load_older()
     board.is_asked("list", {"before": 3, "limit": 2})
     board.answers({"items": [ONE, TWO], "more": False})
-    board.older_is_loaded()
+    board.is_loaded()
 
     assert board.titles == ["one", "two", "three"]
+
+
+def test_a_feed_begins_with_what_came_with_the_page(board: Board) -> None:
+    page = {"items": [TWO, THREE], "more": True, "newer": True}
+    board.does(f"prepare({{}}, {json.dumps(page)}, {{ rev: 5, epoch: 'first' }})")
+    assert board.titles == ["two", "three"]
+    board.is_asked("join", {"since": 5, "epoch": "first"})
+    board.hears({"type": "welcome", "rev": 6, "data": {"epoch": EPOCH}})
+    board.hears(changes(6, card(2, "zwei", rev=6), card(9, "unseen", rev=6)))
+    assert board.titles == ["zwei", "three"]
+
+    board.load("loadNewer(2)")
+    board.is_asked("list", {"after": 3, "limit": 2})
+    board.hears(event("created", card(7, "seven")))
+    board.answers({"items": [card(4, "four"), card(5, "five")], "more": True, "newer": True})
+    board.is_loaded()
+    assert board.titles == ["zwei", "three", "four", "five"]
+    assert board.does("changes.at(-1).page") == "newer"
+    board.load("loadNewer(2)")
+    board.is_asked("list", {"after": 5, "limit": 2})
+    board.answers({"items": [card(7, "seven")], "more": True, "newer": False})
+    board.is_loaded()
+    board.hears(event("created", card(8, "eight")))
+    assert board.titles == ["zwei", "three", "four", "five", "seven", "eight"]
+    asked = board.does("wire.sent.length")
+    assert board.does("feed.loadNewer().then(() => wire.sent.length)") == asked
+
+
+def test_a_page_around_an_item_comes_in_place_of_the_others(board: Board) -> None:
+    board.begin()
+    board.hears(welcome(9, card(8, "eight"), card(9, "nine"), more=True))
+
+    board.load("loadAround(3, 3)")
+    board.is_asked("list", {"around": 3, "limit": 3})
+    board.hears(event("updated", card(3, "drei", rev=10)))
+    board.answers({"items": [TWO, THREE, card(4, "four")], "more": True, "newer": True})
+    board.is_loaded()
+    assert board.titles == ["two", "drei", "four"]
+    assert board.does("changes.at(-1).page") == "other"
+    assert board.last_change()["removed"] == ["eight", "nine"]
+    assert board.does("[feed.floor, feed.ceiling, feed.more, feed.newer]") == [2, 4, True, True]
+
+    board.load("loadLatest(2)")
+    board.is_asked("list", {"limit": 2})
+    board.hears(event("created", card(11, "eleven")))
+    board.answers({"items": [card(8, "eight"), card(9, "nine")], "more": True, "newer": False})
+    board.is_loaded()
+    assert board.titles == ["eight", "nine", "eleven"]
+    assert board.does("feed.newer") is False
+
+
+def test_what_was_trimmed_at_the_newer_end_can_be_loaded_again(board: Board) -> None:
+    board.begin()
+    board.hears(welcome(3, ONE, TWO, THREE))
+
+    board.does("feed.trimNewer(1)")
+    assert board.last_change() == {"added": [], "updated": [], "removed": ["two", "three"]}
+    board.hears(event("created", card(4, "four")))
+    assert board.titles == ["one"]
+    board.load("loadNewer(5)")
+    board.is_asked("list", {"after": 1, "limit": 5})
+    board.answers({"items": [TWO, THREE, card(4, "four")], "more": False, "newer": False})
+    board.is_loaded()
+    assert board.titles == ["one", "two", "three", "four"]
 
 
 def test_a_feed_may_have_names_of_its_own(board: Board) -> None:
@@ -380,10 +454,10 @@ def test_a_feed_may_have_names_of_its_own(board: Board) -> None:
     board.hears({"type": "welcome", "rev": 2, "data": {"epoch": EPOCH}})
     assert board.titles == []
 
-    board.does("void (window.older = feed.loadOlder())")
+    board.does("void (window.loading = feed.loadOlder())")
     board.is_asked("history", {"before": 3, "limit": 50})
     board.answers({"cards": cards, "more": False})
-    board.older_is_loaded()
+    board.is_loaded()
     moved = {"id": 70, **card(3, "one, moved")}
     board.hears({"type": "card.updated", "rev": 3, "data": {"card": moved}})
     assert board.titles == ["two", "one, moved"]
@@ -441,7 +515,7 @@ class BoardServer:
             frames = self.changes(data)
             frames[-1] |= reply
         else:
-            frames = [{**reply, "type": "ok", "data": self.page(data["before"], data["limit"])}]
+            frames = [{**reply, "type": "ok", "data": self.asked(**data)}]
         at = self.chance.randint(0, len(self.on_the_way))
         self.on_the_way[at:at] = frames
 
@@ -452,6 +526,18 @@ class BoardServer:
     def page(self, before: int, limit: int) -> Json:
         older = [card for card in self.living() if card["seq"] < before]
         return {"items": older[-limit:], "more": len(older) > limit}
+
+    def asked(self, limit: int, around: int = -1, after: int = -1, before: int = -1) -> Json:
+        place = max(around, after)
+        if place < 0:
+            page = self.page(before if before >= 0 else self.rev + 1, limit)
+            return {**page, "newer": 0 <= before <= self.rev}
+        newer = [card for card in self.living() if card["seq"] > place]
+        page = {"items": newer[:limit], "more": True, "newer": len(newer) > limit}
+        if around < 0:
+            return page
+        older = self.page(around + 1, limit)
+        return {**page, "items": [*older["items"], *page["items"]], "more": older["more"]}
 
     def changes(self, data: Json) -> list[Json]:
         if data["epoch"] != str(self.epoch) or data["since"] > self.rev:
@@ -503,8 +589,15 @@ def test_whatever_the_network_does_the_page_ends_up_right(page: Page, seed: int)
             server.change()
         elif step < 0.56:
             page.clock.run_for(chance.choice([50, 250, 1000]))
-        elif step < 0.7:
+        elif step < 0.63:
             board.does("void feed.loadOlder(2).catch(() => {})")
+        elif step < 0.67:
+            board.does("void feed.loadNewer(2).catch(() => {})")
+        elif step < 0.68:
+            seq = chance.randint(0, server.rev)
+            board.does(f"void feed.loadAround({seq}, 2).catch(() => {{}})")
+        elif step < 0.7:
+            board.does("void feed.loadLatest(3).catch(() => {})")
         elif step < 0.75:
             board.hears(server.heartbeat())
         elif step < 0.78:
@@ -516,15 +609,17 @@ def test_whatever_the_network_does_the_page_ends_up_right(page: Page, seed: int)
             board.does("wire.onclose({ code: 1006 })")
             page.clock.run_for(10)
         elif step < 0.82:
-            board.does("feed.trim(4)")
+            board.does(chance.choice(["feed.trim(4)", "feed.trimNewer(4)"]))
         pass_on(chance.choice([0, 0, 1, 1, 6]))
     for _ in range(6):
         pass_on(1000)
         board.hears(server.heartbeat())
         page.clock.run_for(11_000)
 
-    floor = board.does("feed.floor")
-    shown = [card["title"] for card in server.living() if card["seq"] >= floor]
+    floor, ceiling = board.does("[feed.floor, Math.min(feed.ceiling, 1e9)]")
+    living = server.living()
+    shown = [card["title"] for card in living if floor <= card["seq"] <= ceiling]
     assert board.titles == shown
     assert board.does("drawn()") == shown
-    assert board.does("feed.more") is (len(server.living()) > len(shown))
+    assert board.does("feed.more") or floor == 0
+    assert board.does("feed.newer") is (ceiling < 1e9)

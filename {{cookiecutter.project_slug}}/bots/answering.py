@@ -236,7 +236,7 @@ def _conversation(question: Message, bot: User) -> Conversation:
 
 def _text(message: Message) -> str:
     files = [f"(File: {each.name})" for each in message.attachments.all()]
-    return "\n".join([message.words, *files])
+    return "\n".join([message.body or message.words, *files])
 
 
 @cache

@@ -34,14 +34,22 @@ from chat.frames import (
     Welcome,
 )
 from chat.models import ROOMS_LISTED, Membership, Message, Room, room_list_topic
-from chat.queries import members_shown, membership_of, named_for, rooms_of, slugs_of
+from chat.queries import (
+    latest_messages,
+    members_shown,
+    membership_of,
+    messages_after,
+    messages_around,
+    named_for,
+    rooms_of,
+    slugs_of,
+)
 from realtime import metrics
 from realtime.batching import Batcher
 from realtime.consumers import Consumer, command
 from realtime.database import in_database
 from realtime.delivery.publishing import publish
 from realtime.feeds.consumer import FeedConsumer, Guest
-from realtime.feeds.reading import latest
 from realtime.protocol import CloseCode, Nothing, Refusal
 
 TYPING_SECONDS = 1.0
@@ -163,8 +171,11 @@ class ChatConsumer(FeedConsumer[Room]):
     @command("history")
     def get_history(self, data: GetHistory) -> History:
         membership_of(self.user, self.feed)
-        messages, more = latest(self.feed.messages.all(), data.limit, data.before)
-        return History([message.as_data() for message in reversed(messages)], more)
+        if data.around is not None:
+            return messages_around(self.feed, data.around, data.limit)
+        if data.after is not None:
+            return messages_after(self.feed, data.after, data.limit)
+        return latest_messages(self.feed, data.limit, data.before)
 
 
 class RoomListConsumer(Consumer):

@@ -54,6 +54,10 @@ class Read(Struct, forbid_unknown_fields=True):
 
 
 class GetHistory(Struct, forbid_unknown_fields=True):
+    """Without a place the latest messages; of several places the first is taken."""
+
+    around: Revision | None = None
+    after: Revision | None = None
     before: Revision | None = None
     limit: Annotated[int, Meta(ge=1, le=LONGEST_PAGE_MESSAGES)] = PAGE_MESSAGES
 
@@ -79,13 +83,24 @@ class AttachmentData(Struct, frozen=True):
     """The address of a small picture, once it is made."""
 
 
+class QuoteData(Struct, frozen=True):
+    """The message that another one answers, as it was when this was sent."""
+
+    author: Person
+    text: str
+    """Its beginning, on one line and without marks; empty once it is deleted."""
+
+
 class MessageData(Struct, frozen=True):
     seq: int
     rev: int
     client_id: str
     author: Person
     body: str
+    html: str
+    """The body's Markdown as HTML, safe to be put into a page."""
     reply_to: int | None
+    quote: QuoteData | None
     mentions: list[str]
     reactions: list[ReactionData]
     attachments: list[AttachmentData]
@@ -126,6 +141,9 @@ class ReadUpTo(Struct, frozen=True):
 class History(Struct, frozen=True):
     messages: list[MessageData]
     more: bool
+    """Whether there are earlier ones."""
+    newer: bool
+    """Whether there are later ones."""
 
 
 class Changes(Struct, frozen=True):
@@ -141,6 +159,7 @@ class Reset(Struct, frozen=True):
 class LastMessage(Struct, frozen=True):
     author: Person
     body: str
+    """Its beginning, on one line and without marks."""
     created_at: datetime
 
 
@@ -165,6 +184,7 @@ class RoomList(Struct, frozen=True):
 class MessageGrowing(Struct, frozen=True):
     seq: int
     body: str
+    html: str
 
 
 class PersonTyping(Struct, frozen=True):

@@ -17,10 +17,12 @@ from chat.frames import (
     AttachmentData,
     MemberPerson,
     MessageData,
+    QuoteData,
     ReactionData,
     ReaderPerson,
     RoomData,
 )
+from chat.markdown import plain, render
 from chat.text import ABOUT_CHARACTERS, CLIENT_ID_CHARACTERS, NAME_CHARACTERS
 from realtime.feeds.models import Feed, FeedItem, FeedKey, FeedTopic
 from realtime.topics import Pair, Topic
@@ -28,6 +30,7 @@ from realtime.topics import Pair, Topic
 if TYPE_CHECKING:
     from accounts.models import User
 
+QUOTE_CHARACTERS = 120
 ROOMS_LISTED = 100
 """A person's list of rooms has so many at most, those with the latest messages."""
 FILE_NAME_CHARACTERS = 120
@@ -253,6 +256,16 @@ class Message(FeedItem):
     reply_to = models.PositiveBigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     edited_at = models.DateTimeField(null=True, blank=True)
+    quoted = models.ForeignObject(
+        "self",
+        on_delete=models.DO_NOTHING,
+        from_fields=["room", "reply_to"],
+        to_fields=["room", "seq"],
+        null=True,
+        editable=False,
+        related_name="+",
+    )
+    """The message that `reply_to` names."""
     writing = models.BooleanField(default=False, editable=False)
     """Whether its author, a bot, still writes it; see `chat/actions/growing.py`."""
 
@@ -271,7 +284,8 @@ class Message(FeedItem):
     @classmethod
     def with_related(cls, items: QuerySet[Self]) -> QuerySet[Self]:
         mentions = Prefetch("mentions", Mention.objects.select_related("user"))
-        return items.select_related("author").prefetch_related("reactions", "attachments", mentions)
+        authors = items.select_related("author", "quoted__author")
+        return authors.prefetch_related("reactions", "attachments", mentions)
 
     def as_data(
         self,
@@ -292,14 +306,17 @@ class Message(FeedItem):
         if self.rev != self.seq:  # each reaction is a change, so a new message has none
             for reaction in self.reactions.all():
                 reactions.setdefault(reaction.emoji, []).append(reaction.user_id)
+        names = [user.username for user in mentioned]
         return MessageData(
             seq=self.seq,
             rev=self.rev,
             client_id=self.client_id,
             author=self.author.as_person() if self.author else DELETED,
             body=self.body,
+            html=render(self.body, names),
             reply_to=self.reply_to,
-            mentions=[user.username for user in mentioned],
+            quote=self.quoted.as_quote() if self.quoted else None,
+            mentions=names,
             reactions=[ReactionData(emoji, users) for emoji, users in reactions.items()],
             attachments=[attachment.as_data() for attachment in attachments],
             created_at=self.created_at,
@@ -308,14 +325,18 @@ class Message(FeedItem):
             writing=self.writing,
         )
 
+    def as_quote(self) -> QuoteData:
+        words = "" if self.deleted_at else self.words[:QUOTE_CHARACTERS]
+        return QuoteData(self.author.as_person() if self.author else DELETED, words)
+
     @property
     def characters(self) -> int:
-        return len(self.body)
+        return 2 * len(self.body)  # as it is, and as HTML
 
     @property
     def words(self) -> str:
-        """Its body, or what stands for a message without one."""
-        return self.body or ("…" if self.writing else "Sent a file.")
+        """What it says on one line, or what stands for a message without a body."""
+        return plain(self.body) or ("…" if self.writing else "Sent a file.")
 
 
 class Attachment(models.Model):

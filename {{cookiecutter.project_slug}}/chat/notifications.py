@@ -14,6 +14,7 @@ from chat.models import Invitation, Membership, Message, Room
 from chat.signals import Posted
 from notifications.actions import Notice, notify, notify_all, retell, retract
 from notifications.kinds import Kind, register
+from notifications.models import Notification
 from notifications.queries import recipients_of, told, who_wants_everything
 from realtime.tasks import enqueue_many, task
 from realtime.viewing import View, viewers
@@ -48,7 +49,12 @@ def connect_signals() -> None:
 
 
 def _about_a_message(name: str, title: str, text: str) -> Kind:
-    return Kind(name, title, text, excerpt="{excerpt}", icon="message")
+    return Kind(name, title, text, excerpt="{excerpt}", icon="message", link=_to_the_message)
+
+
+def _to_the_message(notification: Notification) -> str:
+    slug = Room.topics.key(notification.target)
+    return f"{Room.topics.link(slug)}?at={notification.data['seq']}"
 
 
 class Attention(NamedTuple):

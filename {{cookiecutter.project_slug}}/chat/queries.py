@@ -1,13 +1,16 @@
 """Reading chat: what pages and sockets show. Nothing here writes."""
 
 from collections.abc import Iterable
+from datetime import datetime
+from typing import TypedDict
 from uuid import UUID
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import DELETED, User, as_person
 from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH
-from chat.frames import LastMessage, ReaderPerson, RoomSummary
+from chat.frames import PAGE_MESSAGES, History, LastMessage, ReaderPerson, RoomSummary
+from chat.markdown import mentioned_usernames
 from chat.models import (
     ROOMS_LISTED,
     Attachment,
@@ -19,7 +22,7 @@ from chat.models import (
     Room,
     other_people,
 )
-from chat.text import mentioned_usernames
+from realtime.feeds.reading import following, latest
 from realtime.protocol import ErrorCode, Refusal
 
 UNREAD_COUNTED = 100  # a room with more shows as "99+"; counting on would only cost
@@ -186,6 +189,56 @@ def mentioned_members(said: Iterable[tuple[int, str]]) -> dict[tuple[int, str], 
         (room_id, body): [members[room_id, name] for name in names if (room_id, name) in members]
         for (room_id, body), names in usernames.items()
     }
+
+
+# The messages of a room
+
+
+def latest_messages(room: Room, limit: int, before: int | None = None) -> History:
+    """The latest messages, or the latest before the `seq` `before`."""
+    messages, more = latest(room.messages.all(), limit, before)
+    newer = before is not None and before <= room.last_rev
+    return History([message.as_data() for message in reversed(messages)], more, newer)
+
+
+def messages_after(room: Room, after: int, limit: int) -> History:
+    """The messages that follow the one with the `seq` `after`."""
+    messages, newer = following(room.messages.all(), limit, after)
+    return History([message.as_data() for message in messages], after > 0, newer)
+
+
+def messages_around(room: Room, seq: int, limit: int) -> History:
+    """The messages that follow the one with this `seq`, half of all, and those up to it."""
+    after = messages_after(room, seq, limit // 2)
+    before = latest_messages(room, limit - len(after.messages), seq + 1)
+    return History(before.messages + after.messages, before.more, after.newer)
+
+
+class Unread(TypedDict):
+    """What somebody has not read of a room: from the `seq` `first` on, since a time."""
+
+    first: int
+    last: int
+    count: int
+    """`UNREAD_COUNTED` at most."""
+    since: datetime
+
+
+def opening_messages(membership: Membership, at: int | None) -> History:
+    """What the page of a room begins with: around the `seq` `at`, or where its reader left off."""
+    place = membership.last_read if at is None else at
+    return messages_around(membership.room, place, PAGE_MESSAGES)
+
+
+def unread_of(membership: Membership) -> Unread | None:
+    """What the reader has not read of a room: None for nothing."""
+    others = membership.room.messages.filter(seq__gt=membership.last_read, deleted_at=None)
+    others = others.exclude(author=membership.user_id).order_by("seq")
+    found = list(others.values_list("seq", "created_at")[:UNREAD_COUNTED])
+    if not found:
+        return None
+    (first, since), (last, _) = found[0], found[-1]
+    return Unread(first=first, last=last, count=len(found), since=since)
 
 
 # A person's list of rooms

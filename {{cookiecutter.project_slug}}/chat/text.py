@@ -1,7 +1,7 @@
 """Text that people enter: checked before it reaches a query; its emoji and its mentions."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from string import ascii_letters, digits
 
 from django.core.exceptions import ValidationError
@@ -19,7 +19,6 @@ MOST_TYPED_CHARACTERS = 1_000  # of a name, with spaces that go
 ABOUT_CHARACTERS = 300
 ABOUT_LINES = 10
 EMOJI_CODE_POINTS = 16  # the longest sequences join four people, each with a skin tone
-MENTIONS_PER_MESSAGE = 20
 
 # One emoji by Unicode's grammar for sequences (UTS #51, section 1.4.9).
 _PICTURE = (
@@ -33,7 +32,6 @@ _KEYCAP = r"[0-9#*]\ufe0f?\u20e3"
 _REGIONAL_FLAG = r"\U0001f3f4[\U000e0020-\U000e007e]{2,8}\U000e007f"
 _EMOJI = re.compile(rf"{_REGIONAL_FLAG}|{_FLAG}|{_KEYCAP}|{_ELEMENT}(?:\u200d{_ELEMENT})*")
 
-# The same rule as in text.js: tests/mentions.json has examples for both.
 _NAME_ENDS = frozenset(ascii_letters + digits + "_")
 _NAME = _NAME_ENDS | {".", "-"}
 _SCHEMES = ("https://", "http://")
@@ -93,33 +91,12 @@ def is_emoji(text: str) -> bool:
     return len(text) <= EMOJI_CODE_POINTS and _EMOJI.fullmatch(text) is not None
 
 
-def mentioned_usernames(body: str) -> list[str]:
-    """The usernames in `body` that follow an @: each once, in the order of the text.
+def username_at(text: str, at: int, last_end: int) -> str:
+    """The name after the @ at `at`; empty if this mentions nobody.
 
     A name is taken as a whole. Nobody is mentioned within a word, as in an e-mail address, nor in
     the address of a page. Scripts without capitals, such as Japanese, write no spaces around a
     name, so their letters may stand next to it.
-    """
-    if "@" not in body:
-        return []
-    return list(dict.fromkeys(_usernames(body)))[:MENTIONS_PER_MESSAGE]
-
-
-def _usernames(text: str) -> Iterator[str]:
-    at, length, last_end = 0, len(text), -1
-    while at < length:
-        character = text[at]
-        if character == "@" and (name := _username(text, at, last_end)):
-            yield name.lower()
-            at = last_end = at + 1 + len(name)
-        elif character in "hH":
-            at = _end_of_link(text, at) or at + 1
-        else:
-            at += 1
-
-
-def _username(text: str, at: int, last_end: int) -> str:
-    """The name after the @ at `at`; empty if this mentions nobody.
 
     Args:
         last_end: where the last mention ended: "@ada/@grace" names two.
@@ -140,7 +117,13 @@ def _username(text: str, at: int, last_end: int) -> str:
     return text[at + 1 : end]
 
 
-def _end_of_link(text: str, at: int) -> int:
+def scheme_before(text: str, at: int) -> str:
+    """The scheme, http or https, whose colon is at `at`; empty if there is none."""
+    before = text[max(at - len("https"), 0) : at].lower()
+    return next((scheme for scheme in ("https", "http") if before.endswith(scheme)), "")
+
+
+def end_of_link(text: str, at: int) -> int:
     """The end of the address that begins at `at`; 0 if none does.
 
     The punctuation of the sentence around it is not part of it: "(see https://example.com/a)."

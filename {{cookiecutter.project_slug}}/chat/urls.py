@@ -8,6 +8,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("rooms/new/", views.create, name="create"),
     path("rooms/<slug:slug>/", views.room, name="room"),
+    path("rooms/<slug:slug>/messages/", views.post, name="post"),
     path("rooms/<slug:slug>/attachments/", files.upload, name="upload"),
     path("rooms/<slug:slug>/settings/", views.settings, name="settings"),
     path("rooms/<slug:slug>/join/", views.join, name="join"),

@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import msgspec
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,9 +16,11 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
 from chat.frames import ATTACHMENTS_PER_MESSAGE
-from chat.models import Room
+from chat.models import Membership, Room
 from chat.text import ABOUT_CHARACTERS, NAME_CHARACTERS
+from chat.timeline import lines
 from realtime.conf import limits
+from realtime.feeds.reading import number
 from realtime.http import marked_refused
 from realtime.protocol import ErrorCode, Refusal
 
@@ -81,35 +84,28 @@ def home(request: AuthenticatedRequest) -> HttpResponse:
 @require_safe
 @login_required
 def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    room = queries.named_for(request.user, queries.room_by_slug(slug))
+    room = queries.room_by_slug(slug)
     membership = room.memberships.filter(user=request.user).select_related("user").first()
     if membership is None:
         return _from_outside(request, room)
-    return render(
-        request,
-        "chat/room.html",
-        {
-            "room": room,
-            "membership": membership,
-            "members": queries.members(room)[: queries.MEMBERS_SHOWN],
-            "member_count": room.memberships.count(),
-            "invitations": queries.pending_invitations(room)[: queries.MEMBERS_SHOWN],
-            "bootstrap": {
-                "slug": room.slug,
-                "name": room.name,
-                "kind": room.kind,
-                "epoch": str(room.epoch),
-                "rev": room.last_rev,
-                "you": membership.as_reader(),
-                "socket": "/ws/",
-                "upload": {
-                    "url": reverse("chat:upload", args=[room.slug]),
-                    "bytes": limits().upload_bytes - FORM_BYTES,
-                    "most": ATTACHMENTS_PER_MESSAGE,
-                },
-            },
-        },
-    )
+    membership.room = room
+    return _from_inside(request, membership)
+
+
+@require_POST
+@login_required
+def post(request: AuthenticatedRequest, slug: str) -> HttpResponse:
+    """Post a message by the form of a room's page, as it is where its scripts do not run."""
+    membership = queries.membership_of(request.user, queries.room_by_slug(slug))
+    body, client_id = request.POST.get("body", ""), request.POST.get("client_id", "")
+    try:
+        message = actions.post_message(
+            membership.room, request.user, body=body, client_id=client_id
+        )
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+        return marked_refused(_from_inside(request, membership, unsent=body), refusal)
+    return redirect(f"{membership.room.get_absolute_url()}?at={message.seq}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -271,6 +267,50 @@ def _refusals_shown(request: HttpRequest) -> Iterator[None]:
 
 def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
+
+
+def _from_inside(
+    request: AuthenticatedRequest, membership: Membership, unsent: str = ""
+) -> HttpResponse:
+    """The page of a room for one who is in it; with what they wrote and could not post."""
+    room = queries.named_for(request.user, membership.room)
+    at = max(number(request.GET.get("at", "")), 0) or None
+    history = queries.opening_messages(membership, at)
+    unread = queries.unread_of(membership)
+    return render(
+        request,
+        "chat/room.html",
+        {
+            "room": room,
+            "membership": membership,
+            "history": history,
+            "lines": lines(history.messages, request.user, membership.last_read),
+            "at": at,
+            "unread": unread,
+            "client_id": secrets.token_hex(16),
+            "unsent": unsent,
+            "members": queries.members(room)[: queries.MEMBERS_SHOWN],
+            "member_count": room.memberships.count(),
+            "invitations": queries.pending_invitations(room)[: queries.MEMBERS_SHOWN],
+            "bootstrap": {
+                "slug": room.slug,
+                "kind": room.kind,
+                "you": membership.as_reader(),
+                "opening": {
+                    "epoch": str(room.epoch),
+                    "rev": room.last_rev,
+                    "history": msgspec.to_builtins(history),
+                    "unread": unread,
+                    "at": at,
+                },
+                "upload": {
+                    "url": reverse("chat:upload", args=[room.slug]),
+                    "bytes": limits().upload_bytes - FORM_BYTES,
+                    "most": ATTACHMENTS_PER_MESSAGE,
+                },
+            },
+        },
+    )
 
 
 def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:

@@ -4,7 +4,8 @@ from django.db.models import Exists, OuterRef, QuerySet
 
 from accounts.models import User
 from chat import signals
-from chat.frames import MessageData
+from chat.frames import MessageData, MessageGrowing
+from chat.markdown import render
 from chat.models import Membership, Mention, Message, Room
 from chat.queries import membership_of, mentioned_members
 from chat.signals import Posted
@@ -54,7 +55,7 @@ def grow_message(message: Message, text: str) -> bool:
     growing = Message.objects.filter(here, pk=message.pk, writing=True)
     if not growing.update(body=body):
         return False
-    publish(message.room.topic, "message.growing", {"seq": message.seq, "body": body})
+    publish(message.room.topic, "message.growing", MessageGrowing(message.seq, body, render(body)))
     return True
 
 

@@ -14,6 +14,7 @@ from chat import signals
 from chat.actions.attachments import attach, detach, unsent
 from chat.budgets import MENTION_COST, MESSAGES, REACTIONS
 from chat.frames import ATTACHMENTS_PER_MESSAGE, MessageData
+from chat.markdown import mentioned_usernames
 from chat.models import (
     Attachment,
     Membership,
@@ -25,7 +26,7 @@ from chat.models import (
 )
 from chat.queries import membership_of, mentioned_members
 from chat.signals import Posted
-from chat.text import check_client_id, clean_body, is_emoji, mentioned_usernames
+from chat.text import check_client_id, clean_body, is_emoji
 from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import changing
 from realtime.protocol import ErrorCode, Refusal
@@ -116,18 +117,21 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
             author = authors.get((room.pk, draft.author_id))
             if author is None:
                 return Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
-            if draft.reply_to is not None and (room.pk, draft.reply_to) not in answered:
+            quoted = answered.get((room.pk, draft.reply_to))
+            if draft.reply_to is not None and quoted is None:
                 return Refusal(
                     ErrorCode.NOT_FOUND, "The message that you answer is not in this room."
                 )
-            return Message(
+            new = Message(
                 room=room,
                 author=author,
                 client_id=draft.client_id,
                 body=draft.body,
-                reply_to=draft.reply_to,
                 created_at=draft.created_at or now,
             )
+            if quoted:
+                new.quoted = quoted  # which is its `reply_to`
+            return new
 
         asked = [message(each) if isinstance(each, Draft) else each for each in checked]
         messages = [each for each in asked if isinstance(each, Message)]
@@ -162,7 +166,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
             publish(each.room.topic, "message.created", results[id(each)], rev=each.rev)
         # Skip notifications for messages that were written elsewhere, long ago.
         news = [
-            Posted(each, mentioned[each.pk], answered.get((each.room_id, each.reply_to)))
+            Posted(each, mentioned[each.pk], each.quoted.author_id if each.quoted else None)
             for each in new
             if each.created_at == now
         ]
@@ -375,8 +379,8 @@ def _cost(body: str) -> int:
 
 def _answered(
     rooms: Mapping[int, Room], drafts: Sequence[Draft]
-) -> dict[tuple[int, int | None], int]:
-    """By room and `seq`: the authors of the messages that the drafts answer."""
+) -> dict[tuple[int, int | None], Message]:
+    """By room and `seq`: the messages that the drafts answer."""
     wanted = {
         (room.pk, draft.reply_to)
         for draft in drafts
@@ -387,8 +391,7 @@ def _answered(
     messages = Message.objects.filter(
         room__in={room_id for room_id, _ in wanted}, seq__in={seq for _, seq in wanted}
     )
-    rows = messages.values_list("room", "seq", "author")
-    return {(room_id, seq): author_id for room_id, seq, author_id in rows}
+    return {(each.room_id, each.seq): each for each in messages.select_related("author")}
 
 
 def _save_places(moved: Sequence[Membership]) -> None:

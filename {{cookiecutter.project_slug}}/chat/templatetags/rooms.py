@@ -1,12 +1,17 @@
-"""Rooms in templates: the tag `sidebar_rooms` lists the reader's rooms beside every page."""
+"""Chat in templates: `sidebar_rooms` lists the reader's rooms beside every page, `attachment`
+shows a file of a message."""
 
 from django import template
 from django.template.context import Context
 
+from chat.frames import AttachmentData
 from chat.models import Room
 from chat.queries import rooms_of
 
 register = template.Library()
+
+WIDEST_PX = 320  # a picture in a message, as in attachments.js
+HIGHEST_PX = 240
 
 
 @register.inclusion_tag("chat/_sidebar.html", takes_context=True)
@@ -18,3 +23,15 @@ def sidebar_rooms(context: Context) -> dict[str, object]:
         rooms = rooms_of(request.user)
     current = room.slug if isinstance(room, Room) else None
     return {"rooms": rooms, "current": current, "request": request, "user": request.user}
+
+
+@register.inclusion_tag("chat/_attachment.html")
+def attachment(file: AttachmentData) -> dict[str, object]:
+    """A picture with its size, or the name of another file."""
+    width, height = file.width or 1, file.height or 1
+    scale = min(1, WIDEST_PX / width, HIGHEST_PX / height)
+    return {
+        "file": file,
+        "width": max(1, round(width * scale)),
+        "height": max(1, round(height * scale)),
+    }

@@ -279,6 +279,32 @@ async def test_history_comes_in_pages(ada: User, public: Room) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("place", "expected"),
+    [
+        ({}, ([6, 7, 8, 9], True, False)),
+        ({"before": 4}, ([1, 2, 3], False, True)),
+        ({"before": 10}, ([6, 7, 8, 9], True, False)),
+        ({"after": 2}, ([3, 4, 5, 6], True, True)),
+        ({"after": 6}, ([7, 8, 9], True, False)),
+        ({"after": 0}, ([1, 2, 3, 4], False, True)),
+        ({"around": 5}, ([4, 5, 6, 7], True, True)),
+        ({"around": 1}, ([1, 2, 3], False, True)),
+        ({"around": 9}, ([6, 7, 8, 9], True, False)),
+        ({"around": 0}, ([1, 2], False, True)),
+    ],
+    ids=str,
+)
+async def test_history_has_the_messages_before_after_and_around_a_place(
+    ada: User, public: Room, say: Say, place: dict[str, int], expected: tuple[list[int], bool, bool]
+) -> None:
+    for _ in range(9):
+        await in_database(say, public, ada)
+    async with connect(GENERAL, ada) as client:
+        page = (await client.send("history", {**place, "limit": 4}))["data"]
+    assert ([each["seq"] for each in page["messages"]], page["more"], page["newer"]) == expected
+
+
 async def test_people_come_and_go_before_the_eyes_of_the_others(
     ada: User, eve: User, public: Room
 ) -> None:

@@ -28,7 +28,7 @@ def test_a_mention_is_told_with_what_was_said(public: Room, ada: User, bob: User
 
     notification = of(bob.pk).get()
     assert notification.text == "ada mentioned you in General"
-    assert notification.link == public.get_absolute_url()
+    assert notification.link == "/rooms/general/?at=1"
     assert notification.target == public.topic
     assert notification.data["excerpt"] == "Have you seen this, @bob?"
 

@@ -5,8 +5,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
 from chat import actions
-from chat.frames import MessageData
+from chat.frames import MessageData, QuoteData
 from chat.models import Mention, Message, Room
+from chat.queries import latest_messages
 from chat.tests.conftest import Published, Say, refused
 from chat.text import BODY_CHARACTERS
 from realtime.protocol import ErrorCode, Refusal
@@ -45,7 +46,9 @@ def test_a_message_goes_out_as_it_is_returned(
         "client_id": "a1",
         "author": ada.as_person(),
         "body": "Hi @bob",
+        "html": '<p>Hi <strong class="mention" data-mention="bob">@bob</strong></p>',
         "reply_to": None,
+        "quote": None,
         "mentions": ["bob"],
         "reactions": [],
         "attachments": [],
@@ -126,7 +129,11 @@ def test_a_reply_names_a_message_of_the_room(
     say(private, ada)
     say(private, ada)
     question = say(public, ada)
-    assert say(public, ada, reply_to=question.seq).reply_to == question.seq
+    answer = say(public, ada, reply_to=question.seq)
+    assert (answer.reply_to, answer.quote) == (
+        question.seq,
+        QuoteData(ada.as_person(), "Hello"),
+    )
     for elsewhere in (0, -1, 99, 2**53, 2**80):
         with refused(ErrorCode.NOT_FOUND):
             say(public, ada, reply_to=elsewhere)
@@ -135,7 +142,24 @@ def test_a_reply_names_a_message_of_the_room(
 def test_a_deleted_message_may_still_be_answered(ada: User, public: Room, say: Say) -> None:
     question = say(public, ada)
     actions.delete_message(public, ada, seq=question.seq)
-    assert say(public, ada, reply_to=question.seq).reply_to == question.seq
+    answer = say(public, ada, reply_to=question.seq)
+    assert (answer.reply_to, answer.quote) == (question.seq, QuoteData(ada.as_person(), ""))
+
+
+def test_a_quote_says_what_the_message_says_now(
+    ada: User, bob: User, public: Room, say: Say
+) -> None:
+    question = say(public, bob, "Where is **it**?")
+    say(public, ada, "There.", reply_to=question.seq)
+
+    def quote() -> QuoteData | None:
+        return latest_messages(public, 1).messages[0].quote
+
+    assert quote() == QuoteData(bob.as_person(), "Where is it?")
+    actions.edit_message(public, bob, seq=question.seq, body="x" * 500)
+    assert quote() == QuoteData(bob.as_person(), "x" * 120)
+    actions.delete_message(public, bob, seq=question.seq)
+    assert quote() == QuoteData(bob.as_person(), "")
 
 
 def test_mentions_are_of_members_and_once_each(

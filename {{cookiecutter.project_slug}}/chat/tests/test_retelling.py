@@ -226,7 +226,9 @@ def test_a_notification_keeps_so_many_happenings_and_counts_no_more(
     public: Room, ada: User, bob: User, say: Say
 ) -> None:
     for _ in range(HAPPENINGS_KEPT):
-        notifications.notify([bob], "chat.mention", ada, public.topic, room="General", excerpt="")
+        notifications.notify(
+            [bob], "chat.mention", ada, public.topic, room="General", excerpt="", seq=1
+        )
     say(public, ada, "The last, @bob")
 
     assert lines(bob) == [(MENTIONED, "The last, @bob", 100)]

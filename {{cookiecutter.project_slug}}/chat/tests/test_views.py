@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -31,15 +32,16 @@ def url(name: str, *args: object) -> str:
     return reverse(f"chat:{name}", args=args)
 
 
-def bootstrap(page: str) -> dict[str, object]:
+def bootstrap(page: str) -> dict[str, Any]:
     found = re.search(r'<script id="room-data" type="application/json">(.*?)</script>', page)
     assert found
-    data: dict[str, object] = json.loads(found[1])
+    data: dict[str, Any] = json.loads(found[1])  # Any: JSON
     return data
 
 
 PAGES = [("home",), ("create",), ("people",), ("room", "general"), ("settings", "general")]
 FORMS = [
+    ("post", "general"),
     ("join", "general"),
     ("leave", "general"),
     ("invite", "general"),
@@ -111,17 +113,85 @@ def test_a_room_starts_with_what_its_page_needs(
 ) -> None:
     say(public, bob)
     response = browser.get(url("room", "general"))
-    assert bootstrap(response.content.decode()) == {
+    data = bootstrap(response.content.decode())
+    (message,) = data["opening"]["history"]["messages"]
+    assert message["html"] == "<p>Hello</p>"
+    since = data["opening"]["unread"].pop("since")
+    assert message["created_at"].startswith(since.removesuffix("Z"))  # to the millisecond
+    assert data == {
         "slug": "general",
-        "name": "General",
         "kind": "public",
-        "epoch": str(public.epoch),
-        "rev": 1,
         "you": {**ada.as_person(), "role": "owner", "last_read": 0},
-        "socket": "/ws/",
+        "opening": {
+            "epoch": str(public.epoch),
+            "rev": 1,
+            "history": {"messages": [message], "more": False, "newer": False},
+            "unread": {"first": 1, "last": 1, "count": 1},
+            "at": None,
+        },
         "upload": {"url": "/rooms/general/attachments/", "bytes": 20_970_496, "most": 10},
     }
     assert [member.user for member in response.context["members"]] == [bob, ada]
+
+
+def shown(browser: Client, query: str = "") -> tuple[list[int], int | None]:
+    """The `seq` of each message in the page, and of the first that is marked as unread."""
+    html = browser.get(f"{url('room', 'general')}{query}").content.decode()
+    lines = re.findall(r'<li class="message[^>]*data-seq="(\d+)"(.*?)</li>', html, re.DOTALL)
+    unread = [seq for seq, line in lines if re.search(r'data-part="unread"\s*>', line)]
+    assert len(unread) < 2
+    return [int(seq) for seq, _ in lines], int(unread[0]) if unread else None
+
+
+def test_a_room_opens_where_its_reader_left_off(
+    browser: Client, ada: User, bob: User, public: Room, say: Say
+) -> None:
+    for number in range(1, 121):
+        say(public, bob, f"line {number}")
+    assert shown(browser) == (list(range(1, 26)), 1)
+    actions.mark_read(public, ada, seq=60)
+    assert shown(browser) == (list(range(36, 86)), 61)
+    actions.mark_read(public, ada, seq=120)
+    assert shown(browser) == (list(range(71, 121)), None)
+    assert shown(browser, "?at=30") == (list(range(6, 56)), None)
+    for odd in ("?at=x", "?at=-1", "?at=", "?at=٣", f"?at={'9' * 40}"):
+        assert shown(browser, odd) == (list(range(71, 121)), None)
+    assert shown(browser, "?at=900")[0][-1] == 120
+
+
+def test_the_form_of_a_room_posts_once_and_loses_nothing_that_is_refused(
+    browser: Client, eve: User, public: Room
+) -> None:
+    form = {"body": "*Hello*", "client_id": "once"}
+    for _ in range(2):
+        response = browser.post(url("post", "general"), form)
+        assert response["Location"] == "/rooms/general/?at=1"
+    assert list(public.messages.values_list("body", flat=True)) == ["*Hello*"]
+
+    for body, status, detail in (
+        ("   ", 400, "A message cannot be empty."),
+        ("x" * 4001, 413, "A message has at most 4,000 characters, and this has 4,001."),
+    ):
+        response = browser.post(url("post", "general"), {"body": body, "client_id": "twice"})
+        assert response.status_code == status
+        page = response.content.decode()
+        assert f">{body}</textarea>" in page
+        assert detail in page
+    assert signed_in(eve).post(url("post", "general"), form).status_code == 403
+    assert public.messages.count() == 1
+
+
+def test_the_messages_in_a_page_are_read_in_a_few_queries(
+    browser: Client,
+    bob: User,
+    public: Room,
+    say: Say,
+    django_assert_max_num_queries: DjangoAssertNumQueries,
+) -> None:
+    for number in range(30):
+        say(public, bob, f"**{number}** @ada", reply_to=number or None)
+    with django_assert_max_num_queries(24):
+        assert len(shown(browser)[0]) == 25
 
 
 def test_a_room_costs_the_same_however_many_people_are_in_it(
@@ -152,7 +222,6 @@ def test_looking_at_a_public_room_is_not_joining_it(ada: User, eve: User, public
 def test_a_direct_room_is_headed_by_the_other_person(browser: Client, ada: User, bob: User) -> None:
     response = browser.get(actions.start_direct(ada, bob).get_absolute_url())
     assert response.context["room"].name == "bob"
-    assert response.context["bootstrap"]["name"] == "bob"
     assert Room.objects.get().name == ""
 
 

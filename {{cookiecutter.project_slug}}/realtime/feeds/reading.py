@@ -39,6 +39,11 @@ def latest(items: QuerySet[ItemType], limit: int, before: int | None = None) -> 
     return _first(items.order_by("-seq"), limit)
 
 
+def following(items: QuerySet[ItemType], limit: int, after: int) -> Page[ItemType]:
+    """The first of `items` after the `seq` `after`, by their `seq`; `limit` of them at most."""
+    return _first(items.filter(seq__gt=after).order_by("seq"), limit)
+
+
 def missed(
     model: type[ItemType], places: Collection[Place], limit: int
 ) -> dict[Place, Page[ItemType]]:

@@ -15,6 +15,12 @@ export function pageData(id) {
   return JSON.parse(document.getElementById(id).textContent);
 }
 
+/** @returns {string} what HTML says, on one line */
+export function plain(html) {
+  const { body } = new DOMParser().parseFromString(html, "text/html"); // Nothing in it is loaded or run.
+  return body.textContent.replace(/\s+/g, " ").trim();
+}
+
 /** Shows `text` in an element, or hides the element when there is none. */
 export function show(element, text) {
   element.hidden = !text;

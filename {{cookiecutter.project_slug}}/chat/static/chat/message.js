@@ -1,55 +1,50 @@
 // One message as an element.
 
-import { clone, part, show } from "../js/dom.js";
+import { clone, part, plain } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
 import { clock, moment } from "../js/times.js";
 import { showAttachments } from "./attachments.js";
-import { renderText } from "./text.js";
+import { nameOf } from "./people.js";
+import { room } from "./room.js";
 
 const DELETED = "This message was deleted.";
 const ROW_CHARACTERS = 60;
 const FOLDED_ROWS = 24; // A message that takes more is folded until the reader asks for all of it.
 
-/**
- * @param {object} message as on the wire
- * @param {{you: object, nameOf: (id: number) => string, mayStop: (message: object) => boolean}} reader
- * @returns {HTMLElement}
- */
-export function createMessage(message, reader) {
-  const element = clone("message");
-  element.id = `message-${message.seq}`;
-  element.dataset.seq = message.seq;
-  element.classList.toggle("message--own", message.author.id === reader.you.id);
+/** @param {object} message as on the wire @returns {HTMLElement} a line for it, without what may change */
+export function createMessage({ seq, author }) {
+  const line = clone("message");
+  line.id = `message-${seq}`;
+  line.dataset.seq = seq;
+  line.classList.toggle("message--own", author.id === room.you.id);
+  return line;
+}
+
+/** Shows a message as it is now. */
+export function showMessage(line, message) {
+  const deleted = message.deleted_at !== null;
   const created = new Date(message.created_at);
-  const time = part(element, "time");
+  const time = part(line, "time");
   time.dateTime = message.created_at;
   time.title = moment(created);
   time.textContent = clock(created);
-  updateMessage(element, message, reader);
-  return element;
-}
-
-/** Shows what may change after the message is made. */
-export function updateMessage(element, message, reader) {
-  const deleted = message.deleted_at !== null;
-  part(element, "avatar").replaceChildren(avatar(message.author));
-  part(element, "author").textContent = message.author.name;
-  part(element, "bot").hidden = !message.author.bot;
-  element.classList.toggle("message--writing", Boolean(message.writing));
-  element.ariaBusy = String(Boolean(message.writing)); // Read out once it is finished.
-  part(element, "stop").hidden = !message.writing || !reader.mayStop(message);
-  element.classList.toggle("message--deleted", deleted);
-  element.classList.toggle("message--mentions-you", message.mentions.includes(reader.you.username));
-  const names = { mentions: message.mentions, you: reader.you.username };
-  const body = part(element, "body");
-  body.replaceChildren(deleted ? DELETED : renderText(message.body, names));
-  body.hidden = !deleted && !message.body;
+  link(part(line, "link"), message.seq);
+  part(line, "avatar").replaceChildren(avatar(message.author));
+  part(line, "author").textContent = message.author.name;
+  part(line, "bot").hidden = !message.author.bot;
+  line.classList.toggle("message--writing", Boolean(message.writing));
+  line.ariaBusy = String(Boolean(message.writing)); // Read out once it is finished.
+  part(line, "stop").hidden = !message.writing || !mayStop(message);
+  line.classList.toggle("message--deleted", deleted);
+  line.classList.toggle("message--mentions-you", message.mentions.includes(room.you.username));
+  const body = part(line, "body");
+  showBody(body, deleted ? `<p>${DELETED}</p>` : message.html);
   const folded = !deleted && rows(message.body) > FOLDED_ROWS && !body.classList.contains("message__body--unfolded");
   body.classList.toggle("message__body--folded", folded);
-  part(element, "unfold").hidden = !folded;
-  part(element, "edited").hidden = deleted || message.edited_at === null;
-  showAttachments(part(element, "attachments"), message.attachments);
-  showReactions(part(element, "reactions"), message, reader);
+  part(line, "unfold").hidden = !folded;
+  part(line, "edited").hidden = deleted || message.edited_at === null;
+  showAttachments(part(line, "attachments"), message.attachments);
+  showReactions(part(line, "reactions"), message);
 }
 
 /** Shows all of a long message, which takes the focus from the button that goes. */
@@ -61,9 +56,18 @@ export function unfold(element) {
   element.focus({ preventScroll: true });
 }
 
-/** What a message says; of one without words, the names of its files. */
-export function words({ body, attachments = [] }) {
-  return body || attachments.map(({ name }) => name).join(", ");
+/** What a message says, on one line; of one without words, the names of its files. */
+export function words({ html, attachments }) {
+  return plain(html) || attachments.map(({ name }) => name).join(", ");
+}
+
+/** The HTML is the server's (chat/markdown.py), and safe: what a message brings of its own in it is text. */
+function showBody(body, html) {
+  body.hidden = !html;
+  if (body.dataset.html === html) return; // What the reader has selected stays.
+  body.dataset.html = html;
+  body.innerHTML = html;
+  for (const mark of body.querySelectorAll(`.mention[data-mention="${room.you.username}"]`)) mark.classList.add("mention--you");
 }
 
 /** About how many rows a text takes. */
@@ -71,21 +75,42 @@ function rows(text) {
   return text.split("\n").reduce((count, line) => count + Math.ceil((line.length || 1) / ROW_CHARACTERS), 0);
 }
 
-/** Shows the author and the first words of the message that this one replies to. */
-export function showQuote(element, quoted) {
+/**
+ * Shows the author and the first words of the message that this one replies to.
+ *
+ * @param {HTMLElement} element
+ * @param {number} seq of that message
+ * @param {{author: object, text: string}} quote without text once it is deleted
+ */
+export function showQuote(element, seq, { author, text }) {
   const quote = part(element, "quote");
   quote.hidden = false;
-  quote.dataset.jump = quoted.seq;
-  show(part(quote, "quote-author"), quoted.author?.name ?? "");
-  part(quote, "quote-text").textContent = quoted.deleted_at ? DELETED : words(quoted);
+  link(quote, seq);
+  part(quote, "quote-author").textContent = author.name;
+  part(quote, "quote-text").textContent = text || DELETED;
 }
 
-function showReactions(list, message, { you, nameOf }) {
+/** Leads to a message of this room, from elsewhere too. */
+function link(anchor, seq) {
+  anchor.href = `?at=${seq}`;
+  anchor.dataset.jump = seq;
+}
+
+function mayStop({ reply_to: asked }) {
+  return room.you.role !== "member" || room.messages.get(asked)?.author.id === room.you.id;
+}
+
+/** A message as another one quotes it. */
+export function quoteOf(message) {
+  return { author: message.author, text: message.deleted_at ? "" : words(message) };
+}
+
+function showReactions(list, message) {
   const items = message.reactions.map(({ emoji, users }) => {
     const item = clone("reaction");
     const button = item.querySelector("button");
     button.dataset.emoji = emoji;
-    button.ariaPressed = String(users.includes(you.id));
+    button.ariaPressed = String(users.includes(room.you.id));
     button.title = users.map(nameOf).join(", ");
     button.ariaLabel = `${emoji} from ${users.map(nameOf).join(", ")}`;
     part(item, "emoji").textContent = emoji;

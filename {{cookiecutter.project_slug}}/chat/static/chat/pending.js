@@ -4,24 +4,16 @@ import { clone, part } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
 import { Outbox } from "../realtime/outbox.js";
 import { showAttachments } from "./attachments.js";
-import { renderText } from "./text.js";
+import { room } from "./room.js";
+import { view } from "./view.js";
 
-/** Dispatches `edit` ({body, reply_to, attachments}) for a message that was refused and that its author takes back to change it. */
-export class Pending extends EventTarget {
-  #list;
-  #messages;
-  #outbox;
-  #scroller;
-  #you;
+/** Tells the room `takeback`, with a message that was refused and that its author wants to change. */
+class Pending {
+  #list = room.part("pending");
+  #outbox = new Outbox({ user: room.you.id, room: room.slug, send: (entry) => this.#send(entry) });
 
-  /** @param {{page: HTMLElement, slug: string, you: object, topic: EventTarget, messages: object}} room */
-  constructor({ page, slug, you, topic, messages }, scroller) {
-    super();
-    this.#list = part(page, "pending");
-    this.#messages = messages;
-    this.#outbox = new Outbox({ user: you.id, room: slug, send: (entry) => this.#send(entry) });
-    this.#scroller = scroller;
-    this.#you = you;
+  constructor() {
+    const { topic, messages, you } = room;
     this.#outbox.addEventListener("change", () => this.#show());
     this.#list.addEventListener("click", ({ target }) => this.#clicked(target.closest("[data-action]")));
     topic.addEventListener("welcome", () => this.#outbox.resume());
@@ -30,27 +22,22 @@ export class Pending extends EventTarget {
       const own = [...added, ...updated].filter(({ author }) => author.id === you.id);
       for (const { client_id } of own) this.#outbox.settle(client_id);
     });
+    room.addEventListener("send", ({ detail }) => {
+      this.#outbox.add(detail);
+      view.latest();
+    });
     this.#show();
-  }
-
-  /**
-   * Sends a message after the ones before it.
-   *
-   * @param {{body: string, reply_to: number | null, attachments: object[]}} draft
-   */
-  add(draft) {
-    this.#outbox.add(draft);
   }
 
   #send({ client_id, body, reply_to, attachments = [] }) {
     const ids = attachments.map(({ id }) => id);
-    return this.#messages.command("message.send", { client_id, body, reply_to, attachments: ids });
+    return room.messages.command("message.send", { client_id, body, reply_to, attachments: ids });
   }
 
   #show() {
-    this.#scroller.keep(() => {
+    view.keep(() => {
       const elements = this.#outbox.entries.map((entry) => this.#line(entry));
-      const goesOn = this.#messages.newest?.author.id === this.#you.id;
+      const goesOn = room.messages.newest?.author.id === room.you.id;
       elements.forEach((element, index) => element.classList.toggle("message--together", goesOn || index > 0));
       this.#list.replaceChildren(...elements);
       this.#list.hidden = elements.length === 0;
@@ -74,9 +61,9 @@ export class Pending extends EventTarget {
   #create({ client_id, body, attachments = [] }) {
     const element = clone("pending");
     element.dataset.clientId = client_id;
-    part(element, "avatar").append(avatar(this.#you));
-    part(element, "author").textContent = this.#you.name;
-    part(element, "body").replaceChildren(renderText(body, { mentions: [], you: this.#you.username }));
+    part(element, "avatar").append(avatar(room.you));
+    part(element, "author").textContent = room.you.name;
+    part(element, "body").textContent = body; // Its marks are shown once the server has read them.
     part(element, "body").hidden = !body;
     showAttachments(part(element, "attachments"), attachments);
     return element;
@@ -89,6 +76,8 @@ export class Pending extends EventTarget {
     if (action === "retry") return this.#outbox.retry(clientId);
     const entry = this.#outbox.entries.find(({ client_id }) => client_id === clientId);
     this.#outbox.settle(clientId);
-    if (action === "edit" && entry) this.dispatchEvent(new CustomEvent("edit", { detail: entry }));
+    if (action === "edit" && entry) room.tell("takeback", entry);
   }
 }
+
+new Pending();

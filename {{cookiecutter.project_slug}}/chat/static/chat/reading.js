@@ -1,80 +1,86 @@
-// How far the reader has read: reported to the server, marked in the timeline, counted while they are scrolled up.
+// How far the reader has read: only what they have seen, one message after another, or what they say they have.
 
-import { part } from "../js/dom.js";
+import { show } from "../js/dom.js";
+import { room } from "./room.js";
+import { newSince, timeline } from "./timeline.js";
+import { view } from "./view.js";
 
-const DELAY_MS = 400;
+const TELL_MS = 400;
+const EVERYTHING = Number.MAX_SAFE_INTEGER; // The server takes it as its latest message.
 
-export class Reading {
-  #button;
-  #topic;
-  #messages;
-  #scroller;
-  #sent;
+class Reading {
+  #bar = room.part("unread-bar");
+  #button = room.part("latest");
+  #read = room.you.last_read; // Everything up to here was seen.
+  #sent = room.you.last_read; // The server knows it up to here.
   #timer = null;
-  #below = 0; // Messages of others that came in while the reader was scrolled up.
 
-  /**
-   * @param {{page: HTMLElement, you: object, topic: object, messages: object}} room
-   * @param {{scroller: EventTarget, timeline: object}} parts
-   */
-  constructor({ page, you, topic, messages }, { scroller, timeline }) {
-    this.#button = part(page, "new-messages");
-    this.#topic = topic;
-    this.#messages = messages;
-    this.#scroller = scroller;
-    this.#button.addEventListener("click", () => scroller.toEnd());
-    scroller.addEventListener("end", () => {
-      this.#showButton();
-      this.#check();
-    });
+  constructor() {
+    const { topic, messages, you } = room;
+    this.#button.addEventListener("click", () => view.latest());
+    room.part("unread-jump").addEventListener("click", () => view.jump(room.unread.first));
+    room.part("unread-done").addEventListener("click", () => this.#take(EVERYTHING));
+    view.addEventListener("move", () => this.#look());
     topic.addEventListener("welcome", ({ detail: { data } }) => {
       this.#sent = data.you.last_read;
-      this.#check();
+      this.#take(data.you.last_read);
+      this.#tellSoon();
     });
-    messages.addEventListener("change", ({ detail: { started, older, added } }) => {
-      if (started) timeline.markUnread(you.last_read, started.rev);
-      if (!older) this.#count(added.filter(({ author }) => author.id !== you.id).length);
-      this.#check();
+    topic.addEventListener("read", ({ detail: { data } }) => data.user_id === you.id && this.#take(data.seq));
+    messages.addEventListener("change", ({ detail: { started } }) => {
+      if (started) timeline.markUnread(this.#read, started.rev);
+      this.#look();
     });
+    addEventListener("pagehide", () => this.#tell());
     document.addEventListener("visibilitychange", () => {
       if (document.visibilityState === "visible") timeline.endUnread();
-      else if (scroller.atEnd && messages.newest) timeline.markUnread(messages.newest.seq);
-      this.#check();
+      else if (view.atEnd && messages.newest) timeline.markUnread(messages.newest.seq);
+      this.#look();
     });
   }
 
-  #count(added) {
-    if (this.#scroller.atEnd) return;
-    this.#below += added;
-    this.#showButton();
+  /** Takes what is in view as read, if nothing unread was left out before it. */
+  #look() {
+    const { messages, you } = room;
+    const shown = document.visibilityState === "visible" ? view.shown : null;
+    if (shown) {
+      const next = messages.items.find(({ seq }) => seq > this.#read);
+      const adjoins = !messages.more || messages.floor <= this.#read + 1;
+      if (next && adjoins && next.seq >= shown.first) this.#take(shown.last);
+    }
+    const below = messages.items.filter(({ seq, author }) => author.id !== you.id && seq > this.#read).length;
+    const words = below === 1 ? "1 new message" : `${below} new messages`;
+    this.#button.hidden = view.atEnd;
+    show(this.#button.querySelector("span"), below && !messages.newer ? words : "Latest messages");
+    this.#showBar(shown);
   }
 
-  #showButton() {
-    if (this.#scroller.atEnd) this.#below = 0;
-    const words = this.#below === 1 ? "1 new message" : `${this.#below} new messages`;
-    this.#button.hidden = this.#scroller.atEnd;
-    this.#button.querySelector("span").textContent = this.#below ? words : "Latest messages";
+  /** The way back to the first unread message, as long as it is not in view and something is unread. */
+  #showBar(shown) {
+    const { unread } = room;
+    const isAbove = unread && shown && unread.first < shown.first;
+    this.#bar.hidden = !isAbove || this.#read >= unread.last;
+    if (!this.#bar.hidden) show(room.part("unread-words"), newSince(unread));
   }
 
-  /** Reports to the server, in a moment, what the reader newly sees: at the end, in a visible page. */
-  #check() {
-    if (this.#timer === null && this.#isBehind()) this.#timer = setTimeout(() => this.#tell(), DELAY_MS);
+  #take(seq) {
+    if (seq <= this.#read) return;
+    this.#read = seq;
+    document.dispatchEvent(new CustomEvent("chat:read", { detail: { slug: room.slug, seq } }));
+    this.#tellSoon();
+    this.#showBar(view.shown);
+  }
+
+  #tellSoon() {
+    if (this.#read > this.#sent) this.#timer ??= setTimeout(() => this.#tell(), TELL_MS);
   }
 
   #tell() {
     this.#timer = null;
-    if (!this.#isBehind()) return;
-    const { seq } = this.#messages.newest;
-    this.#sent = seq;
-    this.#topic.request("read", { seq }).catch(() => {}); // The next welcome has the server's position again.
-  }
-
-  #isBehind() {
-    return (
-      this.#topic.state === "joined" &&
-      document.visibilityState === "visible" &&
-      this.#scroller.atEnd &&
-      this.#messages.newest?.seq > this.#sent
-    );
+    if (room.topic.state !== "joined" || this.#read <= this.#sent) return; // The next welcome tells again.
+    this.#sent = this.#read;
+    room.topic.request("read", { seq: this.#read }).catch(() => {}); // As above.
   }
 }
+
+new Reading();

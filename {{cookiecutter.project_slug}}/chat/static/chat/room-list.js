@@ -26,6 +26,10 @@ export class RoomList extends EventTarget {
     this.#topic.addEventListener("rooms.changed", () => this.#refreshSoon());
     // The socket carries the events of every room in the list, whether this page has joined it or not.
     socket.addEventListener("frame", ({ detail }) => this.#heard(detail));
+    document.addEventListener("chat:read", ({ detail: { slug, seq } }) => {
+      const room = this.#get(slug);
+      if (room && seq >= room.known) this.#read(room, seq); // Before that the server counts.
+    });
     this.#topic.join();
   }
 

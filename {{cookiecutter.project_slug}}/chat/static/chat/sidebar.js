@@ -1,7 +1,7 @@
 // The list of rooms beside every page of chat: the latest first, with what was said and what is unread.
 
 import { setBadge } from "../js/badge.js";
-import { clone, part, show } from "../js/dom.js";
+import { clone, part, plain, show } from "../js/dom.js";
 import { avatar, icon } from "../js/pictures.js";
 import { brief, moment } from "../js/times.js";
 import { socket } from "../realtime/connection.js";
@@ -26,7 +26,6 @@ class Sidebar {
     this.#current = current;
     this.#rooms = new RoomList({ socket, you: this.#you });
     this.#rooms.addEventListener("change", () => this.#show());
-    document.addEventListener("visibilitychange", () => this.#show());
   }
 
   #show() {
@@ -36,13 +35,13 @@ class Sidebar {
     const moved = items.length !== children.length || items.some((item, index) => item !== children[index]);
     if (moved) this.#list.replaceChildren(...items);
     part(this.#element, "empty").hidden = items.length > 0;
-    setBadge("chat", this.#rooms.all.reduce((sum, room) => sum + this.#unread(room), 0));
+    setBadge("chat", this.#rooms.all.reduce((sum, room) => sum + room.unread, 0));
   }
 
   /** @returns {HTMLElement} the room's line, up to date */
   #item(room) {
     const item = this.#list.querySelector(`[data-room="${room.slug}"]`)?.parentElement ?? this.#create(room);
-    const unread = this.#unread(room);
+    const { unread } = room;
     show(part(item, "name"), room.name);
     show(part(item, "preview"), this.#preview(room));
     showTime(part(item, "time"), room.last_message?.created_at);
@@ -68,14 +67,10 @@ class Sidebar {
   #preview({ kind, last_message: last }) {
     if (!last) return NOTHING_YET;
     if (last.deleted_at) return DELETED;
-    const said = last.body || (last.writing ? "…" : "Sent a file.");
+    const body = last.html === undefined ? last.body : plain(last.html); // A summary has its words only.
+    const said = body || (last.writing ? "…" : "Sent a file.");
     if (last.author.id === this.#you.id) return `You: ${said}`;
     return kind === "direct" ? said : `${last.author.name}: ${said}`;
-  }
-
-  /** In the room that the reader sees nothing is unread. */
-  #unread({ slug, unread }) {
-    return slug === this.#current && document.visibilityState === "visible" ? 0 : unread;
   }
 }
 

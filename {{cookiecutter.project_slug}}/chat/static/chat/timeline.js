@@ -1,33 +1,25 @@
 // The messages of a room on the page, in their order.
 
 import { part } from "../js/dom.js";
-import { day, sameDay } from "../js/times.js";
-import { createMessage, showQuote, unfold, updateMessage } from "./message.js";
+import { clock, day, sameDay } from "../js/times.js";
+import { createMessage, quoteOf, showMessage, showQuote, unfold } from "./message.js";
 import { attempt } from "./popups.js";
+import { room } from "./room.js";
+import { view } from "./view.js";
 
 const TOGETHER_MS = 5 * 60_000; // Messages of one person within this time share one heading.
 const SHOWN_MESSAGES = 600;
 const KEPT_MESSAGES = 300;
 const SPOKEN_MESSAGES = 5; // More at once is a page or a catch-up, which a screen reader does not read out.
+const COUNTED = 99; // The server counts no further.
 const HUSH_MS = 500;
 
-export class Timeline {
-  #list;
-  #messages;
-  #reader;
-  #scroller;
-  #elements = new Map(); // seq → element
+class Timeline {
+  #list = room.part("messages");
   #unread = null;
 
-  /**
-   * @param {{page: HTMLElement, you: object, topic: EventTarget, messages: import("../realtime/feed.js").Feed}} room
-   * @param {{members: object, scroller: object}} parts
-   */
-  constructor({ page, you, topic, messages }, { members, scroller }) {
-    this.#list = part(page, "messages");
-    this.#messages = messages;
-    this.#reader = { you, nameOf: (id) => members.nameOf(id), mayStop: (message) => this.#mayStop(message) };
-    this.#scroller = scroller;
+  constructor() {
+    const { topic, messages } = room;
     messages.addEventListener("change", ({ detail }) => this.#show(detail));
     this.#list.addEventListener("click", ({ target }) => {
       if (target.dataset.part === "unfold") unfold(target.closest("[data-seq]"));
@@ -41,101 +33,94 @@ export class Timeline {
     this.#moveWithKeys();
   }
 
-  element(seq) {
-    return this.#elements.get(seq) ?? null;
-  }
-
   /** Marks the first message after the `seq` where the reader left off, as far as the `seq` where they came back. */
   markUnread(after, upTo = Infinity) {
     this.#unread = { after, upTo };
-    this.#scroller.keep(() => this.#arrange(() => true));
+    view.keep(() => this.#arrange(() => true));
   }
 
   /** The reader is back: messages from now on are not marked. */
   endUnread() {
-    if (this.#unread) this.#unread.upTo = Math.min(this.#unread.upTo, this.#messages.newest?.seq ?? 0);
+    if (this.#unread) this.#unread.upTo = Math.min(this.#unread.upTo, room.messages.newest?.seq ?? 0);
   }
 
-  #show({ older, added, updated, removed }) {
+  #show({ page, added, updated, removed }) {
     if (added.length + updated.length > SPOKEN_MESSAGES) this.#hush();
-    this.#scroller.keep(() => {
-      for (const { seq } of removed) this.#remove(seq);
-      for (const message of updated) updateMessage(this.element(message.seq), message, this.#reader);
+    view.keep(() => {
+      for (const { seq } of removed) element(seq)?.remove();
+      for (const message of updated) showMessage(element(message.seq), message);
       this.#insert(added);
       for (const message of [...added, ...updated]) this.#quote(message);
       const fresh = new Set(added);
       this.#arrange((message, previous) => !previous || fresh.has(message) || fresh.has(previous));
-      const tooMany = this.#elements.size > SHOWN_MESSAGES;
-      if (tooMany && this.#scroller.atEnd && !older) this.#messages.trim(KEPT_MESSAGES);
+      if (this.#list.childElementCount > SHOWN_MESSAGES) this.#trim(page);
     });
   }
 
+  /** Drops what is far from the view: above it, unless the reader goes up. */
+  #trim(page) {
+    if (page === "older") room.messages.trimNewer(KEPT_MESSAGES);
+    else if (page === "newer" || view.atEnd) room.messages.trim(KEPT_MESSAGES);
+  }
+
   /** Shows what a message has so far; a later form of it says the same, and more. */
-  #grow({ seq, body }) {
-    const message = this.#messages.get(seq);
+  #grow({ seq, body, html }) {
+    const message = room.messages.get(seq);
     if (!message?.writing) return;
-    message.body = body;
-    this.#scroller.keep(() => updateMessage(this.element(seq), message, this.#reader));
+    Object.assign(message, { body, html });
+    view.keep(() => showMessage(element(seq), message));
   }
 
-  #mayStop({ reply_to: asked }) {
-    const { id, role } = this.#reader.you;
-    return role !== "member" || this.#messages.get(asked)?.author.id === id;
-  }
-
-  #remove(seq) {
-    this.#elements.get(seq)?.remove();
-    this.#elements.delete(seq);
-  }
-
+  /** Puts new messages into their places. Those that came with the page are there already. */
   #insert(added) {
     if (added.length === 0) return;
     let previous = null;
-    for (const message of this.#messages.items) {
-      const element = this.element(message.seq) ?? this.#create(message);
-      if (!element.isConnected && previous) previous.after(element);
-      else if (!element.isConnected) this.#list.prepend(element);
-      previous = element;
+    for (const message of room.messages.items) {
+      const line = element(message.seq) ?? createMessage(message);
+      if (!line.isConnected && previous) previous.after(line);
+      else if (!line.isConnected) this.#list.prepend(line);
+      previous = line;
     }
+    for (const message of added) this.#fill(element(message.seq), message);
   }
 
-  #create(message) {
-    const element = createMessage(message, this.#reader);
-    const { reply_to: quoted } = message;
-    if (quoted !== null) showQuote(element, this.#messages.get(quoted) ?? unseen(quoted));
-    this.#elements.set(message.seq, element);
-    return element;
+  #fill(line, message) {
+    showMessage(line, message);
+    const { reply_to: seq, quote } = message;
+    if (!quote) return;
+    const quoted = room.messages.get(seq); // It may have changed since.
+    showQuote(line, seq, quoted ? quoteOf(quoted) : quote);
   }
 
   /** Updates the quotes of a message. */
   #quote(message) {
-    for (const quote of this.#list.querySelectorAll(`[data-jump="${message.seq}"]`)) {
-      showQuote(quote.closest("[data-seq]"), message);
+    for (const quote of this.#list.querySelectorAll(`.message__quote[data-jump="${message.seq}"]`)) {
+      showQuote(quote.closest("[data-seq]"), message.seq, quoteOf(message));
     }
   }
 
   /** Shows people's messages under their names as they are now. */
   #renamed(people) {
     const now = new Map(people.map((person) => [person.id, person]));
-    for (const message of this.#messages.items) {
+    for (const message of room.messages.items) {
       const person = now.get(message.author.id);
-      const element = this.element(message.seq);
-      if (!person || !element || (person.name === message.author.name && person.color === message.author.color)) continue;
+      const line = element(message.seq);
+      if (!person || !line || (person.name === message.author.name && person.color === message.author.color)) continue;
       message.author = person;
-      updateMessage(element, message, this.#reader);
+      showMessage(line, message);
       this.#quote(message);
     }
   }
 
   /** Shows what depends on the previous message, for the messages with `isDue(message, previous)`. */
   #arrange(isDue) {
-    this.#messages.items.forEach((message, index, items) => {
+    room.messages.items.forEach((message, index, items) => {
       const previous = items[index - 1];
-      if (isDue(message, previous)) this.#head(this.element(message.seq), message, previous);
+      if (isDue(message, previous)) this.#head(element(message.seq), message, previous);
     });
   }
 
-  #head(element, message, previous) {
+  #head(line, message, previous) {
     const date = new Date(message.created_at);
     const previousDate = previous && new Date(previous.created_at);
     const newDay = !previous || !sameDay(previousDate, date);
@@ -146,18 +131,20 @@ export class Timeline {
       message.reply_to === null &&
       previous.author.id === message.author.id &&
       date - previousDate < TOGETHER_MS;
-    const heading = part(element, "day");
+    const heading = part(line, "day");
     heading.hidden = !newDay;
     heading.textContent = newDay ? day(date) : "";
-    part(element, "unread").hidden = !firstUnread;
-    element.classList.toggle("message--together", together);
+    const { unread } = room;
+    part(line, "unread").hidden = !firstUnread;
+    part(line, "unread").textContent = unread?.first === message.seq ? newSince(unread) : "New";
+    line.classList.toggle("message--together", together);
   }
 
   #isFirstUnread(message, previous) {
-    if (!this.#unread || message.author.id === this.#reader.you.id) return false;
+    if (!this.#unread || message.author.id === room.you.id) return false;
     const { after, upTo } = this.#unread;
     if (message.seq <= after || message.seq > upTo) return false;
-    return previous ? previous.seq <= after : this.#messages.floor <= after + 1;
+    return previous ? previous.seq <= after : room.messages.floor <= after + 1;
   }
 
   #hush() {
@@ -188,14 +175,21 @@ export class Timeline {
   }
 }
 
+export const timeline = new Timeline();
+
+/** "79 new since 9:05" */
+export function newSince({ count, since }) {
+  return `${count > COUNTED ? `${COUNTED}+` : count} new since ${clock(new Date(since))}`;
+}
+
+function element(seq) {
+  return document.getElementById(`message-${seq}`);
+}
+
 function neighbour(line, key) {
   if (key === "ArrowUp") return line.previousElementSibling;
   if (key === "ArrowDown") return line.nextElementSibling;
   if (key === "Home") return line.parentElement.firstElementChild;
   if (key === "End") return line.parentElement.lastElementChild;
   return null;
-}
-
-function unseen(seq) {
-  return { seq, author: null, body: "An earlier message", deleted_at: null };
 }

@@ -1,8 +1,9 @@
 // The actions on a message: a bar of buttons on the message under the pointer or the focus, and their menus.
 
-import { clone, part } from "../js/dom.js";
+import { clone } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
 import { ask, attempt, moveWithArrows, openBeside } from "./popups.js";
+import { room } from "./room.js";
 
 const KEYS = { r: "reply", e: "edit", Delete: "delete" };
 
@@ -12,21 +13,15 @@ const DELETE = {
   action: "Delete",
 };
 
-/** Dispatches `reply` and `edit`, with the message as `detail`; the rest it does itself. */
-export class Toolbar extends EventTarget {
+/** Tells the room `reply` and `edit`, with the message; the rest it does itself. */
+class Toolbar {
   #bar = clone("toolbar");
   #emoji = document.getElementById("emoji-menu");
   #more = document.getElementById("message-menu");
-  #messages;
-  #you;
   #seq = null;
 
-  /** @param {{page: HTMLElement, you: object, messages: import("../realtime/feed.js").Feed}} room */
-  constructor({ page, you, messages }) {
-    super();
-    this.#messages = messages;
-    this.#you = you;
-    const list = part(page, "messages");
+  constructor() {
+    const list = room.part("messages");
     for (const type of ["pointerover", "focusin", "click"]) {
       list.addEventListener(type, ({ target }) => this.#attend(target));
     }
@@ -84,39 +79,42 @@ export class Toolbar extends EventTarget {
   #act(action) {
     const message = this.#message;
     if (!message) return;
-    if (action === "copy") this.#copy(message);
+    if (action === "copy") this.#copy(message.body);
+    else if (action === "link") this.#copy(new URL(`?at=${message.seq}`, location.href).href);
     else if (action === "delete") this.#delete(message);
-    else this.dispatchEvent(new CustomEvent(action, { detail: message }));
+    else room.tell(action, message);
   }
 
   /** Says what is to be rather than what to change, so that a second try undoes nothing. */
   #react(seq, emoji) {
-    const reactions = this.#messages.get(seq)?.reactions ?? [];
-    const on = !reactions.some((each) => each.emoji === emoji && each.users.includes(this.#you.id));
-    attempt(this.#messages.command("reaction.toggle", { seq, emoji, on }));
+    const reactions = room.messages.get(seq)?.reactions ?? [];
+    const on = !reactions.some((each) => each.emoji === emoji && each.users.includes(room.you.id));
+    attempt(room.messages.command("reaction.toggle", { seq, emoji, on }));
   }
 
   async #delete({ seq }) {
-    if (await ask(DELETE)) attempt(this.#messages.command("message.delete", { seq }));
+    if (await ask(DELETE)) attempt(room.messages.command("message.delete", { seq }));
   }
 
-  async #copy({ body }) {
-    await navigator.clipboard.writeText(body);
+  async #copy(text) {
+    await navigator.clipboard.writeText(text);
     toast("Copied.", "success");
   }
 
   /** @returns {object | null} the message in hand as it is now; null when it was deleted */
   get #message() {
-    const message = this.#messages.get(this.#seq);
+    const message = room.messages.get(this.#seq);
     return message?.deleted_at === null ? message : null;
   }
 
   #allows(action) {
     if (!this.#message) return false;
-    const own = this.#message.author.id === this.#you.id;
+    const own = this.#message.author.id === room.you.id;
     if (action === "edit") return own;
-    if (action === "copy") return navigator.clipboard !== undefined; // Browsers offer it to secure pages only.
-    if (action === "delete") return own || this.#you.role === "owner" || this.#you.role === "moderator";
+    if (action === "copy" || action === "link") return navigator.clipboard !== undefined; // Browsers offer it to secure pages only.
+    if (action === "delete") return own || room.you.role === "owner" || room.you.role === "moderator";
     return true;
   }
 }
+
+new Toolbar();

@@ -1,37 +1,31 @@
 // Who is typing: reported of the reader, shown of the others.
 
-import { part } from "../js/dom.js";
+import { room } from "./room.js";
 
 const TELL_EVERY_MS = 3_000;
 const SHOWN_MS = 5_000;
 const NAMED_PEOPLE = 2;
 
-export class Typing {
-  #line;
-  #topic;
+class Typing {
+  #line = room.part("typing");
   #typists = new Map(); // person id → {name, timer}
   #toldAt = -Infinity;
 
-  /** @param {{page: HTMLElement, you: object, topic: object}} room */
-  constructor({ page, you, topic }) {
-    this.#line = part(page, "typing");
-    this.#topic = topic;
+  constructor() {
+    const { topic, you } = room;
+    room.addEventListener("type", () => this.#tell());
+    room.addEventListener("send", () => (this.#toldAt = -Infinity)); // The next key tells again.
     topic.addEventListener("typing", ({ detail: { data } }) => data.user.id !== you.id && this.#started(data.user));
     topic.addEventListener("message.created", ({ detail: { data } }) => this.#stopped(data.author.id));
     topic.addEventListener("state", () => topic.state !== "joined" && this.#clear());
   }
 
   /** The reader has pressed a key. */
-  tell() {
+  #tell() {
     const now = performance.now();
-    if (now - this.#toldAt < TELL_EVERY_MS || this.#topic.state !== "joined") return;
+    if (now - this.#toldAt < TELL_EVERY_MS || room.topic.state !== "joined") return;
     this.#toldAt = now;
-    this.#topic.request("typing").catch(() => {}); // A lost one does no harm.
-  }
-
-  /** The reader has sent what they typed: the next key tells again. */
-  sent() {
-    this.#toldAt = -Infinity;
+    room.topic.request("typing").catch(() => {}); // A lost one does no harm.
   }
 
   #started({ id, name }) {
@@ -55,8 +49,10 @@ export class Typing {
 }
 
 /** @param {string[]} names @returns {string} */
-export function sentence(names) {
+function sentence(names) {
   if (names.length === 0) return "";
   if (names.length > NAMED_PEOPLE) return "Several people are typing…";
   return `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} typing…`;
 }
+
+new Typing();

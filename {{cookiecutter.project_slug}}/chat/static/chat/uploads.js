@@ -3,6 +3,7 @@
 import { clone, part, show } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
 import { sizeOf } from "./attachments.js";
+import { room } from "./room.js";
 
 const PREVIEW_PX = 96;
 const UPLOADS_AT_ONCE = 3;
@@ -11,25 +12,22 @@ const LOST = "There is no connection. It goes on when that is back.";
 /** Dispatches `change` when files come, go, or are uploaded. */
 export class Uploads extends EventTarget {
   #entries = []; // {file, data, error, lost, request, element}
-  #list;
-  #bounds;
+  #list = room.part("uploads");
+  #bounds = room.upload;
 
-  /** @param {{page: HTMLElement, topic: EventTarget, upload: {url: string, bytes: number, most: number}}} room */
-  constructor({ page, topic, upload }) {
+  constructor() {
     super();
-    this.#bounds = upload;
-    const form = part(page, "composer");
+    const form = room.part("composer");
     const input = part(form, "files");
-    this.#list = part(form, "uploads");
     part(form, "attach").addEventListener("click", () => input.click());
     input.addEventListener("change", () => {
       this.add(input.files);
       input.value = ""; // So that the same file can be chosen again.
     });
     form.addEventListener("paste", (event) => this.#pasted(event));
-    this.#takeDropped(part(page, "conversation"));
+    this.#takeDropped(room.part("conversation"));
     this.#list.addEventListener("click", ({ target }) => this.#clicked(target.closest("[data-action]")));
-    topic.addEventListener("welcome", () => {
+    room.topic.addEventListener("welcome", () => {
       for (const entry of this.#entries) if (entry.lost) this.#retry(entry);
     });
   }

@@ -40,6 +40,15 @@ export class Topic extends EventTarget {
     if (this.#socket.isOpen && this.state !== "joining" && this.state !== "joined") this.#enter();
   }
 
+  /**
+   * What was up to `rev` is known already: the first join brings what came since.
+   *
+   * @param {{rev: number, epoch: string}} place
+   */
+  resume({ rev, epoch }) {
+    this.#cursor.start(rev, epoch);
+  }
+
   /** Joins again without a loss: for a topic whose welcome has changed. */
   async rejoin() {
     if (this.state === "joined") await this.#enter();

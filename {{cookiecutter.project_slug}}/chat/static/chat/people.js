@@ -1,25 +1,25 @@
-// The people of the room: their names for the rest of the page, the list of them, and the menu of each.
+// The people of the room: their names for the rest of the page, the list of them, the menu of each, and their panel.
 
 import { clone, part, show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
+import { storage } from "../realtime/storage.js";
 import { moveWithArrows, openBeside } from "./popups.js";
+import { room } from "./room.js";
 
 const ROLES = { owner: "Owner", moderator: "Moderator", member: "" };
 const PLACEHOLDER = "some.one"; // Stands for the username in addresses; no room's address can have a dot.
 
-export class Members {
-  #page;
-  #you;
-  #list;
+const BESIDE = matchMedia("(width >= 72rem)");
+const PANEL = "people-panel";
+
+class Members {
+  #list = room.part("members");
   #people = new Map(); // person id → person with role
   #names = new Map(); // person id → name, former members included
   #count = 0;
 
-  /** @param {{page: HTMLElement, you: object, topic: EventTarget, messages: EventTarget}} room */
-  constructor({ page, you, topic, messages }) {
-    this.#page = page;
-    this.#you = you;
-    this.#list = part(page, "members");
+  constructor() {
+    const { topic, messages } = room;
     topic.addEventListener("welcome", ({ detail: { data } }) => this.#start(data));
     topic.addEventListener("member.joined", ({ detail: { data } }) => this.#joined(data.member));
     topic.addEventListener("member.updated", ({ detail: { data } }) => this.#updated(data.member));
@@ -41,8 +41,8 @@ export class Members {
 
   /** Takes the reader's name and role as they are now. */
   #become(person) {
-    Object.assign(this.#you, person);
-    this.#page.dataset.yourRole = this.#you.role;
+    Object.assign(room.you, person);
+    room.page.dataset.yourRole = room.you.role;
   }
 
   #start({ you, members, member_count }) {
@@ -62,7 +62,7 @@ export class Members {
   }
 
   #updated(person) {
-    if (person.id === this.#you.id) this.#become(person);
+    if (person.id === room.you.id) this.#become(person);
     this.#people.set(person.id, { ...this.#people.get(person.id), ...person });
     const there = this.#line(person.id);
     if (there) there.replaceWith(line(person));
@@ -80,7 +80,7 @@ export class Members {
 
   #counted(count) {
     this.#count = count;
-    for (const element of this.#page.querySelectorAll("[data-part=count]")) element.textContent = count;
+    for (const element of room.page.querySelectorAll("[data-part=count]")) element.textContent = count;
   }
 
   /** @param {HTMLElement | null} menu of forms; null where the reader may use none of them */
@@ -95,10 +95,45 @@ export class Members {
         form.action = form.dataset.action.replace(PLACEHOLDER, username);
       }
       for (const choice of menu.querySelectorAll("[name=role]")) {
-        choice.hidden = this.#you.role !== "owner" || choice.value === role;
+        choice.hidden = room.you.role !== "owner" || choice.value === role;
       }
       openBeside(menu, button);
     });
+  }
+}
+
+/** Beside the conversation where there is room for both, over it where there is not. */
+class Panel {
+  #panel = room.part("panel");
+  #toggle = room.part("panel-toggle");
+  #conversation = room.part("conversation");
+
+  constructor() {
+    room.page.classList.toggle("room--panel-closed", storage.get(PANEL) === "closed");
+    this.#toggle.addEventListener("click", () => this.#turn());
+    this.#panel.addEventListener("click", ({ target }) => target.closest("[data-action=close]") && this.#turn());
+    this.#panel.addEventListener("keydown", ({ key }) => key === "Escape" && !BESIDE.matches && this.#turn());
+    BESIDE.addEventListener("change", () => this.#turned());
+    this.#turned();
+  }
+
+  #turn() {
+    if (BESIDE.matches) {
+      const closed = room.page.classList.toggle("room--panel-closed");
+      storage.set(PANEL, closed ? "closed" : "open");
+    } else {
+      const open = room.page.classList.toggle("room--panel-open");
+      if (!open) this.#toggle.focus();
+    }
+    this.#turned();
+  }
+
+  #turned() {
+    const open = this.#panel.checkVisibility();
+    const over = open && !BESIDE.matches;
+    this.#toggle.ariaExpanded = String(open);
+    this.#conversation.inert = over;
+    if (over) this.#panel.querySelector("[data-action=close]").focus();
   }
 }
 
@@ -114,4 +149,12 @@ function line(person) {
   const link = element.querySelector("a");
   link.href = link.getAttribute("href").replace(PLACEHOLDER, person.username);
   return element;
+}
+
+const members = new Members();
+new Panel();
+
+/** @returns {string} the name of somebody who is or was in the room */
+export function nameOf(id) {
+  return members.nameOf(id);
 }

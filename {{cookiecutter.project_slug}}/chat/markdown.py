@@ -1,0 +1,165 @@
+"""A message's Markdown as HTML and as plain text.
+
+Safe by construction: HTML in a message is text, and a link leads to a page or a mail address.
+"""
+
+import re
+from collections.abc import Collection, Iterator, MutableMapping, Sequence
+from typing import Any
+
+from django.utils.html import escape
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import OptionsDict
+from pygments import highlight
+from pygments.formatters.html import HtmlFormatter
+from pygments.lexers import get_lexer_by_name
+
+from chat.text import end_of_link, scheme_before, username_at
+
+RULES = [
+    *("newline", "escape", "backticks", "emphasis", "strikethrough", "link", "autolink"),
+    *("balance_pairs", "fragments_join", "text_join"),
+    *("fence", "blockquote", "list"),
+]
+LANGUAGES = {
+    *("bash", "c", "cpp", "css", "diff", "go", "html", "ini", "java", "javascript", "js", "json"),
+    *("kotlin", "lua", "php", "python", "py", "ruby", "rust", "scss", "sh", "sql", "swift", "toml"),
+    *("ts", "typescript", "xml", "yaml"),
+}
+"""Of code that is highlighted: those whose lexers take any text in time that grows with it."""
+LINK = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE)
+NESTING = 20
+MENTIONS_PER_MESSAGE = 20
+REL = "noopener noreferrer nofollow ugc"
+PLAIN = re.compile(r"[^\n\\`*_~\[\]<>@:&\"']*", re.ASCII)
+"""One line in which nothing can be Markdown, but for its beginning."""
+BLOCK = re.compile(r"\s|[-+#>]|\d{1,9}[.)]")
+"""The beginnings of lines that may be more than text."""
+
+Env = MutableMapping[str, Any]  # Any: markdown-it's, with the names below
+
+
+def render(body: str, members: Collection[str] = ()) -> str:
+    """The HTML of a message.
+
+    Args:
+        members: the usernames of the members that it mentions; other names stay text.
+    """
+    if is_plain(body):
+        return f"<p>{body}</p>" if body else ""
+    env = {"members": frozenset(members)}
+    tokens = _parse(body, env)
+    if not tokens:
+        return f"<p>{escape(body).replace(chr(10), '<br>')}</p>"
+    html: str = _markdown.renderer.render(tokens, _markdown.options, env)
+    return html.strip()
+
+
+def plain(body: str) -> str:
+    """What a message says, on one line and without marks: for previews and excerpts."""
+    if is_plain(body):
+        return body
+    return " ".join("".join(_texts(_parse(body))).split()) or " ".join(body.split())
+
+
+def mentioned_usernames(body: str) -> list[str]:
+    """The usernames that a message mentions: each once, in its order; code mentions nobody."""
+    found = (
+        (child for token in _parse(body) for child in token.children or ()) if "@" in body else ()
+    )
+    names = (child.meta["username"] for child in found if child.type == "mention")
+    return list(dict.fromkeys(names))[:MENTIONS_PER_MESSAGE]
+
+
+def is_plain(body: str) -> bool:
+    """Whether the text is its own HTML: most messages are, and need no parser."""
+    return PLAIN.fullmatch(body) is not None and BLOCK.match(body) is None
+
+
+def _parse(body: str, env: Env | None = None) -> list[Token]:
+    """Its tokens; none where some words would be missing, and the text is shown as it is."""
+    tokens = _markdown.parse(body, {} if env is None else env)
+    is_whole = all(token.level < NESTING for token in tokens)
+    return tokens if is_whole and any(not text.isspace() for text in _texts(tokens)) else []
+
+
+def _texts(tokens: Sequence[Token]) -> Iterator[str]:
+    for token in tokens:
+        if token.children is not None:
+            yield from _texts(token.children)
+            yield "\n"
+        elif token.type in ("softbreak", "hardbreak"):
+            yield "\n"
+        elif token.content:
+            yield token.content
+
+
+def _mention(state: StateInline, silent: bool) -> bool:
+    """`@ada`, by the rule of `chat.text`."""
+    if state.src[state.pos] != "@":
+        return False
+    name = username_at(state.src, state.pos, state.env.get("mention_end", -1))
+    if not name:
+        return False
+    end = state.pos + 1 + len(name)
+    if not silent:
+        token = state.push("mention", "", 0)
+        token.content = state.src[state.pos : end]
+        token.meta = {"username": name.lower()}
+        state.env["mention_end"] = end
+    state.pos = end
+    return True
+
+
+def _address(state: StateInline, silent: bool) -> bool:
+    """`https://example.com`, by the rule of `chat.text`; found at its colon."""
+    if state.linkLevel > 0 or state.src[state.pos] != ":":
+        return False
+    scheme = scheme_before(state.src, state.pos)
+    if not scheme or not state.pending.lower().endswith(scheme):
+        return False
+    start = state.pos - len(scheme)
+    end = end_of_link(state.src, start)
+    if not end:
+        return False
+    if not silent:
+        address = state.src[start:end]
+        state.pending = state.pending[: -len(scheme)]
+        token = state.push("link_open", "a", 1)
+        token.attrs = {"href": state.md.normalizeLink(address)}
+        state.push("text", "", 0).content = address
+        state.push("link_close", "a", -1)
+    state.pos = end
+    return True
+
+
+class _Renderer(RendererHTML):
+    def mention(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
+        token = tokens[idx]
+        name = token.meta["username"]
+        if name not in env["members"]:
+            return escape(token.content)
+        return f'<strong class="mention" data-mention="{name}">{escape(token.content)}</strong>'
+
+    def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
+        href = escape(tokens[idx].attrGet("href"))
+        return f'<a href="{href}" rel="{REL}" target="_blank">'
+
+    def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
+        token = tokens[idx]
+        language = token.info.split(maxsplit=1)[0].lower() if token.info.strip() else ""
+        if language not in LANGUAGES:
+            return f"<pre><code>{escape(token.content)}</code></pre>\n"
+        code = highlight(token.content, get_lexer_by_name(language), _highlighting)
+        return f'<pre class="code"><code>{code}</code></pre>\n'
+
+
+_highlighting = HtmlFormatter(nowrap=True, classprefix="code-")
+_markdown = MarkdownIt("zero", {"breaks": True, "maxNesting": NESTING}, renderer_cls=_Renderer)
+_markdown.inline.ruler.before("escape", "mention", _mention)
+_markdown.inline.ruler.before("escape", "address", _address)
+_markdown.enable(RULES)
+_markdown.validateLink = lambda url: LINK.match(url) is not None  # type: ignore[method-assign]

@@ -1,0 +1,44 @@
+// The page of a room.
+
+import { Banner } from "../js/banner.js";
+import { show } from "../js/dom.js";
+import { socket } from "../realtime/connection.js";
+import "./composer.js";
+import "./people.js";
+import { confirmForms } from "./popups.js";
+import "./reading.js";
+import { room } from "./room.js";
+import "./timeline.js";
+import "./toolbar.js";
+
+const REFUSED = {
+  forbidden: "You are not in this room any more.",
+  "not-found": "This room does not exist any more.",
+};
+
+const { topic, kind, you } = room;
+
+function showRoom({ name, about = "" }) {
+  room.part("name").textContent = name;
+  show(room.part("about"), about);
+}
+
+topic.addEventListener("welcome", ({ detail: { data } }) => showRoom(data.room));
+topic.addEventListener("room.updated", ({ detail: { data } }) => kind === "direct" || showRoom(data.room));
+topic.addEventListener("member.updated", ({ detail: { data } }) => {
+  if (kind === "direct" && data.member.id !== you.id) showRoom(data.member); // It has the other person's name.
+});
+
+topic.addEventListener("state", () => {
+  room.page.dataset.state = topic.state;
+  const words = topic.state === "refused" && REFUSED[topic.reason];
+  if (!words) return; // After a sign-out the banner says so.
+  room.page.classList.add("room--refused");
+  room.tell("closed", words);
+  show(room.part("refused-text"), words);
+  room.part("refused").hidden = false;
+});
+
+new Banner(room.page, socket);
+confirmForms();
+room.open();

@@ -1,0 +1,155 @@
+// The part of the timeline that is in view: what is above and below it comes and goes without moving it.
+
+import { part } from "../js/dom.js";
+import { attempt } from "./popups.js";
+import { room } from "./room.js";
+
+const NEAR_END_PX = 80;
+const AHEAD = "600px 0px";
+const PAGE_MESSAGES = 50;
+
+/** Dispatches `move` when other messages are in view, or may be. */
+class View extends EventTarget {
+  #view = room.part("timeline");
+  #content = room.part("messages");
+  #start = room.part("start");
+  #end = room.part("end");
+  #top = this.#view.scrollTop;
+  #nearEnd = this.#isNearEnd();
+  #ends = new IntersectionObserver((entries) => this.#met(entries), { root: this.#view, rootMargin: AHEAD });
+
+  constructor() {
+    super();
+    this.#view.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    const sizes = new ResizeObserver(() => {
+      if (this.atEnd) this.toEnd();
+      this.#moved();
+    });
+    sizes.observe(this.#view);
+    for (const child of this.#view.children) sizes.observe(child);
+    part(this.#start, "earlier").addEventListener("click", () => this.#load("older"));
+    this.#content.addEventListener("click", (event) => this.#followed(event));
+    room.topic.addEventListener("welcome", () => this.#watch()); // Continues after a lost connection.
+    room.messages.addEventListener("change", ({ detail: { started, page, removed } }) => {
+      if (started && !started.data.messages) this.#load("older");
+      else if (started || page || removed.length) this.#loaded();
+    });
+  }
+
+  /** Whether the latest message is in view. */
+  get atEnd() {
+    return this.#nearEnd && !room.messages.newer;
+  }
+
+  /** @returns {{first: number, last: number} | null} the `seq` of the first message in view and of the last whose end is */
+  get shown() {
+    const box = this.#view.getBoundingClientRect();
+    const lines = Array.from(this.#content.children, (line) => [line, line.getBoundingClientRect()]);
+    const first = lines.find(([, { bottom }]) => bottom > box.top);
+    const last = lines.findLast(([, { bottom }]) => bottom <= box.bottom + 1);
+    if (!first || !last || last[1].bottom <= box.top) return null;
+    return { first: Number(first[0].dataset.seq), last: Number(last[0].dataset.seq) };
+  }
+
+  /** Changes the content without moving what is being read. */
+  keep(change) {
+    if (this.atEnd) {
+      change();
+      if (this.atEnd) this.toEnd();
+      return;
+    }
+    const line = this.#firstVisible();
+    const before = line?.getBoundingClientRect().top;
+    change();
+    if (line?.isConnected) this.#view.scrollTop += line.getBoundingClientRect().top - before;
+  }
+
+  /** Shows the latest message. */
+  async latest() {
+    if (room.messages.newer && !(await attempt(room.messages.loadLatest(PAGE_MESSAGES)))) return;
+    this.toEnd();
+  }
+
+  /** Shows the message with this `seq`, whether it is loaded or not. */
+  async jump(seq) {
+    if (!room.messages.get(seq) && !(await attempt(room.messages.loadAround(seq, PAGE_MESSAGES)))) return;
+    const line = document.getElementById(`message-${seq}`);
+    if (!line) return;
+    line.scrollIntoView({ block: "center" });
+    line.focus({ preventScroll: true });
+    line.classList.add("message--found");
+    line.addEventListener("animationend", () => line.classList.remove("message--found"), { once: true });
+  }
+
+  toEnd() {
+    this.#view.scrollTop = this.#view.scrollHeight;
+    this.#top = this.#view.scrollTop;
+    this.#nearEnd = true;
+    this.#moved();
+  }
+
+  // Only scrolling up leaves the end; content that grows meanwhile does not.
+  #scrolled() {
+    const nearEnd = this.#isNearEnd();
+    if (nearEnd || this.#view.scrollTop < this.#top) this.#nearEnd = nearEnd;
+    this.#top = this.#view.scrollTop;
+    this.#moved();
+  }
+
+  #moved() {
+    this.dispatchEvent(new CustomEvent("move"));
+  }
+
+  #isNearEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#view;
+    return scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
+  }
+
+  #firstVisible() {
+    const { top } = this.#view.getBoundingClientRect();
+    return Array.from(this.#content.children).find((line) => line.getBoundingClientRect().bottom > top);
+  }
+
+  /** A link to a message of this room does not load the page again. */
+  #followed(event) {
+    const link = event.target.closest("[data-jump]");
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.jump(Number(link.dataset.jump));
+  }
+
+  #met(entries) {
+    for (const { target, isIntersecting } of entries) {
+      if (isIntersecting) this.#load(target === this.#start ? "older" : "newer");
+    }
+  }
+
+  async #load(page) {
+    const { messages } = room;
+    this.#ends.disconnect();
+    if (page === "older" && messages.more) this.#show("loading");
+    try {
+      await (page === "older" ? messages.loadOlder(PAGE_MESSAGES) : messages.loadNewer(PAGE_MESSAGES));
+    } catch (error) {
+      this.#show(error.code === "lost" ? "loading" : "earlier"); // After a loss the next welcome loads it.
+    }
+  }
+
+  #loaded() {
+    this.#show(room.messages.more ? "" : "beginning");
+    this.#watch();
+  }
+
+  /** A new observation reports an end even if it is in view already. */
+  #watch() {
+    this.#ends.disconnect();
+    if (room.messages.more) this.#ends.observe(this.#start);
+    if (room.messages.newer) this.#ends.observe(this.#end);
+  }
+
+  #show(name) {
+    for (const each of ["loading", "earlier", "beginning"]) part(this.#start, each).hidden = each !== name;
+  }
+}
+
+export const view = new View();
