@@ -1,14 +1,15 @@
-"""What all pages share: the look of forms, the site's name and the names of static files."""
+"""What all pages share: the look of forms, the site's name, and the page of an error."""
 
 import sys
 
 from django.conf import settings
+from django.contrib.staticfiles.storage import staticfiles_storage
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
-from whitenoise.storage import CompressedManifestStaticFilesStorage
 
+from operations.bundle import BUNDLE_NAME
 from realtime.database import is_away
 from realtime.http import json_refusal, marked_refused, prefers_json
 from realtime.protocol import ErrorCode, Refusal
@@ -23,22 +24,14 @@ class FormRenderer(TemplatesSetting):
     field_template_name = "forms/field.html"
 
 
-class HashedStaticFiles(CompressedManifestStaticFilesStorage):
-    """Names files by the hash of their content, those that ES modules import included."""
-
-    support_js_module_import_aggregation = True
-
-    def load_manifest(self) -> tuple[dict[str, str], str]:
-        """The names; none where a `collectstatic` that broke off left half of the file."""
-        try:
-            return super().load_manifest()  # type: ignore[no-any-return]
-        except ValueError:
-            return {}, ""
-
-
 def site(request: HttpRequest) -> dict[str, object]:
     """A context processor: what every template may show of the site."""
-    return {"site_name": settings.SITE_NAME, "shows_frames": _shows_frames(request)}
+    collected = getattr(staticfiles_storage, "hashed_files", {})
+    return {
+        "site_name": settings.SITE_NAME,
+        "bundle": BUNDLE_NAME if settings.BUNDLE or BUNDLE_NAME in collected else "",
+        "shows_frames": _shows_frames(request),
+    }
 
 
 def _shows_frames(request: HttpRequest) -> bool:

@@ -264,13 +264,20 @@ STORAGE = env.read("STORAGE_URL", storage, default=LOCAL)
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
+# Whether pages get few files in the place of many with DEBUG too: see operations/bundle.py.
+BUNDLE = env.read("BUNDLE", parsers.boolean, default=False) and DEBUG
+STATICFILES_FINDERS = [
+    *(["config.static.BundleFinder"] if BUNDLE else []),
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+]
 STORAGES = {
     "default": STORAGE,
     "staticfiles": {
         "BACKEND": (
             "django.contrib.staticfiles.storage.StaticFilesStorage"
             if DEBUG
-            else "config.pages.HashedStaticFiles"
+            else "config.static.HashedStaticFiles"
         )
     },
 }

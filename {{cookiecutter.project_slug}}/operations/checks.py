@@ -218,16 +218,21 @@ def uncollected_files() -> list[str]:
     """The static files that are not collected, or have changed since."""
     if not isinstance(staticfiles_storage, ManifestFilesMixin):
         return []
-    found: dict[str, Any] = {}  # Any: the storage that a file is in
-    for finder in get_finders():
-        for path, storage in finder.list(StaticFilesConfig.ignore_patterns):
-            found.setdefault(path, storage)  # of two with one path, the first, as collectstatic
     collected = staticfiles_storage.hashed_files
     return sorted(
         path
-        for path, storage in found.items()
+        for path, storage in static_files().items()
         if path not in collected or _has_changed(path, storage)
     )
+
+
+def static_files() -> dict[str, Any]:  # Any: untyped in Django
+    """The storage of each static file: of two with one path that of the first, as collectstatic."""
+    found: dict[str, Any] = {}
+    for finder in get_finders():
+        for path, storage in finder.list(StaticFilesConfig.ignore_patterns):
+            found.setdefault(path, storage)
+    return found
 
 
 def _has_changed(path: str, storage: Any) -> bool:  # Any: untyped in Django

@@ -212,7 +212,7 @@ def static(production: Settings, tmp_path: Path) -> Iterator[Path]:
     production.STATIC_ROOT = tmp_path / "collected"
     production.STORAGES = {
         "default": {"BACKEND": "django.core.files.storage.InMemoryStorage"},
-        "staticfiles": {"BACKEND": "config.pages.HashedStaticFiles"},
+        "staticfiles": {"BACKEND": "config.static.HashedStaticFiles"},
     }
     yield source
     shutil.rmtree(production.STATIC_ROOT, ignore_errors=True)
