@@ -1,6 +1,7 @@
 """A message's Markdown as HTML and as plain text.
 
-Safe by construction: HTML in a message is text, and a link leads to a page or a mail address.
+Safe by construction: HTML in a message is text, and a link leads to a page, a mail address or a
+room.
 """
 
 import re
@@ -30,7 +31,7 @@ LANGUAGES = {
     *("ts", "typescript", "xml", "yaml"),
 }
 """Of code that is highlighted: those whose lexers take any text in time that grows with it."""
-LINK = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE)
+LINK = re.compile(r"(https?://|mailto:)[^\s]|/rooms/[-\w]+/$", re.IGNORECASE | re.ASCII)
 NESTING = 20
 MENTIONS_PER_MESSAGE = 20
 REL = "noopener noreferrer nofollow ugc"
@@ -146,6 +147,8 @@ class _Renderer(RendererHTML):
 
     def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
         href = escape(tokens[idx].attrGet("href"))
+        if href.startswith("/"):
+            return f'<a href="{href}">'
         return f'<a href="{href}" rel="{REL}" target="_blank">'
 
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:

@@ -82,8 +82,10 @@ class Page(HTMLParser):
         assert given.keys() <= ATTRIBUTES[tag], (tag, attrs)
         if tag == "a":
             href = given["href"] or ""
-            assert href.lower().startswith(("http://", "https://", "mailto:"))
-            assert given["rel"] == "noopener noreferrer nofollow ugc"
+            assert href.lower().startswith(("http://", "https://", "mailto:", "/rooms/"))
+            assert given.get("rel") == (
+                None if href[0] == "/" else "noopener noreferrer nofollow ugc"
+            )
             self.links.append(href)
         if "data-mention" in given:
             self.mentions.append(given["data-mention"] or "")
@@ -147,6 +149,11 @@ def calls(function: Callable[[], object]) -> int:
             '<p><a href="https://a.b/?c=1&amp;d=2" rel="noopener noreferrer nofollow ugc"'
             ' target="_blank">tea</a></p>',
         ),
+        ("[#Tea](/rooms/tea-2/)", '<p><a href="/rooms/tea-2/">#Tea</a></p>'),
+        ("[tea](/rooms/tea/leave/)", "<p>[tea](/rooms/tea/leave/)</p>"),
+        ("[tea](//rooms/tea/)", "<p>[tea](//rooms/tea/)</p>"),
+        ("[tea](/rooms/../)", "<p>[tea](/rooms/../)</p>"),
+        ("[tea](/admin/)", "<p>[tea](/admin/)</p>"),
         ("[tea](javascript:alert)", "<p>[tea](javascript:alert)</p>"),
         ("![tea](https://a.b)", None),
         ("# No heading", "<p># No heading</p>"),
