@@ -510,15 +510,237 @@ def test_a_page_without_its_scripts_reads_and_posts(
 def test_a_message_that_is_refused_says_why_and_can_be_given_up(
     ada: Person, grace: Person, room: str
 ) -> None:
-    ada.box.evaluate("box => box.removeAttribute('maxlength')")
-    ada.say("x" * 4001, "fine")
+    ada.say("x\n" * 400 + "x", "fine")
 
-    expect(ada.page.get_by_text("A message has at most 4,000 characters")).to_be_visible()
+    expect(ada.page.get_by_text("A message has at most 400 lines")).to_be_visible()
     expect(grace.said).to_have_text(["fine"])
     ada.page.get_by_role("button", name="Try again").click()
-    expect(ada.page.get_by_text("A message has at most 4,000 characters")).to_be_visible()
+    expect(ada.page.get_by_text("A message has at most 400 lines")).to_be_visible()
     ada.page.get_by_role("button", name="Discard").click()
     expect(ada.waiting).to_have_count(0)
+
+
+def test_a_message_that_is_too_long_is_refused_and_stays_in_its_box(
+    ada: Person, grace: Person, room: str
+) -> None:
+    left = ada.page.locator("#composer-left")
+    ada.box.fill("👍" * 3599)
+    expect(left).to_be_hidden()
+    ada.box.fill("👍" * 3600)
+    expect(left).to_have_text("400 left")
+    ada.say("👍" * 4002)
+
+    expect(left).to_have_text("2 too many")
+    refusal = "A message has at most 4,000 characters, and this has 4,002."
+    expect(ada.page.get_by_text(refusal)).to_be_visible()
+    expect(ada.box).to_have_value("👍" * 4002)
+    ada.box.press("Backspace")
+    ada.box.press("Backspace")
+    expect(left).to_have_text("0 left")
+    ada.box.press("Enter")
+    expect(grace.said).to_have_text(["👍" * 4000])
+
+
+def test_people_rooms_and_emoji_are_completed(ada: Person, grace: Person, room: str) -> None:
+    offered = ada.page.get_by_role("listbox").get_by_role("option")
+    ada.box.press_sequentially("Hi @HOP")
+    expect(offered).to_have_text(["GHGrace Hopper@grace"])
+    expect(ada.box).to_have_attribute(
+        "aria-activedescendant", offered.first.get_attribute("id") or ""
+    )
+    ada.box.press("Enter")
+    ada.box.press_sequentially("in #people rooms")
+    expect(offered).to_have_count(0)
+    ada.box.press("Control+Backspace")
+    ada.box.press("Backspace")
+    expect(offered.first).to_have_text("people rooms and emoji are completed")
+    ada.box.press("Tab")
+    ada.box.press_sequentially(":hooray")
+    expect(offered).to_have_text(["🎉:tada:", "🙌:raised_hands:", "🥳:partying_face:"])
+    ada.box.press("ArrowUp")
+    expect(ada.page.get_by_role("option", selected=True)).to_have_text("🥳:partying_face:")
+    offered.first.click()
+    ada.box.press_sequentially("and :+1:")
+    link = f"[#people rooms and emoji are completed]({room})"
+    expect(ada.box).to_have_value(f"Hi @grace in {link} 🎉 and 👍 ")
+    ada.box.press("Enter")
+
+    words = "Hi @grace in #people rooms and emoji are completed 🎉 and 👍"
+    expect(grace.said).to_have_text([words])
+    expect(grace.said.locator(".mention--you")).to_have_text("@grace")
+    expect(grace.said.get_by_role("link")).to_have_attribute("href", room)
+
+
+def test_nothing_is_completed_in_code_in_other_words_or_after_escape(
+    ada: Person, grace: Person, room: str
+) -> None:
+    offered = ada.page.get_by_role("listbox").get_by_role("option")
+    for text in ("`@gr", "```\n@gr", "ada@gr", "https://a.b/#p", ":p", "12:30", "`a` and ``b @gr"):
+        ada.box.fill("")
+        ada.box.press_sequentially("@gr")
+        expect(offered).to_have_count(1)
+        ada.box.fill(text)
+        expect(offered).to_have_count(0)
+    ada.box.fill("`a` @gr")
+    expect(offered).to_have_count(1)
+    ada.box.press("Escape")
+    expect(offered).to_have_count(0)
+    ada.box.press("Enter")
+
+    expect(grace.said).to_have_text(["a @gr"])
+
+
+def test_what_an_input_method_composes_is_left_to_it(ada: Person, room: str) -> None:
+    offered = ada.page.get_by_role("listbox").get_by_role("option")
+    ada.box.focus()
+    keys = ada.context.new_cdp_session(ada.page)
+    composed = {"text": "@gr", "selectionStart": 3, "selectionEnd": 3}
+    keys.send("Input.imeSetComposition", composed)
+    expect(offered).to_have_count(1)
+    ada.box.dispatch_event("keydown", {"key": "Enter", "isComposing": True})
+    ada.box.dispatch_event("keydown", {"key": "Enter", "keyCode": 229})
+    expect(ada.box).to_have_value("@gr")
+    keys.send("Input.insertText", {"text": "@gr"})
+    ada.box.press("Enter")
+    expect(ada.box).to_have_value("@grace ")
+
+
+def test_an_emoji_is_found_and_its_tone_and_itself_are_remembered(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.page.get_by_role("button", name="Emoji", exact=True).click()
+    picker = ada.page.get_by_role("dialog", name="Emoji")
+    expect(picker.get_by_label("Find an emoji")).to_be_focused()
+    ada.page.keyboard.type("no such emoji")
+    expect(picker.get_by_text("There is no emoji of that name.")).to_be_visible()
+    picker.get_by_label("Find an emoji").fill("hello")
+    expect(picker.get_by_role("option", name="waving hand", exact=True)).to_have_text("👋")
+    picker.get_by_role("radio", name="Medium", exact=True).check(force=True)
+    picker.get_by_label("Find an emoji").press("Enter")
+    expect(picker).to_be_hidden()
+    expect(ada.box).to_be_focused()
+    expect(ada.box).to_have_value("👋🏽")
+    ada.box.press("Enter")
+    expect(grace.said).to_have_text(["👋🏽"])
+
+    ada.page.reload()
+    ada.page.get_by_role("button", name="Emoji", exact=True).click()
+    picker.get_by_role("radio", name="Recently used").check(force=True)
+    expect(picker.get_by_role("option")).to_have_text(["👋🏽"])
+    ada.page.keyboard.press("Escape")
+    expect(ada.page.get_by_role("button", name="Emoji", exact=True)).to_be_focused()
+
+
+def test_emoji_that_could_not_be_loaded_are_asked_for_again(ada: Person, room: str) -> None:
+    picker = ada.page.get_by_role("dialog", name="Emoji")
+    ada.losses_expected = True
+    ada.context.route("**/emoji*.json", lambda route: route.abort())
+    ada.box.press_sequentially(":tada")
+    ada.page.get_by_role("button", name="Emoji", exact=True).click()
+    expect(picker.get_by_text("The emoji could not be loaded.")).to_be_visible()
+    ada.page.keyboard.press("Escape")
+
+    ada.context.unroute("**/emoji*.json")
+    ada.page.get_by_role("button", name="Emoji", exact=True).click()
+    expect(picker.get_by_role("option", name="grinning face", exact=True)).to_be_visible()
+    ada.page.keyboard.type("detective")
+    ada.page.keyboard.press("Enter")
+    expect(ada.box).to_have_value(":tada🕵️")
+
+
+@pytest.mark.parametrize("phone", [False, True], ids=["desk", "phone"])
+def test_any_emoji_may_be_a_reaction(grace: Person, room: str, arrive: Arrive, phone: bool) -> None:
+    grace.say("Lunch at noon?")
+    ada = arrive("ada", phone=phone)
+    ada.enter(room)
+    message = ada.message("Lunch at noon?")
+    message.click(position={"x": 60, "y": 10})
+    ada.page.get_by_role("button", name="React").click()
+    ada.page.get_by_role("button", name="More emoji").click()
+    picker = ada.page.get_by_role("dialog", name="Emoji")
+    picker.get_by_role("radio", name="Food & drink").check(force=True)
+    expect(picker).to_be_in_viewport(ratio=1)
+    picker.get_by_role("option", name="hot dog").click()
+
+    expect(grace.message("Lunch at noon?").get_by_role("button", name="🌭")).to_have_text("🌭 1")
+    expect(message.locator(":focus").or_(message.and_(ada.page.locator(":focus")))).to_have_count(1)
+
+
+def test_the_focus_comes_back_from_menus_and_reactions_are_one_stop(
+    ada: Person, grace: Person, room: str
+) -> None:
+    ada.say("Lunch?")
+    message = ada.message("Lunch?")
+    message.hover()
+    for name in ("More", "React"):
+        button = message.get_by_role("button", name=name, exact=True)
+        button.click()
+        ada.page.keyboard.press("Escape")
+        expect(button).to_be_focused()
+    for name in ("Party", "Heart", "Done"):
+        react = message.get_by_role("button", name="React")
+        react.click()
+        ada.page.get_by_role("button", name=name).click()
+        expect(react).to_be_focused()
+
+    reactions = message.locator("[data-part=reactions] button")
+    expect(reactions).to_have_text(["🎉 1", "❤️ 1", "✅ 1"])
+    tab_stops = message.locator("[data-part=reactions] [tabindex='0']")
+    expect(tab_stops).to_have_text(["🎉 1"])
+    reactions.first.focus()
+    ada.page.keyboard.press("ArrowRight")
+    expect(reactions.nth(1)).to_be_focused()
+    expect(tab_stops).to_have_text(["❤️ 1"])
+    grace.message("Lunch?").get_by_role("button", name="❤️").click()
+    expect(reactions.nth(1)).to_have_text("❤️ 2")
+    expect(reactions.nth(1)).to_be_focused()
+    ada.page.keyboard.press("Enter")
+    expect(reactions).to_have_text(["🎉 1", "✅ 1", "❤️ 1"])
+    expect(reactions.last).to_be_focused()
+
+
+def test_rooms_and_people_are_reached_by_a_key(ada: Person, newcomer: Person, room: str) -> None:
+    ada.box.press("Control+k")
+    switcher = ada.page.get_by_role("dialog", name="Go to a room or a person")
+    expect(switcher.get_by_role("option").first).to_have_text(
+        "rooms and people are reached by a key"
+    )
+    ada.page.keyboard.type("general")
+    expect(switcher.get_by_role("option")).to_have_text(["General"])
+    ada.page.keyboard.press("Escape")
+    expect(ada.box).to_be_focused()
+    ada.page.keyboard.press("Control+k")
+    ada.page.keyboard.type("general")
+    ada.page.keyboard.press("Enter")
+    ada.page.wait_for_url("/rooms/general/")
+
+    ada.page.keyboard.press("Control+k")
+    ada.page.keyboard.type("no such place")
+    expect(switcher.get_by_text("No room of yours and nobody here has that name.")).to_be_visible()
+    newcomer.page.keyboard.press("Control+k")
+    newcomer.losses_expected = True
+    newcomer.context.set_offline(True)
+    newcomer.page.keyboard.type("grace")
+    expect(newcomer.page.get_by_text("Without a connection only your rooms are")).to_be_visible()
+    switcher.get_by_role("combobox").fill(newcomer.username)
+    expect(switcher.get_by_role("option")).to_contain_text([f"@{newcomer.username}"])
+    ada.page.keyboard.press("Enter")
+    ada.page.wait_for_url("/rooms/direct-*/")
+    expect(ada.page.get_by_role("heading", name=newcomer.username, level=1)).to_be_visible()
+
+
+def test_a_question_mark_shows_the_keys_but_not_while_one_writes(ada: Person, room: str) -> None:
+    keys = ada.page.get_by_role("dialog", name="Keys")
+    ada.box.press("?")
+    expect(ada.box).to_have_value("?")
+    expect(keys).to_be_hidden()
+    ada.page.get_by_role("banner").get_by_role("link", name="Rooms").focus()
+    ada.page.keyboard.press("?")
+    expect(keys.get_by_text("Go to a room or a person")).to_be_visible()
+    ada.page.keyboard.press("Control+k")
+    expect(ada.page.get_by_role("dialog", name="Go to a room or a person")).to_be_hidden()
+    ada.page.keyboard.press("Escape")
+    expect(keys).to_be_hidden()
 
 
 def test_half_an_emoji_holds_up_nothing_and_can_be_written_again(

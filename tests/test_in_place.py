@@ -39,7 +39,11 @@ def test_the_source_is_checked_as_a_bake_is(python: Path, tmp_path: Path, comman
 
 @pytest.mark.parametrize(
     "checked",
-    ["hooks/pre_gen_project.py tests", "hooks/post_gen_project.py", "release.py update.py"],
+    [
+        "hooks/pre_gen_project.py tests",
+        "hooks/post_gen_project.py",
+        "release.py update.py emoji.py",
+    ],
 )
 def test_the_templates_own_types_hold(python: Path, tmp_path: Path, checked: str) -> None:
     command = f"mypy --python-executable {sys.executable} {checked}"

@@ -17,7 +17,7 @@ from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
 from chat.frames import ATTACHMENTS_PER_MESSAGE
 from chat.models import Membership, Room
-from chat.text import ABOUT_CHARACTERS, NAME_CHARACTERS
+from chat.text import ABOUT_CHARACTERS, BODY_CHARACTERS, NAME_CHARACTERS
 from chat.timeline import lines
 from realtime.conf import limits
 from realtime.feeds.reading import number
@@ -303,6 +303,7 @@ def _from_inside(
                     "unread": unread,
                     "at": at,
                 },
+                "limits": {"characters": BODY_CHARACTERS},
                 "upload": {
                     "url": reverse("chat:upload", args=[room.slug]),
                     "bytes": limits().upload_bytes - FORM_BYTES,

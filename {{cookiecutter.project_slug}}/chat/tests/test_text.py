@@ -1,8 +1,15 @@
 """What is one emoji."""
 
+import json
+from pathlib import Path
+
 import pytest
 
+from chat.models import Reaction
 from chat.text import is_emoji
+
+OFFERED = Path(__file__).parents[1] / "static/chat/emoji.json"
+TONE = "\U0001f3fd"
 
 
 @pytest.mark.parametrize(
@@ -51,6 +58,24 @@ def test_an_emoji_is_one(text: str) -> None:
 )
 def test_other_text_is_no_emoji(text: str) -> None:
     assert not is_emoji(text)
+
+
+def test_whatever_the_page_offers_is_an_emoji_and_fits_its_column() -> None:
+    groups = json.loads(OFFERED.read_text(encoding="utf-8"))
+    column = Reaction._meta.get_field("emoji")
+    rows = [row.split("|") for group in groups.values() for row in group]
+    offered = [emoji for emoji, *_ in rows]
+    toned = [
+        emoji[0] + TONE + emoji[1:].removeprefix("\ufe0f")
+        for emoji, *_, tone in rows
+        if tone == "t"
+    ]
+
+    assert len(offered) == len(set(offered)) == 1914
+    assert len(toned) == 330
+    for emoji in offered + toned:
+        assert is_emoji(emoji), emoji
+        column.run_validators(emoji)
 
 
 def test_an_endless_family_is_no_emoji() -> None:

@@ -129,6 +129,7 @@ def test_a_room_starts_with_what_its_page_needs(
             "unread": {"first": 1, "last": 1, "count": 1},
             "at": None,
         },
+        "limits": {"characters": 4_000},
         "upload": {"url": "/rooms/general/attachments/", "bytes": 20_970_496, "most": 10},
     }
     assert [member.user for member in response.context["members"]] == [bob, ada]

@@ -1,8 +1,12 @@
 // The box to write in: new messages, replies, and edits of the reader's own messages.
 
-import { part } from "../js/dom.js";
+import { part, show } from "../js/dom.js";
 import { forgetOthers, storage } from "../realtime/storage.js";
 import { toast } from "../js/toasts.js";
+import { composes } from "./choices.js";
+// It listens to keys before this one: what chooses does not send.
+import "./completion.js";
+import { pickEmoji } from "./emoji-picker.js";
 import { words } from "./message.js";
 import "./pending.js";
 import { attempt } from "./popups.js";
@@ -13,6 +17,7 @@ import { Uploads } from "./uploads.js";
 const DRAFTS = "draft:";
 /** Half of a surrogate pair, as a cut emoji leaves it, is not text. */
 const HALF_PAIR = /\p{Surrogate}/gu;
+const NEARLY = 0.9; // From so much of the longest message on, its writer sees how much may follow.
 const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
 
 /** What this person has typed in this room and not sent, kept over reloads. */
@@ -51,7 +56,9 @@ class Composer {
     this.#input.addEventListener("keydown", (event) => this.#pressed(event));
     this.#form.addEventListener("submit", (event) => this.#submitted(event));
     part(this.#form, "cancel").addEventListener("click", () => this.#cancel());
+    part(this.#form, "emoji").addEventListener("click", (event) => this.#pickEmoji(event.currentTarget));
     this.#uploads.addEventListener("change", () => this.#uploaded());
+    room.addEventListener("insert", ({ detail }) => this.#insert(detail));
     room.addEventListener("reply", ({ detail }) => this.#reply(detail));
     room.addEventListener("edit", ({ detail }) => this.#edit(detail));
     room.addEventListener("takeback", ({ detail }) => this.#takeBack(detail));
@@ -107,8 +114,14 @@ class Composer {
 
   #submitted(event) {
     event.preventDefault();
-    const body = this.#input.value.replace(HALF_PAIR, "").trim();
+    const body = this.#body;
     const { name, message } = this.#mode;
+    const { characters } = room.limits;
+    if (this.#length > characters) {
+      const most = `A message has at most ${number(characters)} characters`;
+      toast(`${most}, and this has ${number(this.#length)}. Shorten it, or send it in parts.`, "error");
+      return;
+    }
     if (name === "edit") {
       if (!body) return;
       this.#cancel();
@@ -145,7 +158,7 @@ class Composer {
   }
 
   #pressed(event) {
-    if (event.isComposing) return;
+    if (composes(event) || event.defaultPrevented) return;
     if (event.key === "Enter" && !event.shiftKey && !TOUCH.matches) {
       event.preventDefault();
       this.#form.requestSubmit();
@@ -163,6 +176,28 @@ class Composer {
     if (last) this.#edit(last);
   }
 
+  async #pickEmoji(button) {
+    const emoji = await pickEmoji(button);
+    if (emoji) this.#insert({ text: emoji, from: this.#input.selectionStart });
+  }
+
+  /** Puts text in place of what stands between `from` and the caret; a key takes it back. */
+  #insert({ text, from }) {
+    this.#input.focus();
+    this.#input.setSelectionRange(from, this.#input.selectionEnd);
+    document.execCommand("insertText", false, text); // Nothing else leaves the undoing of typing as it is.
+  }
+
+  /** The text as it is sent. */
+  get #body() {
+    return this.#input.value.replace(HALF_PAIR, "").trim();
+  }
+
+  /** In code points, as the server counts. */
+  get #length() {
+    return Array.from(this.#body).length;
+  }
+
   #typed() {
     this.#fit();
     if (this.#mode.name === "edit") return;
@@ -175,11 +210,20 @@ class Composer {
     this.#fit();
   }
 
-  /** Grows with its text, as far as the style sheet lets it. */
+  /** Grows with its text, as far as the style sheet lets it, and says when that nears its limit. */
   #fit() {
+    const { characters } = room.limits;
+    const left = characters - this.#length;
+    const words = left < 0 ? `${number(-left)} too many` : `${number(left)} left`;
+    show(part(this.#form, "left"), this.#length < characters * NEARLY ? "" : words);
+    this.#input.ariaInvalid = String(left < 0);
     this.#input.style.blockSize = "auto";
     this.#input.style.blockSize = `${this.#input.scrollHeight}px`;
   }
+}
+
+function number(count) {
+  return count.toLocaleString();
 }
 
 new Composer();

@@ -105,18 +105,24 @@ export function quoteOf(message) {
   return { author: message.author, text: message.deleted_at ? "" : words(message) };
 }
 
+/** One stop for the tab key; the arrow keys go on from there. What had the focus has it again. */
 function showReactions(list, message) {
+  const focused = list.contains(document.activeElement) && document.activeElement.dataset.emoji;
   const items = message.reactions.map(({ emoji, users }) => {
     const item = clone("reaction");
     const button = item.querySelector("button");
     button.dataset.emoji = emoji;
     button.ariaPressed = String(users.includes(room.you.id));
     button.title = users.map(nameOf).join(", ");
-    button.ariaLabel = `${emoji} from ${users.map(nameOf).join(", ")}`;
+    button.ariaLabel = `${emoji} ${users.length} from ${users.map(nameOf).join(", ")}`;
     part(item, "emoji").textContent = emoji;
-    part(item, "count").textContent = users.length;
+    part(item, "given").textContent = users.length;
     return item;
   });
   list.replaceChildren(...items);
   list.hidden = items.length === 0;
+  const buttons = Array.from(list.querySelectorAll("button"));
+  const stop = buttons.find(({ dataset }) => dataset.emoji === focused) ?? buttons[0];
+  for (const button of buttons) button.tabIndex = button === stop ? 0 : -1;
+  if (focused) (stop ?? list.closest("[data-seq]")).focus({ preventScroll: true });
 }

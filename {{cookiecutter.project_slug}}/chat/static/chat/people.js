@@ -30,6 +30,10 @@ class Members {
     this.#offerMenu(document.getElementById("member-menu"));
   }
 
+  get everybody() {
+    return Array.from(this.#people.values());
+  }
+
   nameOf(id) {
     return this.#names.get(id) ?? "Someone";
   }
@@ -153,6 +157,11 @@ function line(person) {
 
 const members = new Members();
 new Panel();
+
+/** @returns {object[]} the people of the room whom the server lists */
+export function everybody() {
+  return members.everybody;
+}
 
 /** @returns {string} the name of somebody who is or was in the room */
 export function nameOf(id) {

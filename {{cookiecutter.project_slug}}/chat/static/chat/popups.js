@@ -5,9 +5,15 @@ import { toast } from "../js/toasts.js";
 
 const GAP_PX = 4;
 
-/** Shows `popover` by `anchor`, wholly inside the window, with the focus on its first button. */
+/** Shows `popover` by `anchor`, wholly inside the window, with the focus on its first button; later it goes back. */
 export function openBeside(popover, anchor) {
   popover.showPopover();
+  anchor.ariaExpanded = "true";
+  popover.addEventListener("toggle", function closed({ newState }) {
+    if (newState !== "closed") return;
+    anchor.ariaExpanded = "false";
+    popover.removeEventListener("toggle", closed);
+  });
   const box = anchor.getBoundingClientRect();
   const { offsetWidth: width, offsetHeight: height } = popover;
   const above = box.top - height - GAP_PX;
@@ -19,15 +25,18 @@ export function openBeside(popover, anchor) {
   popover.querySelector("button:not([hidden])")?.focus();
 }
 
-/** Lets the arrow keys move between the buttons of `popover`. */
-export function moveWithArrows(popover) {
-  popover.addEventListener("keydown", (event) => {
-    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
+/** Lets the arrow keys move between the buttons of `element`, or of what in it matches `among`. */
+export function moveWithArrows(element, among = null) {
+  element.addEventListener("keydown", (event) => {
+    const { key, target } = event;
+    const step = { ArrowDown: 1, ArrowRight: 1, ArrowUp: -1, ArrowLeft: -1 }[key];
+    const group = among ? target.closest(among) : element;
+    if (!step || !group) return;
     event.preventDefault();
-    const buttons = Array.from(popover.querySelectorAll("button:not([hidden])"));
-    const next = (buttons.indexOf(document.activeElement) + step + buttons.length) % buttons.length;
-    buttons[next].focus();
+    const buttons = Array.from(group.querySelectorAll("button:not([hidden])"));
+    const next = buttons[(buttons.indexOf(target) + step + buttons.length) % buttons.length];
+    [target.tabIndex, next.tabIndex] = [next.tabIndex, target.tabIndex]; // Where one of them is the tab key's stop.
+    next.focus();
   });
 }
 

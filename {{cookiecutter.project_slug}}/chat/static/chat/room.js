@@ -7,7 +7,8 @@ import { Feed } from "../realtime/feed.js";
 /**
  * Each part of the page imports `room`, finds its own elements, and listens to `room.topic` and `room.messages` by
  * itself. What a part wants of others is an event of the room, with a message or a draft as `detail`: `reply` and
- * `edit` by the toolbar, `takeback` by what could not be sent, `type` and `send` by the composer.
+ * `edit` by the toolbar, `takeback` by what could not be sent, `insert` by what completes words, `type` and `send` by
+ * the composer.
  */
 class Room extends EventTarget {
   page = document.querySelector("[data-room-page]");
@@ -15,8 +16,8 @@ class Room extends EventTarget {
 
   constructor() {
     super();
-    const { slug, kind, you, upload, opening } = pageData("room-data");
-    Object.assign(this, { slug, kind, you, upload, unread: opening.unread, at: opening.at });
+    const { slug, kind, you, upload, limits, opening } = pageData("room-data");
+    Object.assign(this, { slug, kind, you, upload, limits, unread: opening.unread, at: opening.at });
     this.#opening = opening;
     this.topic = socket.topic(`chat:${slug}`);
     this.messages = new Feed(this.topic, { items: "messages", list: "history", keepDeleted: true });

@@ -74,6 +74,17 @@ class Sidebar {
   }
 }
 
+/** The reader's rooms, in the order in which this page lists them; a direct room is with a person. */
+export function listedRooms() {
+  return Array.from(document.querySelectorAll("[data-sidebar] a[data-room]"), (link) => ({
+    slug: link.dataset.room,
+    path: link.getAttribute("href"),
+    name: part(link, "name").textContent,
+    picture: part(link, "picture").querySelector("svg").cloneNode(true),
+    personId: part(link, "picture").dataset.presenceUser,
+  }));
+}
+
 function count(unread) {
   if (unread > COUNTED) return `${COUNTED}+`;
   return unread ? String(unread) : "";

@@ -2,6 +2,7 @@
 
 import { clone } from "../js/dom.js";
 import { toast } from "../js/toasts.js";
+import { pickEmoji } from "./emoji-picker.js";
 import { ask, attempt, moveWithArrows, openBeside } from "./popups.js";
 import { room } from "./room.js";
 
@@ -28,6 +29,7 @@ class Toolbar {
     list.addEventListener("keydown", (event) => this.#pressed(event));
     list.addEventListener("click", ({ target }) => this.#toggle(target.closest("[data-emoji]")));
     this.#bar.addEventListener("click", ({ target }) => this.#do(target.closest("button")));
+    moveWithArrows(list, ".reactions");
     for (const menu of [this.#emoji, this.#more]) {
       moveWithArrows(menu);
       menu.addEventListener("click", ({ target }) => this.#choose(menu, target.closest("button")));
@@ -38,7 +40,9 @@ class Toolbar {
   #attend(target) {
     const element = target.closest("[data-seq]");
     if (!element || element.contains(this.#bar)) return;
-    if (this.#emoji.matches(":popover-open") || this.#more.matches(":popover-open")) return;
+    if (document.querySelector(".popup:popover-open")) return;
+    // What moves loses the focus: the message that the bar leaves takes it.
+    if (this.#bar.contains(document.activeElement)) this.#bar.parentElement.focus({ preventScroll: true });
     this.#seq = Number(element.dataset.seq);
     element.append(this.#bar);
   }
@@ -66,9 +70,18 @@ class Toolbar {
 
   #choose(menu, button) {
     if (!button) return;
+    const isMore = button.dataset.action === "pick";
+    if (isMore) menu.addEventListener("toggle", () => this.#pick(), { once: true }); // Once the menu has closed.
     menu.hidePopover();
+    if (isMore) return;
     if (menu === this.#more) this.#act(button.dataset.action);
     else if (this.#message) this.#react(this.#seq, button.dataset.emoji);
+  }
+
+  async #pick() {
+    const seq = this.#seq;
+    const emoji = await pickEmoji(this.#bar.querySelector("[data-action=react]"));
+    if (emoji && room.messages.get(seq)?.deleted_at === null) this.#react(seq, emoji);
   }
 
   /** Toggles a reaction that somebody has given already. */
@@ -93,7 +106,9 @@ class Toolbar {
   }
 
   async #delete({ seq }) {
-    if (await ask(DELETE)) attempt(room.messages.command("message.delete", { seq }));
+    if (!(await ask(DELETE))) return;
+    document.getElementById(`message-${seq}`)?.focus({ preventScroll: true }); // The button that asked goes.
+    attempt(room.messages.command("message.delete", { seq }));
   }
 
   async #copy(text) {
