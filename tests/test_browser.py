@@ -390,6 +390,62 @@ def test_history_loads_on_scrolling_up_and_nothing_moves(
     expect(grace.message("news")).to_be_in_viewport()
 
 
+def test_a_message_is_found_by_its_words_and_opened_where_it_was_said(
+    ada: Person, grace: Person, room: str, site: Server, manage: Manage
+) -> None:
+    ada.say("Where is the **crème** brûlée?")
+    expect(grace.said).to_have_count(1)
+    slug = room.removeprefix("/rooms/").strip("/")
+    manage(site.project, "shell", "-c", HISTORY.format(slug=slug, count=60), **site.environment)
+
+    grace.box.press_sequentially("a/b")
+    expect(grace.box).to_have_value("a/b")
+    grace.box.fill("")
+    grace.page.goto("/")
+    grace.page.keyboard.press("/")
+    field = grace.page.get_by_role("searchbox", name="Find messages")
+    expect(field).to_be_focused()
+    field.press_sequentially("/creme bru")
+    field.press("Enter")
+
+    result = grace.page.get_by_role("list", name="Messages").get_by_role("listitem")
+    expect(result).to_have_count(1)
+    expect(result.locator("mark")).to_have_text(["crème", "brûlée"])
+    expect(result.get_by_role("time")).to_contain_text("Today, ")
+    grace.page.keyboard.press("/")
+    expect(field).to_be_focused()
+    result.click()
+    expect(grace.message("Where is the crème brûlée?")).to_be_in_viewport()
+
+
+def test_a_room_is_searched_from_its_head_without_a_script(
+    browser: Browser, ada: Person, room: str, sessions: dict[str, StorageState]
+) -> None:
+    ada.say(*(f"needle {number}" for number in range(25)))
+    expect(ada.said).to_have_count(25)
+    with closing(
+        browser.new_context(
+            base_url=ada.page.url,
+            storage_state=sessions["ada"],
+            viewport={"width": 390, "height": 844},
+            java_script_enabled=False,
+        )
+    ) as context:
+        page = context.new_page()
+        page.goto(room)
+        page.get_by_role("link", name="Search this room").click()
+        field = page.get_by_role("searchbox")
+        field.fill(f"{field.input_value()}needle")
+        page.get_by_role("button", name="Search").click()
+        results = page.get_by_role("list", name="Messages").get_by_role("listitem")
+        expect(results).to_have_count(20)
+        expect(results.first).to_contain_text("needle 24")
+        page.get_by_role("link", name="More results").click()
+        expect(results).to_have_count(5)
+        expect(results.last).to_contain_text("needle 0")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390
+
+
 def test_unread_messages_are_counted_until_they_are_read(
     ada: Person, grace: Person, room: str
 ) -> None:

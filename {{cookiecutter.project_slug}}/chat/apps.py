@@ -1,6 +1,7 @@
 """Chat as a Django app."""
 
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class ChatConfig(AppConfig):
@@ -9,8 +10,10 @@ class ChatConfig(AppConfig):
     def ready(self) -> None:
         from chat import notifications
         from chat.actions import attachments, people
+        from chat.words import keep_triggers
         from realtime.tasks.worker import tidying
 
         notifications.connect_signals()
         people.connect_signals()
         tidying.connect(attachments.enqueue_pruning)
+        post_migrate.connect(keep_triggers, sender=self)

@@ -23,5 +23,6 @@ urlpatterns = [
     path("attachments/<uuid:pk>/", files.attachment, name="attachment"),
     path("attachments/<uuid:pk>/thumbnail/", files.thumbnail, name="thumbnail"),
     path("people/", views.people, name="people"),
+    path("search/", views.search, name="search"),
     path("direct/<str:username>/", views.direct, name="direct"),
 ]

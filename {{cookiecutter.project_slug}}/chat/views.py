@@ -17,6 +17,7 @@ from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
 from chat.frames import ATTACHMENTS_PER_MESSAGE
 from chat.models import Membership, Room
+from chat.search import found, read
 from chat.text import ABOUT_CHARACTERS, BODY_CHARACTERS, NAME_CHARACTERS
 from chat.timeline import lines
 from realtime.conf import limits
@@ -248,6 +249,24 @@ def people(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 def direct(request: AuthenticatedRequest, username: str) -> HttpResponse:
     return redirect(actions.start_direct(request.user, queries.person_by_username(username)))
+
+
+# Messages
+
+
+@require_safe
+@login_required
+def search(request: AuthenticatedRequest) -> HttpResponse:
+    text = request.GET.get("q", "").replace("\x00", "")
+    page: dict[str, object] = {"query": text}
+    try:
+        if text.strip() and (query := read(text)).is_narrow:
+            page["found"] = found(request.user, query, number(request.GET.get("before", "")))
+    except Refusal as refusal:
+        if refusal.code == ErrorCode.RATE_LIMITED:
+            raise
+        page["refused"] = refusal.detail
+    return render(request, "chat/search.html", page)
 
 
 @contextmanager

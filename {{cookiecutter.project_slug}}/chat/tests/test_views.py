@@ -39,7 +39,14 @@ def bootstrap(page: str) -> dict[str, Any]:
     return data
 
 
-PAGES = [("home",), ("create",), ("people",), ("room", "general"), ("settings", "general")]
+PAGES = [
+    ("home",),
+    ("create",),
+    ("people",),
+    ("search",),
+    ("room", "general"),
+    ("settings", "general"),
+]
 FORMS = [
     ("post", "general"),
     ("join", "general"),

@@ -17,6 +17,7 @@ PAGES = [
     "/rooms/direct/",
     "/people/",
     "/people/ada/",
+    "/search/?q=tom",
     "/notifications/",
     "/settings/notifications/",
     "/settings/profile/",
