@@ -62,9 +62,9 @@ DEPENDENCIES = set(
     propcache psycopg psycopg_binary py py_vapid pycparser pygments pyjwt pyopenssl pytest
     pytest_asyncio pytest_django pytest_xdist python_dateutil python_dotenv python_telegram_bot
     pywebpush pyyaml redis regex requests rich ruff s3transfer sentry_sdk service_identity
-    setuptools six sortedcontainers sqlparse storages telegram twisted txaio types_pyyaml
-    typing_extensions tzdata ujson urllib3 uv uvicorn uvloop valkey websockets wheel whitenoise
-    xdist yaml yarl zope zope_interface
+    setuptools six sortedcontainers sqlparse storages telegram twisted txaio types_pygments
+    types_pyyaml typing_extensions tzdata ujson urllib3 uv uvicorn uvloop valkey websockets wheel
+    whitenoise xdist yaml yarl zope zope_interface
     """.split()
 )
 # Standard modules of one Python from 3.11 on that another does not have.

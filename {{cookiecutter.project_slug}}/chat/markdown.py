@@ -30,7 +30,10 @@ LANGUAGES = {
     *("kotlin", "lua", "php", "python", "py", "ruby", "rust", "scss", "sh", "sql", "swift", "toml"),
     *("ts", "typescript", "xml", "yaml"),
 }
-"""Of code that is highlighted: those whose lexers take any text in time that grows with it."""
+"""Of code that is highlighted."""
+HIGHLIGHTED = 1_000
+"""Characters of code that are highlighted in a message: each may take 40 of HTML, and some lexers
+take time that grows with the square of them."""
 LINK = re.compile(r"(https?://|mailto:)[^\s]|/rooms/[-\w]+/$", re.IGNORECASE | re.ASCII)
 NESTING = 20
 MENTIONS_PER_MESSAGE = 20
@@ -102,7 +105,8 @@ def _mention(state: StateInline, silent: bool) -> bool:
     """`@ada`, by the rule of `chat.text`."""
     if state.src[state.pos] != "@":
         return False
-    name = username_at(state.src, state.pos, state.env.get("mention_end", -1))
+    text, end = state.env.get("last_mention", ("", -1))
+    name = username_at(state.src, state.pos, end if text is state.src else -1)
     if not name:
         return False
     end = state.pos + 1 + len(name)
@@ -110,7 +114,7 @@ def _mention(state: StateInline, silent: bool) -> bool:
         token = state.push("mention", "", 0)
         token.content = state.src[state.pos : end]
         token.meta = {"username": name.lower()}
-        state.env["mention_end"] = end
+        state.env["last_mention"] = state.src, end
     state.pos = end
     return True
 
@@ -147,6 +151,8 @@ class _Renderer(RendererHTML):
 
     def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
         href = escape(tokens[idx].attrGet("href"))
+        if not href:
+            return "<a>"
         if href.startswith("/"):
             return f'<a href="{href}">'
         return f'<a href="{href}" rel="{REL}" target="_blank">'
@@ -154,9 +160,12 @@ class _Renderer(RendererHTML):
     def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
         token = tokens[idx]
         language = token.info.split(maxsplit=1)[0].lower() if token.info.strip() else ""
-        if language not in LANGUAGES:
+        size = env.get("highlighted", 0) + len(token.content)
+        if language not in LANGUAGES or size > HIGHLIGHTED:
             return f"<pre><code>{escape(token.content)}</code></pre>\n"
-        code = highlight(token.content, get_lexer_by_name(language), _highlighting)
+        env["highlighted"] = size
+        lexer = get_lexer_by_name(language, stripnl=False)
+        code = highlight(token.content, lexer, _highlighting)
         return f'<pre class="code"><code>{code}</code></pre>\n'
 
 

@@ -331,7 +331,7 @@ class Message(FeedItem):
 
     @property
     def characters(self) -> int:
-        return 2 * len(self.body)  # as it is, and as HTML
+        return 2 * len(self.body)  # as it is, and about as much as HTML
 
     @property
     def words(self) -> str:

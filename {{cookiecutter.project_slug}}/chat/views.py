@@ -18,7 +18,7 @@ from chat import actions, queries
 from chat.frames import ATTACHMENTS_PER_MESSAGE
 from chat.models import Membership, Room
 from chat.search import found, read
-from chat.text import ABOUT_CHARACTERS, BODY_CHARACTERS, NAME_CHARACTERS
+from chat.text import ABOUT_CHARACTERS, BODY_CHARACTERS, NAME_CHARACTERS, clean_body
 from chat.timeline import lines
 from realtime.conf import limits
 from realtime.feeds.reading import number
@@ -93,20 +93,27 @@ def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     return _from_inside(request, membership)
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def post(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     """Post a message by the form of a room's page, as it is where its scripts do not run."""
     membership = queries.membership_of(request.user, queries.room_by_slug(slug))
+    address = membership.room.get_absolute_url()
+    if request.method != "POST":  # from the page that shows why something was refused
+        return redirect(f"{address}?{request.GET.urlencode()}")
     body, client_id = request.POST.get("body", ""), request.POST.get("client_id", "")
     try:
         message = actions.post_message(
             membership.room, request.user, body=body, client_id=client_id
         )
+        if message.edited_at is None and message.body != clean_body(body):
+            raise Refusal(ErrorCode.CONFLICT, "Your last message is sent. Now send this one.")
     except Refusal as refusal:
+        if refusal.code in (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND):
+            raise
         messages.error(request, refusal.detail)
         return marked_refused(_from_inside(request, membership, unsent=body), refusal)
-    return redirect(f"{membership.room.get_absolute_url()}?at={message.seq}")
+    return redirect(f"{address}?at={message.seq}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

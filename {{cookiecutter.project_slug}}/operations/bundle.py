@@ -28,6 +28,8 @@ LAZY_IMPORT = re.compile(r"""\bimport\(["'](\.[^"']+)["']\)""")
 EXPORT = re.compile(r"^export ((?:async )?(?:class|const|function\*?) ([\w$]+))", re.M)
 EXPORT_LIST = re.compile(r"^export {([\w$\s,]+)};?$", re.M)
 OTHER = re.compile(r"^(?:import|export)\b|[;}][ \t]*(?:import|export)\b|\bimport\s*[(.]", re.M)
+VARIABLES = re.compile(r"^(?:let|var) (.*)", re.M)
+SOURCE_MAP = re.compile(r"^//# sourceMappingURL=.*\n?", re.M)
 DOCUMENTATION = re.compile(r"^[ \t]*/\*\*(?:(?!\*/).)*\*/\n", re.M | re.S)
 
 SHEET = re.compile(r"""^@import (?:url\()?["']([\w.-]+)["']\)?(?: layer\(([\w.-]+)\))?;$""", re.M)
@@ -40,18 +42,22 @@ class Module:
         imports: the names that it takes of each other module.
         exports: its names for what it exports, by the names that others know.
         body: the function's, without the documentation.
-        is_understood: whether `IMPORT` to `EXPORT_LIST` cover all that it imports and exports.
+        is_understood: whether `IMPORT` to `EXPORT_LIST` cover all that it imports and exports, and
+            it exports nothing that may change.
     """
 
     def __init__(self, name: str, source: str) -> None:
         self.name = name
         self.imports: dict[str, set[str]] = defaultdict(set)
         self.exports: dict[str, str] = {}
-        body = IMPORT.sub(self._import, DOCUMENTATION.sub("", source))
+        source = SOURCE_MAP.sub("", DOCUMENTATION.sub("", source))
+        body = IMPORT.sub(self._import, source)
         body = LAZY_IMPORT.sub(self._import_lazily, body)
         body = EXPORT_LIST.sub(self._export_list, body)
         self.body = EXPORT.sub(self._export, body)
-        self.is_understood = not OTHER.search(self.body)
+        variables = set(re.findall(r"[\w$]+", " ".join(VARIABLES.findall(body))))
+        exports_variable = not variables.isdisjoint(self.exports.values())
+        self.is_understood = not exports_variable and not OTHER.search(self.body)
 
     @property
     def function(self) -> str:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chat.markdown import is_plain, mentioned_usernames, plain, render
+from chat.markdown import LANGUAGES, is_plain, mentioned_usernames, plain, render
 
 MENTIONS = json.loads((Path(__file__).parent / "mentions.json").read_text(encoding="utf-8"))
 LONGEST_CHARACTERS = 4_000
@@ -229,3 +229,32 @@ def test_any_text_is_safe(body: str) -> None:
     page = Page(render(body, ["a", "b", "ab"]))
     if is_plain(body):
         assert page.text == body
+
+
+def test_little_code_is_highlighted_and_much_of_it_is_not() -> None:
+    assert render("```py\n\nx = 1\n```") == (
+        '<pre class="code"><code>\n<span class="code-n">x</span> <span class="code-o">=</span> '
+        '<span class="code-mi">1</span>\n</code></pre>'
+    )
+    assert "code-n" in render(f"```py\n{'x ' * 499}\n```")
+    assert "code-n" not in render(f"```py\n{'x ' * 500}\n```")
+    twice = render(f"```py\n{'x ' * 300}\n```\n" * 2)
+    assert twice.count('<pre class="code">') == 1
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_html_of_code_is_bounded(language: str) -> None:
+    for shape in ("- ", "1;", "a.", "a\n", "@a ", "<"):
+        body = f"```{language}\n{(shape * 4000)[:3980]}\n```"
+        assert len(render(body, ["a"])) < 100_000
+        several = f"```{language}\n{(shape * 400)[:900]}\n```\n" * 4
+        assert len(render(several, ["a"])) < 100_000
+
+
+def test_a_mention_ends_in_its_own_paragraph() -> None:
+    assert mentioned_usernames("qqqq/@grace") == []
+    assert mentioned_usernames("- @ada\n- qqqq/@grace") == ["ada"]
+
+
+def test_a_link_to_nowhere_leads_nowhere() -> None:
+    assert render("[here]()") == "<p><a>here</a></p>"

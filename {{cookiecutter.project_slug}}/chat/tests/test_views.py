@@ -48,7 +48,6 @@ PAGES = [
     ("settings", "general"),
 ]
 FORMS = [
-    ("post", "general"),
     ("join", "general"),
     ("leave", "general"),
     ("invite", "general"),
@@ -185,7 +184,15 @@ def test_the_form_of_a_room_posts_once_and_loses_nothing_that_is_refused(
         page = response.content.decode()
         assert f">{body}</textarea>" in page
         assert detail in page
+    other = browser.post(url("post", "general"), {"body": "Another", "client_id": "once"})
+    assert other.status_code == 409
+    assert ">Another</textarea>" in other.content.decode()
+    assert public.messages.count() == 1
+
+    assert browser.get(url("post", "general"), {"at": 1})["Location"] == "/rooms/general/?at=1"
     assert signed_in(eve).post(url("post", "general"), form).status_code == 403
+    assert Client().post(url("post", "general"), form)["Location"].startswith("/accounts/login/")
+    assert signed_in(eve, checks_csrf=True).post(url("post", "general"), form).status_code == 403
     assert public.messages.count() == 1
 
 

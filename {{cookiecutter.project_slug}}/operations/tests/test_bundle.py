@@ -2,7 +2,7 @@
 
 import pytest
 
-from operations.bundle import BUNDLE_NAME, bundled, flat
+from operations.bundle import BUNDLE_NAME, Module, bundled, flat
 
 DOM = """\
 // Elements.
@@ -131,3 +131,14 @@ def test_a_style_sheet_stays_as_it_is_where_an_import_would_remain(line: str) ->
     }
     assert flat("css/site.css", sheets) == sheets["css/site.css"]
     assert flat("css/over.css", sheets) == sheets["css/over.css"]
+
+
+def test_a_module_whose_exports_may_change_stays_a_file() -> None:
+    module = Module("chat/now.js", "let current = null;\n\nexport { current };\n")
+    assert not module.is_understood
+    assert Module("chat/now.js", "const current = 1;\n\nexport { current };\n").is_understood
+
+
+def test_a_source_map_is_left_out() -> None:
+    source = "export const a = 1;\n//# sourceMappingURL=lib.js.map\n"
+    assert Module("lib.js", source).body == "const a = 1;\n"

@@ -43,7 +43,8 @@ class Completion {
     const look = (this.#looks += 1);
     const begun = this.#begun();
     const found = begun ? await find(begun).catch(() => []) : []; // Emoji have to be fetched first.
-    if (look !== this.#looks) return;
+    const now = this.#begun();
+    if (look !== this.#looks || now?.from !== begun?.from || now?.typed !== begun?.typed) return;
     this.#from = begun?.from;
     if (begun?.sign === "::") {
       if (found.length && !isComposing) this.#insert(found[0]);

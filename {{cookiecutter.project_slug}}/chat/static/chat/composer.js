@@ -50,8 +50,8 @@ class Composer {
   #sendWhenUploaded = false;
 
   constructor() {
-    if (this.#input.value) this.#draft.text = this.#input.value; // Typed before this script was there.
-    else this.#input.value = this.#draft.text;
+    if ("sent" in this.#form.dataset) this.#form.inert = true; // Before this script was there; the page goes with it.
+    else this.#begin();
     this.#input.addEventListener("input", () => this.#typed());
     this.#input.addEventListener("keydown", (event) => this.#pressed(event));
     this.#form.addEventListener("submit", (event) => this.#submitted(event));
@@ -65,6 +65,14 @@ class Composer {
     room.addEventListener("closed", ({ detail }) => this.#close(detail));
     this.#fit();
     if (!matchMedia("(hover: none)").matches) this.#input.focus();
+  }
+
+  /** Goes on with the draft, and with what was typed before this script was there. */
+  #begin() {
+    const { text } = this.#draft;
+    const typed = this.#input.value;
+    this.#input.value = typed === text ? text : [text, typed].filter(Boolean).join("\n");
+    this.#draft.text = this.#input.value;
   }
 
   /** Starts a reply to `message`. */

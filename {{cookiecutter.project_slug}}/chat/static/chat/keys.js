@@ -55,6 +55,7 @@ class Switcher {
   /** @returns {Promise<HTMLElement[]>} their lines on the page of people */
   async #find(typed) {
     const response = await fetch(`${this.#dialog.dataset.people}?q=${encodeURIComponent(typed)}`);
+    if (!response.ok || response.redirected) throw new Error(`The page of people: ${response.status}`);
     const page = new DOMParser().parseFromString(await response.text(), "text/html");
     return Array.from(page.querySelectorAll("[data-person]"));
   }

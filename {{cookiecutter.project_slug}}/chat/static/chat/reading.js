@@ -1,6 +1,7 @@
 // How far the reader has read: only what they have seen, one message after another, or what they say they have.
 
 import { show } from "../js/dom.js";
+import { attempt } from "./popups.js";
 import { room } from "./room.js";
 import { newSince, timeline } from "./timeline.js";
 import { view } from "./view.js";
@@ -14,13 +15,14 @@ class Reading {
   #read = room.you.last_read; // Everything up to here was seen.
   #sent = room.you.last_read; // The server knows it up to here.
   #timer = null;
+  #frame = null; // The next one looks, once all have heard of a change.
 
   constructor() {
     const { topic, messages, you } = room;
     this.#button.addEventListener("click", () => view.latest());
     room.part("unread-jump").addEventListener("click", () => view.jump(room.unread.first));
-    room.part("unread-done").addEventListener("click", () => this.#take(EVERYTHING));
-    view.addEventListener("move", () => this.#look());
+    room.part("unread-done").addEventListener("click", () => this.#takeAll());
+    view.addEventListener("move", () => (this.#frame ??= requestAnimationFrame(() => this.#look())));
     topic.addEventListener("welcome", ({ detail: { data } }) => {
       this.#sent = data.you.last_read;
       this.#take(data.you.last_read);
@@ -41,6 +43,7 @@ class Reading {
 
   /** Takes what is in view as read, if nothing unread was left out before it. */
   #look() {
+    this.#frame = null;
     const { messages, you } = room;
     const shown = document.visibilityState === "visible" ? view.shown : null;
     if (shown) {
@@ -69,6 +72,12 @@ class Reading {
     document.dispatchEvent(new CustomEvent("chat:read", { detail: { slug: room.slug, seq } }));
     this.#tellSoon();
     this.#showBar(view.shown);
+  }
+
+  async #takeAll() {
+    const { topic } = room;
+    const told = topic.request("read", { seq: EVERYTHING }).then(({ seq }) => this.#take((this.#sent = seq)));
+    await attempt(told);
   }
 
   #tellSoon() {

@@ -27,6 +27,11 @@ class Timeline {
       const seq = Number(target.closest("[data-seq]").dataset.seq);
       attempt(messages.command("message.stop", { seq }));
     });
+    // What is quoted need not be loaded.
+    for (const type of ["message.updated", "message.deleted"]) {
+      topic.addEventListener(type, ({ detail: { data } }) => this.#quote(data));
+    }
+    topic.addEventListener("changes", ({ detail: { data } }) => data.messages.forEach((each) => this.#quote(each)));
     topic.addEventListener("message.growing", ({ detail: { data } }) => this.#grow(data));
     topic.addEventListener("welcome", ({ detail: { data } }) => this.#renamed(data.members));
     topic.addEventListener("member.updated", ({ detail: { data } }) => this.#renamed([data.member]));

@@ -7,6 +7,7 @@ import { room } from "./room.js";
 const NEAR_END_PX = 80;
 const AHEAD = "600px 0px";
 const PAGE_MESSAGES = 50;
+const AGAIN_MS = 5_000;
 
 /** Dispatches `move` when other messages are in view, or may be. */
 class View extends EventTarget {
@@ -131,7 +132,17 @@ class View extends EventTarget {
     try {
       await (page === "older" ? messages.loadOlder(PAGE_MESSAGES) : messages.loadNewer(PAGE_MESSAGES));
     } catch (error) {
-      this.#show(error.code === "lost" ? "loading" : "earlier"); // After a loss the next welcome loads it.
+      this.#failed(page, error.code);
+    }
+  }
+
+  /** After a loss the next welcome loads the page. */
+  #failed(page, code) {
+    if (page === "older") {
+      this.#show(code === "lost" ? "loading" : "earlier");
+      if (room.messages.newer) this.#ends.observe(this.#end);
+    } else if (code !== "lost") {
+      setTimeout(() => this.#watch(), AGAIN_MS);
     }
   }
 
