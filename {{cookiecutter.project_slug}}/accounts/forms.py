@@ -13,6 +13,19 @@ from realtime.budgets import HOUR, Budget
 PROFILES = Budget("profiles", 20, HOUR, "You changed your profile many times in a short time.")
 
 
+def free_name(typed: str, user: User | None = None) -> str:
+    """The name that somebody has typed, tidied; empty for the username.
+
+    Raises:
+        ValidationError: it is too long, or another's.
+    """
+    name = tidy(typed)
+    if len(name) > DISPLAY_NAME_LENGTH:  # composing some letters makes them longer
+        raise ValidationError(f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
+    validate_free(name or (user.username if user else ""), user)
+    return name
+
+
 class Swatches(forms.RadioSelect):
     template_name = "accounts/widgets/swatches.html"
 
@@ -35,11 +48,7 @@ class ProfileForm(forms.Form):
         self._user = user
 
     def clean_display_name(self) -> str:
-        name = tidy(self.cleaned_data["display_name"])
-        if len(name) > DISPLAY_NAME_LENGTH:  # composing some letters makes them longer
-            raise ValidationError(f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
-        validate_free(name or self._user.username, self._user)
-        return name
+        return free_name(self.cleaned_data["display_name"], self._user)
 
     def save(self) -> None:
         """Write the answers down.

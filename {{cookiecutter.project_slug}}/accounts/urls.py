@@ -1,6 +1,7 @@
 from django.urls import path, register_converter
 
 from accounts import openid, views
+from accounts.first_run import FirstRunView
 from accounts.names import USERNAME_PATTERN
 
 
@@ -21,6 +22,7 @@ register_converter(UsernameConverter, "username")
 app_name = "accounts"
 
 urlpatterns = [
+    path("first-run/", FirstRunView.as_view(), name="first_run"),
     path("people/<username:username>/", views.profile, name="profile"),
     path("settings/profile/", views.edit, name="edit"),
     # In place of allauth's own, whose names lead here.

@@ -13,6 +13,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
+from accounts.first_run import first_run_first
 from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
 from chat.frames import ATTACHMENTS_PER_MESSAGE
@@ -67,6 +68,7 @@ class NewRoomForm(RoomForm):
 
 
 @require_safe
+@first_run_first
 @login_required
 def home(request: AuthenticatedRequest) -> HttpResponse:
     invitations = queries.invitations_of(request.user)

@@ -1,0 +1,94 @@
+"""The page on which the first visitor of a new site makes its administrator's account."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from allauth.account.forms import SignupForm
+from allauth.account.views import SignupView
+from django import forms
+from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect
+from django.utils.crypto import constant_time_compare
+
+from accounts.forms import ProfileForm, free_name
+from accounts.models import User
+from realtime.protocol import ErrorCode, Refusal
+
+View = Callable[..., HttpResponseBase]
+
+
+def is_open() -> bool:
+    """Whether nobody has an account, and a visitor may make the first: see docs/accounts.md."""
+    return bool(settings.DEBUG or settings.FIRST_RUN_CODE) and not User.objects.exists()
+
+
+def first_run_first(view: View) -> View:
+    """Lead visitors to the first account while there is none."""
+
+    @wraps(view)
+    def leading(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not request.user.is_authenticated and is_open():
+            return redirect("accounts:first_run")
+        return view(request, *args, **kwargs)
+
+    return leading
+
+
+class FirstRunForm(SignupForm):
+    display_name = ProfileForm.base_fields["display_name"]
+    code = forms.CharField(
+        label="Code",
+        help_text="What FIRST_RUN_CODE is on the server.",
+        widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
+    )
+    field_order = ["display_name", "username", "email", "password1", "code"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # Any: allauth's own
+        super().__init__(*args, **kwargs)
+        if not settings.FIRST_RUN_CODE:
+            del self.fields["code"]
+
+    def clean_display_name(self) -> str:
+        return free_name(self.cleaned_data["display_name"])
+
+    def clean_code(self) -> str:
+        code: str = self.cleaned_data["code"]
+        if not constant_time_compare(code, settings.FIRST_RUN_CODE):
+            raise ValidationError("That is another code. The server's is in its FIRST_RUN_CODE.")
+        return code
+
+    def signup(self, request: HttpRequest, user: User) -> None:
+        user.display_name = self.cleaned_data["display_name"]
+        user.is_staff = user.is_superuser = True
+        user.save()
+
+
+class FirstRunView(SignupView):
+    form_class = FirstRunForm
+    template_name = "accounts/first_run.html"
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        if not is_open():
+            raise Http404
+        response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
+        return response
+
+    def form_valid(self, form: FirstRunForm) -> HttpResponse:
+        """Make the account, and sign in to it.
+
+        Raises:
+            Refusal: `conflict`, somebody else was faster.
+        """
+        with transaction.atomic():
+            # Each site has this row before it has people, so that of two at once one waits.
+            ContentType.objects.select_for_update().get(app_label="accounts", model="user")
+            if not is_open():
+                detail = "Somebody else has just made the first account: sign up for another."
+                raise Refusal(ErrorCode.CONFLICT, detail)
+            response: HttpResponse = super().form_valid(form)
+            return response
