@@ -104,6 +104,11 @@ class Room(Feed):
         max_length=CLIENT_ID_CHARACTERS, null=True, blank=True, default=None, editable=False
     )
     """Its maker's own name for it, which makes a retry harmless."""
+    link_code = models.CharField(
+        max_length=32, unique=True, null=True, blank=True, default=None, editable=False
+    )
+    """What stands in the address of its invitation link: see `chat.actions.make_link`."""
+    link_until = models.DateTimeField(null=True, blank=True, default=None, editable=False)
 
     prefix = "chat"
     topic_class = RoomTopic
@@ -129,6 +134,10 @@ class Room(Feed):
     @property
     def is_direct(self) -> bool:
         return self.kind == self.Kind.DIRECT
+
+    @property
+    def has_link(self) -> bool:
+        return self.link_until is not None and self.link_until > timezone.now()
 
     def name_beside(self, other: Person | None) -> str:
         """The room's name; in a direct room, that of the `other` person in it."""
@@ -221,7 +230,7 @@ class Invitation(models.Model):
 
 
 class Ban(models.Model):
-    """Keeps a person who was removed from a public room from joining it again."""
+    """Keeps a person who was removed from a room from joining it again."""
 
     room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="bans", db_index=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")

@@ -6,6 +6,7 @@ from typing import TypedDict
 from uuid import UUID
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.utils import timezone
 
 from accounts.models import DELETED, User, as_person
 from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH
@@ -48,6 +49,21 @@ def room_by_slug(slug: str) -> Room:
     room = Room.objects.filter(slug=slug).first()
     if room is None:
         raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
+    return room
+
+
+def room_of_link(code: str) -> Room:
+    """The room to which an invitation link leads.
+
+    Raises:
+        Refusal: `not_found`, which tells nothing of the room.
+    """
+    room = Room.objects.filter(link_code=code, link_until__gt=timezone.now()).first()
+    if room is None:
+        raise Refusal(
+            ErrorCode.NOT_FOUND,
+            "This invitation link has expired or was withdrawn. Ask whoever sent it for a new one.",
+        )
     return room
 
 
@@ -103,7 +119,7 @@ def no_such_file() -> Refusal:
 
 
 def is_banned(room: Room, user: User) -> bool:
-    """Whether the user was removed from the public room, and may not come back by themselves."""
+    """Whether the user was removed from the room, and may not come back by themselves."""
     return Ban.objects.filter(room=room, user=user).exists()
 
 
@@ -115,6 +131,15 @@ def check_may_join(room: Room, user: User) -> None:
     """
     if not room.is_public:
         raise Refusal(ErrorCode.FORBIDDEN, "This room is private. Ask someone in it to invite you.")
+    check_not_banned(room, user)
+
+
+def check_not_banned(room: Room, user: User) -> None:
+    """Check that somebody was not removed, or is invited since.
+
+    Raises:
+        Refusal: `forbidden`.
+    """
     if is_banned(room, user) and not room.invitations.filter(user=user).exists():
         raise Refusal(ErrorCode.FORBIDDEN, REMOVED)
 

@@ -158,6 +158,18 @@ def join(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     return redirect(room)
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@login_required
+def link(request: AuthenticatedRequest, code: str) -> HttpResponse:
+    room = queries.room_of_link(code)
+    if request.method == "POST":
+        return redirect(actions.follow_link(code, request.user))
+    if room.memberships.filter(user=request.user).exists():
+        return redirect(room)
+    queries.check_not_banned(room, request.user)
+    return _preview(request, room, reverse("chat:link", args=[code]))
+
+
 @require_POST
 @login_required
 def leave(request: AuthenticatedRequest, slug: str) -> HttpResponse:
@@ -201,6 +213,14 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
         actions.invite(room, request.user, person)
         messages.success(request, f"{person.name} is invited.")
     return redirect(room)
+
+
+@require_POST
+@login_required
+def change_link(request: AuthenticatedRequest, slug: str) -> HttpResponse:
+    change = actions.withdraw_link if "withdraw" in request.POST else actions.make_link
+    change(queries.room_by_slug(slug), request.user)
+    return redirect(f"{reverse('chat:settings', args=[slug])}#link")
 
 
 @require_POST
@@ -348,7 +368,11 @@ def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:
         messages.info(request, f"You are invited to {room.name}: accept to come in.")
         return redirect("chat:home")
     queries.check_may_join(room, request.user)
-    page = {"room": room, "member_count": room.memberships.count()}
+    return _preview(request, room, reverse("chat:join", args=[room.slug]))
+
+
+def _preview(request: HttpRequest, room: Room, join_url: str) -> HttpResponse:
+    page = {"room": room, "member_count": room.memberships.count(), "join_url": join_url}
     return render(request, "chat/preview.html", page)
 
 

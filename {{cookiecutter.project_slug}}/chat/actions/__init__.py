@@ -32,13 +32,16 @@ from chat.actions.rooms import (
     decline_invitation,
     delete_room,
     enter,
+    follow_link,
     invite,
     leave_room,
     lift_ban,
+    make_link,
     remove_member,
     start_direct,
     update_room,
     withdraw_invitation,
+    withdraw_link,
 )
 
 __all__ = [
@@ -55,10 +58,12 @@ __all__ = [
     "edit_message",
     "enter",
     "finish_message",
+    "follow_link",
     "grow_message",
     "invite",
     "leave_room",
     "lift_ban",
+    "make_link",
     "mark_read",
     "mark_readings",
     "post_message",
@@ -71,4 +76,5 @@ __all__ = [
     "update_room",
     "upload",
     "withdraw_invitation",
+    "withdraw_link",
 ]

@@ -1,9 +1,11 @@
 """Rooms and their people: making, naming and ending rooms; entering, inviting, leaving, roles."""
 
 import secrets
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Case, IntegerField, Value, When
+from django.utils import timezone
 from django.utils.text import slugify
 
 from accounts.models import User
@@ -18,7 +20,14 @@ from chat.budgets import (
     ROOMS,
 )
 from chat.models import Ban, Invitation, Membership, Room, room_list_topic
-from chat.queries import REMOVED, check_may_join, is_banned, membership_of
+from chat.queries import (
+    REMOVED,
+    check_may_join,
+    check_not_banned,
+    is_banned,
+    membership_of,
+    room_of_link,
+)
 from chat.text import check_client_id, clean_about, clean_name
 from realtime.delivery.publishing import dismiss, publish
 from realtime.protocol import CloseCode, ErrorCode, Refusal
@@ -27,6 +36,8 @@ from realtime.topics import topic_left, topics_changed
 Role = Membership.Role
 
 SLUG_CHARACTERS = 40
+LINK_BYTES = 16
+LINK_LIFETIME = timedelta(days=7)
 RESERVED_SLUGS = {"new"}  # /rooms/new/ is a page of its own
 
 
@@ -237,10 +248,44 @@ def withdraw_invitation(room: Room, by: User, person: User) -> None:
             withdraw(invitation)
 
 
+def make_link(room: Room, by: User) -> None:
+    """Make a room's invitation link anew, as one of its moderators: the former one ends.
+
+    Raises:
+        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct),
+            `rate_limited`.
+    """
+    _set_link(room, by, secrets.token_urlsafe(LINK_BYTES))
+
+
+def withdraw_link(room: Room, by: User) -> None:
+    """End a room's invitation link, as one of its moderators; harmless where there is none.
+
+    Raises:
+        Refusal: as `make_link`.
+    """
+    _set_link(room, by, None)
+
+
+def follow_link(code: str, user: User) -> Room:
+    """Become a member by an invitation link. Following it twice is harmless.
+
+    Raises:
+        Refusal: `not_found` (the link has ended), `forbidden` (they were removed from the room),
+            `rate_limited`.
+    """
+    with room_of_link(code).changing():
+        room = room_of_link(code)  # as it is under its lock
+        if not room.memberships.filter(user=user).exists():
+            check_not_banned(room, user)
+            _admit(room, user)
+        return room
+
+
 def remove_member(room: Room, by: User | None, person: User) -> None:
     """Put someone out of a room: moderators remove members, owners also moderators.
 
-    They cannot come back to a public room before a moderator invites them or lifts the ban.
+    They cannot come back before a moderator invites them or lifts the ban.
     Removing twice is harmless.
 
     Raises:
@@ -256,13 +301,12 @@ def remove_member(room: Room, by: User | None, person: User) -> None:
             return
         if by is not None:
             _refuse_removal(member, membership_of(by, room))
-        if room.is_public:
-            Ban.objects.get_or_create(room=room, user=person, defaults={"banned_by": by})
+        Ban.objects.get_or_create(room=room, user=person, defaults={"banned_by": by})
         _remove(member, REMOVED if room.is_public else "You were removed from this room.")
 
 
 def lift_ban(room: Room, by: User | None, person: User) -> None:
-    """Let someone join a public room again, as one of its moderators; harmless where they may.
+    """Let someone join a room again, as one of its moderators; harmless where they may.
 
     Raises:
         Refusal: `forbidden`, `not_found` (the room is gone), `rate_limited`.
@@ -380,6 +424,16 @@ def _let_moderate(room: Room, by: User | None, what: str) -> None:
     if not membership_of(by, room).may_moderate:
         raise Refusal(ErrorCode.FORBIDDEN, f"Only the room's moderators can {what}.")
     MODERATION.spend(by)
+
+
+def _set_link(room: Room, by: User, code: str | None) -> None:
+    with room.changing() as changes:
+        room = changes.feed
+        _refuse_direct(room)
+        _let_moderate(room, by, "change its invitation link")
+        room.link_code = code
+        room.link_until = timezone.now() + LINK_LIFETIME if code else None
+        room.save(update_fields=["link_code", "link_until"])
 
 
 def _turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Removal from a public room is a ban, until somebody who moderates it lifts that."""
+"""Removal from a room is a ban, until somebody who moderates it lifts that."""
 
 import pytest
 from django.test import Client
@@ -114,15 +114,18 @@ def test_removing_twice_is_harmless(ada: User, public: Room, banned: User) -> No
     assert Ban.objects.get().banned_by == ada
 
 
-def test_leaving_is_no_ban_and_neither_is_removal_from_a_private_room(
-    ada: User, bob: User, public: Room, private: Room
-) -> None:
+def test_leaving_is_no_ban(bob: User, public: Room) -> None:
     actions.leave_room(public, bob)
-    assert actions.enter(public, bob)
-    actions.remove_member(private, ada, bob)
     assert not Ban.objects.exists()
+    assert actions.enter(public, bob)
+
+
+def test_an_invitation_lifts_the_ban_of_a_private_room(ada: User, bob: User, private: Room) -> None:
+    actions.remove_member(private, ada, bob)
+    assert Ban.objects.get().room == private
     actions.invite(private, ada, bob)
     assert actions.accept_invitation(private, bob)
+    assert not Ban.objects.exists()
 
 
 def test_whose_account_is_deactivated_or_deleted_is_not_banned(

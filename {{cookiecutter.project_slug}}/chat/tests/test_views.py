@@ -48,6 +48,7 @@ PAGES = [
     ("settings", "general"),
 ]
 FORMS = [
+    ("change_link", "general"),
     ("join", "general"),
     ("leave", "general"),
     ("invite", "general"),
