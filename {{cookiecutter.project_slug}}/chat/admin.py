@@ -48,7 +48,7 @@ class DeletesOneByOne(admin.ModelAdmin):  # type: ignore[type-arg]
 class RoomAdmin(DeletesOneByOne):
     form = RoomAdminForm
     list_display = ["__str__", "slug", "kind", "member_count", "last_rev", "created_at"]
-    list_filter = ["kind", "created_at"]
+    list_filter = ["kind", "created_at", ("archived_at", admin.EmptyFieldListFilter)]
     search_fields = ["slug", "name", "about"]
     readonly_fields = ["slug", "kind", "last_rev", "epoch", "created_by", "created_at"]
     ordering = ["slug"]

@@ -116,6 +116,7 @@ class RoomData(Struct, frozen=True):
     name: str
     kind: str
     about: str
+    archived: bool
 
 
 class MemberPerson(Person):

@@ -109,6 +109,8 @@ class Room(Feed):
     )
     """What stands in the address of its invitation link: see `chat.actions.make_link`."""
     link_until = models.DateTimeField(null=True, blank=True, default=None, editable=False)
+    archived_at = models.DateTimeField(null=True, blank=True, default=None, editable=False)
+    """Since when nobody writes here any more; its members can still read."""
 
     prefix = "chat"
     topic_class = RoomTopic
@@ -146,7 +148,7 @@ class Room(Feed):
         return other["name"] if other else "Nobody"
 
     def as_data(self) -> RoomData:
-        return RoomData(self.slug, self.name, self.kind, self.about)
+        return RoomData(self.slug, self.name, self.kind, self.about, bool(self.archived_at))
 
 
 class Membership(models.Model):

@@ -144,6 +144,23 @@ def check_not_banned(room: Room, user: User) -> None:
         raise Refusal(ErrorCode.FORBIDDEN, REMOVED)
 
 
+def check_open(room: Room) -> None:
+    """Check that people may write in a room.
+
+    Raises:
+        Refusal: `conflict`, it is archived.
+    """
+    if room.archived_at:
+        raise archived()
+
+
+def archived() -> Refusal:
+    return Refusal(
+        ErrorCode.CONFLICT,
+        "This room is archived: it can be read, but nobody writes here. An owner can reopen it.",
+    )
+
+
 def bans(room: Room) -> QuerySet[Ban]:
     return room.bans.select_related("user", "banned_by").order_by("-created_at", "-pk")
 
@@ -181,7 +198,7 @@ def invitations_of(user: User) -> QuerySet[Invitation]:
 def rooms_to_join(user: User) -> QuerySet[Room]:
     """Public rooms that the user may join, with their `member_count`, the largest first."""
     return (
-        Room.objects.filter(kind=Room.Kind.PUBLIC)
+        Room.objects.filter(kind=Room.Kind.PUBLIC, archived_at=None)
         .exclude(memberships__user=user)
         .exclude(bans__user=user)
         .annotate(member_count=Count("memberships"))

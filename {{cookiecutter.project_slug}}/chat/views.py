@@ -126,7 +126,7 @@ def create(request: AuthenticatedRequest) -> HttpResponse:
         try:
             return redirect(actions.create_room(request.user, **form.cleaned_data))
         except Refusal as refusal:
-            return _show_form(request, form, None, refusal)
+            return _show_form(request, form, refusal=refusal)
     return _show_form(request, form)
 
 
@@ -134,17 +134,54 @@ def create(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
-    if not queries.membership_of(request.user, room).may_moderate:
+    membership = queries.membership_of(request.user, room)
+    if not membership.may_moderate:
         raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
     form = RoomForm(_sent(request), initial={"name": room.name, "about": room.about})
     if form.is_valid():
         try:
             actions.update_room(room, request.user, **form.cleaned_data)
         except Refusal as refusal:
-            return _show_form(request, form, room, refusal)
+            return _show_form(request, form, membership, refusal)
         messages.success(request, "The room is saved.")
         return redirect(room)
-    return _show_form(request, form, room)
+    return _show_form(request, form, membership)
+
+
+@require_POST
+@login_required
+def archive(request: AuthenticatedRequest, slug: str) -> HttpResponse:
+    change = actions.reopen_room if "reopen" in request.POST else actions.archive_room
+    change(queries.room_by_slug(slug), request.user)
+    return redirect("chat:room", slug)
+
+
+@require_POST
+@login_required
+def transfer(request: AuthenticatedRequest, slug: str) -> HttpResponse:
+    room = queries.room_by_slug(slug)
+    queries.membership_of(request.user, room)
+    try:
+        person = queries.person_by_username(request.POST.get("username", ""))
+        actions.transfer_room(room, request.user, person)
+    except Refusal as refusal:
+        messages.error(request, refusal.detail)
+        return redirect("chat:settings", slug)
+    messages.success(request, f"{person.name} owns this room now.")
+    return redirect(room)
+
+
+@require_POST
+@login_required
+def delete(request: AuthenticatedRequest, slug: str) -> HttpResponse:
+    room = queries.room_by_slug(slug)
+    queries.membership_of(request.user, room)
+    if request.POST.get("name", "").strip() != room.name:
+        messages.error(request, "Nothing was deleted: type the room's name as it is written.")
+        return redirect("chat:settings", slug)
+    actions.delete_room(room, request.user)
+    messages.success(request, f"{room.name} is deleted.")
+    return redirect("chat:home")
 
 
 # One's own place in a room
@@ -377,12 +414,16 @@ def _preview(request: HttpRequest, room: Room, join_url: str) -> HttpResponse:
 
 
 def _show_form(
-    request: HttpRequest, form: RoomForm, room: Room | None = None, refusal: Refusal | None = None
+    request: HttpRequest,
+    form: RoomForm,
+    membership: Membership | None = None,
+    refusal: Refusal | None = None,
 ) -> HttpResponse:
     """The form; with what was typed, and why it is refused."""
     if refusal:
         form.add_error(None, refusal.detail)
+    room = membership.room if membership else None
     bans = queries.bans(room)[: queries.MEMBERS_SHOWN] if room else []
-    page = {"form": form, "room": room, "bans": bans}
+    page = {"form": form, "room": room, "membership": membership, "bans": bans}
     response = render(request, "chat/room_form.html", page)
     return marked_refused(response, refusal) if refusal and refusal.code in PAGES else response

@@ -23,7 +23,7 @@ from chat.budgets import UPLOAD_COST_BYTES, UPLOADS
 from chat.frames import AttachmentData
 from chat.models import FILE, FILE_NAME_CHARACTERS, Attachment, Message, Room
 from chat.pictures import NotAPicture, Picture
-from chat.queries import membership_of
+from chat.queries import check_open, membership_of
 from realtime.delivery.publishing import publish
 from realtime.protocol import ErrorCode, Refusal
 from realtime.tasks import task
@@ -39,15 +39,16 @@ def upload(room: Room, user: User, file: "File[bytes]") -> AttachmentData:
     """Store a file that the user may then attach to one message in the room.
 
     Raises:
-        Refusal: `forbidden` (not a member), `invalid` (the file is empty), `rate_limited`,
-            `unavailable` (the store is away or full; nothing is left of the file).
+        Refusal: `forbidden` (not a member), `invalid` (the file is empty), `conflict` (the
+            room is archived), `rate_limited`, `unavailable` (the store is away or full; nothing is
+            left of the file).
     """
     size = file.size or 0
     if not size:
         raise Refusal(ErrorCode.INVALID, "This file is empty. Choose another.")
     kind, width, height = _examined(file)
     with transaction.atomic():
-        membership_of(user, room)
+        check_open(membership_of(user, room).room)
         UPLOADS.spend(user, -(-size // UPLOAD_COST_BYTES))
         attachment = Attachment.objects.create(
             room=room,

@@ -7,7 +7,7 @@ from chat import signals
 from chat.frames import MessageData, MessageGrowing
 from chat.markdown import render
 from chat.models import Membership, Mention, Message, Room
-from chat.queries import membership_of, mentioned_members
+from chat.queries import check_open, membership_of, mentioned_members
 from chat.signals import Posted
 from chat.text import BODY_CHARACTERS, BODY_LINES, clean_body
 from realtime.delivery.publishing import publish
@@ -23,10 +23,12 @@ def begin_message(
     """Post a message without text yet, and say whether it is new. Nobody is notified of it.
 
     Raises:
-        Refusal: `forbidden` (not a member), `not_found` (the room is gone).
+        Refusal: `forbidden` (not a member), `not_found` (the room is gone), `conflict` (it is
+            archived).
     """
     with room.changing() as changes:
         membership_of(author, changes.feed)
+        check_open(changes.feed)
         message, created = changes.get_or_add(
             Message(
                 room=changes.feed,

@@ -24,7 +24,7 @@ from chat.models import (
     Room,
     room_list_topic,
 )
-from chat.queries import membership_of, mentioned_members
+from chat.queries import archived, check_open, membership_of, mentioned_members
 from chat.signals import Posted
 from chat.text import check_client_id, clean_body, is_emoji
 from realtime.delivery.publishing import Event, publish, publish_many
@@ -81,7 +81,8 @@ def post_message(
 
     Raises:
         Refusal: `invalid`, `too_large`, `forbidden` (not a member), `not_found` (the room, the
-            message that it answers, or an attachment), `rate_limited`.
+            message that it answers, or an attachment), `conflict` (the room is archived),
+            `rate_limited`.
     """
     draft = Draft(room, author.pk, client_id, body, reply_to, created_at, attachments)
     (result,) = post_messages([draft])
@@ -138,13 +139,16 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         firsts = changes.recognise(*messages)  # a retry gets the message that is there, unpaid
         fresh = [each for each, first in zip(messages, firsts, strict=True) if each is first]
         drafts_of = {id(m): d for m, d in zip(asked, checked, strict=True) if isinstance(d, Draft)}
-        files = _taken([(each, drafts_of[id(each)]) for each in fresh])
+        writable = [each for each in fresh if not each.room.archived_at]
+        files = _taken([(each, drafts_of[id(each)]) for each in writable])
         unpaid = [each for each in fresh if id(each) in files]
         refusals = MESSAGES.spend_each(
             [(authors[each.room_id, each.author_id], _cost(each.body)) for each in unpaid]
         )
         results: dict[int, MessageData | Refusal] = {
-            id(each): Refusal(ErrorCode.NOT_FOUND, UNATTACHABLE)
+            id(each): archived()
+            if each.room.archived_at
+            else Refusal(ErrorCode.NOT_FOUND, UNATTACHABLE)
             for each in fresh
             if id(each) not in files
         }
@@ -180,12 +184,13 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
 
     Raises:
         Refusal: `invalid`, `too_large`, `forbidden` (not a member, not the author), `not_found`,
-            `conflict` (it is deleted), `rate_limited`.
+            `conflict` (it is deleted, or the room archived), `rate_limited`.
     """
     body = clean_body(body)
     viewing = viewers([room.topic]) if mentioned_usernames(body) else ()
     with room.changing() as changes:
         membership_of(user, changes.feed)
+        check_open(changes.feed)
         message = changes.get(Message, seq=seq)
         if message.author_id != user.pk:
             raise Refusal(ErrorCode.FORBIDDEN, "You can edit your own messages only.")
@@ -248,13 +253,14 @@ def toggle_reaction(
             other of what it is now.
 
     Raises:
-        Refusal: `invalid`, `forbidden`, `not_found`, `conflict` (it is deleted, or has
-            `EMOJI_PER_MESSAGE` different ones), `rate_limited`.
+        Refusal: `invalid`, `forbidden`, `not_found`, `conflict` (it is deleted, has
+            `EMOJI_PER_MESSAGE` different ones, or the room is archived), `rate_limited`.
     """
     if not is_emoji(emoji):
         raise Refusal(ErrorCode.INVALID, "A reaction is one emoji.")
     with room.changing() as changes:
         membership_of(user, changes.feed)
+        check_open(changes.feed)
         message = changes.get(Message, seq=seq)
         _refuse_deleted(message)
         own = message.reactions.filter(user=user, emoji=emoji)

@@ -1,7 +1,7 @@
 """Rooms and their people: making, naming and ending rooms; entering, inviting, leaving, roles."""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import Case, IntegerField, Value, When
@@ -94,13 +94,54 @@ def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
         return room
 
 
-def delete_room(room: Room) -> None:
-    """End a room, with everything that was said in it: for the admin.
+def archive_room(room: Room, by: User | None) -> None:
+    """Let nobody write in a room any more, as one of its owners. Archiving twice is harmless.
 
     Raises:
-        Refusal: `not_found`, it is gone already.
+        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct),
+            `rate_limited`.
+    """
+    _set_archived(room, by, timezone.now())
+
+
+def reopen_room(room: Room, by: User | None) -> None:
+    """Let people write in an archived room again, as one of its owners; harmless in others.
+
+    Raises:
+        Refusal: as `archive_room`.
+    """
+    _set_archived(room, by, None)
+
+
+def transfer_room(room: Room, by: User, person: User) -> None:
+    """Make a member the owner in one's own place; who did so stays as a member.
+
+    Raises:
+        Refusal: `forbidden`, `not_found` (they are not in the room), `conflict` (oneself, a bot,
+            or an inactive account), `rate_limited`.
     """
     with room.changing() as changes:
+        room = changes.feed
+        _let_own(room, by, "hand it over")
+        heir = _member(room, person)
+        if heir is None:
+            raise Refusal(ErrorCode.NOT_FOUND, f"{person.name} is not in this room.")
+        if person == by or person.is_bot or not person.is_active:
+            raise Refusal(ErrorCode.CONFLICT, "Choose another person, whose account is active.")
+        _set_role(heir, Role.OWNER)
+        _set_role(membership_of(by, room), Role.MEMBER)
+
+
+def delete_room(room: Room, by: User | None = None) -> None:
+    """End a room, with everything that was said in it, as one of its owners.
+
+    Raises:
+        Refusal: `forbidden`, `not_found` (it is gone already), `conflict` (the room is direct).
+    """
+    with room.changing() as changes:
+        if by:
+            _refuse_direct(changes.feed)
+            _let_own(changes.feed, by, "delete it")
         close(changes.feed)
 
 
@@ -424,6 +465,27 @@ def _let_moderate(room: Room, by: User | None, what: str) -> None:
     if not membership_of(by, room).may_moderate:
         raise Refusal(ErrorCode.FORBIDDEN, f"Only the room's moderators can {what}.")
     MODERATION.spend(by)
+
+
+def _let_own(room: Room, by: User | None, what: str) -> None:
+    """Check that somebody owns the room, and let them pay for it."""
+    if by is None:
+        return
+    if not membership_of(by, room).is_owner:
+        raise Refusal(ErrorCode.FORBIDDEN, f"Only an owner of the room can {what}.")
+    MODERATION.spend(by)
+
+
+def _set_archived(room: Room, by: User | None, at: datetime | None) -> None:
+    with room.changing() as changes:
+        room = changes.feed
+        _refuse_direct(room)
+        _let_own(room, by, "archive it")
+        if bool(room.archived_at) == bool(at):
+            return
+        room.archived_at = at
+        room.save(update_fields=["archived_at"])
+        publish(room.topic, "room.updated", {"room": room.as_data()})
 
 
 def _set_link(room: Room, by: User, code: str | None) -> None:

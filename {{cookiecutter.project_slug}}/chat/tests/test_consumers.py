@@ -54,7 +54,13 @@ async def test_the_first_frame_is_a_welcome(ada: User, bob: User, public: Room, 
         "rev": 1,
         "data": {
             "epoch": str(public.epoch),
-            "room": {"slug": "general", "name": "General", "kind": "public", "about": ""},
+            "room": {
+                "slug": "general",
+                "name": "General",
+                "kind": "public",
+                "about": "",
+                "archived": False,
+            },
             "you": {**ada.as_person(), "role": "owner", "last_read": 0},
             "members": [
                 {**bob.as_person(), "role": "member", "last_read": 0},

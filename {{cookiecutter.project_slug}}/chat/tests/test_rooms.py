@@ -68,7 +68,13 @@ def test_moderators_rename_a_room(ada: User, bob: User, public: Room, published:
     public.refresh_from_db()
     assert (public.slug, public.name, public.about) == ("general", "Lobby", "Come in")
     assert published.last("room.updated")["data"] == {
-        "room": {"slug": "general", "name": "Lobby", "kind": "public", "about": "Come in"}
+        "room": {
+            "slug": "general",
+            "name": "Lobby",
+            "kind": "public",
+            "about": "Come in",
+            "archived": False,
+        }
     }
 
 

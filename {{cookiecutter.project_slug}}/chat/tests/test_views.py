@@ -48,6 +48,9 @@ PAGES = [
     ("settings", "general"),
 ]
 FORMS = [
+    ("archive", "general"),
+    ("transfer", "general"),
+    ("delete", "general"),
     ("change_link", "general"),
     ("join", "general"),
     ("leave", "general"),

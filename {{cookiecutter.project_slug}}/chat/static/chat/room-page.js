@@ -18,7 +18,8 @@ const REFUSED = {
 
 const { topic, kind, you } = room;
 
-function showRoom({ name, about = "" }) {
+function showRoom({ name, about = "", archived = false }) {
+  room.page.classList.toggle("room--archived", archived);
   room.part("name").textContent = name;
   show(room.part("about"), about);
 }
