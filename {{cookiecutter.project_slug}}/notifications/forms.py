@@ -70,6 +70,13 @@ class PreferencesForm(forms.Form):
         )
 
 
+class TargetForm(forms.Form):
+    """The choice for one target, on its own page."""
+
+    target = forms.CharField(widget=forms.HiddenInput)
+    level = forms.ChoiceField(label="Notify me of", choices=TargetLevel.choices)
+
+
 class AnnouncementForm(forms.Form):
     """What to announce."""
 

@@ -68,6 +68,12 @@ class Levels:
         return self._kinds.get((user_id, kind.name), kind.default.value)
 
 
+def target_level(user_id: int, target: str) -> str:
+    """The `TargetLevel` that somebody has chosen for a target."""
+    chosen = TargetPreference.objects.filter(user=user_id, target=target)
+    return chosen.values_list("level", flat=True).first() or TargetLevel.MENTIONS.value
+
+
 def who_wants_everything(targets: Collection[str]) -> dict[str, set[int]]:
     """For each target the ids of the people who want to be told whatever happens there."""
     rows = TargetPreference.objects.filter(target__in=targets, level=TargetLevel.EVERYTHING)

@@ -61,6 +61,14 @@ def delete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     return redirect("notifications:list")
 
 
+@require_POST
+@login_required
+def choose(request: AuthenticatedRequest) -> HttpResponse:
+    target, level = request.POST.get("target", ""), request.POST.get("level", "")
+    actions.set_target_preference(request.user, target, level)
+    return HttpResponse(status=204)
+
+
 @require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def settings(request: AuthenticatedRequest) -> HttpResponse:

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
@@ -207,3 +208,12 @@ def test_messages_that_mean_nobody_cost_no_more_than_a_look(
 ) -> None:
     with django_assert_max_num_queries(12):  # type: ignore[operator]
         say(public, ada)
+
+
+def test_the_page_of_a_room_offers_how_much_to_be_told_of_it(ada: User, public: Room) -> None:
+    set_target_preference(ada, "chat:general", "nothing")
+    browser = Client()
+    browser.force_login(ada)
+    page = browser.get("/rooms/general/").content.decode()
+    assert '<input type="hidden" name="target" value="chat:general"' in page
+    assert '<option value="nothing" selected>Nothing</option>' in page

@@ -1,9 +1,11 @@
-"""Notifications in templates: `{% unread_notifications user %}` is how many are unread."""
+"""Notifications in templates: `{% unread_notifications user %}` is how many are unread, and
+`{% target_form user "chat:general" %}` the choice of how much to be told of a target."""
 
 from django import template
 
 from accounts.models import User
-from notifications.queries import unread_count
+from notifications.forms import TargetForm
+from notifications.queries import target_level, unread_count
 
 register = template.Library()
 
@@ -11,3 +13,8 @@ register = template.Library()
 @register.simple_tag
 def unread_notifications(user: User) -> int:
     return unread_count(user.pk)
+
+
+@register.simple_tag
+def target_form(user: User, target: str) -> TargetForm:
+    return TargetForm(initial={"target": target, "level": target_level(user.pk, target)})

@@ -1,6 +1,7 @@
 """The pages of notifications."""
 
 import pytest
+from django.template.loader import render_to_string
 from django.test import Client
 from django.urls import reverse
 
@@ -9,11 +10,12 @@ from notifications import kinds
 from notifications.actions import notify
 from notifications.forms import PreferencesForm
 from notifications.kinds import Kind, Level, TargetLevel
-from notifications.models import Inbox, Notification
+from notifications.models import Inbox, Notification, TargetPreference
 from notifications.queries import of
 
 pytestmark = pytest.mark.django_db
 
+CHOOSE = "/notifications/level/"
 LIST = "/notifications/"
 SETTINGS = "/settings/notifications/"
 
@@ -168,3 +170,44 @@ def test_a_target_out_of_reach_cannot_be_chosen(browser: Client, ada: User) -> N
 
     assert "target test:bob" not in choices(ada)
     assert "test:bob" not in browser.get(SETTINGS).content.decode()
+
+
+def test_a_target_is_followed_on_its_own_page(browser: Client, ada: User) -> None:
+    ada_follows = TargetPreference.objects.filter(user=ada)
+    page = render_to_string("notifications/_level.html", {"user": ada, "target": "test:hall"})
+    assert '<option value="mentions" selected>' in page
+    for level in ("everything", "nothing"):
+        form = {"target": "test:hall", "level": level}
+        assert browser.post(CHOOSE, form).status_code == 204
+        assert ada_follows.get().level == level
+        page = render_to_string("notifications/_level.html", {"user": ada, **form})
+        assert f'<option value="{level}" selected>' in page
+    browser.post(CHOOSE, {"target": "test:hall", "level": "mentions"})
+    assert not ada_follows.exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "detail"),
+    [
+        ({}, 400, "A level is one of everything, mentions, nothing."),
+        ({"target": "test:hall", "level": "loud"}, 400, "A level is one of"),
+        ({"target": "test:secret", "level": "nothing"}, 404, "There is no test:secret"),
+        (
+            {"target": "nothing", "level": "nothing"},
+            404,
+            "There is no nothing that you can follow.",
+        ),
+    ],
+)
+def test_a_choice_that_cannot_be_is_refused(
+    browser: Client, form: dict[str, str], status: int, detail: str
+) -> None:
+    response = browser.post(CHOOSE, form, headers={"Accept": "application/json"})
+    assert response.status_code == status
+    assert response.json()["detail"].startswith(detail)
+    assert not TargetPreference.objects.exists()
+
+
+def test_a_choice_is_posted_by_who_is_signed_in(browser: Client) -> None:
+    assert browser.get(CHOOSE).status_code == 405
+    assert Client().post(CHOOSE)["Location"].startswith(reverse("account_login"))
