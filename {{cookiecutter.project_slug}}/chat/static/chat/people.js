@@ -9,11 +9,15 @@ import { room } from "./room.js";
 const ROLES = { owner: "Owner", moderator: "Moderator", member: "" };
 const PLACEHOLDER = "some.one"; // Stands for the username in addresses; no room's address can have a dot.
 
+const HERE = { online: 0, away: 1 }; // The rest comes after them.
+const FILTERED_MEMBERS = 10; // So many are found at a glance.
+
 const BESIDE = matchMedia("(width >= 72rem)");
 const PANEL = "people-panel";
 
 class Members {
   #list = room.part("members");
+  #filter = room.part("filter");
   #people = new Map(); // person id → person with role
   #names = new Map(); // person id → name, former members included
   #count = 0;
@@ -27,6 +31,9 @@ class Members {
     messages.addEventListener("change", ({ detail: { added, updated } }) => {
       for (const { author } of [...added, ...updated]) this.#meet(author);
     });
+    this.#filter.addEventListener("input", () => this.#arrange());
+    const observer = new MutationObserver(() => this.#arrange());
+    observer.observe(this.#list, { childList: true, subtree: true, attributeFilter: ["data-presence"] });
     this.#offerMenu(document.getElementById("member-menu"));
   }
 
@@ -82,8 +89,22 @@ class Members {
     return this.#list.querySelector(`[data-member="${id}"]`);
   }
 
+  /** Puts those who are here first, and hides those whose names the filter does not have. */
+  #arrange() {
+    const { activeElement } = document;
+    const words = this.#filter.value.trim().replace(/^@/, "").toLowerCase();
+    const lines = Array.from(this.#list.children);
+    for (const line of lines) line.hidden = !line.textContent.toLowerCase().includes(words);
+    room.part("nobody").hidden = lines.some(({ hidden }) => !hidden);
+    const sorted = lines.toSorted(whoIsHereFirst);
+    if (sorted.every((line, index) => line === lines[index])) return;
+    this.#list.replaceChildren(...sorted);
+    if (this.#list.contains(activeElement)) activeElement.focus({ preventScroll: true });
+  }
+
   #counted(count) {
     this.#count = count;
+    this.#filter.hidden = count <= FILTERED_MEMBERS;
     for (const element of room.page.querySelectorAll("[data-part=count]")) element.textContent = count;
   }
 
@@ -139,6 +160,11 @@ class Panel {
     this.#conversation.inert = over;
     if (over) this.#panel.querySelector("[data-action=close]").focus();
   }
+}
+
+function whoIsHereFirst(one, other) {
+  const [first, second] = [one, other].map((line) => HERE[part(line, "picture").dataset.presence] ?? 2);
+  return first - second || part(one, "name").textContent.localeCompare(part(other, "name").textContent);
 }
 
 function line(person) {

@@ -1,0 +1,118 @@
+"""What the page of a room shows of its people and of what its owner does, in Chromium."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, StorageState, expect
+
+from tests.conftest import Bake, Manage
+from tests.people import Person
+from tests.projects import Server, served
+
+Arrive = Callable[..., Person]
+
+CROWD = """
+from accounts.models import User
+from chat import actions
+from chat.models import Room
+
+room = Room.objects.get(slug="{slug}")
+for number in range(12):
+    actions.enter(room, User.objects.create(username=f"aaron{{number:02}}"))
+"""
+
+
+@pytest.fixture(scope="module")
+def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
+    project = bake()
+    surroundings = served(REDIS_URL=redis_url)
+    manage(project, "migrate", **surroundings)
+    manage(project, "collectstatic", "--no-input", **surroundings)
+    manage(project, "seed_demo", "--force", **surroundings)
+    with Server(python, project, surroundings) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def sessions() -> dict[str, StorageState]:
+    return {}
+
+
+@pytest.fixture
+def arrive(browser: Browser, site: Server, sessions: dict[str, StorageState]) -> Iterator[Arrive]:
+    people: list[Person] = []
+
+    def arrive(username: str) -> Person:
+        people.append(Person(browser, site, username, sessions))
+        return people[-1]
+
+    yield arrive
+    for person in people:
+        person.context.close()
+    assert [complaint for person in people for complaint in person.complaints] == []
+
+
+@pytest.fixture
+def ada(arrive: Arrive) -> Person:
+    return arrive("ada")
+
+
+@pytest.fixture
+def grace(arrive: Arrive) -> Person:
+    return arrive("grace")
+
+
+def test_an_archived_room_is_closed_before_all_eyes_and_says_what_was_not_sent(
+    ada: Person, grace: Person
+) -> None:
+    room = ada.make_room("Attic")
+    grace.enter(room)
+    grace.lose_the_connection()
+    grace.say("Too late")
+    ada.page.goto(f"{room}settings/")
+    ada.page.get_by_role("button", name="Archive the room").click()
+    expect(ada.box).to_be_hidden()
+    grace.find_the_connection()
+    expect(grace.page.get_by_text("This room is archived: it can be read")).to_have_count(2)
+    expect(grace.page.get_by_text("Not sent.")).to_contain_text("An owner can reopen it.")
+    expect(grace.box).to_be_hidden()
+    ada.page.goto(f"{room}settings/")
+    ada.page.get_by_role("button", name="Reopen the room").click()
+    grace.page.get_by_role("button", name="Try again").click()
+    expect(grace.said.last).to_have_text("Too late")
+    expect(grace.box).to_be_visible()
+
+
+def test_whoever_is_here_is_listed_first_and_others_are_found_by_name(
+    ada: Person, grace: Person, site: Server, manage: Manage
+) -> None:
+    room = ada.make_room("Ballroom")
+    grace.enter(room)
+    code = CROWD.format(slug=room.split("/")[2])
+    manage(site.project, "shell", "-c", code, **site.environment)
+    names = ada.page.locator(".member:visible [data-part=name]")
+    expect(names).to_have_count(14)
+    expect(names.first).to_have_text("Ada Lovelace")
+    expect(names.nth(1)).to_have_text("Grace Hopper")
+    expect(names.nth(2)).to_have_text("aaron00")
+    grace.page.close()
+    expect(names.nth(1)).to_have_text("aaron00")
+    expect(names.last).to_have_text("Grace Hopper")
+    finder = ada.page.get_by_label("Find somebody in this room")
+    finder.fill("@AARON1")
+    expect(names).to_have_text(["aaron10", "aaron11"])
+    finder.fill("nobody")
+    expect(ada.page.get_by_text("Nobody listed here is called that.")).to_be_visible()
+    finder.fill("")
+    expect(names).to_have_count(14)
+
+
+def test_how_much_to_be_told_of_a_room_is_kept(ada: Person) -> None:
+    room = ada.make_room("Cellar")
+    level = ada.page.get_by_label("Notify me of")
+    expect(level).to_have_value("mentions")
+    with ada.page.expect_response("**/notifications/level/"):
+        level.select_option("Nothing")
+    ada.page.goto(room)
+    expect(level).to_have_value("nothing")
