@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
 
 from chat import actions
-from chat.models import Ban, Membership, Message, Room
+from chat.models import Ban, BanEvent, Membership, Message, Room
 from chat.text import NAME_CHARACTERS, clean_about, clean_name
 from realtime.admin import ReadOnlyAdmin
 from realtime.protocol import Refusal
@@ -133,6 +133,20 @@ class BanAdmin(DeletesOneByOne, ReadOnlyAdmin):
 
     def delete_model(self, request: HttpRequest, ban: Ban) -> None:
         actions.lift_ban(ban.room, None, ban.user)
+
+
+@admin.register(BanEvent)
+class BanEventAdmin(ReadOnlyAdmin):
+    """Who was banned from where by whom, and let back in by whom."""
+
+    list_display = ["created_at", "user", "room", "what", "by"]
+    list_filter = ["what", "created_at"]
+    list_select_related = ["user", "room", "by"]
+    search_fields = ["user__username", "by__username", "room__slug"]
+    ordering = ["-created_at", "-pk"]
+
+    def has_delete_permission(self, request: HttpRequest, event: BanEvent | None = None) -> bool:
+        return False
 
 
 @admin.register(Message)

@@ -251,6 +251,26 @@ class Ban(models.Model):
         return f"{self.user} banned from {self.room}"
 
 
+class BanEvent(models.Model):
+    """What was done about somebody's place in a room, for staff to look up: nothing changes it."""
+
+    class What(models.TextChoices):
+        BANNED = "banned", "Banned"
+        LIFTED = "lifted", "Let back in"
+
+    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="+")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    what = models.CharField(max_length=6, choices=What)
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
+    """None: the site."""
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    def __str__(self) -> str:
+        return f"{self.user} {self.what} in {self.room}"
+
+
 class Message(FeedItem):
     """One message. `client_id` is its sender's own name for it, which makes a retry harmless.
 

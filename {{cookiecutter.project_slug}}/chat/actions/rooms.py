@@ -19,7 +19,7 @@ from chat.budgets import (
     MODERATION,
     ROOMS,
 )
-from chat.models import Ban, Invitation, Membership, Room, room_list_topic
+from chat.models import Ban, BanEvent, Invitation, Membership, Room, room_list_topic
 from chat.queries import (
     REMOVED,
     check_may_join,
@@ -240,7 +240,7 @@ def add_bot(room: Room, by: User | None, bot: User) -> Room:
         room = changes.feed
         _refuse_direct(room)
         _let_moderate(room, by, "add bots")
-        _admit(room, bot)
+        _admit(room, bot, by)
         return room
 
 
@@ -342,7 +342,9 @@ def remove_member(room: Room, by: User | None, person: User) -> None:
             return
         if by is not None:
             _refuse_removal(member, membership_of(by, room))
-        Ban.objects.get_or_create(room=room, user=person, defaults={"banned_by": by})
+        _, banned = Ban.objects.get_or_create(room=room, user=person, defaults={"banned_by": by})
+        if banned:
+            BanEvent.objects.create(room=room, user=person, by=by, what=BanEvent.What.BANNED)
         _remove(member, REMOVED if room.is_public else "You were removed from this room.")
 
 
@@ -354,7 +356,7 @@ def lift_ban(room: Room, by: User | None, person: User) -> None:
     """
     with room.changing() as changes:
         _let_moderate(changes.feed, by, "let people back in")
-        changes.feed.bans.filter(user=person).delete()
+        _lift(changes.feed, person, by)
 
 
 def leave_room(room: Room, user: User) -> None:
@@ -530,12 +532,18 @@ def _member(room: Room, person: User) -> Membership | None:
     return room.memberships.filter(user=person).select_related("room", "user").first()
 
 
-def _admit(room: Room, user: User) -> Membership:
-    """Make the user a member who has read everything; the owner, if nobody else is active there."""
-    invited, _ = Invitation.objects.filter(room=room, user=user).delete()
-    if invited:
+def _admit(room: Room, user: User, by: User | None = None) -> Membership:
+    """Make the user a member who has read everything; the owner, if nobody else is active there.
+
+    Args:
+        by: who lets them in, where that is not who invited them.
+    """
+    invitation = room.invitations.filter(user=user).select_related("invited_by").first()
+    if invitation:
+        by = invitation.invited_by
+        invitation.delete()
         signals.invitation_settled.send(Room, room=room, user=user)
-    room.bans.filter(user=user).delete()
+    _lift(room, user, by)
     active = room.memberships.filter(user__is_active=True, user__is_bot=False)
     role = Role.MEMBER if user.is_bot or active.exists() else Role.OWNER
     membership, created = Membership.objects.get_or_create(
@@ -546,6 +554,12 @@ def _admit(room: Room, user: User) -> Membership:
         publish(room.topic, "member.joined", {"member": membership.as_member()})
         publish_rooms_changed(user.pk)
     return membership
+
+
+def _lift(room: Room, user: User, by: User | None) -> None:
+    """End the user's ban, if there is one, and write down by whom."""
+    if room.bans.filter(user=user).delete()[0]:
+        BanEvent.objects.create(room=room, user=user, by=by, what=BanEvent.What.LIFTED)
 
 
 def _remove(membership: Membership, reason: str) -> None:

@@ -6,7 +6,7 @@ from django.urls import reverse
 
 from accounts.models import User
 from chat import actions
-from chat.models import Ban, Membership, Room
+from chat.models import Ban, BanEvent, Membership, Room
 from chat.queries import rooms_to_join
 from chat.tests.conftest import refused
 from realtime.protocol import CloseCode, ErrorCode
@@ -150,3 +150,35 @@ async def test_a_page_that_is_still_open_brings_nobody_back_who_has_left(
     assert not await public.memberships.filter(user=bob).aexists()
     async with connect(path, bob) as client:
         assert (await client.expect("welcome"))["data"]["you"]["role"] == "member"
+
+
+def test_staff_read_who_banned_whom_and_who_let_them_back_in(
+    ada: User, bob: User, eve: User, public: Room
+) -> None:
+    def log() -> list[tuple[str, ...]]:
+        rows = BanEvent.objects.order_by("pk")
+        return list(rows.values_list("user__username", "what", "by__username"))
+
+    root = User.objects.create_superuser("root", "root@example.com", "x")
+    actions.enter(public, eve)
+    for _ in range(2):  # the second time nothing happens
+        actions.remove_member(public, ada, bob)
+        actions.lift_ban(public, ada, eve)
+    assert log() == [("bob", "banned", "ada")]
+    actions.invite(public, ada, bob)
+    actions.accept_invitation(public, bob)
+    actions.remove_member(public, None, bob)
+    actions.lift_ban(public, ada, bob)
+    assert log()[1:] == [
+        ("bob", "lifted", "ada"),
+        ("bob", "banned", None),
+        ("bob", "lifted", "ada"),
+    ]
+    staff = signed_in(root)
+    page = staff.get(reverse("admin:chat_banevent_changelist"), {"q": "bob"}).content.decode()
+    assert page.count("Let back in</td>") == 2
+    event = BanEvent.objects.latest("pk")
+    assert staff.get(reverse("admin:chat_banevent_change", args=[event.pk])).status_code == 200
+    for url in ("add", "delete"):
+        args = [event.pk] if url == "delete" else []
+        assert staff.post(reverse(f"admin:chat_banevent_{url}", args=args)).status_code == 403
