@@ -63,11 +63,23 @@ def grace(arrive: Arrive) -> Person:
     return arrive("grace")
 
 
+def make_room(person: Person, name: str) -> str:
+    """Make a room, and wait until its page's scripts run."""
+    room = person.make_room(name)
+    expect(person.box).to_be_focused()
+    return room
+
+
+def enter(person: Person, room: str) -> None:
+    person.enter(room)
+    expect(person.box).to_be_focused()
+
+
 def test_an_archived_room_is_closed_before_all_eyes_and_says_what_was_not_sent(
     ada: Person, grace: Person
 ) -> None:
-    room = ada.make_room("Attic")
-    grace.enter(room)
+    room = make_room(ada, "Attic")
+    enter(grace, room)
     grace.lose_the_connection()
     grace.say("Too late")
     ada.page.goto(f"{room}settings/")
@@ -87,8 +99,8 @@ def test_an_archived_room_is_closed_before_all_eyes_and_says_what_was_not_sent(
 def test_whoever_is_here_is_listed_first_and_others_are_found_by_name(
     ada: Person, grace: Person, site: Server, manage: Manage
 ) -> None:
-    room = ada.make_room("Ballroom")
-    grace.enter(room)
+    room = make_room(ada, "Ballroom")
+    enter(grace, room)
     code = CROWD.format(slug=room.split("/")[2])
     manage(site.project, "shell", "-c", code, **site.environment)
     names = ada.page.locator(".member:visible [data-part=name]")
@@ -109,10 +121,47 @@ def test_whoever_is_here_is_listed_first_and_others_are_found_by_name(
 
 
 def test_how_much_to_be_told_of_a_room_is_kept(ada: Person) -> None:
-    room = ada.make_room("Cellar")
+    room = make_room(ada, "Cellar")
     level = ada.page.get_by_label("Notify me of")
     expect(level).to_have_value("mentions")
     with ada.page.expect_response("**/notifications/level/"):
         level.select_option("Nothing")
     ada.page.goto(room)
     expect(level).to_have_value("nothing")
+
+
+def test_in_a_small_room_everybody_sees_who_has_read_what(ada: Person, grace: Person) -> None:
+    room = make_room(ada, "Den")
+    ada.say("One")
+    expect(ada.said.last).to_have_text("One")
+    receipts = ada.page.locator(".message__readers")
+    expect(receipts).to_have_count(0)
+    enter(grace, room)
+    expect(ada.message("One").locator(".message__readers")).to_contain_text("Seen by Grace Hopper")
+    ada.say("Two")
+    expect(ada.message("Two").locator(".message__readers")).to_contain_text("Seen by Grace Hopper")
+    expect(receipts).to_have_count(1)
+    grace.say("Three")
+    expect(grace.message("Three").locator(".message__readers")).to_contain_text(
+        "Seen by Ada Lovelace"
+    )
+    expect(receipts).to_have_count(0)  # who has written it has seen it
+    grace.page.goto("/")
+    ada.say("Four")
+    expect(ada.said.last).to_have_text("Four")
+    ada.page.reload()
+    expect(ada.said.last).to_have_text("Four")
+    expect(receipts).to_have_count(0)
+
+
+def test_in_a_large_room_nobody_sees_it(
+    ada: Person, grace: Person, site: Server, manage: Manage
+) -> None:
+    room = make_room(ada, "Garden")
+    ada.say("One")
+    enter(grace, room)
+    receipts = ada.page.locator(".message__readers")
+    expect(receipts).to_have_count(1)
+    code = CROWD.format(slug=room.split("/")[2]).replace("aaron", "guest")
+    manage(site.project, "shell", "-c", code, **site.environment)
+    expect(receipts).to_have_count(0)

@@ -7,6 +7,7 @@ import "./composer.js";
 import "./people.js";
 import { confirmForms } from "./popups.js";
 import "./reading.js";
+import "./receipts.js";
 import { room } from "./room.js";
 import "./timeline.js";
 import "./toolbar.js";
