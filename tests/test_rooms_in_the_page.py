@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, StorageState, expect
 
 from tests.conftest import Bake, Manage
@@ -165,3 +166,26 @@ def test_in_a_large_room_nobody_sees_it(
     code = CROWD.format(slug=room.split("/")[2]).replace("aaron", "guest")
     manage(site.project, "shell", "-c", code, **site.environment)
     expect(receipts).to_have_count(0)
+
+
+def test_a_picture_is_shown_wherever_its_person_is(
+    ada: Person, grace: Person, tmp_path: Path
+) -> None:
+    room = make_room(ada, "Hall")
+    enter(grace, room)
+    grace.say("Do you see me?")
+    expect(ada.said.last).to_have_text("Do you see me?")
+    file = tmp_path / "me.png"
+    Image.new("RGB", (60, 40), "teal").save(file)
+    grace.page.goto("/settings/profile/")
+    grace.page.get_by_label("Picture").set_input_files(file)
+    grace.page.get_by_role("button", name="Use this picture").click()
+    picture = grace.page.locator(".profile-head image")
+    expect(picture).to_be_visible()
+    address = picture.get_attribute("href")
+    for place in (ada.message("Do you see me?"), ada.page.locator(".member", has_text="Grace")):
+        expect(place.locator("image").first).to_have_attribute("href", str(address))
+    loaded = "async href => { const image = new Image(); image.src = href; await image.decode(); }"
+    ada.page.evaluate(loaded, address)
+    grace.page.get_by_role("button", name="Remove the picture").click()
+    expect(ada.message("Do you see me?").locator("image")).to_have_count(0)

@@ -10,7 +10,8 @@ from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest, HttpResponse
 
-from accounts.models import User
+from accounts.forms import show_portrait
+from accounts.models import Portrait, User
 from accounts.two_factor import ask_for_factor, next_step
 from realtime.admin import ReadOnlyAdmin
 
@@ -41,6 +42,22 @@ class AuthenticatorAdmin(ReadOnlyAdmin):
     list_filter = ["type"]
     search_fields = ["user__username"]
     exclude = ["data"]
+
+
+@admin.register(Portrait)
+class PortraitAdmin(ReadOnlyAdmin):
+    """To delete a picture that others should not see."""
+
+    list_display = ["user"]
+    search_fields = ["user__username"]
+    exclude = ["content"]
+
+    def delete_model(self, request: HttpRequest, portrait: Portrait) -> None:
+        show_portrait(portrait.user, None)
+
+    def delete_queryset(self, request: HttpRequest, portraits: Iterable[Portrait]) -> None:
+        for portrait in portraits:
+            show_portrait(portrait.user, None)
 
 
 CONSEQUENCES = [

@@ -1,12 +1,15 @@
-"""The form by which people change their profile."""
+"""The forms by which people change their profile."""
+
+import secrets
 
 from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import QueryDict
 
+from accounts import pictures
 from accounts.colors import COLORS
-from accounts.models import User, validate_free
+from accounts.models import Portrait, User, validate_free
 from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
 from realtime.budgets import HOUR, Budget
 
@@ -61,3 +64,31 @@ class ProfileForm(forms.Form):
             self._user.display_name = self.cleaned_data["display_name"]
             self._user.color = self.cleaned_data["color"]
             self._user.save(update_fields=["display_name", "color"])
+
+
+class PortraitForm(forms.Form):
+    picture = forms.FileField(
+        label="Picture",
+        help_text="A GIF, JPEG, PNG or WebP. A square from its middle is shown.",
+        widget=forms.FileInput(attrs={"accept": "image/gif,image/jpeg,image/png,image/webp"}),
+    )
+
+    def clean_picture(self) -> bytes:
+        """A square of the picture, small and in WebP."""
+        try:
+            return pictures.portrait(self.cleaned_data["picture"])
+        except pictures.NotAPicture:
+            raise ValidationError(
+                "This is no picture that can be shown. Choose a GIF, JPEG, PNG or WebP of at most "
+                "20 million pixels."
+            ) from None
+
+
+def show_portrait(user: User, content: bytes | None) -> None:
+    """Show a person by this picture from now on; by initials where it is None."""
+    with transaction.atomic():
+        Portrait.objects.filter(user=user).delete()
+        user.portrait = secrets.token_hex(16) if content else ""
+        if content:
+            Portrait.objects.create(user=user, code=user.portrait, content=content)
+        user.save(update_fields=["portrait"])

@@ -36,16 +36,25 @@ class Person(TypedDict):
     initials: str
     bot: NotRequired[bool]
     """True of the account of a program; missing otherwise."""
+    picture: NotRequired[str]
+    """The address of their picture, which others see over the initials; missing without one."""
 
 
 def as_person(
-    id: int, username: str, display_name: str, color: str, is_bot: bool = False
+    id: int,
+    username: str,
+    display_name: str,
+    color: str,
+    is_bot: bool = False,
+    portrait: str = "",
 ) -> Person:
     """The person of a row of `values_list`, which is cheaper than a `User` in long lists."""
     name = display_name or username
     person = Person(id=id, username=username, name=name, color=color, initials=initials(name))
     if is_bot:
         person["bot"] = True
+    if portrait:
+        person["picture"] = reverse("accounts:portrait", args=[portrait])
     return person
 
 
@@ -104,6 +113,9 @@ class User(AbstractUser):
     is_bot = models.BooleanField(
         "bot", default=False, help_text="An account of a program: nobody can sign in to it."
     )
+
+    portrait = models.CharField(max_length=32, blank=True, editable=False)
+    """The code of their `Portrait`, another one with each."""
 
     objects: ClassVar[People] = People()
 
@@ -168,7 +180,24 @@ class User(AbstractUser):
         return initials(self.name)
 
     def as_person(self) -> Person:
-        return as_person(self.pk, self.username, self.display_name, self.color, self.is_bot)
+        return as_person(
+            self.pk, self.username, self.display_name, self.color, self.is_bot, self.portrait
+        )
+
+
+class Portrait(models.Model):
+    """The picture that others see of a person: a small square in WebP.
+
+    It is a row and no file, so that it goes with its person and is in each backup of the database.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    code = models.CharField(max_length=32, unique=True)
+    """Random: what it is an address of never changes."""
+    content = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"Picture of {self.user}"
 
 
 def validate_free(name: str, owner: User | None = None) -> None:

@@ -24,7 +24,7 @@ person_changed = Signal()
 people_leaving = Signal()
 """Sent with `users` in the transaction that deletes them, before it does."""
 
-SHOWN_FIELDS = ("username", "display_name", "color", "is_active")
+SHOWN_FIELDS = ("username", "display_name", "color", "portrait", "is_active")
 """What others see of a person."""
 
 

@@ -25,6 +25,8 @@ urlpatterns = [
     path("first-run/", FirstRunView.as_view(), name="first_run"),
     path("people/<username:username>/", views.profile, name="profile"),
     path("settings/profile/", views.edit, name="edit"),
+    path("settings/picture/", views.change_portrait, name="change_portrait"),
+    path("portraits/<slug:code>/", views.portrait, name="portrait"),
     # In place of allauth's own, whose names lead here.
     path("accounts/oidc/<str:provider_id>/login/", openid.login),
     path("accounts/oidc/<str:provider_id>/login/callback/", openid.callback),

@@ -2,15 +2,19 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts.forms import ProfileForm
-from accounts.models import User
+from accounts.forms import PROFILES, PortraitForm, ProfileForm, show_portrait
+from accounts.models import Portrait, User
 from accounts.requests import AuthenticatedRequest
 from realtime.http import marked_refused
 from realtime.protocol import Refusal
+
+KEPT_SECONDS = 31_536_000
+"""How long a browser may show a picture again without asking: a new one has another address."""
 
 
 @require_safe
@@ -29,8 +33,33 @@ def edit(request: AuthenticatedRequest) -> HttpResponse:
             form.save()
         except Refusal as refusal:
             form.add_error(None, refusal.detail)
-            response = render(request, "accounts/edit.html", {"form": form})
-            return marked_refused(response, refusal)
+            return marked_refused(_show_profile(request, form, PortraitForm()), refusal)
         messages.success(request, "Your profile is saved.")
         return redirect("accounts:edit")
-    return render(request, "accounts/edit.html", {"form": form})
+    return _show_profile(request, form, PortraitForm())
+
+
+@require_POST
+@login_required
+def change_portrait(request: AuthenticatedRequest) -> HttpResponse:
+    form = PortraitForm(request.POST, request.FILES)
+    removes = "remove" in request.POST
+    if not removes and not form.is_valid():
+        return _show_profile(request, ProfileForm(request.user), form)
+    with transaction.atomic():
+        PROFILES.spend(request.user)
+        show_portrait(request.user, None if removes else form.cleaned_data["picture"])
+    return redirect("accounts:edit")
+
+
+@require_safe
+@login_required
+def portrait(request: HttpRequest, code: str) -> HttpResponse:
+    found = get_object_or_404(Portrait, code=code)
+    response = HttpResponse(bytes(found.content), "image/webp")
+    response["Cache-Control"] = f"private, max-age={KEPT_SECONDS}, immutable"
+    return response
+
+
+def _show_profile(request: HttpRequest, form: ProfileForm, portrait: PortraitForm) -> HttpResponse:
+    return render(request, "accounts/edit.html", {"form": form, "portrait_form": portrait})

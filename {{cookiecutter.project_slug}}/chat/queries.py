@@ -35,7 +35,8 @@ REMOVED = (
     "One of its owners or moderators can let you back in."
 )
 MEMBER_FIELDS = (
-    *("user", "user__username", "user__display_name", "user__color", "user__is_bot"),
+    *("user", "user__username", "user__display_name", "user__color"),
+    *("user__is_bot", "user__portrait"),
     *("role", "last_read"),
 )
 

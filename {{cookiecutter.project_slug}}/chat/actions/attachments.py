@@ -17,12 +17,12 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from accounts import pictures
 from accounts.models import User
-from chat import pictures
+from accounts.pictures import NotAPicture, Picture
 from chat.budgets import UPLOAD_COST_BYTES, UPLOADS
 from chat.frames import AttachmentData
 from chat.models import FILE, FILE_NAME_CHARACTERS, Attachment, Message, Room
-from chat.pictures import NotAPicture, Picture
 from chat.queries import check_open, membership_of
 from realtime.delivery.publishing import publish
 from realtime.protocol import ErrorCode, Refusal

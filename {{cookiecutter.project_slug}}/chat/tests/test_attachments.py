@@ -17,8 +17,9 @@ from django.test import Client
 from django.utils import timezone
 from PIL import Image, ImageFile
 
+from accounts import pictures
 from accounts.models import User
-from chat import actions, pictures
+from chat import actions
 from chat.actions import attachments
 from chat.actions.attachments import generate_thumbnail, prune_attachments
 from chat.frames import AttachmentData, MessageData

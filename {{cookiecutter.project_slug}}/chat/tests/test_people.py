@@ -2,9 +2,11 @@
 
 import pytest
 
+from accounts.forms import show_portrait
 from accounts.models import User
 from chat import actions
 from chat.models import Invitation, Room
+from chat.queries import members_shown
 from chat.tests.conftest import Published, Say, refused
 from realtime.protocol import CloseCode, ErrorCode
 
@@ -34,6 +36,16 @@ def test_a_new_member_has_nothing_to_catch_up_with(
 ) -> None:
     last = say(public, ada)
     assert actions.enter(public, eve).last_read == last.rev
+
+
+def test_a_new_picture_is_shown_in_the_rooms_of_its_person(
+    bob: User, public: Room, published: Published
+) -> None:
+    show_portrait(bob, b"a picture")
+    picture = f"/portraits/{bob.portrait}/"
+    assert published.last("member.updated")["data"]["member"]["picture"] == picture
+    shown, _ = members_shown(public)
+    assert [person.get("picture") for person in shown] == [picture, None]
 
 
 def test_a_private_room_and_a_direct_one_are_entered_by_their_members_only(

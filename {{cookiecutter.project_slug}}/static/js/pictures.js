@@ -26,6 +26,7 @@ export function avatar(person, size = "medium") {
   });
   text.textContent = person.initials;
   svg.append(element("circle", { cx: 20, cy: 20, r: 20, fill: person.color }), text);
+  if (person.picture) svg.append(element("image", { href: person.picture, width: 40, height: 40 }));
   return svg;
 }
 

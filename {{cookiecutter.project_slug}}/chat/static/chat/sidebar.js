@@ -41,7 +41,8 @@ class Sidebar {
   /** @returns {HTMLElement} the room's line, up to date */
   #item(room) {
     const item = this.#list.querySelector(`[data-room="${room.slug}"]`)?.parentElement ?? this.#create(room);
-    const { unread } = room;
+    const { unread, person } = room;
+    if (person) part(item, "picture").replaceChildren(avatar(person, "small"));
     show(part(item, "name"), room.name);
     show(part(item, "preview"), this.#preview(room));
     showTime(part(item, "time"), room.last_message?.created_at);
@@ -58,9 +59,8 @@ class Sidebar {
     link.href = link.getAttribute("href").replace("room-slug", slug);
     link.dataset.room = slug;
     if (slug === this.#current) link.ariaCurrent = "page";
-    const picture = person ? avatar(person, "small") : icon(kind === "private" ? "lock" : "hash");
-    part(item, "picture").replaceChildren(picture);
-    if (person) part(item, "picture").dataset.presenceUser = person.id;
+    if (!person) part(item, "picture").replaceChildren(icon(kind === "private" ? "lock" : "hash"));
+    else part(item, "picture").dataset.presenceUser = person.id;
     return item;
   }
 

@@ -13,6 +13,7 @@ const KEPT_MESSAGES = 300;
 const SPOKEN_MESSAGES = 5; // More at once is a page or a catch-up, which a screen reader does not read out.
 const COUNTED = 99; // The server counts no further.
 const HUSH_MS = 500;
+const LOOKS = ["name", "color", "picture"];
 
 class Timeline {
   #list = room.part("messages");
@@ -110,7 +111,7 @@ class Timeline {
     for (const message of room.messages.items) {
       const person = now.get(message.author.id);
       const line = element(message.seq);
-      if (!person || !line || (person.name === message.author.name && person.color === message.author.color)) continue;
+      if (!person || !line || LOOKS.every((key) => person[key] === message.author[key])) continue;
       message.author = person;
       showMessage(line, message);
       this.#quote(message);

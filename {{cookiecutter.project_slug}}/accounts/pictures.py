@@ -6,6 +6,7 @@ of other formats are never tried.
 
 import re
 import warnings
+from collections.abc import Callable
 from contextlib import suppress
 from io import SEEK_CUR, BytesIO
 from threading import Lock
@@ -23,6 +24,7 @@ MOST_HEAD_BYTES = 1_048_576
 MOST_SCANS = 64
 """Each goes over the whole picture, even one of a few bytes."""
 THUMBNAIL_PIXELS = 640
+PORTRAIT_PIXELS = 256
 QUALITY = 80
 TURNED = (5, 6, 7, 8)
 """Values of the EXIF orientation by which width and height change places."""
@@ -36,6 +38,9 @@ Image.MAX_IMAGE_PIXELS = MOST_PIXELS // 2  # it refuses twice as many, before it
 PngImagePlugin.MAX_TEXT_MEMORY = MOST_HEAD_BYTES
 
 _one_at_a_time = Lock()  # or eight tasks that unpack large pictures would fill a worker's memory
+
+
+Shape = Callable[[Image.Image, tuple[int, int]], Image.Image]
 
 
 class NotAPicture(Exception):
@@ -77,23 +82,40 @@ def thumbnail(file: IO[bytes]) -> bytes:
     Raises:
         NotAPicture
     """
+    return _copy(file, THUMBNAIL_PIXELS, _shrunk)
+
+
+def portrait(file: IO[bytes]) -> bytes:
+    """A copy like a thumbnail, of the largest square in the middle of the picture.
+
+    Raises:
+        NotAPicture
+    """
+    return _copy(file, PORTRAIT_PIXELS, ImageOps.fit)
+
+
+def _copy(file: IO[bytes], pixels: int, shaped: Shape) -> bytes:
     with _one_at_a_time:
         content = file.read()  # what the store raises is not the picture's fault
         try:
             if sum(1 for _ in SCAN.finditer(content)) > MOST_SCANS:
                 raise NotAPicture(f"It has more than {MOST_SCANS} scans.")
-            return _reduced(_opened(BytesIO(content)))
+            return _reduced(_opened(BytesIO(content)), (pixels, pixels), shaped)
         except Exception as error:  # as above
             raise NotAPicture(str(error) or type(error).__name__) from error
 
 
-def _reduced(image: Image.Image) -> bytes:
-    box = (THUMBNAIL_PIXELS, THUMBNAIL_PIXELS)
+def _shrunk(image: Image.Image, box: tuple[int, int]) -> Image.Image:
+    image.thumbnail(box)
+    return image
+
+
+def _reduced(image: Image.Image, box: tuple[int, int], shaped: Shape) -> bytes:
     image.draft("RGB", box)
     _check_size(image, MOST_PIXELS)  # a strip is not unpacked small
     if image.mode not in ("RGB", "RGBA"):
         image = image.convert("RGBA" if image.has_transparency_data else "RGB")
-    image.thumbnail(box)
+    image = shaped(image, box)
     with suppress(Exception):
         image = ImageOps.exif_transpose(image)
     image.info.clear()
