@@ -69,7 +69,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0001_initial'),
+        ('accounts', '0002_portrait'),
     ]
 
     operations = [
@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
     ]
 """
 TEMPLATES_FILES = {
-    "accounts/migrations/0002_user_motto.py": MIGRATION,
+    "accounts/migrations/0003_user_motto.py": MIGRATION,
     "bots/tricks/__init__.py": "TRICKS = 1\n",
     "docs/faq.md": "# Questions\n",
     "docs/new.md": "# New\n",

@@ -361,9 +361,9 @@ def test_the_index_is_used_among_many_messages(ada: User, public: Room) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_messages_from_before_the_index_are_found(ada: User, public: Room, say: Say) -> None:
+    say(public, ada, "said before")
     try:
         call_command("migrate", "chat", "0002", verbosity=0)
-        say(public, ada, "said before")
     finally:
         call_command("migrate", "chat", verbosity=0)
     assert bodies(ada, "before") == ["said before"]
