@@ -32,7 +32,7 @@ def first_run_first(view: View) -> View:
 
     @wraps(view)
     def leading(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not request.user.is_authenticated and is_open():
+        if is_open():
             return redirect("accounts:first_run")
         return view(request, *args, **kwargs)
 

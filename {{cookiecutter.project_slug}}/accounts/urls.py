@@ -1,7 +1,8 @@
+from allauth.account.views import signup
 from django.urls import path, register_converter
 
 from accounts import openid, views
-from accounts.first_run import FirstRunView
+from accounts.first_run import FirstRunView, first_run_first
 from accounts.names import USERNAME_PATTERN
 
 
@@ -28,6 +29,7 @@ urlpatterns = [
     path("settings/picture/", views.change_portrait, name="change_portrait"),
     path("portraits/<slug:code>/", views.portrait, name="portrait"),
     # In place of allauth's own, whose names lead here.
+    path("accounts/signup/", first_run_first(signup)),
     path("accounts/oidc/<str:provider_id>/login/", openid.login),
     path("accounts/oidc/<str:provider_id>/login/callback/", openid.callback),
 ]

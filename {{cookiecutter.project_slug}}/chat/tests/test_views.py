@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django import DjangoAssertNumQueries
+from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
 from chat import actions
@@ -406,3 +406,8 @@ def test_people_are_found_and_talked_to(browser: Client, ada: User, bob: User, e
 def test_nobody_talks_to_themselves_or_to_nobody(browser: Client) -> None:
     assert browser.post(url("direct", "ada")).status_code == 409
     assert browser.post(url("direct", "nobody")).status_code == 404
+
+
+def test_the_first_visitor_of_a_site_is_led_to_the_first_account(settings: Settings) -> None:
+    settings.FIRST_RUN_CODE = "amber-kettle-thirteen"
+    assert Client().get("/")["Location"] == "/first-run/"
