@@ -3,7 +3,8 @@
 import { clone, part } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
 import { room } from "./room.js";
-import "./timeline.js"; // Its lines are there first.
+// Its lines are there first.
+import "./timeline.js";
 import { view } from "./view.js";
 
 const SMALL_MEMBERS = 10;
