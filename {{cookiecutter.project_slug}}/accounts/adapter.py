@@ -28,6 +28,11 @@ KNOWN_SECONDS = 365 * 24 * 3600
 Credentials = dict[str, Any]  # Any: allauth's
 
 
+def awaits_first_run() -> bool:
+    """Whether nobody has an account, and a visitor may make the first: see docs/accounts.md."""
+    return bool(settings.DEBUG or settings.FIRST_RUN_CODE) and not User.objects.exists()
+
+
 class AccountAdapter(DefaultAccountAdapter):
     """Counts wrong passwords where they come from, so that strangers lock nobody out.
 
@@ -35,6 +40,10 @@ class AccountAdapter(DefaultAccountAdapter):
     of its own. Other attempts are counted by address, and together for each account. Device cookies
     are described in https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
     """
+
+    def is_open_for_signup(self, request: HttpRequest) -> bool:
+        """Let nobody, by whatever way, have an account before the administrator has."""
+        return not awaits_first_run()
 
     def pre_authenticate(self, request: HttpRequest, **credentials: Any) -> None:
         key = self._get_login_attempts_cache_key(request, **credentials)

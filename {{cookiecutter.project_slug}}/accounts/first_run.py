@@ -14,7 +14,10 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare
+from django.utils.decorators import method_decorator
+from django.views.decorators.debug import sensitive_post_parameters
 
+from accounts.adapter import awaits_first_run
 from accounts.forms import ProfileForm, free_name
 from accounts.models import User
 from realtime.protocol import ErrorCode, Refusal
@@ -22,17 +25,12 @@ from realtime.protocol import ErrorCode, Refusal
 View = Callable[..., HttpResponseBase]
 
 
-def is_open() -> bool:
-    """Whether nobody has an account, and a visitor may make the first: see docs/accounts.md."""
-    return bool(settings.DEBUG or settings.FIRST_RUN_CODE) and not User.objects.exists()
-
-
 def first_run_first(view: View) -> View:
     """Lead visitors to the first account while there is none."""
 
     @wraps(view)
     def leading(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if is_open():
+        if awaits_first_run():
             return redirect("accounts:first_run")
         return view(request, *args, **kwargs)
 
@@ -68,12 +66,17 @@ class FirstRunForm(SignupForm):
         user.save()
 
 
+@method_decorator(sensitive_post_parameters("code", "password1"), name="post")
 class FirstRunView(SignupView):
     form_class = FirstRunForm
     template_name = "accounts/first_run.html"
 
+    def is_open(self) -> bool:
+        """In place of the adapter's answer, which is for all other accounts."""
+        return True
+
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        if not is_open():
+        if not awaits_first_run():
             raise Http404
         response: HttpResponseBase = super().dispatch(request, *args, **kwargs)
         return response
@@ -87,7 +90,7 @@ class FirstRunView(SignupView):
         with transaction.atomic():
             # Each site has this row before it has people, so that of two at once one waits.
             ContentType.objects.select_for_update().get(app_label="accounts", model="user")
-            if not is_open():
+            if not awaits_first_run():
                 detail = "Somebody else has just made the first account: sign up for another."
                 raise Refusal(ErrorCode.CONFLICT, detail)
             response: HttpResponse = super().form_valid(form)

@@ -114,7 +114,13 @@ class User(AbstractUser):
         "bot", default=False, help_text="An account of a program: nobody can sign in to it."
     )
 
-    portrait = models.CharField(max_length=32, blank=True, editable=False)
+    portrait = models.CharField(
+        max_length=32,
+        blank=True,
+        default="",
+        db_default="",  # what knows no portraits adds people meanwhile
+        editable=False,
+    )
     """The code of their `Portrait`, another one with each."""
 
     objects: ClassVar[People] = People()

@@ -10,8 +10,10 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.forms import PROFILES, PortraitForm, ProfileForm, show_portrait
 from accounts.models import Portrait, User
 from accounts.requests import AuthenticatedRequest
+from realtime.admission.clients import signed_in
 from realtime.http import marked_refused
 from realtime.protocol import Refusal
+from realtime.sessions import VerifiedSession
 
 KEPT_SECONDS = 31_536_000
 """How long a browser may show a picture again without asking: a new one has another address."""
@@ -42,19 +44,19 @@ def edit(request: AuthenticatedRequest) -> HttpResponse:
 @require_POST
 @login_required
 def change_portrait(request: AuthenticatedRequest) -> HttpResponse:
+    PROFILES.spend(request.user)  # before a picture is unpacked
     form = PortraitForm(request.POST, request.FILES)
     removes = "remove" in request.POST
     if not removes and not form.is_valid():
         return _show_profile(request, ProfileForm(request.user), form)
     with transaction.atomic():
-        PROFILES.spend(request.user)
         show_portrait(request.user, None if removes else form.cleaned_data["picture"])
     return redirect("accounts:edit")
 
 
 @require_safe
-@login_required
-def portrait(request: HttpRequest, code: str) -> HttpResponse:
+@signed_in
+def portrait(request: HttpRequest, session: VerifiedSession, code: str) -> HttpResponse:
     found = get_object_or_404(Portrait, code=code)
     response = HttpResponse(bytes(found.content), "image/webp")
     response["Cache-Control"] = f"private, max-age={KEPT_SECONDS}, immutable"

@@ -141,8 +141,8 @@ class BanEventAdmin(ReadOnlyAdmin):
 
     list_display = ["created_at", "user", "room", "what", "by"]
     list_filter = ["what", "created_at"]
-    list_select_related = ["user", "room", "by"]
-    search_fields = ["user__username", "by__username", "room__slug"]
+    list_select_related = ["user", "by"]
+    search_fields = ["user__username", "by__username", "room"]
     ordering = ["-created_at", "-pk"]
 
     def has_delete_permission(self, request: HttpRequest, event: BanEvent | None = None) -> bool:

@@ -258,7 +258,8 @@ class BanEvent(models.Model):
         BANNED = "banned", "Banned"
         LIFTED = "lifted", "Let back in"
 
-    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="+")
+    room = models.SlugField(max_length=60)
+    """The room's address: what was done in it is known when it is gone."""
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     what = models.CharField(max_length=6, choices=What)
     by = models.ForeignKey(

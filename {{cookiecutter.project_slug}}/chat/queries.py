@@ -28,6 +28,8 @@ from realtime.protocol import ErrorCode, Refusal
 
 UNREAD_COUNTED = 100  # a room with more shows as "99+"; counting on would only cost
 MEMBERS_SHOWN = 200
+READ_SHOWN_MEMBERS = 50
+"""In a larger room nobody is told how far others have read."""
 PREVIEW_CHARACTERS = 200
 """A list of rooms has so much of each room's last message."""
 REMOVED = (
@@ -178,6 +180,8 @@ def members_shown(room: Room) -> tuple[list[ReaderPerson], int]:
         ReaderPerson(**as_person(*person), role=role, last_read=last_read)
         for *person, role, last_read in rows
     ]
+    if len(shown) > READ_SHOWN_MEMBERS:
+        shown = [{**person, "last_read": 0} for person in shown]
     full = len(shown) == MEMBERS_SHOWN
     return shown, room.memberships.count() if full else len(shown)
 

@@ -14,12 +14,19 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.first_run import first_run_first
+from accounts.names import tidy
 from accounts.requests import AuthenticatedRequest
 from chat import actions, queries
 from chat.frames import ATTACHMENTS_PER_MESSAGE
 from chat.models import Membership, Room
 from chat.search import found, read
-from chat.text import ABOUT_CHARACTERS, BODY_CHARACTERS, NAME_CHARACTERS, clean_body
+from chat.text import (
+    ABOUT_CHARACTERS,
+    BODY_CHARACTERS,
+    MOST_TYPED_CHARACTERS,
+    NAME_CHARACTERS,
+    clean_body,
+)
 from chat.timeline import lines
 from realtime.conf import limits
 from realtime.feeds.reading import number
@@ -176,7 +183,7 @@ def transfer(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 def delete(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     queries.membership_of(request.user, room)
-    if request.POST.get("name", "").strip() != room.name:
+    if tidy(request.POST.get("name", "")[:MOST_TYPED_CHARACTERS]) != room.name:
         messages.error(request, "Nothing was deleted: type the room's name as it is written.")
         return redirect("chat:settings", slug)
     actions.delete_room(room, request.user)

@@ -10,6 +10,7 @@ from accounts.requests import AuthenticatedRequest
 from notifications import actions, queries
 from notifications.forms import PreferencesForm
 from realtime.feeds.reading import number
+from realtime.http import prefers_json
 from realtime.protocol import ErrorCode, Refusal
 
 
@@ -66,7 +67,10 @@ def delete(request: AuthenticatedRequest, pk: int) -> HttpResponse:
 def choose(request: AuthenticatedRequest) -> HttpResponse:
     target, level = request.POST.get("target", ""), request.POST.get("level", "")
     actions.set_target_preference(request.user, target, level)
-    return HttpResponse(status=204)
+    if prefers_json(request):
+        return HttpResponse(status=204)
+    messages.success(request, "Your choice is saved.")
+    return redirect("notifications:settings")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

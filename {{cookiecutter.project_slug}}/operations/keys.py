@@ -1,12 +1,13 @@
 """Keys in the site's own addresses, which no log, mail or report of an error keeps.
 
-A link in a mail signs in whoever has it; who knows a webhook's address may post there.
+A link in a mail signs in whoever has it; who knows a webhook's address may post there, and who
+knows an invitation link may join its room.
 """
 
 import re
 from typing import Any
 
-KEYS = re.compile(r"(/accounts/(?:confirm-email|password/reset/key)/|/hooks/)[^/\s\"'&<]+")
+KEYS = re.compile(r"(/accounts/(?:confirm-email|password/reset/key)/|/hooks/|/join/)[^/\s\"'&<]+")
 
 
 def without_keys(value: Any) -> Any:  # Any: as what it is given

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connections
 from django.test import Client
+from django.views.debug import get_exception_reporter_filter
 from pytest_django import Settings
 
 from accounts import first_run
@@ -69,6 +70,24 @@ def test_a_faulty_answer_is_named_and_makes_no_account(
     page = send(client, **{field: answer})
     assert list(page.context["form"].errors) == [field]
     assert not User.objects.exists()
+
+
+def test_nobody_has_an_account_before_the_administrator(client: Client, db: None) -> None:
+    by_api = {"username": "eve", "email": "eve@example.com", "password": "quiet-copper-lantern"}
+    url = "/_allauth/app/v1/auth/signup"
+    assert client.post(url, by_api, "application/json").status_code == 403
+    assert not User.objects.exists()
+    send(client)
+    assert Client().post(url, by_api, "application/json").status_code != 403
+    assert User.objects.get(username="eve").is_superuser is False
+
+
+def test_no_report_of_an_error_has_the_code(client: Client, db: None) -> None:
+    request = send(client).wsgi_request
+    reporter = get_exception_reporter_filter(request)
+    assert reporter.get_safe_settings()["FIRST_RUN_CODE"] == "*" * 20
+    posted = reporter.get_post_parameters(request)
+    assert {posted["code"], posted["password1"]} == {"*" * 20}
 
 
 def test_once_there_is_an_account_there_is_no_such_page(client: Client, grace: User) -> None:

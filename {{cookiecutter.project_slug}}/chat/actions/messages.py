@@ -24,7 +24,13 @@ from chat.models import (
     Room,
     room_list_topic,
 )
-from chat.queries import archived, check_open, membership_of, mentioned_members
+from chat.queries import (
+    READ_SHOWN_MEMBERS,
+    archived,
+    check_open,
+    membership_of,
+    mentioned_members,
+)
 from chat.signals import Posted
 from chat.text import check_client_id, clean_body, is_emoji
 from realtime.delivery.publishing import Event, publish, publish_many
@@ -33,7 +39,6 @@ from realtime.protocol import ErrorCode, Refusal
 from realtime.viewing import viewers
 
 EMOJI_PER_MESSAGE = 20
-READ_SHOWN_MEMBERS = 50
 """In a larger room, telling everybody how far everybody has read would drown the messages."""
 UNATTACHABLE = "A file of this message is not there any more, or was sent already. Attach it again."
 

@@ -24,6 +24,7 @@ from chat.queries import (
     REMOVED,
     check_may_join,
     check_not_banned,
+    check_open,
     is_banned,
     membership_of,
     room_of_link,
@@ -126,7 +127,7 @@ def transfer_room(room: Room, by: User, person: User) -> None:
         heir = _member(room, person)
         if heir is None:
             raise Refusal(ErrorCode.NOT_FOUND, f"{person.name} is not in this room.")
-        if person == by or person.is_bot or not person.is_active:
+        if person == by or person.is_bot or not heir.user.is_active:
             raise Refusal(ErrorCode.CONFLICT, "Choose another person, whose account is active.")
         _set_role(heir, Role.OWNER)
         _set_role(membership_of(by, room), Role.MEMBER)
@@ -197,11 +198,12 @@ def invite(room: Room, by: User, person: User) -> Invitation:
 
     Raises:
         Refusal: `forbidden`, `not_found` (no such active person), `conflict` (the room is direct,
-            or they are in it), `rate_limited`.
+            or archived, or they are in it), `rate_limited`.
     """
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
+        check_open(room)
         membership = membership_of(by, room)
         if not membership.may_invite:
             raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can invite people.")
@@ -293,8 +295,8 @@ def make_link(room: Room, by: User) -> None:
     """Make a room's invitation link anew, as one of its moderators: the former one ends.
 
     Raises:
-        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct),
-            `rate_limited`.
+        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct
+            or archived), `rate_limited`.
     """
     _set_link(room, by, secrets.token_urlsafe(LINK_BYTES))
 
@@ -344,7 +346,7 @@ def remove_member(room: Room, by: User | None, person: User) -> None:
             _refuse_removal(member, membership_of(by, room))
         _, banned = Ban.objects.get_or_create(room=room, user=person, defaults={"banned_by": by})
         if banned:
-            BanEvent.objects.create(room=room, user=person, by=by, what=BanEvent.What.BANNED)
+            BanEvent.objects.create(room=room.slug, user=person, by=by, what=BanEvent.What.BANNED)
         _remove(member, REMOVED if room.is_public else "You were removed from this room.")
 
 
@@ -495,6 +497,8 @@ def _set_link(room: Room, by: User, code: str | None) -> None:
         room = changes.feed
         _refuse_direct(room)
         _let_moderate(room, by, "change its invitation link")
+        if code:
+            check_open(room)
         room.link_code = code
         room.link_until = timezone.now() + LINK_LIFETIME if code else None
         room.save(update_fields=["link_code", "link_until"])
@@ -559,7 +563,7 @@ def _admit(room: Room, user: User, by: User | None = None) -> Membership:
 def _lift(room: Room, user: User, by: User | None) -> None:
     """End the user's ban, if there is one, and write down by whom."""
     if room.bans.filter(user=user).delete()[0]:
-        BanEvent.objects.create(room=room, user=user, by=by, what=BanEvent.What.LIFTED)
+        BanEvent.objects.create(room=room.slug, user=user, by=by, what=BanEvent.What.LIFTED)
 
 
 def _remove(membership: Membership, reason: str) -> None:

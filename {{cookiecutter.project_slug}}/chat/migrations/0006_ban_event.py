@@ -21,7 +21,7 @@ class Migration(migrations.Migration):
                 ('what', models.CharField(choices=[('banned', 'Banned'), ('lifted', 'Let back in')], max_length=6)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('room', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='chat.room')),
+                ('room', models.SlugField(max_length=60)),
                 ('user', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
         ),

@@ -177,7 +177,9 @@ def test_staff_read_who_banned_whom_and_who_let_them_back_in(
     staff = signed_in(root)
     page = staff.get(reverse("admin:chat_banevent_changelist"), {"q": "bob"}).content.decode()
     assert page.count("Let back in</td>") == 2
+    actions.delete_room(public)
     event = BanEvent.objects.latest("pk")
+    assert event.room == "general"
     assert staff.get(reverse("admin:chat_banevent_change", args=[event.pk])).status_code == 200
     for url in ("add", "delete"):
         args = [event.pk] if url == "delete" else []

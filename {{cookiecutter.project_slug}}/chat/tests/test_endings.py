@@ -74,6 +74,24 @@ def test_an_owner_archives_and_reopens_it_before_all_eyes(
     assert say(public, ada)
 
 
+def test_nobody_is_invited_to_an_archived_room(ada: User, eve: User, archived: Room) -> None:
+    with refused(ErrorCode.CONFLICT):
+        actions.invite(archived, ada, eve)
+    with refused(ErrorCode.CONFLICT):
+        actions.make_link(archived, ada)
+    actions.withdraw_link(archived, ada)
+    assert "It is archived: join to read." in signed_in(eve).get("/rooms/general/").content.decode()
+
+
+def test_who_is_deactivated_meanwhile_does_not_become_owner(
+    ada: User, bob: User, public: Room
+) -> None:
+    actions.enter(public, bob)
+    User.objects.filter(pk=bob.pk).update(is_active=False)
+    with refused(ErrorCode.CONFLICT):
+        actions.transfer_room(public, ada, bob)
+
+
 @pytest.mark.django_db(transaction=True)
 async def test_whoever_comes_back_is_told(bob: User, archived: Room) -> None:
     async with connect("/ws/chat/general/", bob) as client:

@@ -16,6 +16,7 @@ from notifications.queries import of
 pytestmark = pytest.mark.django_db
 
 CHOOSE = "/notifications/level/"
+BY_SCRIPT = {"Accept": "application/json"}
 LIST = "/notifications/"
 SETTINGS = "/settings/notifications/"
 
@@ -178,11 +179,12 @@ def test_a_target_is_followed_on_its_own_page(browser: Client, ada: User) -> Non
     assert '<option value="mentions" selected>' in page
     for level in ("everything", "nothing"):
         form = {"target": "test:hall", "level": level}
-        assert browser.post(CHOOSE, form).status_code == 204
+        assert browser.post(CHOOSE, form, headers=BY_SCRIPT).status_code == 204
         assert ada_follows.get().level == level
         page = render_to_string("notifications/_level.html", {"user": ada, **form})
         assert f'<option value="{level}" selected>' in page
-    browser.post(CHOOSE, {"target": "test:hall", "level": "mentions"})
+    without_script = browser.post(CHOOSE, {"target": "test:hall", "level": "mentions"})
+    assert without_script["Location"] == SETTINGS
     assert not ada_follows.exists()
 
 

@@ -13,9 +13,9 @@ def test_requests_to_others_are_left_out() -> None:
 def test_keys_in_addresses_are_left_out() -> None:
     event = {
         "request": {"url": "https://chat.example.com/hooks/s3cret/", "method": "POST"},
-        "logentry": {"message": "Failed: %s", "params": ["/hooks/s3cret/"]},
+        "logentry": {"message": "Failed: %s", "params": ["/hooks/s3cret/", "/join/s3cret/"]},
     }
     assert without_keys(event) == {
         "request": {"url": "https://chat.example.com/hooks/.../", "method": "POST"},
-        "logentry": {"message": "Failed: %s", "params": ["/hooks/.../"]},
+        "logentry": {"message": "Failed: %s", "params": ["/hooks/.../", "/join/.../"]},
     }

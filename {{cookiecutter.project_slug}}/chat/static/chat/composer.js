@@ -62,6 +62,7 @@ class Composer {
     room.addEventListener("reply", ({ detail }) => this.#reply(detail));
     room.addEventListener("edit", ({ detail }) => this.#edit(detail));
     room.addEventListener("takeback", ({ detail }) => this.#takeBack(detail));
+    room.addEventListener("archived", () => this.#mode.name === "new" || this.#cancel());
     room.addEventListener("closed", ({ detail }) => this.#close(detail));
     this.#fit();
     if (!matchMedia("(hover: none)").matches) this.#input.focus();

@@ -12,6 +12,8 @@ const PLACEHOLDER = "some.one"; // Stands for the username in addresses; no room
 const HERE = { online: 0, away: 1 }; // The rest comes after them.
 const FILTERED_MEMBERS = 10; // So many are found at a glance.
 
+const NAMES = ["name", "username"];
+
 const BESIDE = matchMedia("(width >= 72rem)");
 const PANEL = "people-panel";
 
@@ -94,7 +96,7 @@ class Members {
     const { activeElement } = document;
     const words = this.#filter.value.trim().replace(/^@/, "").toLowerCase();
     const lines = Array.from(this.#list.children);
-    for (const line of lines) line.hidden = !line.textContent.toLowerCase().includes(words);
+    for (const line of lines) line.hidden = !NAMES.some((name) => part(line, name).textContent.toLowerCase().includes(words));
     room.part("nobody").hidden = lines.some(({ hidden }) => !hidden);
     const sorted = lines.toSorted(whoIsHereFirst);
     if (sorted.every((line, index) => line === lines[index])) return;
@@ -104,7 +106,7 @@ class Members {
 
   #counted(count) {
     this.#count = count;
-    this.#filter.hidden = count <= FILTERED_MEMBERS;
+    this.#filter.hidden = count <= FILTERED_MEMBERS && !this.#filter.value;
     for (const element of room.page.querySelectorAll("[data-part=count]")) element.textContent = count;
   }
 

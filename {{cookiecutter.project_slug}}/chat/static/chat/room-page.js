@@ -20,7 +20,10 @@ const REFUSED = {
 const { topic, kind, you } = room;
 
 function showRoom({ name, about = "", archived = false }) {
+  const writes = room.part("composer").contains(document.activeElement);
   room.page.classList.toggle("room--archived", archived);
+  if (archived) room.tell("archived");
+  if (archived && writes) room.part("messages").lastElementChild?.focus({ preventScroll: true });
   room.part("name").textContent = name;
   show(room.part("about"), about);
 }

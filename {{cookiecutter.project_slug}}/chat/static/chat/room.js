@@ -7,7 +7,7 @@ import { Feed } from "../realtime/feed.js";
 /**
  * Each part of the page imports `room`, finds its own elements, and listens to `room.topic` and `room.messages` by
  * itself. What a part wants of others is an event of the room, with a message or a draft as `detail`: `reply` and
- * `edit` by the toolbar, `takeback` by what could not be sent, `insert` by what completes words, `type` and `send` by
+ * `edit` by the toolbar, `archived` by the page, `takeback` by what could not be sent, `insert` by what completes words, `type` and `send` by
  * the composer.
  */
 class Room extends EventTarget {
@@ -28,6 +28,10 @@ class Room extends EventTarget {
     const { rev, epoch, history } = this.#opening;
     this.messages.begin({ rev, epoch }, history);
     this.messages.join();
+  }
+
+  get isArchived() {
+    return this.page.classList.contains("room--archived");
   }
 
   part(name) {

@@ -100,6 +100,7 @@ class Toolbar {
 
   /** Says what is to be rather than what to change, so that a second try undoes nothing. */
   #react(seq, emoji) {
+    if (room.isArchived) return;
     const reactions = room.messages.get(seq)?.reactions ?? [];
     const on = !reactions.some((each) => each.emoji === emoji && each.users.includes(room.you.id));
     attempt(room.messages.command("reaction.toggle", { seq, emoji, on }));
@@ -125,7 +126,8 @@ class Toolbar {
   #allows(action) {
     if (!this.#message) return false;
     const own = this.#message.author.id === room.you.id;
-    if (action === "edit") return own;
+    if (action === "edit") return own && !room.isArchived;
+    if (action === "reply" || action === "react") return !room.isArchived;
     if (action === "copy" || action === "link") return navigator.clipboard !== undefined; // Browsers offer it to secure pages only.
     if (action === "delete") return own || room.you.role === "owner" || room.you.role === "moderator";
     return true;

@@ -3,18 +3,22 @@
 import { toast } from "../js/toasts.js";
 
 const SIGNED_OUT = "You are signed out. Sign in, and choose again.";
+const STALE = "This page is too old for that: you signed in again elsewhere. Reload it, and choose again.";
 const LOST = "That did not go through: there is no connection. Choose again when it is back.";
 
 for (const form of document.querySelectorAll("[data-level]")) {
   let chosen = form.level.value;
-  form.addEventListener("change", async () => {
+  let sent = Promise.resolve();
+  form.addEventListener("change", () => (sent = sent.then(send))); // One at a time: the last one stands.
+  async function send() {
     const { value } = form.level;
+    if (value === chosen) return;
     const why = await refusal(form);
     if (why) {
       form.level.value = chosen;
       toast(why, "error");
     } else chosen = value;
-  });
+  }
 }
 
 /** @returns {Promise<string>} why the form is not taken; empty where it is */
@@ -23,7 +27,8 @@ async function refusal(form) {
   try {
     const response = await fetch(form.action, request);
     if (response.redirected) return SIGNED_OUT;
-    return response.ok ? "" : (await response.json()).detail;
+    if (response.ok) return "";
+    return response.headers.get("Content-Type").includes("json") ? (await response.json()).detail : STALE;
   } catch {
     return LOST;
   }
