@@ -1,30 +1,34 @@
 """Posting to addresses that people gave, such as of a webhook: none may lead into our own network.
 
-Only https to the standard port goes out; the name is looked up once, every address that it has must
-be public, and the connection is made to exactly that address, so that a second look-up cannot
-differ. `ALLOW_PRIVATE_ADDRESSES` lifts this, to try it.
+Only https to the standard port goes out, and http for `realtime.fetching`. The name is looked up
+once, every address that it has must be public, and the connection is made to exactly that address,
+so that a second look-up cannot differ. `ALLOW_PRIVATE_ADDRESSES` lifts this, to try it.
 """
 
 import socket
-from contextlib import closing, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from ipaddress import IPv6Address, IPv6Network, ip_address
+from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from time import monotonic
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 ANSWER_SECONDS = 10
-NAT64 = IPv6Network("64:ff9b::/96")
+PORTS = {"http": 80, "https": 443}
+GLOBAL_UNICAST = IPv6Network("2000::/3")
+"""Beyond it are addresses of one network, and IPv4 addresses in disguise."""
 
 
 class BadAddress(Exception):
-    """An address that is never posted to."""
+    """An address to which no request is made."""
 
 
 class Unreachable(Exception):
@@ -44,7 +48,7 @@ def check_address(url: str) -> None:
     Raises:
         BadAddress: it is not https on the standard port, or is written as a private address.
     """
-    _parse(url)
+    _parse(url, ["https"])
 
 
 def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
@@ -54,44 +58,34 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> Answer:
         BadAddress: it leads to an address that is not public.
         Unreachable: no answer within `ANSWER_SECONDS`.
     """
-    scheme, host, port, path = _parse(url)
-    address = _look_up(host, port)
-    deadline = _Deadline(monotonic() + ANSWER_SECONDS)
-    options: dict[str, Any] = {"timeout": ANSWER_SECONDS, "deadline": deadline}
-    pool = (
-        _SecurePool(address, port, server_hostname=host, assert_hostname=host, **options)
-        if scheme == "https"
-        else _Pool(address, port, **options)
-    )
-    with pool, closing(deadline):
-        try:
-            response = pool.request(
-                "POST",
-                path,
-                body=body,
-                headers={**headers, "Host": urlsplit(url).netloc},
-                redirect=False,
-                retries=False,
-                preload_content=False,
-            )
-        except (HTTPError, OSError) as error:
-            raise Unreachable(f"{type(error).__name__}: {error}") from error
-        response.close()
-    if monotonic() >= deadline.at:  # what was cut off may look like an answer
-        raise Unreachable(f"no answer in {ANSWER_SECONDS} seconds")
-    after = response.headers.get("Retry-After", "")
-    return Answer(response.status, int(after) if after.isdecimal() and len(after) < 8 else None)
+    with (
+        closing(Deadline(ANSWER_SECONDS)) as deadline,
+        requesting("POST", url, headers, body, schemes=["https"], deadline=deadline) as response,
+    ):
+        after = response.headers.get("Retry-After", "")
+        return Answer(response.status, int(after) if after.isdecimal() and len(after) < 8 else None)
 
 
-class _Deadline:
-    """Shuts down a connection that is still busy at a time: a timeout limits each read only."""
+class Deadline:
+    """Shuts down connections that are still busy at a time: a timeout limits each read only."""
 
-    def __init__(self, at: float) -> None:
-        self.at = at
+    def __init__(self, seconds: float) -> None:
+        self._at = monotonic() + seconds
         self._done = Event()
 
     def close(self) -> None:
         self._done.set()
+
+    def left(self) -> float:
+        """The seconds until then.
+
+        Raises:
+            Unreachable: there are none.
+        """
+        seconds = self._at - monotonic()
+        if seconds <= 0:
+            raise Unreachable("no answer in time")
+        return seconds
 
     def watch(self, connected: socket.socket) -> None:
         line = connected.dup()  # TLS takes the socket itself over
@@ -99,12 +93,57 @@ class _Deadline:
 
     def _cut_off(self, line: socket.socket) -> None:
         with line, suppress(OSError):  # it is closed already
-            if not self._done.wait(self.at - monotonic()):
+            if not self._done.wait(self._at - monotonic()):
                 line.shutdown(socket.SHUT_RDWR)
 
 
+@contextmanager
+def requesting(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None = None,
+    *,
+    schemes: Sequence[str],
+    deadline: Deadline,
+) -> Iterator[BaseHTTPResponse]:
+    """The answer to a request, which may be a redirection and is not read yet.
+
+    Args:
+        schemes: of which the address may be, each on its standard port.
+
+    Raises:
+        BadAddress: it leads to an address that is not public.
+        Unreachable: no answer, or reading it failed or was not done before the deadline.
+    """
+    scheme, host, port, path = _parse(url, schemes)
+    address = _look_up(host, port, deadline)
+    options: dict[str, Any] = {"timeout": deadline.left(), "deadline": deadline}
+    pool = (
+        _SecurePool(address, port, server_hostname=host, assert_hostname=host, **options)
+        if scheme == "https"
+        else _Pool(address, port, **options)
+    )
+    with pool:
+        try:
+            response = pool.request(
+                method,
+                path,
+                body=body,
+                headers={**headers, "Host": urlsplit(url).netloc},
+                redirect=False,
+                retries=False,
+                preload_content=False,
+            )
+            with closing(response):
+                yield response
+        except (HTTPError, OSError, ValueError) as error:  # the last for a chunk of -1 bytes
+            raise Unreachable(f"{type(error).__name__}: {error}") from error
+    deadline.left()  # what was cut off may look like an answer
+
+
 class _Connection(HTTPConnection):
-    def __init__(self, *args: Any, deadline: _Deadline, **options: Any) -> None:  # Any: urllib3's
+    def __init__(self, *args: Any, deadline: Deadline, **options: Any) -> None:  # Any: urllib3's
         super().__init__(*args, **options)
         self._deadline = deadline
 
@@ -126,7 +165,7 @@ class _SecurePool(HTTPSConnectionPool):
     ConnectionCls = _SecureConnection
 
 
-def _parse(url: str) -> tuple[str, str, int, str]:
+def _parse(url: str, schemes: Sequence[str]) -> tuple[str, str, int, str]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
@@ -138,26 +177,36 @@ def _parse(url: str) -> tuple[str, str, int, str]:
             "This is not an address to post to: write one such as https://example.com/in."
         )
     if not settings.ALLOW_PRIVATE_ADDRESSES:
-        if parts.scheme != "https" or port not in (None, 443):
+        if parts.scheme not in schemes or port not in (None, PORTS[parts.scheme]):
             raise BadAddress("Write an https address on the standard port.")
         if not _is_public_or_name(host):
             raise BadAddress("This address is not a public one.")
-    elif parts.scheme not in ("http", "https"):
+    elif parts.scheme not in PORTS:
         raise BadAddress("Write an https address.")
-    default = 443 if parts.scheme == "https" else 80
-    path = parts.path or "/"
-    return parts.scheme, host, port or default, f"{path}?{parts.query}" if parts.query else path
+    path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
+    return parts.scheme, host, port or PORTS[parts.scheme], path
 
 
-def _look_up(host: str, port: int) -> str:
+def _look_up(host: str, port: int, deadline: Deadline) -> str:
+    found = SimpleQueue[list[str]]()  # the resolver knows no deadline
+    Thread(target=lambda: found.put(_addresses(host, port)), daemon=True).start()
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        raise Unreachable(f"{host}: {error}") from error
-    addresses = [str(address[0]) for *_, address in found]
+        addresses = found.get(timeout=deadline.left())
+    except Empty:
+        addresses = []
+    if not addresses:
+        raise Unreachable(f"{host} is not found")
     if not settings.ALLOW_PRIVATE_ADDRESSES and not all(map(_is_public, addresses)):
         raise BadAddress(f"{host} has an address that is not a public one.")
     return addresses[0]
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return [str(address[0]) for *_, address in found]
 
 
 def _is_public_or_name(host: str) -> bool:
@@ -170,7 +219,7 @@ def _is_public_or_name(host: str) -> bool:
 def _is_public(text: str) -> bool:
     address = ip_address(text.partition("%")[0])
     if isinstance(address, IPv6Address) and (
-        address.ipv4_mapped or address.sixtofour or address.teredo or address in NAT64
+        address not in GLOBAL_UNICAST or address.sixtofour or address.teredo
     ):
-        return False  # an IPv4 address in disguise
+        return False
     return address.is_global and not address.is_multicast
