@@ -38,6 +38,7 @@ def served(**changes: str) -> dict[str, str]:
         "ALLOWED_HOSTS": "127.0.0.1,localhost",
         "SECURE_SSL_REDIRECT": "false",
         "WEB_CONCURRENCY": "1",
+        "LINK_PREVIEWS": "false",  # no test asks a site of somebody else
     }
     return environment(**(defaults | changes))
 

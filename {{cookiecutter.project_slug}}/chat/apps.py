@@ -9,11 +9,12 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import notifications
-        from chat.actions import attachments, people
+        from chat.actions import attachments, people, previews
         from chat.words import keep_triggers
         from realtime.tasks.worker import tidying
 
         notifications.connect_signals()
         people.connect_signals()
+        previews.connect_signals()
         tidying.connect(attachments.enqueue_pruning)
         post_migrate.connect(keep_triggers, sender=self)

@@ -23,6 +23,7 @@ REACTIONS = Budget(
     "reactions", 300, 10 * MINUTE, "You gave many reactions in a short time.", frequent=True
 )
 UPLOADS = Budget("uploads", 1_000, DAY, "You sent very many files in a short time.")
+PREVIEWS = Budget("previews", 200, HOUR, "You linked to many pages in a short time.")
 SEARCHES = Budget("searches", 600, HOUR, "You searched very often in a short time.", frequent=True)
 
 MENTION_COST = 20

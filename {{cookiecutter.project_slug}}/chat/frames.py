@@ -1,7 +1,7 @@
 """Chat's part of the wire: the data of its commands and of its events, see docs/protocol.md."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, TypedDict
 from uuid import UUID
 
 from msgspec import Meta, Struct
@@ -91,6 +91,18 @@ class QuoteData(Struct, frozen=True):
     """Its beginning, on one line and without marks; empty once it is deleted."""
 
 
+class PreviewData(TypedDict):
+    """What the page says of itself to which a message links: one line each, as plain text."""
+
+    url: str
+    """Where the message links to."""
+    site: str
+    """The host there."""
+    title: str
+    description: str
+    """May be empty."""
+
+
 class MessageData(Struct, frozen=True):
     seq: int
     rev: int
@@ -104,6 +116,8 @@ class MessageData(Struct, frozen=True):
     mentions: list[str]
     reactions: list[ReactionData]
     attachments: list[AttachmentData]
+    preview: PreviewData | None
+    """Of its first link, once that is fetched."""
     created_at: datetime
     edited_at: datetime | None
     deleted_at: datetime | None

@@ -35,6 +35,7 @@ HIGHLIGHTED = 1_000
 """Characters of code that are highlighted in a message: each may take 40 of HTML, and some lexers
 take time that grows with the square of them."""
 LINK = re.compile(r"(https?://|mailto:)[^\s]|/rooms/[-\w]+/$", re.IGNORECASE | re.ASCII)
+WEB = re.compile("https?://", re.IGNORECASE | re.ASCII)
 NESTING = 20
 MENTIONS_PER_MESSAGE = 20
 REL = "noopener noreferrer nofollow ugc"
@@ -71,11 +72,16 @@ def plain(body: str) -> str:
 
 def mentioned_usernames(body: str) -> list[str]:
     """The usernames that a message mentions: each once, in its order; code mentions nobody."""
-    found = (
-        (child for token in _parse(body) for child in token.children or ()) if "@" in body else ()
-    )
+    found = _inline(body) if "@" in body else ()
     names = (child.meta["username"] for child in found if child.type == "mention")
     return list(dict.fromkeys(names))[:MENTIONS_PER_MESSAGE]
+
+
+def first_link(body: str) -> str | None:
+    """The address of the first web page to which a message links."""
+    found = _inline(body) if "://" in body else ()
+    addresses = (str(child.attrGet("href")) for child in found if child.type == "link_open")
+    return next((each for each in addresses if WEB.match(each)), None)
 
 
 def is_plain(body: str) -> bool:
@@ -88,6 +94,10 @@ def _parse(body: str, env: Env | None = None) -> list[Token]:
     tokens = _markdown.parse(body, {} if env is None else env)
     is_whole = all(token.level < NESTING for token in tokens)
     return tokens if is_whole and any(not text.isspace() for text in _texts(tokens)) else []
+
+
+def _inline(body: str) -> Iterator[Token]:
+    return (child for token in _parse(body) for child in token.children or ())
 
 
 def _texts(tokens: Sequence[Token]) -> Iterator[str]:

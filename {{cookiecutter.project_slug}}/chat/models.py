@@ -301,7 +301,10 @@ class Message(FeedItem):
     writing = models.BooleanField(default=False, editable=False)
     """Whether its author, a bot, still writes it; see `chat/actions/growing.py`."""
 
-    emptied = {"body": "", "writing": False}
+    preview = models.JSONField(null=True, editable=False)
+    """`PreviewData`; see `chat/actions/previews.py`."""
+
+    emptied = {"body": "", "writing": False, "preview": None}
 
     class Meta(FeedItem.Meta):
         indexes = [
@@ -351,6 +354,7 @@ class Message(FeedItem):
             mentions=names,
             reactions=[ReactionData(emoji, users) for emoji, users in reactions.items()],
             attachments=[attachment.as_data() for attachment in attachments],
+            preview=self.preview,
             created_at=self.created_at,
             edited_at=self.edited_at,
             deleted_at=self.deleted_at,
@@ -363,7 +367,8 @@ class Message(FeedItem):
 
     @property
     def characters(self) -> int:
-        return 2 * len(self.body)  # as it is, and about as much as HTML
+        preview = sum(map(len, self.preview.values())) if self.preview else 0
+        return 2 * len(self.body) + preview  # as it is, and about as much as HTML
 
     @property
     def words(self) -> str:

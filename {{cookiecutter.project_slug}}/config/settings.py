@@ -260,6 +260,9 @@ HEADLESS_CLIENTS = ["app"]
 MEDIA_ROOT = BASE_DIR / "media"
 STORAGE = env.read("STORAGE_URL", storage, default=LOCAL)
 
+# Whether the site looks at pages to which messages link, and shows what they say of themselves.
+LINK_PREVIEWS = env.read("LINK_PREVIEWS", parsers.boolean, default=True)
+
 # Static files ----------------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/howto/static-files/
 
@@ -337,7 +340,7 @@ env.read("SENTRY_DSN", partial(report_errors, environment=DOMAIN_NAME), default=
 
 # Bots that answer: their usernames, each with the dotted path of an async generator.
 ANSWERING_BOTS = env.read("ANSWERING_BOTS", parsers.paths, default={})
-# Whether webhooks and pushes may go to http addresses and private networks, to try them.
+# Whether webhooks, pushes and link previews may go to any port and private networks, to try them.
 ALLOW_PRIVATE_ADDRESSES = env.read("ALLOW_PRIVATE_ADDRESSES", parsers.boolean, default=False)
 
 # % if cookiecutter.web_push
@@ -409,6 +412,7 @@ LOGGING = {
         "channels_nats": {"level": "ERROR"},
         "django.tasks": {"level": "CRITICAL"},  # realtime.tasks logs each failure, once
         "django_tasks": {"level": "CRITICAL"},
+        "urllib3": {"level": "ERROR"},  # it warns of what strangers' servers answer
         # % if cookiecutter.telegram
         "httpx": {"level": "WARNING"},  # it logs URLs, which have the bot's token in them
         "telegram": {"level": "CRITICAL"},  # tasks and the bridge log each failure, once

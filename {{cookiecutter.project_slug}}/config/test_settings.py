@@ -21,6 +21,7 @@ STORAGES = {
     "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
 }
 CHECK_EVENTS = True
+LINK_PREVIEWS = False  # no test asks a site of somebody else
 TASKS_IN_WEB = False  # tests run tasks when they say so: realtime.tasks.worker.run_due
 WHITENOISE_AUTOREFRESH = True  # no collected files to look for
 SECURE_SSL_REDIRECT = False

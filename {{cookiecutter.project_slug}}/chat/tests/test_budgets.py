@@ -83,6 +83,7 @@ def test_what_is_enough() -> None:
         "profiles": (20, 3600),
         "reactions": (300, 600),
         "rooms": (30, 3600),
+        "previews": (200, 3600),
         "searches": (600, 3600),
         "tickets": (1000, 3600),
         "uploads": (1000, 86400),

@@ -52,6 +52,7 @@ def test_a_message_goes_out_as_it_is_returned(
         "mentions": ["bob"],
         "reactions": [],
         "attachments": [],
+        "preview": None,
         "created_at": message.created_at.isoformat().replace("+00:00", "Z"),
         "edited_at": None,
         "deleted_at": None,

@@ -108,6 +108,7 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         ("DEBUG", "$DEBUG", REFERENCE),
         ("BEHIND_PROXY", "caddy", f"cannot be 'caddy': {BOOLEAN}"),
         ("ALLOW_PRIVATE_ADDRESSES", "y", f"cannot be 'y': {BOOLEAN}"),
+        ("LINK_PREVIEWS", "none", f"cannot be 'none': {BOOLEAN}"),
         ("ANSWERING_BOTS", "bots.echo", f"cannot be 'bots.echo': {PATHS}"),
         ("ANSWERING_BOTS", '{"echo": 7}', f"""cannot be '{{"echo": 7}}': {PATHS}"""),
         ("TWO_FACTOR", "totp", f"cannot be 'totp': {BOOLEAN}"),

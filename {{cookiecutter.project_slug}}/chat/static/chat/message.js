@@ -1,6 +1,6 @@
 // One message as an element.
 
-import { clone, part, plain } from "../js/dom.js";
+import { clone, part, plain, show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
 import { clock, moment } from "../js/times.js";
 import { showAttachments } from "./attachments.js";
@@ -44,7 +44,16 @@ export function showMessage(line, message) {
   part(line, "unfold").hidden = !folded;
   part(line, "edited").hidden = deleted || message.edited_at === null;
   showAttachments(part(line, "attachments"), message.attachments);
+  showPreview(part(line, "preview"), message.preview);
   showReactions(part(line, "reactions"), message);
+}
+
+/** Shows what the page says of itself to which the message links: as text, and nothing is loaded from there. */
+function showPreview(card, preview) {
+  card.hidden = !preview;
+  if (!preview) return;
+  card.href = preview.url;
+  for (const name of ["site", "title", "description"]) show(part(card, `preview-${name}`), preview[name]);
 }
 
 /** Shows all of a long message, which takes the focus from the button that goes. */
