@@ -94,7 +94,8 @@ def test_a_page_goes_over_to_http_and_back(arrive: Arrive) -> None:
     expect(grace.said.last).to_have_text("By HTTP.")
     with ada.page.expect_websocket():
         ada.page.evaluate("unblocked = true; dispatchEvent(new Event('online'))")
-    ada.page.wait_for_function("localStorage.getItem('realtime:over-http') === null")  # it is open
+    open_again = "() => localStorage.getItem('realtime:over-http') === null"
+    ada.page.wait_for_function(open_again)
     asked = counted(ada)
     ada.say("By a WebSocket.")
     expect(grace.said.last).to_have_text("By a WebSocket.")
