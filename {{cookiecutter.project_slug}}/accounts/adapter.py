@@ -19,6 +19,7 @@ from django.contrib.sites.shortcuts import get_current_site
 from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.http import HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 
 from accounts.models import User
 
@@ -112,7 +113,9 @@ class AccountAdapter(DefaultAccountAdapter):
         if not self._count(request, "mail", f"{template_prefix}:{email.lower()}"):
             return
         site = {"request": request, "email": email, "current_site": get_current_site(request)}
-        message = self.render_mail(template_prefix, email, {**site, **context})
+        context = {**site, **context}
+        subject = render_to_string(f"{template_prefix}_subject.txt", context).strip()
+        message = self.render_mail(template_prefix, email, {**context, "subject": subject})
         message.connection = get_connection("accounts.mail.BackgroundBackend")
         message.send()
 

@@ -104,7 +104,6 @@ def _send(user: User, email: str, rows: list[Notification]) -> None:
     subject, _, body = render_to_string(
         "notifications/digest.txt",
         {
-            "user": user,
             "site_name": settings.SITE_NAME,
             "texts": [row.text for row in rows[:SHOWN]],
             "more": len(rows[SHOWN:]),

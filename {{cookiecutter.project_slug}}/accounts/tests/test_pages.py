@@ -11,26 +11,6 @@ from django.urls import reverse
 from accounts.models import User
 from accounts.templatetags.people import avatar
 
-FOR_VISITORS = [
-    "account_login",
-    "account_signup",
-    "account_reset_password",
-    "account_reset_password_done",
-    "account_email_verification_sent",
-    "account_inactive",
-    "socialaccount_login_cancelled",
-]
-FOR_PEOPLE = [
-    "accounts:edit",
-    "account_change_password",
-    "account_email",
-    "account_logout",
-    "account_reauthenticate",
-    "mfa_index",
-    "mfa_list_webauthn",
-    "socialaccount_connections",
-]
-
 # A block of data is not a script: no browser runs it, and the policy lets it be.
 INLINE = re.compile(
     r"<script(?![^>]*\bsrc=)(?![^>]*application/json)|<style|\sstyle=|\son\w+=|javascript:", re.I
@@ -44,20 +24,11 @@ def check(html: str) -> None:
     assert 'id="main"' in html
 
 
-@pytest.mark.parametrize("name", FOR_VISITORS)
-def test_a_page_for_visitors_keeps_to_the_content_policy(
-    client: Client, db: None, name: str
-) -> None:
-    page = client.get(reverse(name))
-    assert page.status_code == 200
-    check(page.content.decode())
-
-
-@pytest.mark.parametrize("name", FOR_PEOPLE)
+@pytest.mark.parametrize("name", ["accounts:edit", "account_email"])
 def test_a_page_for_people_keeps_to_the_content_policy(
-    client: Client, grace: User, password: str, name: str
+    client: Client, grace: User, name: str
 ) -> None:
-    client.post(reverse("account_login"), {"login": "grace", "password": password})
+    client.force_login(grace)
     EmailAddress.objects.create(user=grace, email="new@example.com", primary=False)
     page = client.get(reverse(name))
     assert page.status_code == 200
