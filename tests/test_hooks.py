@@ -88,7 +88,7 @@ def test_secrets_are_their_owners_alone_and_stay_out_of_git(bake: Bake) -> None:
     assert not git(project, "check-ignore", "--no-index", ".env.example", fails=True)
     committed = git(project, "ls-files", "--others", "--exclude-standard").split()
     for secret in secrets(project).values():
-        assert not any(secret in (project / name).read_text("utf-8") for name in committed)
+        assert not any(secret.encode() in (project / name).read_bytes() for name in committed)
 
 
 @pytest.mark.parametrize(("answer", "choice", "path"), PARTS)

@@ -4,9 +4,12 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
+from config import webapp
 from realtime.admission.tickets import ticket
 
 urlpatterns = [
+    path("manifest.webmanifest", webapp.manifest, name="manifest"),
+    path("service-worker.js", webapp.service_worker, name="service_worker"),
     path("", include("chat.urls")),
     path("", include("accounts.urls")),
     path("", include("notifications.urls")),

@@ -17,7 +17,7 @@ SIGNED_SECONDS = 12 * 3_600
 
 
 class Message(msgspec.Struct):
-    """What push-worker.js shows."""
+    """What templates/webpush/worker.js shows."""
 
     title: str
     body: str

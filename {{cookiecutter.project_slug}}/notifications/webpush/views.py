@@ -1,13 +1,11 @@
-"""The HTTP side of web push: what a page and its service worker need."""
+"""The HTTP side of web push: what a page needs."""
 
-from functools import cache
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_POST, require_safe
+from django.http import HttpResponse
+from django.views.decorators.http import require_POST
 from msgspec import Struct
 
 from accounts.requests import AuthenticatedRequest
@@ -15,8 +13,6 @@ from notifications.webpush import actions
 from realtime.protocol import ErrorCode, Refusal
 
 T = TypeVar("T")
-
-WORKER = Path(__file__).parent / "push-worker.js"
 
 
 class _Keys(Struct):
@@ -33,12 +29,6 @@ class _Subscription(Struct):
 
 class _Endpoint(Struct):
     endpoint: str
-
-
-@require_safe
-def worker(request: HttpRequest) -> HttpResponse:
-    """The service worker: at the top of the site, so that it serves all of it."""
-    return HttpResponse(_script(), "text/javascript", headers={"Cache-Control": "no-cache"})
 
 
 @require_POST
@@ -60,11 +50,6 @@ def subscribe(request: AuthenticatedRequest) -> HttpResponse:
 def unsubscribe(request: AuthenticatedRequest) -> HttpResponse:
     actions.unsubscribe(request.user, endpoint=_read(request.body, _Endpoint).endpoint)
     return HttpResponse(status=204)
-
-
-@cache
-def _script() -> str:
-    return WORKER.read_text(encoding="utf-8")
 
 
 def _read(body: bytes, type: type[T]) -> T:

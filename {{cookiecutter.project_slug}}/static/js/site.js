@@ -3,6 +3,7 @@
 import "./passwords.js";
 import "./themes.js";
 import { toast } from "./toasts.js";
+import "./worker.js";
 
 if (document.querySelector("[data-feed]")) import("../realtime/feed-list.js");
 

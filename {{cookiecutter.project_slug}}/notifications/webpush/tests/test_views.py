@@ -110,11 +110,8 @@ def test_whoever_is_not_signed_in_subscribes_nothing() -> None:
     assert send(Client(), "subscribe", Browser(ENDPOINT).subscription) == 302
 
 
-def test_the_service_worker_is_at_the_top_of_the_site() -> None:
-    response = Client().get("/push-worker.js")
-
-    assert response.headers["Content-Type"] == "text/javascript"
-    assert b"showNotification" in response.content
+def test_the_service_worker_shows_what_is_pushed() -> None:
+    assert "showNotification" in Client().get("/service-worker.js").content.decode()
 
 
 def test_the_settings_page_offers_it_where_there_is_a_key(page: Client, settings: Settings) -> None:

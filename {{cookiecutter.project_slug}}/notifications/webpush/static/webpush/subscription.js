@@ -1,6 +1,6 @@
 // This browser's subscription to web push, in the browser and on the server.
 
-const WORKER = "/push-worker.js";
+import { registered } from "../js/worker.js";
 
 export const isPossible = "serviceWorker" in navigator && "PushManager" in window && "Notification" in window;
 
@@ -13,7 +13,7 @@ export async function current() {
 /** Asks the person, subscribes, and tells the server. @param {string} key the site's, in base64url */
 export async function subscribe(key) {
   if ((await Notification.requestPermission()) !== "granted") return null;
-  await navigator.serviceWorker.register(WORKER);
+  await registered;
   const { pushManager } = await navigator.serviceWorker.ready;
   const options = { userVisibleOnly: true, applicationServerKey: key };
   let subscription;

@@ -1,13 +1,10 @@
-// The service worker of web push: shows notifications while no tab of the site is visible, and opens their links.
-
-self.addEventListener("install", () => self.skipWaiting());
-self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+// Web push: shows notifications while no tab of the site is visible, and opens their links.
 
 self.addEventListener("push", (event) => event.waitUntil(show(event.data.json())));
 
 self.addEventListener("notificationclick", (event) => {
   event.notification.close();
-  event.waitUntil(open(event.notification.data.url));
+  event.waitUntil(follow(event.notification.data.url));
 });
 
 async function show({ title, body, url, tag }) {
@@ -16,7 +13,7 @@ async function show({ title, body, url, tag }) {
   await self.registration.showNotification(title, { body, tag, renotify: true, data: { url } });
 }
 
-async function open(path) {
+async function follow(path) {
   const url = new URL(path, self.location.origin).href;
   const [tab] = await self.clients.matchAll({ type: "window" });
   if (!tab) return self.clients.openWindow(url);
