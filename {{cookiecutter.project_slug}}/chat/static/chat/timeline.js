@@ -8,8 +8,8 @@ import { room } from "./room.js";
 import { view } from "./view.js";
 
 const TOGETHER_MS = 5 * 60_000; // Messages of one person within this time share one heading.
-const SHOWN_MESSAGES = 600;
-const KEPT_MESSAGES = 300;
+const SHOWN_MESSAGES = 250; // More make each frame of a slow phone late.
+const KEPT_MESSAGES = 200;
 const SPOKEN_MESSAGES = 5; // More at once is a page or a catch-up, which a screen reader does not read out.
 const COUNTED = 99; // The server counts no further.
 const HUSH_MS = 500;
@@ -30,9 +30,9 @@ class Timeline {
     });
     // What is quoted need not be loaded.
     for (const type of ["message.updated", "message.deleted"]) {
-      topic.addEventListener(type, ({ detail: { data } }) => this.#quote(data));
+      topic.addEventListener(type, ({ detail: { data } }) => this.#quote([data]));
     }
-    topic.addEventListener("changes", ({ detail: { data } }) => data.messages.forEach((each) => this.#quote(each)));
+    topic.addEventListener("changes", ({ detail: { data } }) => this.#quote(data.messages));
     topic.addEventListener("message.growing", ({ detail: { data } }) => this.#grow(data));
     topic.addEventListener("welcome", ({ detail: { data } }) => this.#renamed(data.members));
     topic.addEventListener("member.updated", ({ detail: { data } }) => this.#renamed([data.member]));
@@ -56,7 +56,7 @@ class Timeline {
       for (const { seq } of removed) element(seq)?.remove();
       for (const message of updated) showMessage(element(message.seq), message);
       this.#insert(added);
-      for (const message of [...added, ...updated]) this.#quote(message);
+      this.#quote([...added, ...updated]);
       const fresh = new Set(added);
       this.#arrange((message, previous) => !previous || fresh.has(message) || fresh.has(previous));
       if (this.#list.childElementCount > SHOWN_MESSAGES) this.#trim(page);
@@ -98,10 +98,12 @@ class Timeline {
     showQuote(line, seq, quoted ? quoteOf(quoted) : quote);
   }
 
-  /** Updates the quotes of a message. */
-  #quote(message) {
-    for (const quote of this.#list.querySelectorAll(`.message__quote[data-jump="${message.seq}"]`)) {
-      showQuote(quote.closest("[data-seq]"), message.seq, quoteOf(message));
+  /** Updates the quotes of these messages. */
+  #quote(messages) {
+    const changed = new Map(messages.map((message) => [String(message.seq), message]));
+    for (const quote of this.#list.querySelectorAll(".message__quote[data-jump]")) {
+      const message = changed.get(quote.dataset.jump);
+      if (message) showQuote(quote.closest("[data-seq]"), message.seq, quoteOf(message));
     }
   }
 
@@ -114,7 +116,7 @@ class Timeline {
       if (!person || !line || LOOKS.every((key) => person[key] === message.author[key])) continue;
       message.author = person;
       showMessage(line, message);
-      this.#quote(message);
+      this.#quote([message]);
     }
   }
 

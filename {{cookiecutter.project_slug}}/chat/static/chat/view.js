@@ -44,12 +44,11 @@ class View extends EventTarget {
 
   /** @returns {{first: number, last: number} | null} the `seq` of the first message in view and of the last whose end is */
   get shown() {
-    const box = this.#view.getBoundingClientRect();
-    const lines = Array.from(this.#content.children, (line) => [line, line.getBoundingClientRect()]);
-    const first = lines.find(([, { bottom }]) => bottom > box.top);
-    const last = lines.findLast(([, { bottom }]) => bottom <= box.bottom + 1);
-    if (!first || !last || last[1].bottom <= box.top) return null;
-    return { first: Number(first[0].dataset.seq), last: Number(last[0].dataset.seq) };
+    const { top, bottom } = this.#view.getBoundingClientRect();
+    const [first, next] = [this.#lineAt(top), this.#lineAt(bottom + 1)];
+    if (first === next) return null;
+    const { children } = this.#content;
+    return { first: Number(children[first].dataset.seq), last: Number(children[next - 1].dataset.seq) };
   }
 
   /** Changes the content without moving what is being read. */
@@ -59,10 +58,11 @@ class View extends EventTarget {
       if (this.atEnd) this.toEnd();
       return;
     }
-    const line = this.#firstVisible();
+    const line = this.#content.children[this.#lineAt(this.#view.getBoundingClientRect().top)];
     const before = line?.getBoundingClientRect().top;
     change();
     if (line?.isConnected) this.#view.scrollTop += line.getBoundingClientRect().top - before;
+    this.#nearEnd = this.#isNearEnd(); // What came may be the rest, which the reader has not reached.
   }
 
   /** Shows the latest message. */
@@ -106,9 +106,16 @@ class View extends EventTarget {
     return scrollHeight - scrollTop - clientHeight < NEAR_END_PX;
   }
 
-  #firstVisible() {
-    const { top } = this.#view.getBoundingClientRect();
-    return Array.from(this.#content.children).find((line) => line.getBoundingClientRect().bottom > top);
+  /** @returns {number} the place of the first line that ends below this height of the window */
+  #lineAt(height) {
+    const { children } = this.#content;
+    let [low, high] = [0, children.length];
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (children[middle].getBoundingClientRect().bottom > height) high = middle;
+      else low = middle + 1;
+    }
+    return low;
   }
 
   /** A link to a message of this room does not load the page again. */
