@@ -6,6 +6,7 @@ from typing import Any
 from allauth.account.decorators import secure_admin_login
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialApp, SocialToken
+from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest, HttpResponse
@@ -27,6 +28,7 @@ def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> 
     return response
 
 
+admin.site.site_header = admin.site.site_title = settings.SITE_NAME
 admin.site.login = login  # type: ignore[method-assign]
 admin.site.has_permission = (  # type: ignore[method-assign]
     lambda request: has_permission(request) and next_step(request) is None
