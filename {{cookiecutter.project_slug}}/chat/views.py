@@ -107,9 +107,8 @@ def room(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 def post(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     """Post a message by the form of a room's page, as it is where its scripts do not run."""
     membership = queries.membership_of(request.user, queries.room_by_slug(slug))
-    address = membership.room.get_absolute_url()
-    if request.method != "POST":  # from the page that shows why something was refused
-        return redirect(f"{address}?{request.GET.urlencode()}")
+    if request.method != "POST":
+        return _back_to(membership.room, request)
     body, client_id = request.POST.get("body", ""), request.POST.get("client_id", "")
     try:
         message = actions.post_message(
@@ -122,7 +121,7 @@ def post(request: AuthenticatedRequest, slug: str) -> HttpResponse:
             raise
         messages.error(request, refusal.detail)
         return marked_refused(_from_inside(request, membership, unsent=body), refusal)
-    return redirect(f"{address}?at={message.seq}")
+    return redirect(f"{membership.room.get_absolute_url()}?at={message.seq}")
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -243,20 +242,21 @@ def decline(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 # The others in a room
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    room = queries.room_by_slug(slug)
-    queries.membership_of(request.user, room)
+    membership = queries.membership_of(request.user, queries.room_by_slug(slug))
+    if request.method != "POST":
+        return _back_to(membership.room, request)
+    username = request.POST.get("username", "")
     try:
-        person = queries.person_by_username(request.POST.get("username", ""))
+        person = queries.person_by_username(username)
+        actions.invite(membership.room, request.user, person)
     except Refusal as refusal:
-        messages.error(request, refusal.detail)
-        return redirect(room)
-    with _refusals_shown(request):
-        actions.invite(room, request.user, person)
-        messages.success(request, f"{person.name} is invited.")
-    return redirect(room)
+        page = _from_inside(request, membership, invited=username, not_invited=refusal.detail)
+        return marked_refused(page, refusal)
+    messages.success(request, f"{person.name} is invited.")
+    return redirect(membership.room)
 
 
 @require_POST
@@ -361,10 +361,15 @@ def _sent(request: HttpRequest) -> QueryDict | None:
     return request.POST if request.method == "POST" else None
 
 
+def _back_to(room: Room, request: HttpRequest) -> HttpResponse:
+    """Follow a link of the page that shows why something was refused."""
+    return redirect(f"{room.get_absolute_url()}?{request.GET.urlencode()}")
+
+
 def _from_inside(
-    request: AuthenticatedRequest, membership: Membership, unsent: str = ""
+    request: AuthenticatedRequest, membership: Membership, **refused: str
 ) -> HttpResponse:
-    """The page of a room for one who is in it; with what they wrote and could not post."""
+    """The page of a room for one who is in it; with what they sent and could not be taken."""
     room = queries.named_for(request.user, membership.room)
     at = max(number(request.GET.get("at", "")), 0) or None
     history = queries.opening_messages(membership, at)
@@ -380,7 +385,6 @@ def _from_inside(
             "at": at,
             "unread": unread,
             "client_id": secrets.token_hex(16),
-            "unsent": unsent,
             "members": queries.members(room)[: queries.MEMBERS_SHOWN],
             "member_count": room.memberships.count(),
             "invitations": queries.pending_invitations(room)[: queries.MEMBERS_SHOWN],
@@ -402,6 +406,7 @@ def _from_inside(
                     "most": ATTACHMENTS_PER_MESSAGE,
                 },
             },
+            **refused,
         },
     )
 

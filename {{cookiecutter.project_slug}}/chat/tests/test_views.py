@@ -46,6 +46,7 @@ PAGES = [
     ("search",),
     ("room", "general"),
     ("settings", "general"),
+    ("invite", "general"),
 ]
 FORMS = [
     ("archive", "general"),
@@ -54,7 +55,6 @@ FORMS = [
     ("change_link", "general"),
     ("join", "general"),
     ("leave", "general"),
-    ("invite", "general"),
     ("accept", "general"),
     ("decline", "general"),
     ("withdraw", "general", "bob"),
@@ -82,7 +82,7 @@ def test_what_writes_takes_a_post_with_a_token(
     assert Membership.objects.filter(room=public).count() == 2
 
 
-@pytest.mark.parametrize("where", [("create",), ("settings", "general")])
+@pytest.mark.parametrize("where", [("create",), ("settings", "general"), ("invite", "general")])
 def test_forms_need_a_token_too(ada: User, public: Room, where: tuple[str, ...]) -> None:
     response = signed_in(ada, checks_csrf=True).post(url(*where), {"name": "Lobby"})
     assert response.status_code == 403
@@ -359,9 +359,17 @@ def test_an_invitation_is_declined_or_withdrawn(
 def test_an_invitation_that_cannot_be_sent_is_explained(
     browser: Client, private: Room, username: str, explanation: str
 ) -> None:
-    response = browser.post(url("invite", "engineering"), {"username": username}, follow=True)
-    assert response.redirect_chain == [("/rooms/engineering/", 302)]
+    response = browser.post(url("invite", "engineering"), {"username": username})
+    assert response.status_code in (404, 409)
     assert explanation in response.content.decode()
+    assert response.context["invited"] == username
+
+
+def test_the_links_of_a_refused_invitation_lead_into_the_room(
+    browser: Client, private: Room
+) -> None:
+    response = browser.get(url("invite", "engineering"), {"at": "3"})
+    assert response["Location"] == "/rooms/engineering/?at=3"
 
 
 def test_strangers_and_members_manage_nobody(

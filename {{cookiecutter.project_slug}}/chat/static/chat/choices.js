@@ -25,7 +25,7 @@ export function matching(items, typed, textsOf) {
 /** Words of a choice. */
 export function words(text, look = "") {
   const element = document.createElement("span");
-  element.className = `truncate ${look}`;
+  element.className = look;
   element.textContent = text;
   return element;
 }

@@ -138,6 +138,7 @@ class Panel {
   constructor() {
     room.page.classList.toggle("room--panel-closed", storage.get(PANEL) === "closed");
     this.#toggle.addEventListener("click", () => this.#turn());
+    room.part("invite")?.addEventListener("click", () => this.#panel.checkVisibility() || this.#turn());
     this.#panel.addEventListener("click", ({ target }) => target.closest("[data-action=close]") && this.#turn());
     this.#panel.addEventListener("keydown", ({ key }) => key === "Escape" && !BESIDE.matches && this.#turn());
     BESIDE.addEventListener("change", () => this.#turned());

@@ -4,6 +4,7 @@ import { Banner } from "../js/banner.js";
 import { show } from "../js/dom.js";
 import { socket } from "../realtime/connection.js";
 import "./composer.js";
+import "./invitations.js";
 import "./people.js";
 import { confirmForms } from "./popups.js";
 import "./reading.js";
@@ -24,8 +25,8 @@ function showRoom({ name, about = "", archived = false }) {
   room.page.classList.toggle("room--archived", archived);
   if (archived) room.tell("archived");
   if (archived && writes) room.part("messages").lastElementChild?.focus({ preventScroll: true });
-  room.part("name").textContent = name;
-  show(room.part("about"), about);
+  for (const element of room.page.querySelectorAll("[data-room-name]")) element.textContent = name;
+  for (const element of room.page.querySelectorAll("[data-room-about]")) show(element, about);
 }
 
 topic.addEventListener("welcome", ({ detail: { data } }) => showRoom(data.room));

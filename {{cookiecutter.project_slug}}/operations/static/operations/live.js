@@ -10,6 +10,7 @@ const TOO_SLOW = "4008";
 
 const main = document.querySelector("main");
 const rows = part(main, "processes");
+const nothing = part(main, "codes").firstElementChild;
 const topic = socket.topic("live");
 const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
 const bytes = new Intl.NumberFormat(undefined, {
@@ -74,7 +75,7 @@ function showCodes(all) {
     }
   }
   const items = [...counts].filter(([, count]) => count > 0).sort(([, a], [, b]) => b - a);
-  part(main, "codes").replaceChildren(...(items.length ? items.map(code) : ["Nothing"]));
+  part(main, "codes").replaceChildren(...(items.length ? items.map(code) : [nothing]));
 }
 
 function code([name, count]) {
