@@ -17,9 +17,12 @@ from notifications.models import (
     TargetPreference,
 )
 from realtime.feeds.reading import latest
+from realtime.lookups import Lookup
 
 CHUNK_PEOPLE = 500
 """One transaction changes the notifications of no more people."""
+
+_of_everything = Lookup(TargetPreference.objects.filter(level=TargetLevel.EVERYTHING), "target")
 
 Recipients = QuerySet[User] | Iterable[User | int]
 
@@ -76,10 +79,9 @@ def target_level(user_id: int, target: str) -> str:
 
 def who_wants_everything(targets: Collection[str]) -> dict[str, set[int]]:
     """For each target the ids of the people who want to be told whatever happens there."""
-    rows = TargetPreference.objects.filter(target__in=targets, level=TargetLevel.EVERYTHING)
     people: dict[str, set[int]] = {target: set() for target in targets}
-    for target, person in rows.values_list("target", "user_id"):
-        people[target].add(person)
+    for row in _of_everything((target,) for target in targets):
+        people[row.target].add(row.user_id)
     return people
 
 

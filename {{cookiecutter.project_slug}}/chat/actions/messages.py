@@ -34,13 +34,17 @@ from chat.queries import (
 from chat.signals import Posted
 from chat.text import check_client_id, clean_body, is_emoji
 from realtime.delivery.publishing import Event, publish, publish_many
-from realtime.feeds.changes import changing
+from realtime.feeds.changes import changing_few
+from realtime.lookups import Lookup
 from realtime.protocol import ErrorCode, Refusal
 from realtime.viewing import viewers
 
 EMOJI_PER_MESSAGE = 20
 """In a larger room, telling everybody how far everybody has read would drown the messages."""
 UNATTACHABLE = "A file of this message is not there any more, or was sent already. Attach it again."
+
+
+_memberships = Lookup(Membership.objects.select_related("user"), "room", "user")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +115,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
     topics = {draft.room.topic for draft in good}
     addressed = {draft.room.topic for draft in good if _is_addressed(draft)}
     answers = signals.messages_coming.send(Message, topics=topics, addressed=addressed)
-    rooms = Room.objects.filter(pk__in={draft.room.pk for draft in good})
-    with changing(rooms) as changes:
+    with changing_few(Room, {draft.room.pk for draft in good}) as changes:
         authors = _authors(good)
         answered = _answered(changes.feeds, good)
 
@@ -362,10 +365,8 @@ def _is_addressed(draft: Draft) -> bool:
 
 def _authors(drafts: Sequence[Draft]) -> dict[tuple[int, int | None], User]:
     """By room and user: the authors that are members."""
-    memberships = Membership.objects.filter(
-        room__in={draft.room.pk for draft in drafts}, user__in={draft.author_id for draft in drafts}
-    )
-    return {(each.room_id, each.user_id): each.user for each in memberships.select_related("user")}
+    memberships = _memberships({(draft.room.pk, draft.author_id) for draft in drafts})
+    return {(each.room_id, each.user_id): each.user for each in memberships}
 
 
 def _taken(fresh: Sequence[tuple[Message, Draft]]) -> dict[int, list[Attachment]]:

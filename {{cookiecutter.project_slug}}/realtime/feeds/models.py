@@ -13,7 +13,7 @@ from django.template.loader import render_to_string
 from django.utils.html import format_html
 
 from realtime.delivery.publishing import publish
-from realtime.feeds.changes import Changes, changing
+from realtime.feeds.changes import Changes, changing_few
 from realtime.protocol import ErrorCode, Refusal
 from realtime.topics import Pair, Topic, register
 
@@ -107,7 +107,7 @@ class Feed(models.Model):
         Raises:
             Refusal: `not_found`, the feed is gone.
         """
-        with changing(type(self)._default_manager.filter(pk=self.pk)) as changes:
+        with changing_few(type(self), [self.pk]) as changes:
             if not changes.feeds:
                 name = self._meta.verbose_name
                 raise Refusal(ErrorCode.NOT_FOUND, f"There is no such {name} any more.")

@@ -1,0 +1,90 @@
+"""Statements that are carried out so often that to build each anew would cost most of it."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Generic, TypeVar
+
+from django.db import connection
+from django.db.models import Model, Q, QuerySet, Value
+
+KEYS_AT_ONCE = 128
+
+Row = TypeVar("Row", bound=Model)
+Key = tuple[object, ...]
+
+
+class Lookup(Generic[Row]):
+    """Finds the rows of a queryset that have one of some keys, by SQL that Django builds once.
+
+        memberships = Lookup(Membership.objects.select_related("user"), "room", "user")
+        memberships([(7, 1), (7, 2)])
+
+    Args:
+        queryset: may lock rows and join others that are never missing; no prefetches.
+        fields: of its model; a key has a value for each. None is found nowhere.
+    """
+
+    def __init__(self, queryset: QuerySet[Row], *fields: str) -> None:
+        self._queryset = queryset
+        self._fields: list[Any] = [queryset.model._meta.get_field(name) for name in fields]
+        self._built: dict[int, Callable[[Sequence[Key]], list[Row]]] = {}  # by the number of keys
+
+    def __call__(self, keys: Iterable[Key]) -> list[Row]:
+        every = list(keys)
+        if len(every) > KEYS_AT_ONCE:
+            return self(every[:KEYS_AT_ONCE]) + self(every[KEYS_AT_ONCE:])
+        if not every:
+            return []
+        size = 1 << (len(every) - 1).bit_length()  # few sizes: the last key comes again
+        find = self._built.get(size) or self._built.setdefault(size, self._build(size))
+        return find(every + every[-1:] * (size - len(every)))
+
+    def _build(self, size: int) -> Callable[[Sequence[Key]], list[Row]]:
+        wanted = [
+            Q(**{field.name: Value((key, i)) for i, field in enumerate(self._fields)})
+            for key in range(size)
+        ]
+        found = self._queryset.filter(Q(*wanted, _connector=Q.OR))
+        compiler: Any = found.query.get_compiler(connection=connection)  # Any: Django's own
+        sql, params = compiler.as_sql()  # which has the pairs of `Value` where values are to stand
+        converters = compiler.get_converters([column for column, *_ in compiler.select])
+        read = _reader(compiler.klass_info, compiler.select)
+
+        def value(keys: Sequence[Key], key: int, i: int) -> Any:
+            return self._fields[i].get_db_prep_value(keys[key][i], connection)
+
+        def find(keys: Sequence[Key]) -> list[Row]:
+            with connection.cursor() as cursor:
+                values = [value(keys, *p) if isinstance(p, tuple) else p for p in params]
+                cursor.execute(sql, values)
+                return [*map(read, compiler.apply_converters(cursor.fetchall(), converters))]
+
+        return find
+
+
+def _reader(about: Any, select: Sequence[Any]) -> Callable[[Sequence[Any]], Any]:
+    """Makes of a row a model and those that it joins. Any: Django's own."""
+    places, from_db = about["select_fields"], about["model"].from_db
+    names = [select[place][0].target.attname for place in places]
+    others = about.get("related_klass_infos", ())
+    joined = [(each["local_setter"], _reader(each, select)) for each in others]
+
+    def read(row: Sequence[Any]) -> Any:
+        found = from_db(connection.alias, names, [row[place] for place in places])
+        for set_on, read_joined in joined:
+            set_on(found, read_joined(row))
+        return found
+
+    return read
+
+
+def increase(model: type[Model], pks: Sequence[int], steps: Mapping[str, int]) -> None:
+    """Add to fields of rows, as `update(name=F(name) + step)` does."""
+    meta: Any = model._meta  # Any: a column is typed as one that may be none
+    quote = connection.ops.quote_name
+    columns = (quote(meta.get_field(name).column) for name in steps)
+    added = ", ".join(f"{column} = {column} + %s" for column in columns)
+    places = ", ".join(["%s"] * len(pks))
+    table, pk = quote(meta.db_table), quote(meta.pk.column)
+    with connection.cursor() as cursor:
+        sql = f"UPDATE {table} SET {added} WHERE {pk} IN ({places})"  # noqa: S608
+        cursor.execute(sql, [*steps.values(), *pks])
