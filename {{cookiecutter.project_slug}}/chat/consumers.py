@@ -124,7 +124,7 @@ class ChatConsumer(FeedConsumer[Room]):
     def reset_data(cls, feed: Room) -> Reset:
         return Reset(str(feed.epoch))
 
-    @command("message.send")
+    @command("message.send", together=True)
     async def send_message(self, data: SendMessage) -> MessageData:
         return await sends.submit(
             actions.Draft(

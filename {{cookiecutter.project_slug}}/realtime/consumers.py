@@ -1,5 +1,6 @@
 """The base of every consumer: joins a topic, answers commands, leaves."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from inspect import iscoroutinefunction
@@ -20,6 +21,8 @@ from realtime.transports.session import ClientSession
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
+COMMANDS_TOGETHER = 32
+
 
 class Reply(NamedTuple):
     """An answer other than a plain `ok`: a handler returns it to choose the type or a rev."""
@@ -33,9 +36,10 @@ class _Command(NamedTuple):
     handle: Callable[..., Awaitable[object]]
     decoder: msgspec.json.Decoder[Any]  # Any: each command has data of its own type
     answer: Any  # Any: the type that the handler returns
+    together: bool
 
 
-def command(type: str) -> Callable[[Handler], Handler]:
+def command(type: str, *, together: bool = False) -> Callable[[Handler], Handler]:
     """Mark a consumer's method as the handler of the frames of `type`.
 
     The method takes the frame's data, decoded as the type that its parameter is annotated with,
@@ -45,10 +49,15 @@ def command(type: str) -> Callable[[Handler], Handler]:
     An `async def` method must not use the ORM itself. A plain `def` method may: it runs in one of
     the `DATABASE_THREADS` (4) threads that a process's sockets share, so that as many run at a
     time. Channels' own sync consumers share a single thread.
+
+    Args:
+        together: begin up to `COMMANDS_TOGETHER` of a client before the first ends: for an
+            `async def` method that first submits to a `Batcher`, which keeps their order. Any
+            other command waits for them. They are answered in order.
     """
 
     def mark(handler: Handler) -> Handler:
-        handler.command_type = type  # type: ignore[attr-defined]
+        handler.command_type, handler.together = type, together  # type: ignore[attr-defined]
         return handler
 
     return mark
@@ -92,7 +101,8 @@ class Consumer:
                 (data_type,) = hints.values()
                 decoder = msgspec.json.Decoder(data_type)
                 handle = handler if iscoroutinefunction(handler) else partial(in_database, handler)
-                cls.commands[handler.command_type] = _Command(handle, decoder, answer)
+                known = _Command(handle, decoder, answer, handler.together)
+                cls.commands[handler.command_type] = known
 
     @classmethod
     def as_asgi(cls) -> Any:  # Any: an ASGI application, where Django's `path` wants a view
@@ -106,8 +116,7 @@ class Consumer:
             try:
                 with charging():
                     await consumer._join()
-                    while (frame := await session.frame()) is not None:
-                        await consumer._answer(frame)
+                    await consumer._take_commands()
             except Exception as error:
                 closing = closing_for(error, scope["path"])
                 consumer._close(closing.code, closing.reason)
@@ -205,7 +214,22 @@ class Consumer:
         for group in self._groups:
             self._engine.hub.release(group, self)
 
-    async def _answer(self, frame: ClientFrame) -> None:
+    async def _take_commands(self) -> None:
+        under_way: list[asyncio.Task[None]] = []  # in the order in which they end
+        async with asyncio.TaskGroup() as tasks:
+            while (frame := await self._session.frame()) is not None:
+                known = self.commands.get(frame.type)
+                under_way = [task for task in under_way if not task.done()]
+                if known is not None and known.together:
+                    if len(under_way) == COMMANDS_TOGETHER:
+                        await under_way[0]
+                    under_way.append(tasks.create_task(self._answer(frame, *under_way[-1:])))
+                else:
+                    if under_way:
+                        await under_way[-1]
+                    await self._answer(frame)
+
+    async def _answer(self, frame: ClientFrame, before: asyncio.Task[None] | None = None) -> None:
         try:
             if frame.topic not in (None, self.topic):
                 raise Refusal(ErrorCode.NOT_FOUND, f"You have not joined {frame.topic} here.")
@@ -222,9 +246,12 @@ class Consumer:
             text = encode(self.topic, reply.type, reply.data, reply.rev, frame.id)
         except Exception as error:
             refusal = refusal_for(error, f"{frame.type} on {self.topic}")
-            self.socket.refuse(self.topic, frame.id, refusal)
+            answer = partial(self.socket.refuse, self.topic, frame.id, refusal)
         else:
-            self.socket.send(text)
+            answer = partial(self.socket.send, text)
+        if before is not None:
+            await before
+        answer()
 
     def _close(self, code: CloseCode, reason: str) -> None:
         self._unsubscribe_all()

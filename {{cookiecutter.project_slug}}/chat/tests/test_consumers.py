@@ -44,6 +44,22 @@ def _is_change(frame: Json) -> bool:
     return frame["type"].startswith("message.") and "id" not in frame
 
 
+async def test_messages_in_flight_keep_their_order(ada: User, public: Room) -> None:
+    bodies = [f"{n}" if n % 7 else "" for n in range(80)]
+    async with connect(GENERAL, ada) as client:
+        await client.expect("welcome")
+        for body in bodies:
+            await client.send_unheard("message.send", {"client_id": f"a{body}", "body": body})
+        edited = await client.send("message.edit", {"seq": 68, "body": "The last."})
+        heard = [*client.skipped, edited]
+    answers = [frame for frame in heard if "id" in frame]
+    assert [int(frame["id"]) for frame in answers] == list(range(1, 82))
+    assert [frame["data"].get("body", "") for frame in answers] == [*bodies, "The last."]
+    rows = Message.objects.order_by("seq").values_list("body", flat=True)
+    expected = [body for body in bodies if body]
+    assert [row async for row in rows] == [*expected[:-1], "The last."]
+
+
 async def test_the_first_frame_is_a_welcome(ada: User, bob: User, public: Room, say: Say) -> None:
     await in_database(say, public, bob)
     async with connect(GENERAL, ada) as client:

@@ -73,6 +73,16 @@ class EchoConsumer(Consumer):
         self.held.set()
         await self.may_leave.wait()
 
+    @command("gather", together=True)
+    async def gather(self, data: Say) -> dict[str, str]:
+        """The first waits for `may_leave`, an empty one is refused."""
+        self.said.append(data.text)
+        if data.text == "first":
+            await self.may_leave.wait()
+        if not data.text:
+            raise Refusal(ErrorCode.INVALID, "Say something.")
+        return {"text": data.text}
+
     @command("ask")
     def ask_database(self, data: Nothing) -> dict[str, str | None]:
         """In a thread, where the ORM may be used."""

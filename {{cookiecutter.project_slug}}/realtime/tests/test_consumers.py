@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack
+from typing import Any
 
 import pytest
 from django.core.exceptions import ImproperlyConfigured
@@ -53,6 +54,43 @@ async def test_four_plain_methods_run_at_a_time(ada: User) -> None:
         ]
         replies = await asyncio.gather(*(client.send("meet") for client in clients))
         assert [reply["type"] for reply in replies] == ["ok"] * 4
+
+
+async def test_commands_that_run_together_are_answered_in_order_and_others_wait(ada: User) -> None:
+    EchoConsumer.said.clear()
+    EchoConsumer.may_leave = asyncio.Event()
+    said = ["first", *("" if n % 3 == 0 else f"{n}" for n in range(38)), "last"]
+    async with connect_echo("/ws/echo/a/", ada) as client:
+        await client.expect("welcome")
+        for text in said:
+            await client.send_unheard("gather", {"text": text})
+        await client.send_unheard("say", {"text": "after"})
+        while len(EchoConsumer.said) < 32:
+            await asyncio.sleep(0.01)
+        assert await client.communicator.receive_nothing()
+        assert EchoConsumer.said == said[:32]
+        EchoConsumer.may_leave.set()
+        answers: list[dict[str, Any]] = []  # Any: JSON
+        while len(answers) < 41:
+            if "id" in (frame := await client.receive()):
+                answers.append(frame)
+    assert [int(each["id"]) for each in answers] == list(range(1, 42))
+    assert [each["data"].get("text", "") for each in answers] == [*said, "after"]
+    assert EchoConsumer.said == [*said, "after"]
+
+
+async def test_commands_that_run_together_end_before_the_consumer_leaves(ada: User) -> None:
+    EchoConsumer.left.clear()
+    EchoConsumer.may_leave, EchoConsumer.said[:] = asyncio.Event(), []
+    async with connect_echo("/ws/echo/a/", ada) as client:
+        await client.send_unheard("gather", {"text": "first"})
+        while not EchoConsumer.said:
+            await asyncio.sleep(0.01)
+        await client.communicator.send_input({"type": "websocket.disconnect", "code": 1000})
+        await asyncio.sleep(0.05)
+        assert EchoConsumer.left == []
+        EchoConsumer.may_leave.set()
+    assert EchoConsumer.left == ["echo:a"]
 
 
 @pytest.mark.parametrize("error", ["StopIteration", "SystemExit"])
