@@ -55,7 +55,7 @@ DEPENDENCIES = set(
     channels_valkey charset_normalizer click colorama constantly cryptography csp cssbeautifier
     daphne dateutil django django_allauth django_csp django_environ django_storages django_stubs
     django_stubs_ext django_tasks djlint dotenv editorconfig environ execnet frozenlist grimp h11
-    http_ece httpcore httptools httpx hyperlink hypothesis idna import_linter importlinter
+    hiredis http_ece httpcore httptools httpx hyperlink hypothesis idna import_linter importlinter
     incremental iniconfig jmespath jsbeautifier json5 jwt librt markdown_it markdown_it_py mdurl
     msgpack msgspec multidict mypy mypy_django_plugin mypy_extensions mypyc nats nats_py openssl
     packaging paho paho_mqtt pathspec pil pillow pip pkg_resources pluggy prometheus_client
