@@ -27,6 +27,7 @@ from chat.frames import (
     Reset,
     RoomChange,
     RoomList,
+    RoomSummary,
     SendMessage,
     StopMessage,
     ToggleReaction,
@@ -41,7 +42,7 @@ from chat.queries import (
     messages_after,
     messages_around,
     named_for,
-    rooms_of,
+    rooms_among,
     slugs_of,
 )
 from realtime import metrics
@@ -61,6 +62,8 @@ sends: Batcher[actions.Draft, MessageData] = Batcher(
 readings: Batcher[actions.Reading, int] = Batcher(
     actions.mark_readings, key=lambda reading: reading.room_id
 )
+slugs_read: Batcher[int, list[str]] = Batcher(slugs_of)
+rooms_read: Batcher[tuple[int, list[str]], list[RoomSummary]] = Batcher(rooms_among)
 
 
 class ChatConsumer(FeedConsumer[Room]):
@@ -121,8 +124,8 @@ class ChatConsumer(FeedConsumer[Room]):
         return Changes(str(feed.epoch), [message.as_data() for message in items], more)
 
     @classmethod
-    def reset_data(cls, feed: Room) -> Reset:
-        return Reset(str(feed.epoch))
+    def reset_data(cls, feeds: Sequence[Room]) -> Sequence[Reset]:
+        return [Reset(str(feed.epoch)) for feed in feeds]
 
     @command("message.send", together=True)
     async def send_message(self, data: SendMessage) -> MessageData:
@@ -190,13 +193,13 @@ class RoomListConsumer(Consumer):
     async def join(self) -> None:
         self.topic = room_list_topic.name
         await self.subscribe(room_list_topic.group(self.user.pk))
-        all_slugs = await in_database(slugs_of, self.user)
+        all_slugs = await slugs_read.submit(self.user_id)
         self.known = hash(frozenset(all_slugs))
         slugs = all_slugs[:ROOMS_LISTED]
         async with asyncio.TaskGroup() as subscribing:
             for slug in slugs:
                 subscribing.create_task(self.subscribe(Room.topics.group(slug)))
-        rooms = await in_database(rooms_of, self.user)  # as they are now that all is heard
+        rooms = await rooms_read.submit((self.user_id, slugs))  # as they are now that all is heard
         for gone in set(slugs) - {room.slug for room in rooms}:
             self.unsubscribe(Room.topics.group(gone))
         self.welcome(RoomList(rooms))

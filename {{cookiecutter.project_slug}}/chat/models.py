@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from itertools import permutations
 from typing import TYPE_CHECKING, Self
 from uuid import uuid4
 
@@ -64,8 +65,8 @@ class RoomTopic(FeedTopic):
         else:
             memberships = memberships.filter(room__slug__in=keys)
         rooms = [membership.room for membership in memberships]
-        others = other_people(user_id, rooms)
-        return {room.slug: room.name_beside(others.get(room.pk)) for room in rooms}
+        others = other_people(rooms)
+        return {room.slug: room.name_beside(others.get((user_id, room.pk))) for room in rooms}
 
     def link(self, key: str) -> str:
         return reverse("chat:room", args=[key])
@@ -199,11 +200,11 @@ class Membership(models.Model):
         return {**self.as_member(), "last_read": self.last_read}
 
     @classmethod
-    def latest_first(cls, user_id: int) -> QuerySet["Membership"]:
-        """A person's memberships; those of the rooms with the latest messages come first."""
+    def latest_first(cls, *user_ids: int) -> QuerySet["Membership"]:
+        """People's memberships; those of the rooms with the latest messages come first."""
         messages = Message.objects.filter(room=OuterRef("room"), deleted_at=None)
         latest = Subquery(messages.order_by("-seq").values("created_at")[:1])
-        memberships = cls.objects.filter(user=user_id)
+        memberships = cls.objects.filter(user__in=user_ids)
         active_at = Coalesce(latest, F("joined_at"))
         return memberships.annotate(active_at=active_at).order_by("-active_at", "-pk")
 
@@ -481,10 +482,16 @@ class Mention(models.Model):
         return f"@{self.user} in {self.message}"
 
 
-def other_people(user_id: int, rooms: Iterable[Room]) -> dict[int, Person]:
-    """The other person in each of `rooms` that is direct, by the room's id."""
+def other_people(rooms: Iterable[Room]) -> dict[tuple[int, int], Person]:
+    """The other person in each of `rooms` that is direct, by the id of the one and the room's."""
     direct = [room for room in rooms if room.is_direct]
     if not direct:
         return {}
-    others = Membership.objects.filter(~Q(user=user_id), room__in=direct).select_related("user")
-    return {other.room_id: other.user.as_person() for other in others}
+    pairs: dict[int, list[User]] = defaultdict(list)
+    for each in Membership.objects.filter(room__in=direct).select_related("user"):
+        pairs[each.room_id].append(each.user)
+    return {
+        (one.pk, room_id): other.as_person()
+        for room_id, pair in pairs.items()
+        for one, other in permutations(pair, 2)
+    }

@@ -1,6 +1,7 @@
 """Reading chat: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
@@ -72,7 +73,7 @@ def room_of_link(code: str) -> Room:
 
 def named_for(user: User, room: Room) -> Room:
     """The room with its name for the user: a direct room has the other person's."""
-    room.name = room.name_beside(other_people(user.pk, [room]).get(room.pk))
+    room.name = room.name_beside(other_people([room]).get((user.pk, room.pk)))
     return room
 
 
@@ -298,42 +299,64 @@ class _Count(Subquery):
     output_field = IntegerField()
 
 
-def slugs_of(user: User) -> list[str]:
-    """The slugs of all rooms that the user is in, in the order of `rooms_of`; one query."""
-    return list(Membership.latest_first(user.pk).values_list("room__slug", flat=True))
+def slugs_of(user_ids: Sequence[int]) -> list[list[str]]:
+    """The slugs of all rooms that each person is in, in the order of `rooms_of`; one query."""
+    slugs: dict[int, list[str]] = defaultdict(list)
+    memberships = Membership.latest_first(*user_ids)
+    for user_id, slug in memberships.values_list("user", "room__slug"):
+        slugs[user_id].append(slug)
+    return [slugs[user_id] for user_id in user_ids]
 
 
 def rooms_of(user: User, limit: int = ROOMS_LISTED) -> list[RoomSummary]:
     """The rooms that the user is in, those with the latest messages first; three queries."""
+    return _summaries(Membership.latest_first(user.pk), limit)[user.pk]
+
+
+def rooms_among(asked: Sequence[tuple[int, Sequence[str]]]) -> list[list[RoomSummary]]:
+    """As `rooms_of`, for each person the rooms that have one of the slugs."""
+    slugs = {slug for _, wanted in asked for slug in wanted}
+    memberships = Membership.latest_first(*(user_id for user_id, _ in asked))
+    rooms = _summaries(memberships.filter(room__slug__in=slugs))
+    return [[room for room in rooms[user_id] if room.slug in wanted] for user_id, wanted in asked]
+
+
+def _summaries(
+    memberships: QuerySet[Membership], limit: int | None = None
+) -> defaultdict[int, list[RoomSummary]]:
+    """The rooms of the first memberships as each person sees them, by the person's id."""
     messages = Message.objects.filter(room=OuterRef("room"), deleted_at=None)
-    others = messages.filter(seq__gt=OuterRef("last_read")).exclude(author=user)
+    others = messages.filter(seq__gt=OuterRef("last_read")).exclude(author=OuterRef("user"))
     mentions = Mention.objects.filter(
-        user=user, message__room=OuterRef("room"), message__seq__gt=OuterRef("last_read")
-    ).exclude(message__author=user)
-    memberships = list(
-        Membership.latest_first(user.pk)
-        .select_related("room")
-        .annotate(
+        user=OuterRef("user"),
+        message__room=OuterRef("room"),
+        message__seq__gt=OuterRef("last_read"),
+    ).exclude(message__author=OuterRef("user"))
+    rows = list(
+        memberships.select_related("room").annotate(
             latest=Subquery(messages.order_by("-seq").values("pk")[:1]),
             unread=_Count(others.order_by().values("pk")[:UNREAD_COUNTED]),
             mentioned=Exists(mentions),
         )[:limit]
     )
-    last_messages = _last_messages(row.latest for row in memberships)
-    people = other_people(user.pk, [row.room for row in memberships])
-    return [
-        RoomSummary(
-            slug=row.room.slug,
-            name=row.room.name_beside(people.get(row.room_id)),
-            kind=row.room.kind,
-            rev=row.room.last_rev,
-            unread=row.unread,
-            mentioned=row.mentioned,
-            last_message=last_messages.get(row.room_id),
-            person=people.get(row.room_id),
+    last_messages = _last_messages({row.latest for row in rows})
+    people = other_people(row.room for row in rows)
+    rooms: defaultdict[int, list[RoomSummary]] = defaultdict(list)
+    for row in rows:
+        person = people.get((row.user_id, row.room_id))
+        rooms[row.user_id].append(
+            RoomSummary(
+                slug=row.room.slug,
+                name=row.room.name_beside(person),
+                kind=row.room.kind,
+                rev=row.room.last_rev,
+                unread=row.unread,
+                mentioned=row.mentioned,
+                last_message=last_messages.get(row.room_id),
+                person=person,
+            )
         )
-        for row in memberships
-    ]
+    return rooms
 
 
 def _last_messages(ids: Iterable[int | None]) -> dict[int, LastMessage]:

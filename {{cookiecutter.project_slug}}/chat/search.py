@@ -133,9 +133,9 @@ def found(user: User, query: Query, before: int = -1) -> Page:
     messages = messages.select_related("author", "room").prefetch_related("attachments")
     rows = list(messages.order_by("-created_at", "-pk")[: RESULTS_SHOWN + 1])
     shown = rows[:RESULTS_SHOWN]
-    others = other_people(user.pk, {message.room for message in shown})
+    others = other_people({message.room for message in shown})
     for message in shown:
-        message.room.name = message.room.name_beside(others.get(message.room_id))
+        message.room.name = message.room.name_beside(others.get((user.pk, message.room_id)))
     return Page(
         [_result(message, query.terms) for message in shown],
         shown[-1].pk if len(rows) > len(shown) else None,

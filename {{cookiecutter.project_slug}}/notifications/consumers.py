@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from accounts.models import User
 from notifications import actions, queries
 from notifications.frames import (
+    PAGE_NOTIFICATIONS,
     All,
     Deleted,
     GetList,
@@ -19,6 +20,7 @@ from notifications.frames import (
 from notifications.models import Inbox, Notification
 from realtime.consumers import command
 from realtime.feeds.consumer import FeedConsumer
+from realtime.feeds.reading import latest_of_each
 from realtime.protocol import ErrorCode, Refusal
 
 
@@ -45,9 +47,10 @@ class NotificationConsumer(FeedConsumer[Inbox]):
         return str(self.user_id)
 
     @classmethod
-    def reset_data(cls, feed: Inbox) -> Page:
-        latest = queries.listed(feed.pk)
-        return Page(str(feed.epoch), feed.unread, feed.read_rev, latest.notifications, latest.more)
+    def reset_data(cls, feeds: Sequence[Inbox]) -> Sequence[Page]:
+        shown = Notification.objects.filter(deleted_at=None)
+        pages = latest_of_each(shown, feeds, PAGE_NOTIFICATIONS)
+        return [cls.changes_data(feed, *page) for feed, page in zip(feeds, pages, strict=True)]
 
     @classmethod
     def changes_data(cls, feed: Inbox, items: Sequence[Notification], more: bool) -> Page:

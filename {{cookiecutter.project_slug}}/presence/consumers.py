@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import cache
 from typing import Any, Self
 
 import msgspec
@@ -11,12 +12,14 @@ from msgspec.structs import replace
 from presence import actions, frames, queries
 from presence.frames import HERE, own_group, room_topic
 from presence.running import this_attendance
-from presence.stores import StoreUnavailable, Visit
+from presence.stores import Roster, StoreUnavailable, Visit
+from realtime.batching import Batcher
 from realtime.consumers import Consumer, command
 from realtime.database import in_database
 from realtime.protocol import CloseCode, ErrorCode, Nothing, Refusal
 
 WELCOME_IDS = 2_000  # in a welcome, divided among its rooms
+READ_IDS = 20_000  # by one call of the store, which takes Redis some ten milliseconds at most
 
 
 class PresenceConsumer(Consumer):
@@ -129,10 +132,35 @@ class PresenceConsumer(Consumer):
         return self.attendance.put(self.visit)
 
     async def _who_is_here(self) -> list[frames.RoomHere]:
-        rooms = sorted(self.visit.rooms)
-        limit = WELCOME_IDS // max(len(rooms), 1)
-        rosters = await self.attendance.store.rosters(rooms, limit=limit)
-        return [frames.room_here(roster) for roster in rosters]
+        return await rooms_here.submit(sorted(self.visit.rooms))
+
+
+async def _read_rooms_here(
+    wanted: Sequence[Sequence[str]],
+) -> list[list[frames.RoomHere] | Exception]:
+    """For each connection its rooms: one that several are in is read, and cut, once for all."""
+    limits = [WELCOME_IDS // max(len(rooms), 1) for rooms in wanted]
+    rosters: dict[str, Roster] = {}
+    each_time = max(READ_IDS // max(limits), 1)
+    rooms = list({room for rooms in wanted for room in rooms})
+    try:
+        for start in range(0, len(rooms), each_time):
+            some = rooms[start : start + each_time]
+            for roster in await this_attendance().store.rosters(some, limit=max(limits)):
+                rosters[roster.room] = roster
+    except StoreUnavailable as error:
+        return [error] * len(wanted)
+
+    @cache
+    def here(room: str, limit: int) -> frames.RoomHere:
+        return frames.room_here(rosters[room], limit)
+
+    return [
+        [here(room, limit) for room in rooms] for rooms, limit in zip(wanted, limits, strict=True)
+    ]
+
+
+rooms_here: Batcher[Sequence[str], list[frames.RoomHere]] = Batcher(_read_rooms_here)
 
 
 def _away_and_viewing(data: frames.SetState) -> tuple[bool, str | None]:

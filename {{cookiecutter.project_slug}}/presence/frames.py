@@ -129,10 +129,13 @@ class SeenPeople(Struct, frozen=True):
     people: list[SeenPerson]
 
 
-def room_here(roster: Roster) -> RoomHere:
-    online = [user for user, state in roster.people.items() if state == State.ONLINE]
-    away = [user for user, state in roster.people.items() if state == State.AWAY]
-    return RoomHere(roster.room, roster.version, roster.size, online, away, roster.more)
+def room_here(roster: Roster, limit: int) -> RoomHere:
+    """The first `limit` people of a roster."""
+    people = list(roster.people.items())[:limit]
+    online = [user for user, state in people if state == State.ONLINE]
+    away = [user for user, state in people if state == State.AWAY]
+    more = roster.size > len(people)
+    return RoomHere(roster.room, roster.version, roster.size, online, away, more)
 
 
 def roster_page(roster: Roster, people: Mapping[int, Person]) -> RosterPage:

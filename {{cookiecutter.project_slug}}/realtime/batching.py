@@ -4,8 +4,9 @@ For writes this is group commit; for reads it is one query in place of one for e
 """
 
 import asyncio
-from collections.abc import Callable, Hashable, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Awaitable, Callable, Hashable, Sequence
+from inspect import iscoroutinefunction
+from typing import Any, Generic, TypeVar
 
 from django.db import IntegrityError
 from prometheus_client import Histogram
@@ -29,9 +30,10 @@ class Batcher(Generic[Item, Result]):
     A batch that waits for a lock of another process delays the keys in it and no others.
 
     Args:
-        work: a synchronous function that processes the items, in one transaction if it writes. It
-            returns, in their order, a result or the exception to raise for each. If it raises, it
-            is called again for each half, so that only an item at fault fails.
+        work: processes the items, in one transaction if it writes. It returns, in their order, a
+            result or the exception to raise for each. If it raises, it is called again for each
+            half, so that only an item at fault fails. A plain function runs in a thread and may
+            use the ORM.
         key: items with the same key are never in two batches at once, and are processed in the
             order in which they were submitted. By default all have the same key.
         linger: whether to pause after a batch of several items, so that the next one has more:
@@ -41,13 +43,14 @@ class Batcher(Generic[Item, Result]):
 
     def __init__(
         self,
-        work: Callable[[Sequence[Item]], Sequence[Result | Exception]],
+        work: Callable[[Sequence[Item]], Sequence[Result | Exception]]
+        | Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         *,
         key: Callable[[Item], Hashable] = lambda _: None,
         linger: bool = False,
         sizes: Histogram | None = None,
     ) -> None:
-        self._work = work
+        self._work: Any = work  # Any: of two kinds
         self._key = key
         self._linger = linger
         self._sizes = sizes
@@ -129,6 +132,8 @@ class Batcher(Generic[Item, Result]):
 
     async def _results(self, items: Sequence[Item], tries: int = TRIES) -> list[Result | Exception]:
         try:
+            if iscoroutinefunction(self._work):
+                return list(await self._work(items))
             return list(await in_database(self._work, items))
         except Exception as error:
             if is_away(error):

@@ -90,7 +90,8 @@ def _rooms(link: Link, rest: str) -> str:
 
 
 def _room(link: Link, wanted: str) -> str:
-    names = Room.topics.names_for(link.user_id, slugs_of(link.user))
+    (slugs,) = slugs_of([link.user_id])
+    names = Room.topics.names_for(link.user_id, slugs)
     found = [slug for slug, name in names.items() if wanted.lower() in (slug, name.lower())]
     room = Room.objects.filter(slug__in=found[:1]).first()
     if room is None:

@@ -7,7 +7,7 @@ from accounts.models import User
 from chat import actions, queries
 from chat.actions import messages
 from chat.models import Message, Room
-from chat.queries import rooms_of
+from chat.queries import rooms_among, rooms_of, slugs_of
 from chat.tests.conftest import Published, Say, refused
 from realtime.feeds.reading import latest
 from realtime.protocol import ErrorCode, Refusal
@@ -209,3 +209,25 @@ def test_people_are_found_by_either_name(ada: User, bob: User, eve: User) -> Non
     User.objects.create(username="gone", is_active=False)
     found = [list(queries.people_to_talk_to(ada, query)) for query in ("", "rob", "BO", "e", "ada")]
     assert found == [[bob, eve], [bob], [bob], [bob, eve], []]
+
+
+def test_the_lists_of_many_people_are_read_in_the_queries_of_one(
+    ada: User,
+    bob: User,
+    eve: User,
+    public: Room,
+    private: Room,
+    say: Say,
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    direct = actions.start_direct(ada, bob)
+    say(public, bob)
+    say(private, ada)
+    say(direct, bob)
+    with django_assert_num_queries(1):
+        slugs = slugs_of([ada.pk, bob.pk, eve.pk])
+    assert slugs == [[each.slug for each in rooms_of(who)] for who in (ada, bob, eve)]
+    with django_assert_num_queries(3):
+        lists = rooms_among([(ada.pk, slugs[0]), (bob.pk, slugs[1]), (ada.pk, [public.slug])])
+    assert lists == [rooms_of(ada), rooms_of(bob), [rooms_of(ada)[-1]]]
+    assert [room.unread for room in lists[0]] == [1, 0, 1]

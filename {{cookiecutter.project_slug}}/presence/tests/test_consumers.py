@@ -1,5 +1,7 @@
 """What a client of presence sees."""
 
+from collections.abc import Sequence
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -8,9 +10,12 @@ from django.db import transaction
 from msgspec.structs import replace
 
 from accounts.models import User
+from presence import consumers
 from presence.actions import choose_visibility, room_left, rooms_changed
+from presence.frames import RoomHere
 from presence.models import Presence
 from presence.running import RosterTopic, this_attendance
+from presence.stores import Roster, State
 from presence.tests.places import Places, Watcher, connect_presence
 from presence.tests.subjects import visit
 from realtime.database import in_database
@@ -360,3 +365,22 @@ async def test_wrong_data_is_refused(ada: User, command: str, data: Json) -> Non
         reply = await client.send(command, data)
         assert (reply["type"], reply["data"]["code"]) == ("error", "invalid")
         assert (await client.send("people", {"ids": []}))["data"] == {"people": []}
+
+
+async def test_a_room_of_many_who_join_at_once_is_read_once_and_cut_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[tuple[list[str], int]] = []
+
+    async def rosters(rooms: Sequence[str], *, limit: int) -> list[Roster]:
+        asked.append((sorted(rooms), limit))
+        people = {1: State.ONLINE, 2: State.AWAY, 3: State.ONLINE}
+        return [Roster(room, 7, 3, people) for room in rooms]
+
+    store = SimpleNamespace(rosters=rosters)
+    monkeypatch.setattr(consumers, "this_attendance", lambda: SimpleNamespace(store=store))
+    monkeypatch.setattr(consumers, "WELCOME_IDS", 4)
+    whole, halves = await consumers._read_rooms_here([["hall"], ["attic", "hall"]])
+    assert asked == [(["attic", "hall"], 4)]
+    assert whole == [RoomHere("hall", 7, 3, [1, 3], [2], False)]
+    assert halves == [RoomHere(room, 7, 3, [1], [2], True) for room in ("attic", "hall")]

@@ -1,7 +1,6 @@
 """The consumer of a feed: its welcome, and what a client has missed."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from functools import cache
 from time import monotonic
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
@@ -12,7 +11,7 @@ from realtime.batching import Batcher
 from realtime.consumers import Consumer, Reply, command
 from realtime.delivery.engine import running_engine
 from realtime.feeds.models import Feed, FeedItem
-from realtime.feeds.reading import latest, missed, number
+from realtime.feeds.reading import latest_of_each, missed, number
 from realtime.protocol import ErrorCode, Refusal, Revision, Text
 from realtime.topics import Pair
 
@@ -129,17 +128,19 @@ class FeedConsumer(Consumer, Generic[FeedType]):
     def admit(cls, guests: Sequence[Guest[FeedType]]) -> Sequence[object]:
         """For each guest the data of the welcome, which has an `epoch`; or a `Refusal`."""
         hearers = cls.feed_model.topics.hearers({guest.pair for guest in guests})
-        welcome = cache(cls.reset_data)
-        return [welcome(each.feed) if each.pair in hearers else forbidden() for each in guests]
+        heard = list({each.feed for each in guests if each.pair in hearers})
+        welcomes = dict(zip(heard, cls.reset_data(heard), strict=True))
+        return [welcomes[each.feed] if each.pair in hearers else forbidden() for each in guests]
 
     @classmethod
-    def reset_data(cls, feed: FeedType) -> object:
-        """What a client begins afresh with."""
-        shown = cls.item_model._default_manager.filter(
-            **{cls.item_model.feed_field: feed.pk}, deleted_at=None
-        )
-        items, more = latest(shown, cls.page_items)
-        return cls.changes_data(feed, items[::-1], more)
+    def reset_data(cls, feeds: Sequence[FeedType]) -> Sequence[object]:
+        """For each feed what a client begins afresh with."""
+        shown = cls.item_model._default_manager.filter(deleted_at=None)
+        pages = latest_of_each(shown, feeds, cls.page_items)
+        return [
+            cls.changes_data(feed, items[::-1], more)
+            for feed, (items, more) in zip(feeds, pages, strict=True)
+        ]
 
     @classmethod
     def changes_data(cls, feed: FeedType, items: Sequence[Any], more: bool) -> object:
@@ -240,7 +241,7 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         def catch_up(feed: Any, since: Since) -> CatchUp:
             is_here = since.epoch == str(feed.epoch) and (feed, since.rev) in pages
             if not is_here or since.rev < pruned.get(feed.pk, 0):
-                return CatchUp(Reply("reset", cls.reset_data(feed), feed.last_rev))
+                return CatchUp(Reply("reset", cls.reset_data([feed])[0], feed.last_rev))
             items, more = pages[feed, since.rev]
             newest = items[-1].rev if items else since.rev
             rev = newest if more else max(newest, feed.last_rev)

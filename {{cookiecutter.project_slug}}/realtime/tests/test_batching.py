@@ -189,3 +189,15 @@ async def test_a_crowd_lingers_and_a_single_item_does_not_wait(
     latecomers.append(asyncio.create_task(group.submit(6)))
     await asyncio.gather(*latecomers)
     assert batches == [[1], [2], [3, 4], [5, 6]]
+
+
+async def test_work_that_needs_no_database_may_be_a_coroutine() -> None:
+    batches: list[list[int]] = []
+
+    async def ask(items: Sequence[int]) -> list[int]:
+        batches.append(list(items))
+        return [item * 10 for item in items]
+
+    group = Batcher(ask)
+    assert list(await asyncio.gather(group.submit(1), group.submit(2))) == [10, 20]
+    assert batches == [[1, 2]]

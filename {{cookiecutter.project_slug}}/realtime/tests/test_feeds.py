@@ -19,7 +19,7 @@ from realtime.database import in_database
 from realtime.feeds import consumer, models
 from realtime.feeds.changes import changing
 from realtime.feeds.models import FeedTopic
-from realtime.feeds.reading import missed
+from realtime.feeds.reading import latest_of_each, missed
 from realtime.management.commands.startrealtime import sorted_imports
 from realtime.protocol import ErrorCode, Refusal
 from realtime.starting import boards
@@ -240,6 +240,18 @@ def test_many_feeds_change_in_a_few_queries(db: None) -> None:
     assert set(Board.objects.values_list("last_rev", flat=True)) == {1, 6}
     # BEGIN, the lock, the retries, the items, the numbers of two kinds, COMMIT.
     assert len(queries) == 7
+
+
+def test_the_latest_items_of_many_feeds_are_read_in_two_queries(plan: Board) -> None:
+    few, none = Board.objects.create(slug="few"), Board.objects.create(slug="none")
+    add(plan, "one", "two", "three", "four")
+    add(few, "five", "six")
+    boards = list(Board.objects.filter(pk__in=[plan.pk, few.pk, none.pk]).order_by("pk"))
+    with CaptureQueriesContext(connection) as queries:
+        pages = latest_of_each(Card.objects.exclude(title="three"), boards, 2)
+    assert len(queries) == 2
+    titles = [([card.title for card in items], more) for items, more in pages]
+    assert titles == [(["four", "two"], True), (["six", "five"], False), ([], False)]
 
 
 def test_the_heartbeat_tells_a_feeds_latest_revision(plan: Board) -> None:
