@@ -13,7 +13,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import groupby
@@ -49,6 +49,10 @@ PACKED_CHARACTERS = 200_000  # a larger message would delay others; some layers 
 
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
 
+JOINED = asyncio.Event()
+"""Of every group that is joined: each event of its own takes 0.8 KiB."""
+JOINED.set()
+
 
 class Subscriber(Protocol):
     """A consumer that subscribes to groups."""
@@ -79,6 +83,10 @@ class Group:
         """Of sockets that wait for a welcome: the subscribers who do, and the frames till then."""
 
         self.kept: dict[str, Any] = {}  # Any: as of `Hub.kept`
+
+    def join(self) -> None:
+        self.joined.set()
+        self.joined = JOINED
 
     def hold(self, subscriber: Subscriber) -> None:
         """Keep what the subscriber's socket would hear until `release`."""
@@ -117,11 +125,11 @@ class Hub:
         self._channel: str | None = None
         self._probe = f"realtime.probe.{uuid4().hex}"
         self._groups: dict[str, Group] = {}
-        # By the layer's name: the groups to be in, those that were added, and those whose call was
-        # not heard yet, each with the number of the call.
+        # By the layer's name: the groups to be in, those that were added, and by the number of a
+        # call that was not heard yet those that are joined when it is.
         self._wanted = {name: Group(name) for name in (self._probe, layer_group(CONTROL))}
         self._added: set[str] = set()
-        self._unconfirmed: dict[str, int] = {}
+        self._unconfirmed: dict[int, set[str]] = {}
         self._heard_at = 0.0  # when a call was last heard, or the first of several was due
         self._calls = itertools.count()
         self._changed = asyncio.Event()
@@ -273,7 +281,8 @@ class Hub:
                 self._added.clear()
                 self._unconfirmed.clear()
                 for local in self._wanted.values():
-                    local.joined.clear()
+                    if local.joined.is_set():
+                        local.joined = asyncio.Event()
                     local.kept = {}
                 longest = min(RETRY_SECONDS, 0.2 * 2 ** min(self._failures, 8))
                 await asyncio.sleep(random.uniform(0.1, longest))
@@ -314,7 +323,7 @@ class Hub:
                         metrics.delivery_seconds.observe(max(now - event["at"], 0.0))
                 case "realtime.call":
                     for call in messages:
-                        self._hear_call(group, call)
+                        self._hear_call(call)
                 case "realtime.echo":
                     self._echoed.set()
                 case _:
@@ -354,44 +363,59 @@ class Hub:
                 self._heard_at = self.loop.time()
             elif self.loop.time() - self._heard_at > LAYER_SECONDS:
                 await self._leave_unconfirmed(channel)
-            for name in self._wanted.keys() - self._added:
-                async with asyncio.timeout(LAYER_SECONDS):
-                    await self._layer.group_add(name, channel)
-                self._added.add(name)
-                self._unconfirmed[name] = next(self._calls)
+            if missing := self._wanted.keys() - self._added:
+                for names in await self._add(missing, channel):
+                    self._added.update(names)
+                    self._unconfirmed[next(self._calls)] = set(names)
             for name in self._added - self._wanted.keys():
                 self._added.discard(name)
-                self._unconfirmed.pop(name, None)
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_discard(name, channel)
             # `group_add` may return before the layer delivers, so a call through the group is
             # repeated until it is heard.
-            for name, number in list(self._unconfirmed.items()):
+            for number, names in list(self._unconfirmed.items()):
+                names &= self._added
+                if not names:
+                    self._unconfirmed.pop(number, None)
+                    continue
+                name = next(iter(names))
                 call = {"type": "realtime.call", "by": self._probe, "group": name, "call": number}
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_send(name, call)
+            unheard = set[str]().union(*self._unconfirmed.values())
             for name, local in self._wanted.items():  # one that was left and is wanted again
-                if name in self._added and name not in self._unconfirmed:
-                    local.joined.set()
+                if name in self._added and name not in unheard:
+                    local.join()
+
+    async def _add(self, names: Collection[str], channel: str) -> Iterable[Iterable[str]]:
+        """Be in these groups; returns which of them are joined with one another."""
+        if hasattr(self._layer, "group_add_all"):
+            async with asyncio.timeout(LAYER_SECONDS):
+                joined: Iterable[Iterable[str]] = await self._layer.group_add_all(names, channel)
+            return joined
+        for name in names:
+            async with asyncio.timeout(LAYER_SECONDS):
+                await self._layer.group_add(name, channel)
+        return [[name] for name in names]
 
     async def _leave_unconfirmed(self, channel: str) -> None:
         """Leave the groups that are not heard, to join them again.
 
         Where Redis refused to subscribe, the layer takes itself for subscribed, and adds nothing.
         """
-        for name in list(self._unconfirmed):
+        unheard = set[str]().union(*self._unconfirmed.values())
+        self._unconfirmed.clear()
+        for name in unheard & self._added:
+            self._added.discard(name)
             async with asyncio.timeout(LAYER_SECONDS):
                 await self._layer.group_discard(name, channel)
-            self._added.discard(name)
-            del self._unconfirmed[name]
         self._heard_at = self.loop.time()
 
-    def _hear_call(self, name: str, call: LayerMessage) -> None:
-        if call["by"] == self._probe and self._unconfirmed.get(name) == call["call"]:
-            del self._unconfirmed[name]
+    def _hear_call(self, call: LayerMessage) -> None:
+        if call["by"] == self._probe and call["call"] in self._unconfirmed:
             self._heard_at = self.loop.time()
-            if name in self._wanted:
-                self._wanted[name].joined.set()
+            for name in self._unconfirmed.pop(call["call"]) & self._added & self._wanted.keys():
+                self._wanted[name].join()
 
     async def _keep_probing(self) -> None:
         """Raise when an echo through the layer does not come back in time."""

@@ -126,7 +126,7 @@ def _postgres(url: str, prefix: str) -> Options:
     return {"url": url, "prefix": prefix, "capacity": CAPACITY}
 
 
-PUBSUB = Kind("channels_redis.pubsub.RedisPubSubChannelLayer", _redis)
+PUBSUB = Kind("realtime.layers.pubsub.PubSubChannelLayer", _redis)
 CORE = Kind("realtime.layers.core.CoreChannelLayer", _core)
 VALKEY = Kind("channels_valkey.pubsub.ValkeyPubSubChannelLayer", _valkey, "valkey")
 POSTGRES = Kind("realtime.layers.postgres.PostgresChannelLayer", _postgres)

@@ -53,6 +53,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Any) -> None:  # Any: one of uvicorn's private types
         await super().send(message)
+        if self.handshake_complete:  # then nobody reads these again
+            self.request = self.response = None  # type: ignore[assignment]
         if message["type"] == "websocket.close" and message.get("code") == CloseCode.FLOODING:
             self._discard()
 

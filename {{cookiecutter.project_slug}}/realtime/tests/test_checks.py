@@ -18,7 +18,7 @@ from realtime.tests.stock import raw
         (True, 1, IN_MEMORY, []),
         (True, 2, IN_MEMORY, ["realtime.E001"]),
         (False, 1, IN_MEMORY, ["realtime.E001"]),
-        (False, 2, "channels_redis.pubsub.RedisPubSubChannelLayer", []),
+        (False, 2, "realtime.layers.pubsub.PubSubChannelLayer", []),
     ],
 )
 def test_the_in_memory_layer_is_for_one_process_in_development(

@@ -229,6 +229,24 @@ async def test_groups_that_the_layer_wrongly_takes_for_joined_are_joined_again(
     await until(lambda: listener.heard == ["one"])
 
 
+async def test_groups_that_the_layer_joins_as_one_are_confirmed_by_one_call(
+    started: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def add_all(groups: Sequence[str], channel: str) -> list[set[str]]:
+        for group in groups:
+            await started.layer.group_add(group, channel)
+        return [set(groups)]
+
+    await started.hub.answering.wait()
+    monkeypatch.setattr(started.layer, "group_add_all", add_all, raising=False)
+    listeners = {f"chat:{number}": Listener() for number in range(3)}
+    await asyncio.gather(*(started.hub.subscribe(*each) for each in listeners.items()))
+    assert len([group for group in started.layer.sent if ".chat." in group]) == 1
+    for group in listeners:
+        started.send(group, "1")
+    await until(lambda: all(listener.heard == ["1"] for listener in listeners.values()))
+
+
 async def test_joining_goes_on_while_the_layer_is_down(
     started: Started, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from realtime import layers
 from realtime.layers import check_layer_url, layer
 from realtime.layers.core import CoreChannelLayer
 
-PUBSUB = "channels_redis.pubsub.RedisPubSubChannelLayer"
+PUBSUB = "realtime.layers.pubsub.PubSubChannelLayer"
 CORE = "realtime.layers.core.CoreChannelLayer"
 VALKEY = "channels_valkey.pubsub.ValkeyPubSubChannelLayer"
 NATS = "channels_nats.NatsChannelLayer"

@@ -106,7 +106,7 @@ async def test_a_stock_consumer_answers(api: BotApi, tmp_path: Path) -> None:
 async def test_nobody_waits_for_a_layer_that_is_away(
     api: BotApi, following: Link, tmp_path: Path, settings: Settings
 ) -> None:
-    layer = {"BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer"}
+    layer = {"BACKEND": "realtime.layers.pubsub.PubSubChannelLayer"}
     settings.CHANNEL_LAYERS = {"default": {**layer, "CONFIG": {"hosts": ["redis://127.0.0.1:1"]}}}
     api.say(CHAT, "hello")
     async with running(tmp_path):
