@@ -130,7 +130,7 @@ def test_whoever_is_here_is_listed_first_and_others_are_found_by_name(
     finder.fill("owner")
     expect(names).to_have_count(0)
     finder.fill("nobody")
-    expect(ada.page.get_by_text("Nobody listed here is called that.")).to_be_visible()
+    expect(ada.page.get_by_text("Nobody here has that name.")).to_be_visible()
     finder.fill("")
     expect(names).to_have_count(14)
 

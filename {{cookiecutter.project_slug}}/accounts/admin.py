@@ -10,8 +10,10 @@ from django.conf import settings
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 
-from accounts.forms import show_portrait
+from accounts.forms import set_portrait
 from accounts.models import Portrait, User
 from accounts.two_factor import ask_for_factor, next_step
 from realtime.admin import ReadOnlyAdmin
@@ -53,13 +55,19 @@ class PortraitAdmin(ReadOnlyAdmin):
     list_display = ["user"]
     search_fields = ["user__username"]
     exclude = ["content"]
+    readonly_fields = ["picture"]
+
+    @admin.display
+    def picture(self, portrait: Portrait) -> str:
+        url = reverse("accounts:portrait", args=[portrait.code])
+        return format_html('<img src="{}" alt="" width="256" height="256">', url)
 
     def delete_model(self, request: HttpRequest, portrait: Portrait) -> None:
-        show_portrait(portrait.user, None)
+        set_portrait(portrait.user, None)
 
     def delete_queryset(self, request: HttpRequest, portraits: Iterable[Portrait]) -> None:
         for portrait in portraits:
-            show_portrait(portrait.user, None)
+            set_portrait(portrait.user, None)
 
 
 CONSEQUENCES = [

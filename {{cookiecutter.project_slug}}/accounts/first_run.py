@@ -41,7 +41,7 @@ class FirstRunForm(SignupForm):
     display_name = ProfileForm.base_fields["display_name"]
     code = forms.CharField(
         label="Code",
-        help_text="What FIRST_RUN_CODE is on the server.",
+        help_text="The value of FIRST_RUN_CODE in the server's .env.",
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
     field_order = ["display_name", "username", "email", "password1", "code"]
@@ -57,7 +57,9 @@ class FirstRunForm(SignupForm):
     def clean_code(self) -> str:
         code: str = self.cleaned_data["code"]
         if not constant_time_compare(code, settings.FIRST_RUN_CODE):
-            raise ValidationError("That is another code. The server's is in its FIRST_RUN_CODE.")
+            raise ValidationError(
+                "This code is wrong. It is the value of FIRST_RUN_CODE in the server's .env."
+            )
         return code
 
     def signup(self, request: HttpRequest, user: User) -> None:

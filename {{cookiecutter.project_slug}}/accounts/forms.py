@@ -79,16 +79,16 @@ class PortraitForm(forms.Form):
             return pictures.portrait(self.cleaned_data["picture"])
         except pictures.NotAPicture:
             raise ValidationError(
-                "This is no picture that can be shown. Choose a GIF, JPEG, PNG or WebP of at most "
-                "20 million pixels."
+                "This file is not a picture that can be shown here. Choose a GIF, JPEG, PNG or "
+                "WebP of at most 20 million pixels."
             ) from None
 
 
-def show_portrait(user: User, content: bytes | None) -> None:
+def set_portrait(user: User, content: bytes | None) -> None:
     """Show a person by this picture from now on; by initials where it is None."""
     with transaction.atomic():
-        Portrait.objects.filter(user=user).delete()
         user.portrait = secrets.token_hex(16) if content else ""
+        user.save(update_fields=["portrait"])  # first: it locks what is locked before people
+        Portrait.objects.filter(user=user).delete()
         if content:
             Portrait.objects.create(user=user, code=user.portrait, content=content)
-        user.save(update_fields=["portrait"])

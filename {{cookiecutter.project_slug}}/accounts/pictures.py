@@ -96,6 +96,7 @@ def portrait(file: IO[bytes]) -> bytes:
 
 def _copy(file: IO[bytes], pixels: int, shaped: Shape) -> bytes:
     with _one_at_a_time:
+        file.seek(0)
         content = file.read()  # what the store raises is not the picture's fault
         try:
             if sum(1 for _ in SCAN.finditer(content)) > MOST_SCANS:

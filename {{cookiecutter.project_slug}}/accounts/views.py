@@ -5,9 +5,9 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.forms import PROFILES, PortraitForm, ProfileForm, show_portrait
+from accounts.forms import PROFILES, PortraitForm, ProfileForm, set_portrait
 from accounts.models import Portrait, User
 from accounts.requests import AuthenticatedRequest
 from realtime.admission.clients import signed_in
@@ -41,16 +41,19 @@ def edit(request: AuthenticatedRequest) -> HttpResponse:
     return _show_profile(request, form, PortraitForm())
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @login_required
 def change_portrait(request: AuthenticatedRequest) -> HttpResponse:
+    if request.method != "POST":  # somebody loads the page of a refusal again
+        return redirect("accounts:edit")
     PROFILES.spend(request.user)  # before a picture is unpacked
     form = PortraitForm(request.POST, request.FILES)
     removes = "remove" in request.POST
     if not removes and not form.is_valid():
         return _show_profile(request, ProfileForm(request.user), form)
     with transaction.atomic():
-        show_portrait(request.user, None if removes else form.cleaned_data["picture"])
+        set_portrait(request.user, None if removes else form.cleaned_data["picture"])
+    messages.success(request, "Your picture is removed." if removes else "Your picture is saved.")
     return redirect("accounts:edit")
 
 

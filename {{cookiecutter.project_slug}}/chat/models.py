@@ -191,7 +191,8 @@ class Membership(models.Model):
 
     @property
     def may_invite(self) -> bool:
-        return self.room.is_public or (self.may_moderate and not self.room.is_direct)
+        by_role = self.room.is_public or (self.may_moderate and not self.room.is_direct)
+        return by_role and self.room.archived_at is None
 
     def as_member(self) -> MemberPerson:
         return {**self.user.as_person(), "role": self.role}
@@ -355,7 +356,7 @@ class Message(FeedItem):
             mentions=names,
             reactions=[ReactionData(emoji, users) for emoji, users in reactions.items()],
             attachments=[attachment.as_data() for attachment in attachments],
-            preview=self.preview,
+            preview=None if self.deleted_at else self.preview,
             created_at=self.created_at,
             edited_at=self.edited_at,
             deleted_at=self.deleted_at,

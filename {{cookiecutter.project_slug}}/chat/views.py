@@ -263,7 +263,8 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @login_required
 def change_link(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     change = actions.withdraw_link if "withdraw" in request.POST else actions.make_link
-    change(queries.room_by_slug(slug), request.user)
+    with _refusals_shown(request):
+        change(queries.room_by_slug(slug), request.user)
     return redirect(f"{reverse('chat:settings', args=[slug])}#link")
 
 
@@ -293,7 +294,8 @@ def lift_ban(request: AuthenticatedRequest, slug: str, username: str) -> HttpRes
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
     actions.lift_ban(room, request.user, person)
-    messages.success(request, f"{person.name} can join this room again.")
+    by = "" if room.is_public else " by an invitation or a link"
+    messages.success(request, f"{person.name} can join this room again{by}.")
     return redirect("chat:settings", slug)
 
 

@@ -75,6 +75,7 @@ origin = shaped(
     rf"https?://((\*\.)?{DOMAIN}|{IPV6})(:[0-9]+)?",
     "scheme and host, such as https://chat.example.com",
 )
+code = shaped(r".{16,}", "16 characters or more, such as openssl rand -hex 16 prints")
 word = shaped(r"[\w-]+", "letters, digits and hyphens")
 path = shaped(r"([\w~-]+/)+", "letters, digits and hyphens and a slash at the end, such as admin/")
 

@@ -232,7 +232,7 @@ ACCOUNT_RATE_LIMITS = {
 ACCOUNT_EMAIL_UNKNOWN_ACCOUNTS = False
 
 # docs/accounts.md
-FIRST_RUN_CODE = env.text("FIRST_RUN_CODE")
+FIRST_RUN_CODE = env.read("FIRST_RUN_CODE", parsers.code, default="")
 ADMIN_TWO_FACTOR = env.read("ADMIN_TWO_FACTOR", parsers.boolean, default=False)
 TWO_FACTOR = env.read("TWO_FACTOR", parsers.boolean, default=True) or ADMIN_TWO_FACTOR
 MFA_ADAPTER = "accounts.two_factor.TwoFactorAdapter"

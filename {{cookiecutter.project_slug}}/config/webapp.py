@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from functools import cache
 from hashlib import sha256
 from textwrap import shorten
 
@@ -50,20 +51,26 @@ def manifest(request: HttpRequest) -> HttpResponse:
 @conditional_page
 @cache_control(no_cache=True)
 def service_worker(request: HttpRequest) -> HttpResponse:
-    """The script, with the offline page in it: a browser that sees another one takes that.
+    """The script, with the offline page in it: a browser that sees another one takes that."""
+    script = _script if settings.DEBUG else _kept_script
+    return HttpResponse(script(settings.SITE_NAME), "text/javascript")
 
-    Style and script are in the page, since nothing else can be loaded when it is shown.
-    """
+
+def _script(site_name: str) -> str:
+    """Style and script are in its page, since nothing else can be loaded when that is shown."""
     folder = settings.BASE_DIR / "static"
     sheets = {f"css/{file.name}": file.read_text("utf-8") for file in folder.glob("css/*.css")}
     style = flat("css/site.css", sheets)
     script = (folder / "js/theme.js").read_text("utf-8")
-    content = {"site_name": settings.SITE_NAME, "style": style, "script": script}
+    content = {"site_name": site_name, "style": style, "script": script}
     inline = f"style-src {_hash(style)}; script-src {_hash(script)}"
     policy = f"default-src 'none'; img-src 'self'; {inline}"
     offline = {"page": render_to_string("offline.html", content), "policy": policy}
     texts = {name: json.dumps(text) for name, text in offline.items()}
-    return HttpResponse(render_to_string("service-worker.js", texts), "text/javascript")
+    return render_to_string("service-worker.js", texts)
+
+
+_kept_script = cache(_script)
 
 
 def _hash(text: str) -> str:

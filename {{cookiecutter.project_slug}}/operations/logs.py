@@ -103,7 +103,7 @@ class ReporterFilter(SafeExceptionReporterFilter):
     """Keeps addresses, which may have a password in them, out of mails and pages about errors."""
 
     hidden_settings = re.compile(
-        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|CACHES|CHANNEL_LAYERS|DSN|_CODE|_URL",
+        f"{SafeExceptionReporterFilter.hidden_settings.pattern}|CACHES|CHANNEL_LAYERS|DSN|FIRST_RUN_CODE|_URL",
         re.IGNORECASE,
     )
 

@@ -1,5 +1,6 @@
 """The pictures that people are seen by."""
 
+import re
 from io import BytesIO
 
 import pytest
@@ -7,8 +8,9 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from PIL import Image
 
-from accounts.forms import show_portrait
+from accounts.forms import set_portrait
 from accounts.models import Portrait, User
+from accounts.pictures import portrait
 
 PROFILE = "/settings/profile/"
 CHANGE = "/settings/picture/"
@@ -73,22 +75,38 @@ def test_a_picture_is_removed(browser: Client, ada: User) -> None:
 def test_what_is_no_picture_is_refused_and_the_one_before_stays(
     browser: Client, ada: User, content: bytes
 ) -> None:
-    show_portrait(ada, b"before")
+    set_portrait(ada, b"before")
     page = browser.post(CHANGE, {"picture": file(content)})
     assert list(page.context["portrait_form"].errors) == ["picture"]
     assert bytes(Portrait.objects.get().content) == b"before"
 
 
 def test_without_a_file_nothing_is_changed(browser: Client, ada: User) -> None:
-    show_portrait(ada, b"before")
+    set_portrait(ada, b"before")
     assert list(browser.post(CHANGE).context["portrait_form"].errors) == ["picture"]
     assert Portrait.objects.exists()
+
+
+def test_after_a_refused_picture_the_page_still_saves_the_profile(
+    browser: Client, ada: User
+) -> None:
+    page = browser.post(CHANGE, {"picture": file(b"x")}).content.decode()
+    form = re.search(r'action="([^"]+)">(?:(?!</form>).)*name="display_name"', page, re.DOTALL)
+    assert form is not None
+    assert form[1] == "/settings/profile/"
+    assert browser.get(CHANGE)["Location"] == "/settings/profile/"
+
+
+def test_a_picture_that_was_read_is_read_from_its_beginning() -> None:
+    content = BytesIO(striped())
+    content.read()
+    assert portrait(content).startswith(b"RIFF")
 
 
 def test_pictures_are_for_who_is_signed_in_and_go_with_their_person(
     browser: Client, bob: User
 ) -> None:
-    show_portrait(bob, b"a picture")
+    set_portrait(bob, b"a picture")
     url = f"/portraits/{bob.portrait}/"
     assert browser.get(url).content == b"a picture"
     assert Client().get(url).status_code == 401
@@ -99,7 +117,7 @@ def test_pictures_are_for_who_is_signed_in_and_go_with_their_person(
 
 def test_staff_remove_a_picture(admin_client: Client, ada: User, bob: User) -> None:
     for person in (ada, bob):
-        show_portrait(person, b"a picture")
+        set_portrait(person, b"a picture")
     admin_client.post(f"/admin/accounts/portrait/{ada.pk}/delete/", {"post": "yes"})
     assert not User.objects.get(pk=ada.pk).portrait
     many = {"action": "delete_selected", "_selected_action": [bob.pk], "post": "yes"}

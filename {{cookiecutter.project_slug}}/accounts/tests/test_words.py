@@ -40,9 +40,9 @@ FOR_VISITORS = {
     "account_login": ("Sign in", "Sign in"),
     "account_signup": ("Create an account", "Create an account"),
     "account_inactive": ("Not active", "This account is not active"),
-    "account_email_verification_sent": ("Look into your mail", "Look into your mail"),
+    "account_email_verification_sent": ("Check your email", "Check your email"),
     "account_reset_password": ("Reset your password", "Reset your password"),
-    "account_reset_password_done": ("Look into your mail", "Look into your mail"),
+    "account_reset_password_done": ("Check your email", "Check your email"),
     "account_reset_password_from_key_done": (
         "Your password is changed",
         "Your password is changed",
@@ -265,7 +265,7 @@ def test_a_code_confirms_who_acts(client: Client, grace: User, password: str) ->
     ask = reverse("account_request_reauthentication_code")
     recipient = client.get(ask).context["form"].fields["recipient"].choices[0][0]
     page = client.post(ask, {"recipient": recipient}, follow=True)
-    shows(page, "Confirm that it is you", "Look into your mail")
+    shows(page, "Confirm that it is you", "Check your email")
     assert mailed().startswith("Type this code where you were asked for it:\n\n")
     assert mail.outbox[0].subject.endswith("] Your code")
 

@@ -80,6 +80,11 @@ def test_nobody_is_invited_to_an_archived_room(ada: User, eve: User, archived: R
     with refused(ErrorCode.CONFLICT):
         actions.make_link(archived, ada)
     actions.withdraw_link(archived, ada)
+    owner = signed_in(ada)
+    assert 'name="username"' not in owner.get("/rooms/general/").content.decode()
+    page = owner.post("/rooms/general/link/", follow=True).content.decode()
+    assert "This room is archived" in page
+    assert "Make a link" not in page
     assert "It is archived: join to read." in signed_in(eve).get("/rooms/general/").content.decode()
 
 

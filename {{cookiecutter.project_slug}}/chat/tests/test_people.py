@@ -2,7 +2,7 @@
 
 import pytest
 
-from accounts.forms import show_portrait
+from accounts.forms import set_portrait
 from accounts.models import User
 from chat import actions
 from chat.models import Invitation, Room
@@ -41,7 +41,7 @@ def test_a_new_member_has_nothing_to_catch_up_with(
 def test_a_new_picture_is_shown_in_the_rooms_of_its_person(
     bob: User, public: Room, published: Published
 ) -> None:
-    show_portrait(bob, b"a picture")
+    set_portrait(bob, b"a picture")
     picture = f"/portraits/{bob.portrait}/"
     assert published.last("member.updated")["data"]["member"]["picture"] == picture
     shown, _ = members_shown(public)

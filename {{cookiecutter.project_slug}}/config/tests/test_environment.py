@@ -57,6 +57,7 @@ EXAMPLE = '{"name": "Example", "server_url": "https://login.example.com", "clien
 PORT = "write a whole number from 1 to 65535."
 PROCESSES = "write a whole number from 1 to 500."
 SECONDS = "write a whole number from 0 to 1000000000."
+CODE = "write 16 characters or more, such as openssl rand -hex 16 prints."
 LEVEL = "write one of DEBUG, INFO, WARNING, ERROR, CRITICAL."
 HOST = "write a host without scheme and port, such as chat.example.com or [::1]."
 NAME = "write a name alone, such as chat.example.com."
@@ -236,6 +237,7 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
             "has a wrong budget: Expected `array` of length 2 - at `$[...]`. "
             "docs/limits.md lists them.",
         ),
+        ("FIRST_RUN_CODE", "amber", f"cannot be 'amber': {CODE}"),
         ("LOG_LEVEL", "chatty", f"cannot be 'chatty': {LEVEL}"),
         ("LOG_FORMAT", "jsn", "cannot be 'jsn': write one of json, line."),
         ("DEFAULT_FROM_EMAIL", "Site <site@>", f"cannot be 'Site <site@>': {ADDRESS}"),

@@ -25,5 +25,6 @@ if (choice) {
 }
 
 addEventListener("storage", (event) => {
-  if (event.key === "theme") show(event.newValue ?? "");
+  // The admin's own choice is kept under the same name, as "auto" where it is none.
+  if (event.key === "theme") show(["light", "dark"].includes(event.newValue) ? event.newValue : "");
 });

@@ -12,8 +12,6 @@ const PLACEHOLDER = "some.one"; // Stands for the username in addresses; no room
 const HERE = { online: 0, away: 1 }; // The rest comes after them.
 const FILTERED_MEMBERS = 10; // So many are found at a glance.
 
-const NAMES = ["name", "username"];
-
 const BESIDE = matchMedia("(width >= 72rem)");
 const PANEL = "people-panel";
 
@@ -96,9 +94,9 @@ class Members {
     const { activeElement } = document;
     const words = this.#filter.value.trim().replace(/^@/, "").toLowerCase();
     const lines = Array.from(this.#list.children);
-    for (const line of lines) line.hidden = !NAMES.some((name) => part(line, name).textContent.toLowerCase().includes(words));
+    for (const line of lines) line.hidden = !names(line).some((name) => name.toLowerCase().includes(words));
     room.part("nobody").hidden = lines.some(({ hidden }) => !hidden);
-    const sorted = lines.toSorted(whoIsHereFirst);
+    const sorted = hereFirst(lines);
     if (sorted.every((line, index) => line === lines[index])) return;
     this.#list.replaceChildren(...sorted);
     if (this.#list.contains(activeElement)) activeElement.focus({ preventScroll: true });
@@ -165,9 +163,17 @@ class Panel {
   }
 }
 
-function whoIsHereFirst(one, other) {
-  const [first, second] = [one, other].map((line) => HERE[part(line, "picture").dataset.presence] ?? 2);
-  return first - second || part(one, "name").textContent.localeCompare(part(other, "name").textContent);
+function names(line) {
+  return ["name", "username"].map((name) => part(line, name).textContent);
+}
+
+function hereFirst(lines) {
+  const order = new Intl.Collator();
+  const places = new Map(lines.map((line) => [line, HERE[part(line, "picture").dataset.presence] ?? 2]));
+  const called = new Map(lines.map((line) => [line, names(line)[0]]));
+  return lines.toSorted(
+    (one, other) => places.get(one) - places.get(other) || order.compare(called.get(one), called.get(other)),
+  );
 }
 
 function line(person) {

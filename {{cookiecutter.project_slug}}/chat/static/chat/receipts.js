@@ -51,6 +51,7 @@ class Receipts {
       const message = person.id === room.you.id || person.bot ? null : lastSeenBy(person);
       if (message) seen.set(message, [...(seen.get(message) ?? []), person]);
     }
+    if (seen.size === 0 && !room.page.querySelector(".message__readers")) return;
     view.keep(() => {
       for (const element of room.page.querySelectorAll(".message__readers")) element.remove();
       for (const [{ seq }, people] of seen) document.getElementById(`message-${seq}`)?.append(readers(people));

@@ -100,7 +100,7 @@ class Toolbar {
 
   /** Says what is to be rather than what to change, so that a second try undoes nothing. */
   #react(seq, emoji) {
-    if (room.isArchived) return;
+    if (room.isArchived) return toast("This room is archived: nobody reacts here any more.");
     const reactions = room.messages.get(seq)?.reactions ?? [];
     const on = !reactions.some((each) => each.emoji === emoji && each.users.includes(room.you.id));
     attempt(room.messages.command("reaction.toggle", { seq, emoji, on }));

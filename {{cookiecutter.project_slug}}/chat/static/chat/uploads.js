@@ -152,7 +152,7 @@ export class Uploads extends EventTarget {
   #takeDropped(area) {
     const over = (on) => area.classList.toggle("conversation--drop", on);
     area.addEventListener("dragover", (event) => {
-      if (!event.dataTransfer.types.includes("Files")) return;
+      if (!event.dataTransfer.types.includes("Files") || room.isArchived) return;
       event.preventDefault();
       over(true);
     });
