@@ -195,8 +195,8 @@ CHECKS: dict[str, tuple[str, dict[str, str]]] = {
     "tests": ("pytest -p no:cacheprovider", {}),
 }
 # Bakes that agree in these answers have the same code: the first of them has all checks.
-OF_CODE = ("asgi_server", "web_push", "telegram", "mqtt", "kubernetes")
-CHECKS_OF_CODE = {"mypy", "imports", "migrations", "tests"}
+OF_CODE = ("asgi_server", "web_push", "telegram", "mqtt")
+CHECKS_OF_CODE = {"djlint", "mypy", "imports", "migrations", "tests"}
 # What is tested whole, besides one server over PostgreSQL and Redis: what one bakes by default,
 # and the other server with all there is. Other answers reach the tests of these folders.
 WHOLE = (

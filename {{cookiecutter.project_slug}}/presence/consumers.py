@@ -1,7 +1,7 @@
 """Presence's socket: a connection that is counted, and hears who else is here."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from typing import Any, Self
@@ -140,14 +140,15 @@ async def _read_rooms_here(
 ) -> list[list[frames.RoomHere] | Exception]:
     """For each connection its rooms: one that several are in is read, and cut, once for all."""
     limits = [WELCOME_IDS // max(len(rooms), 1) for rooms in wanted]
+    largest: dict[str, int] = {}
+    for rooms, limit in zip(wanted, limits, strict=True):
+        largest |= {room: max(limit, largest.get(room, 0)) for room in rooms}
     rosters: dict[str, Roster] = {}
-    each_time = max(READ_IDS // max(limits), 1)
-    rooms = list({room for rooms in wanted for room in rooms})
+    store = this_attendance().store
     try:
-        for start in range(0, len(rooms), each_time):
-            some = rooms[start : start + each_time]
-            for roster in await this_attendance().store.rosters(some, limit=max(limits)):
-                rosters[roster.room] = roster
+        for some in _each_time(largest):
+            found = await store.rosters(some, limit=largest[some[-1]])
+            rosters |= {roster.room: roster for roster in found}
     except StoreUnavailable as error:
         return [error] * len(wanted)
 
@@ -167,3 +168,15 @@ def _away_and_viewing(data: frames.SetState) -> tuple[bool, str | None]:
     """Only an online connection views something."""
     away = data.state == "away"
     return away, None if away else data.viewing
+
+
+def _each_time(limits: Mapping[str, int]) -> Iterator[list[str]]:
+    """The rooms that are read at once: no more than `READ_IDS` people, by the last one's limit."""
+    some: list[str] = []
+    for room in sorted(limits, key=limits.__getitem__):
+        if some and (len(some) + 1) * limits[room] > READ_IDS:
+            yield some
+            some = []
+        some.append(room)
+    if some:
+        yield some

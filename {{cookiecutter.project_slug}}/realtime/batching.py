@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar
 from django.db import IntegrityError
 from prometheus_client import Histogram
 
-from realtime.database import in_database, is_away
+from realtime.database import in_database, is_away, is_timed_out
 from realtime.protocol import ErrorCode, Refusal
 
 Item = TypeVar("Item")
@@ -136,7 +136,7 @@ class Batcher(Generic[Item, Result]):
                 return list(await self._work(items))
             return list(await in_database(self._work, items))
         except Exception as error:
-            if is_away(error):
+            if is_away(error) and not (is_timed_out(error) and len(items) > 1):
                 return [error] * len(items)
             if len(items) > 1:
                 half = len(items) // 2

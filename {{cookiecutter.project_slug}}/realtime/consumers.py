@@ -222,16 +222,17 @@ class Consumer:
                 under_way = [task for task in under_way if not task.done()]
                 if known is not None and known.together:
                     if len(under_way) == COMMANDS_TOGETHER:
-                        await under_way[0]
+                        await asyncio.wait(under_way[:1])
                     under_way.append(tasks.create_task(self._answer(frame, *under_way[-1:])))
                 else:
                     if under_way:
-                        await under_way[-1]
+                        await asyncio.wait(under_way[-1:])
                     await self._answer(frame)
 
     async def _answer(self, frame: ClientFrame, before: asyncio.Task[None] | None = None) -> None:
         try:
-            if frame.topic not in (None, self.topic):
+            is_out = not self._session.is_served or self.socket.closing is not None
+            if is_out or frame.topic not in (None, self.topic):
                 raise Refusal(ErrorCode.NOT_FOUND, f"You have not joined {frame.topic} here.")
             known = self.commands.get(frame.type)
             if known is None:
@@ -250,7 +251,7 @@ class Consumer:
         else:
             answer = partial(self.socket.send, text)
         if before is not None:
-            await before
+            await asyncio.wait([before])
         answer()
 
     def _close(self, code: CloseCode, reason: str) -> None:

@@ -19,13 +19,23 @@ R = TypeVar("R")
 UNUSED_SECONDS = 5.0  # after which a connection is tested before use
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
+TIMED_OUT = {"57014", "55P03"}
 READ_ONLY = "25006"  # PostgreSQL's code: the server is a standby, or no longer the primary
 
 
 def is_away(error: BaseException | None) -> bool:
     """Whether the database does not answer, is too busy, or takes no writes at the moment."""
-    code = getattr(getattr(error, "__cause__", None), "sqlstate", None)
-    return isinstance(error, DATABASE_AWAY) or code == READ_ONLY
+    return isinstance(error, DATABASE_AWAY) or _code(error) == READ_ONLY
+
+
+def is_timed_out(error: BaseException | None) -> bool:
+    """Whether PostgreSQL ended a statement that took too long or waited too long for a lock."""
+    return _code(error) in TIMED_OUT
+
+
+def _code(error: BaseException | None) -> str | None:
+    code: str | None = getattr(getattr(error, "__cause__", None), "sqlstate", None)
+    return code
 
 
 async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:

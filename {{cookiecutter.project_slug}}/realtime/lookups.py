@@ -1,5 +1,6 @@
 """Statements that are carried out so often that to build each anew would cost most of it."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -19,7 +20,7 @@ class Lookup(Generic[Row]):
         memberships([(7, 1), (7, 2)])
 
     Args:
-        queryset: may lock rows and join others that are never missing; no prefetches.
+        queryset: may lock rows and join others; no prefetches. With annotations it is asked itself.
         fields: of its model; a key has a value for each. None is found nowhere.
     """
 
@@ -39,11 +40,11 @@ class Lookup(Generic[Row]):
         return find(every + every[-1:] * (size - len(every)))
 
     def _build(self, size: int) -> Callable[[Sequence[Key]], list[Row]]:
-        wanted = [
-            Q(**{field.name: Value((key, i)) for i, field in enumerate(self._fields)})
-            for key in range(size)
-        ]
-        found = self._queryset.filter(Q(*wanted, _connector=Q.OR))
+        if self._queryset.query.annotations:
+            return lambda keys: list(self._filtered([key for key in keys if None not in key]))
+        found = self._filtered(
+            [tuple(Value((key, i)) for i in range(len(self._fields))) for key in range(size)]
+        )
         compiler: Any = found.query.get_compiler(connection=connection)  # Any: Django's own
         sql, params = compiler.as_sql()  # which has the pairs of `Value` where values are to stand
         converters = compiler.get_converters([column for column, *_ in compiler.select])
@@ -60,15 +61,23 @@ class Lookup(Generic[Row]):
 
         return find
 
+    def _filtered(self, keys: Sequence[Key]) -> QuerySet[Row]:
+        names = [field.name for field in self._fields]
+        wanted = (Q(**dict(zip(names, key, strict=True))) for key in keys)
+        return self._queryset.filter(Q(*wanted, _connector=Q.OR))
+
 
 def _reader(about: Any, select: Sequence[Any]) -> Callable[[Sequence[Any]], Any]:
     """Makes of a row a model and those that it joins. Any: Django's own."""
     places, from_db = about["select_fields"], about["model"].from_db
     names = [select[place][0].target.attname for place in places]
+    pk = places[names.index(about["model"]._meta.pk.attname)]
     others = about.get("related_klass_infos", ())
     joined = [(each["local_setter"], _reader(each, select)) for each in others]
 
     def read(row: Sequence[Any]) -> Any:
+        if row[pk] is None:  # what a row might have joined
+            return None
         found = from_db(connection.alias, names, [row[place] for place in places])
         for set_on, read_joined in joined:
             set_on(found, read_joined(row))
@@ -79,12 +88,15 @@ def _reader(about: Any, select: Sequence[Any]) -> Callable[[Sequence[Any]], Any]
 
 def increase(model: type[Model], pks: Sequence[int], steps: Mapping[str, int]) -> None:
     """Add to fields of rows, as `update(name=F(name) + step)` does."""
-    meta: Any = model._meta  # Any: a column is typed as one that may be none
     quote = connection.ops.quote_name
-    columns = (quote(meta.get_field(name).column) for name in steps)
-    added = ", ".join(f"{column} = {column} + %s" for column in columns)
     places = ", ".join(["%s"] * len(pks))
-    table, pk = quote(meta.db_table), quote(meta.pk.column)
+    of_table: dict[Any, dict[str, int]] = defaultdict(dict)  # Any: a model's options
+    for name, step in steps.items():
+        field: Any = model._meta.get_field(name)  # Any: a column is typed as one that may be none
+        of_table[field.model._meta][quote(field.column)] = step
     with connection.cursor() as cursor:
-        sql = f"UPDATE {table} SET {added} WHERE {pk} IN ({places})"  # noqa: S608
-        cursor.execute(sql, [*steps.values(), *pks])
+        for meta, added in of_table.items():
+            table, pk = quote(meta.db_table), quote(meta.pk.column)
+            sums = ", ".join(f"{column} = {column} + %s" for column in added)
+            sql = f"UPDATE {table} SET {sums} WHERE {pk} IN ({places})"  # noqa: S608
+            cursor.execute(sql, [*added.values(), *pks])

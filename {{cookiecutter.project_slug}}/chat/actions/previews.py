@@ -75,7 +75,7 @@ def link_of(message: Message) -> str | None:
 def preview_of(url: str, html: str) -> PreviewData | None:
     """What a page says of itself; None of one without a title."""
     head = _Head()
-    with suppress(AssertionError):  # of a declaration that is none
+    with suppress(AssertionError, ValueError):  # of a declaration or a number that is none
         head.feed(html)  # and never closed: what is not finished is searched again and again
     title = _line(head, ["og:title", "title"], TITLE_CHARACTERS)
     description = _line(head, ["og:description", "description"], DESCRIPTION_CHARACTERS)

@@ -50,14 +50,15 @@ def latest_of_each(
     theirs = items.filter(**{model.feed_field: OuterRef("pk")}).order_by("-seq")
     rows = type(feeds[0])._default_manager.filter(pk__in=numbered)
     oldest = rows.annotate(oldest=Subquery(theirs.values("seq")[limit : limit + 1]))
-    wanted = (
-        Q(**{model.feed_field: pk, "seq__gte": seq or 0})
-        for pk, seq in oldest.values_list("pk", "oldest")
-    )
+    first = dict(oldest.values_list("pk", "oldest"))
+    wanted = (Q(**{model.feed_field: pk, "seq__gte": seq or 0}) for pk, seq in first.items())
     found: dict[int, list[ItemType]] = defaultdict(list)
-    for item in model.with_related(items.filter(reduce(or_, wanted))).order_by("-seq"):
+    shown = model.with_related(items.filter(reduce(or_, wanted, Q(pk__in=[]))))
+    for item in shown.order_by("-seq"):
         found[getattr(item, f"{model.feed_field}_id")].append(item)
-    return [_page_of(found[feed.pk], limit) for feed in feeds]
+    pages = ((feed.pk, _page_of(found[feed.pk], limit)) for feed in feeds)
+    # One may have gone between the two queries.
+    return [page._replace(more=page.more or first.get(pk) is not None) for pk, page in pages]
 
 
 def following(items: QuerySet[ItemType], limit: int, after: int) -> Page[ItemType]:

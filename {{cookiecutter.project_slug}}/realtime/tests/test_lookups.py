@@ -1,11 +1,15 @@
 """Statements that are kept do what the ORM's own do."""
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import F, Model
 from pytest_django import DjangoAssertNumQueries
 
+from accounts.models import User
 from realtime.lookups import Lookup, increase
 from realtime.starting.boards.models import Board, Card
+from realtime.tests.taps.models import Journal
 
 pytestmark = pytest.mark.django_db
 
@@ -48,6 +52,21 @@ def test_a_lookup_finds_what_filter_finds_in_its_order(
         assert [values(each.board) for each in found] == [values(each.board) for each in wanted]
 
 
+def test_a_queryset_with_annotations_is_asked_itself(board: Board) -> None:
+    find = Lookup(Board.objects.annotate(twice=F("last_rev") * 2), "slug")
+    (found,) = find([("plan",), (None,)])
+    assert found.twice == 300  # type: ignore[attr-defined]
+
+
+def test_a_row_that_a_join_does_not_find_is_none(board: Board) -> None:
+    user = User.objects.create_user("ada")
+    kind = ContentType.objects.get_for_model(User)
+    for content_type in (None, kind):
+        LogEntry.objects.create(user=user, action_flag=1, content_type=content_type)
+    entries = LogEntry.objects.select_related("content_type").order_by("pk")
+    assert [each.content_type for each in Lookup(entries, "user")([(user.pk,)])] == [None, kind]
+
+
 def test_a_lookup_of_many_keys_asks_a_few_times(
     board: Board, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -69,3 +88,10 @@ def test_rows_are_increased_as_by_an_update(board: Board) -> None:
     Board.objects.filter(pk=other.pk).update(last_rev=F("last_rev") + 2)
     rows = Board.objects.order_by("pk").values_list("last_rev", "pruned_rev")
     assert list(rows) == [(152, 5), (11, 5)]
+
+
+def test_fields_of_another_table_are_increased_there(db: None) -> None:
+    journal = Journal.objects.create(slug="year", last_rev=1)
+    increase(Journal, [journal.pk], {"last_rev": 2})
+    journal.refresh_from_db()
+    assert journal.last_rev == 3

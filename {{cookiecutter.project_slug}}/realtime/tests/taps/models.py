@@ -19,6 +19,12 @@ class Ledger(Feed):
     slug = models.SlugField(unique=True)
 
 
+class Journal(Ledger):
+    """A feed whose counts are in another table."""
+
+    title = models.CharField(max_length=80)
+
+
 class Entry(FeedItem):
     ledger = FeedKey(Ledger, related_name="entries")
     text = models.CharField(max_length=80)
