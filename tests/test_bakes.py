@@ -197,13 +197,17 @@ CHECKS: dict[str, tuple[str, dict[str, str]]] = {
 # Bakes that agree in these answers have the same code: the first of them has all checks.
 OF_CODE = ("asgi_server", "web_push", "telegram", "mqtt")
 CHECKS_OF_CODE = {"djlint", "mypy", "imports", "migrations", "tests"}
-# What is tested whole, besides one server over PostgreSQL and Redis: what one bakes by default,
-# and the other server with all there is. Other answers reach the tests of these folders.
-WHOLE = (
-    {"asgi_server": "daphne", "web_push": False, "telegram": False, "mqtt": False},
-    {"asgi_server": "uvicorn", "web_push": True, "telegram": True, "mqtt": True},
-)
-REACHED = " config"
+# Which folders' tests run, besides all of one server over PostgreSQL and Redis: all of what one
+# bakes by default, of all there is with the other server what that adds, of the rest what answers
+# reach.
+FOLDERS: list[tuple[dict[str, object], str]] = [
+    ({"asgi_server": "daphne", "web_push": False, "telegram": False, "mqtt": False}, ""),
+    (
+        {"asgi_server": "uvicorn", "web_push": True, "telegram": True, "mqtt": True},
+        " config notifications bridges",
+    ),
+    ({}, " config"),
+]
 LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*# ?% ?(if|el|end)", re.MULTILINE)
 
 
@@ -295,16 +299,13 @@ def findings(
     """What each check finds in each bake. As many run at a time as there are cores; what they say
     is asked for one by one."""
     caches = tmp_path_factory.mktemp("mypy")
-    whole = {
-        next(n for n, answers in enumerate(ANSWERS) if kind.items() <= answers.items())
-        for kind in WHOLE
-    }
 
     def examine(number: int, check: str) -> CompletedProcess[str]:
         project = projects[number]
         commands, surroundings = CHECKS[check]
-        if check == "tests" and number not in whole:
-            commands += REACHED
+        if check == "tests":
+            answers = ANSWERS[number].items()
+            commands += next(folders for kind, folders in FOLDERS if kind.items() <= answers)
         # Bakes are alike: mypy keeps what it learnt from one for the next in the same thread.
         cache = str(caches / current_thread().name)
         surroundings = {"MYPY_CACHE_DIR": cache, **surroundings}

@@ -211,6 +211,8 @@ def test_a_quote_says_what_a_message_said_that_is_not_loaded(
     ada.page.get_by_role("button", name="Reply").click()
     ada.say("I do.")
 
+    expect(grace.message("I do.")).to_be_visible()
+    grace.is_read(room)
     grace.page.reload()
     grace.comes_in()
     expect(grace.message("Who has the key?")).to_have_count(0)

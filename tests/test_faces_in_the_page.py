@@ -75,11 +75,11 @@ COLOURS = """() => {
   return { day: isWhole ? whose(day) : "gap", unread: whose(unread), message: whose(line) };
 }"""
 
-Open = Callable[[Page], None]
+Open = Callable[[Page], object]
 
 
 def at(path: str) -> Open:
-    return lambda page: page.goto(path) and None
+    return lambda page: page.goto(path)
 
 
 def room(page: Page, path: str = "/rooms/general/") -> None:
@@ -394,6 +394,6 @@ def test_whoever_runs_the_site_announces_from_the_admin_in_its_colours(ada: Pers
     announce.click()
     page.get_by_label("Text").fill("We move on Friday.")
     page.get_by_role("button", name="Send", exact=True).click()
-    expect(page.get_by_text(re.compile(r"Told [4-9] people\."))).to_be_visible()
+    expect(page.get_by_text(re.compile(r"Told \d+ people\."))).to_be_visible()
     page.get_by_role("link", name="View site").click()
     page.wait_for_url("/")
