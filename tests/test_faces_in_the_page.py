@@ -6,6 +6,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
@@ -15,7 +16,7 @@ from tests.people import PHONE, Person
 from tests.programs import program
 from tests.projects import Server, served
 
-THEMES = ("light", "dark")
+THEMES: list[Literal["light", "dark"]] = ["light", "dark"]
 WIDTHS = (390, 320, 1280)
 
 SEED = """
