@@ -42,7 +42,7 @@ YES_OR_NO = ["web_push", "telegram", "mqtt", "kubernetes"]
 
 OWN_NAMES = set(
     """
-    accounts bots bridges chat clients config conftest deploy docs licenses manage media
+    accounts bots bridges chat clients config conftest deploy docs licenses locale manage media
     notifications operations presence realtime static staticfiles templates test tests
     """.split()
 )

@@ -45,8 +45,8 @@ TOP = set(
     """
     .cruft.json .dockerignore .editorconfig .env .env.example .git .gitattributes .gitignore
     .pre-commit-config.yaml Dockerfile LICENSE Makefile README.md accounts bots chat clients
-    compose.dev.yaml compose.yaml config conftest.py deploy docs manage.py media notifications
-    operations presence pyproject.toml realtime static templates
+    compose.dev.yaml compose.yaml config conftest.py deploy docs locale manage.py media
+    notifications operations presence pyproject.toml realtime static templates
     """.split()
 )
 

@@ -7,14 +7,14 @@ from django.contrib.staticfiles.storage import staticfiles_storage
 from django.forms.renderers import TemplatesSetting
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 from django.views import defaults
 
+from config.texts import texts_url
 from operations.bundle import BUNDLE_NAME
 from realtime.database import is_away
 from realtime.http import json_refusal, marked_refused, prefers_json
 from realtime.protocol import ErrorCode, Refusal
-
-AWAY = Refusal(ErrorCode.UNAVAILABLE, "The database is away. Try again.", 5)
 
 
 class FormRenderer(TemplatesSetting):
@@ -30,6 +30,7 @@ def site(request: HttpRequest) -> dict[str, object]:
     return {
         "site_name": settings.SITE_NAME,
         "bundle": BUNDLE_NAME if settings.BUNDLE or BUNDLE_NAME in collected else "",
+        "texts_url": texts_url(),
         "shows_frames": _shows_frames(request),
     }
 
@@ -44,6 +45,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     """`handler500`: 503, with when to try again, where the database is away; otherwise 500."""
     if not is_away(sys.exception()):
         return defaults.server_error(request)
+    away = Refusal(ErrorCode.UNAVAILABLE, _("The database is away. Try again."), 5)
     if prefers_json(request):
-        return json_refusal(AWAY)
-    return marked_refused(HttpResponse(render_to_string("503.html")), AWAY)
+        return json_refusal(away)
+    return marked_refused(HttpResponse(render_to_string("503.html")), away)

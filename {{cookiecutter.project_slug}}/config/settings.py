@@ -290,9 +290,14 @@ STORAGES = {
 # Language and time -----------------------------------------------------------
 # https://docs.djangoproject.com/en/5.2/topics/i18n/
 
-LANGUAGE_CODE = "en-us"
+# One language for everybody, so that pages, frames, mails and stored texts agree. What the sources
+# say is English; of the others locale/ has catalogues: see docs/translations.md.
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGE_CODE = env.read(
+    "LANGUAGE_CODE", parsers.one_of([code for code, _ in LANGUAGES]), default="en"
+)
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
-USE_I18N = False
 USE_TZ = True
 
 # Security --------------------------------------------------------------------

@@ -8,6 +8,7 @@ os.environ["DEBUG"] = "false"  # test the settings of production, whatever .env 
 os.environ.setdefault("SECRET_KEY", "only-for-tests-only-for-tests-only-for-tests-only-for-tests")
 os.environ.setdefault("ALLOWED_HOSTS", "testserver,localhost,127.0.0.1")
 os.environ["COOKIE_PREFIX"] = "test"
+os.environ["LANGUAGE_CODE"] = "en"
 # Other test processes use the same Redis.
 os.environ["REDIS_PREFIX"] = f"test-{os.getpid()}:"
 

@@ -4,12 +4,13 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from config import webapp
+from config import texts, webapp
 from realtime.admission.tickets import ticket
 
 urlpatterns = [
     path("manifest.webmanifest", webapp.manifest, name="manifest"),
     path("service-worker.js", webapp.service_worker, name="service_worker"),
+    path("texts/<str:version>.js", texts.texts, name="texts"),
     path("", include("chat.urls")),
     path("", include("accounts.urls")),
     path("", include("notifications.urls")),

@@ -35,6 +35,7 @@ def manifest(request: HttpRequest) -> HttpResponse:
     ]
     content = {
         "id": "/",
+        "lang": settings.LANGUAGE_CODE,
         "name": name,
         "short_name": shorten(name, SHORT_NAME_LENGTH, placeholder="") or name[:SHORT_NAME_LENGTH],
         "start_url": "/",

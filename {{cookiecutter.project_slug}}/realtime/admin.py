@@ -3,7 +3,8 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.template.defaultfilters import pluralize
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from realtime.tasks.models import TaskRow
 from realtime.tasks.worker import retry
@@ -29,13 +30,12 @@ class TaskAdmin(ReadOnlyAdmin):
     ordering = ["-pk"]
     actions = ["retry"]
 
-    @admin.display(description="error")
+    @admin.display(description=_("error"))
     def error(self, row: TaskRow) -> str:
         return row.traceback.strip().rpartition("\n")[2]
 
-    @admin.action(description="Run failed tasks again", permissions=["delete"])
+    @admin.action(description=_("Run failed tasks again"), permissions=["delete"])
     def retry(self, request: HttpRequest, rows: QuerySet[TaskRow]) -> None:
         count = retry(rows)
-        self.message_user(
-            request, f"{count:,} {pluralize(count, 'task runs,tasks run')} again.", messages.SUCCESS
-        )
+        told = ngettext("%(count)s task runs again.", "%(count)s tasks run again.", count)
+        self.message_user(request, told % {"count": f"{count:,}"}, messages.SUCCESS)

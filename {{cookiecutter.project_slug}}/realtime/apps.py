@@ -3,11 +3,12 @@
 from django.apps import AppConfig
 from django.conf import settings
 from django.utils.module_loading import autodiscover_modules
+from django.utils.translation import gettext_lazy as _
 
 
 class RealtimeConfig(AppConfig):
     name = "realtime"
-    verbose_name = "Real time"
+    verbose_name = _("Real time")
 
     def ready(self) -> None:
         from realtime import checks, protocol  # noqa: F401 (registers the system checks)

@@ -9,6 +9,7 @@ from inspect import iscoroutinefunction
 from typing import Any, Generic, TypeVar
 
 from django.db import IntegrityError
+from django.utils.translation import gettext as _
 from prometheus_client import Histogram
 
 from realtime.database import in_database, is_away, is_timed_out
@@ -68,9 +69,8 @@ class Batcher(Generic[Item, Result]):
             Exception: what `work` returned for this item, or raised for its batch.
         """
         if self.waiting_items >= WAITING_ITEMS:
-            raise Refusal(
-                ErrorCode.UNAVAILABLE, "Too much is waiting to be done. Try again.", retry_after=1
-            )
+            detail = _("Too much is waiting to be done. Try again.")
+            raise Refusal(ErrorCode.UNAVAILABLE, detail, retry_after=1)
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(self._key(item), []).append((item, done))
         self.waiting_items += 1
@@ -122,7 +122,7 @@ class Batcher(Generic[Item, Result]):
             self._busy -= keys
         if self._waiting and self._worker is None:
             self._worker = asyncio.create_task(self._run())
-        for (_, done), result in zip(batch, results, strict=True):
+        for (_item, done), result in zip(batch, results, strict=True):
             if done.cancelled():
                 continue
             if isinstance(result, Exception):

@@ -7,6 +7,7 @@ import re
 from typing import Protocol
 
 from django.conf import settings
+from django.utils.translation import gettext_lazy as _
 
 from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.conf import limits
@@ -18,11 +19,16 @@ LAST_SECONDS = 1.0  # how long a client that is refused may go on sending, so th
 
 TIMEOUT, TOO_LARGE, FULL = 408, 413, 507
 TEXTS = {
-    TIMEOUT: b"The request took too long to arrive. Please send it again.\n",
-    TOO_LARGE: b"The request is too large. Please send less.\n",
-    FULL: b"The site has no room to store this. Please try again later.\n",
+    TIMEOUT: _("The request took too long to arrive. Please send it again."),
+    TOO_LARGE: _("The request is too large. Please send less."),
+    FULL: _("The site has no room to store this. Please try again later."),
 }
 FULL_DISK = "A request was refused: the disk that uploads arrive on is full."
+
+
+def answer_to(status: int) -> bytes:
+    """What a request is answered that ends with this status, as plain text."""
+    return f"{TEXTS[status]}\n".encode()
 
 
 def bounds(path: str) -> tuple[int, float]:
@@ -153,13 +159,14 @@ class Exchange:
     async def refuse(self, status: int) -> None:
         """Answer, and read on for a moment."""
         logger.info("A request was refused with %d", status)
+        body = answer_to(status)
         headers = [
-            (b"content-type", b"text/plain"),
-            (b"content-length", b"%d" % len(TEXTS[status])),
+            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
         ]
         await self._send({"type": "http.response.start", "status": status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": TEXTS[status], "more_body": True})
+        await self._send({"type": "http.response.body", "body": body, "more_body": True})
         try:
             async with asyncio.timeout(LAST_SECONDS):
                 while (await self._receive()).get("more_body"):

@@ -27,13 +27,25 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.functional import Promise
+from django.utils.translation import ngettext_lazy
 
 from realtime.protocol import ErrorCode, Refusal
 
 MINUTE = 60
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
-UNITS = [(HOUR, "hour"), (MINUTE, "minute"), (1, "second")]
+UNITS = [
+    (HOUR, ngettext_lazy("Try again in %(count)s hour.", "Try again in %(count)s hours.", "count")),
+    (
+        MINUTE,
+        ngettext_lazy("Try again in %(count)s minute.", "Try again in %(count)s minutes.", "count"),
+    ),
+    (
+        1,
+        ngettext_lazy("Try again in %(count)s second.", "Try again in %(count)s seconds.", "count"),
+    ),
+]
 DROPPED_AT_ONCE = 1_000
 MOST_OWING = 10_000
 """People of whom a process keeps what it has not written down yet."""
@@ -78,7 +90,13 @@ class Budget:
     """
 
     def __init__(
-        self, name: str, times: int, seconds: float, refusal: str, *, frequent: bool = False
+        self,
+        name: str,
+        times: int,
+        seconds: float,
+        refusal: str | Promise,
+        *,
+        frequent: bool = False,
     ) -> None:
         self.name = name
         self.refusal = refusal
@@ -133,7 +151,7 @@ class Budget:
                 full_at = max(row.full_at, now) + period * cost / most
                 wait = (full_at - now - period).total_seconds()
                 if wait > 0:
-                    detail = f"{self.refusal} Try again in {_in_words(wait)}."
+                    detail = f"{self.refusal} {_when(wait)}"
                     refusal = Refusal(ErrorCode.RATE_LIMITED, detail, wait)
                 else:
                     row.full_at = full_at
@@ -181,8 +199,7 @@ def _locked(name: str, user_ids: set[int], now: datetime) -> dict[int, Spending]
     return found
 
 
-def _in_words(seconds: float) -> str:
-    """A time to wait, rounded up."""
-    length, unit = next(each for each in UNITS if seconds > each[0] or each[0] == 1)
-    number = ceil(seconds / length)
-    return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
+def _when(seconds: float) -> str:
+    """The sentence that says how long to wait, rounded up."""
+    length, sentence = next(each for each in UNITS if seconds > each[0] or each[0] == 1)
+    return sentence % {"count": ceil(seconds / length)}

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
 import msgspec
+from django.utils.translation import gettext as _
 
 from realtime import metrics
 from realtime.asgi import Receive, Scope, Send
@@ -233,10 +234,12 @@ class Consumer:
         try:
             is_out = not self._session.is_served or self.socket.closing is not None
             if is_out or frame.topic not in (None, self.topic):
-                raise Refusal(ErrorCode.NOT_FOUND, f"You have not joined {frame.topic} here.")
+                detail = _("You have not joined %(topic)s here.") % {"topic": frame.topic}
+                raise Refusal(ErrorCode.NOT_FOUND, detail)
             known = self.commands.get(frame.type)
             if known is None:
-                raise Refusal(ErrorCode.UNKNOWN_TYPE, f"{self.topic} knows no {frame.type}.")
+                names = {"topic": self.topic, "type": frame.type}
+                raise Refusal(ErrorCode.UNKNOWN_TYPE, _("%(topic)s knows no %(type)s.") % names)
             try:
                 data = known.decoder.decode(frame.data)
             except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:

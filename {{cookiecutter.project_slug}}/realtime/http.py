@@ -18,6 +18,7 @@ from django.http import (
 )
 from django.shortcuts import render
 from django.urls import ResolverMatch
+from django.utils.translation import gettext as _
 
 from realtime.budgets import charging
 from realtime.protocol import ErrorCode, Refusal
@@ -57,7 +58,7 @@ class RefusalMiddleware:
             return _again(request, request.resolver_match)
         if is_unusable(error):
             logger.warning("%s was refused: %s: %s", request.path, type(error).__name__, error)
-            error = Refusal(ErrorCode.INVALID, "A value in this request cannot be used.")
+            error = Refusal(ErrorCode.INVALID, _("A value in this request cannot be used."))
         return _answer(request, error) if isinstance(error, Refusal) else None
 
 
@@ -93,7 +94,7 @@ def _again(request: HttpRequest, match: ResolverMatch) -> HttpResponseBase:
     except IntegrityError as error:
         if not is_taken(error):
             raise
-        detail = "Somebody else did the same at this moment. Please try again."
+        detail = _("Somebody else did the same at this moment. Please try again.")
         return _answer(request, Refusal(ErrorCode.CONFLICT, detail))
     return response
 

@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext as _
 from urllib3 import BaseHTTPResponse, HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
@@ -174,15 +175,15 @@ def _parse(url: str, schemes: Sequence[str]) -> tuple[str, str, int, str]:
     plain = url.isascii() and url.isprintable() and parts.username is None
     if not host or not plain:
         raise BadAddress(
-            "This is not an address to post to: write one such as https://example.com/in."
+            _("This is not an address to post to: write one such as https://example.com/in.")
         )
     if not settings.ALLOW_PRIVATE_ADDRESSES:
         if parts.scheme not in schemes or port not in (None, PORTS[parts.scheme]):
-            raise BadAddress("Write an https address on the standard port.")
+            raise BadAddress(_("Write an https address on the standard port."))
         if not _is_public_or_name(host):
-            raise BadAddress("This address is not a public one.")
+            raise BadAddress(_("This address is not a public one."))
     elif parts.scheme not in PORTS:
-        raise BadAddress("Write an https address.")
+        raise BadAddress(_("Write an https address."))
     path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     return parts.scheme, host, port or PORTS[parts.scheme], path
 
@@ -197,7 +198,7 @@ def _look_up(host: str, port: int, deadline: Deadline) -> str:
     if not addresses:
         raise Unreachable(f"{host} is not found")
     if not settings.ALLOW_PRIVATE_ADDRESSES and not all(map(_is_public, addresses)):
-        raise BadAddress(f"{host} has an address that is not a public one.")
+        raise BadAddress(_("%(host)s has an address that is not a public one.") % {"host": host})
     return addresses[0]
 
 

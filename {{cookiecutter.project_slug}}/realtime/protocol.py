@@ -7,6 +7,8 @@ from enum import IntEnum, StrEnum
 from typing import Annotated
 
 import msgspec
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
 from msgspec import UNSET, Meta, Raw, Struct, UnsetType
 
 PROTOCOL = "realtime.v1"
@@ -50,14 +52,16 @@ class Refusal(Exception):
 
     Args:
         code: what went wrong, for programs.
-        detail: what happened, why and what to do, for people.
+        detail: what happened, why and what to do, for people; a lazy text is translated here.
         retry_after: seconds after which the same request may be granted.
     """
 
-    def __init__(self, code: ErrorCode, detail: str, retry_after: float | None = None) -> None:
-        super().__init__(detail)
+    def __init__(
+        self, code: ErrorCode, detail: str | Promise, retry_after: float | None = None
+    ) -> None:
+        super().__init__(str(detail))
         self.code = code
-        self.detail = detail
+        self.detail = str(detail)
         self.retry_after = retry_after
 
 
@@ -144,15 +148,16 @@ def decode_frame(payload: str | None) -> ClientFrame:
         BadFrame: `payload` is not JSON, or not a frame; or None, for a binary message.
     """
     if payload is None:
-        raise BadFrame("Frames are text, not binary.", None)
+        raise BadFrame(_("Frames are text, not binary."), None)
     try:
         return _frames.decode(payload)
     except msgspec.ValidationError as error:
-        raise BadFrame(f"This is not a frame: {error}", _readable_id(payload)) from None
+        detail = _("This is not a frame: %(error)s") % {"error": error}
+        raise BadFrame(detail, _readable_id(payload)) from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
-        detail = "This is not JSON that can be read."
+        detail = _("This is not JSON that can be read.")
         if _half_pair.search(payload):
-            detail = "This has half of a character, as a cut emoji leaves it. Write it again."
+            detail = _("This has half of a character, as a cut emoji leaves it. Write it again.")
         raise BadFrame(detail, _readable_id(payload)) from None
 
 

@@ -9,6 +9,7 @@ import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
 
 MARKS_IN_A_ROW = 6
 """Combining marks on one letter. Tibetan and pointed Hebrew need five; a tower of them covers the
@@ -43,7 +44,7 @@ def validate_text(text: str) -> None:
     """Refuse what no database stores: PostgreSQL takes no NUL, and UTF-8 no half of a pair."""
     if _not_text.search(text):
         raise ValidationError(
-            "This has characters that are not text, such as half of an emoji. Write it again.",
+            _("This has characters that are not text, such as half of an emoji. Write it again."),
             code="invalid",
         )
 
@@ -53,13 +54,14 @@ def validate_line(text: str) -> None:
     validate_text(text)
     if _refused_in_a_line.search(_regional_flag.sub("", text)):
         raise ValidationError(
-            "Write one line of text, without invisible characters and marks of direction.",
+            _("Write one line of text, without invisible characters and marks of direction."),
             code="invalid",
         )
     if not is_visible(text):
-        raise ValidationError("Write something that can be seen.", code="invalid")
+        raise ValidationError(_("Write something that can be seen."), code="invalid")
     if text != without_towers(text):
-        raise ValidationError(f"A letter has at most {MARKS_IN_A_ROW} marks on it.", code="invalid")
+        detail = _("A letter has at most %(count)s marks on it.") % {"count": MARKS_IN_A_ROW}
+        raise ValidationError(detail, code="invalid")
 
 
 def clean_text(text: str) -> str:

@@ -237,6 +237,8 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
             "has a wrong budget: Expected `array` of length 2 - at `$[...]`. "
             "docs/limits.md lists them.",
         ),
+        ("LANGUAGE_CODE", "fr", "cannot be 'fr': write one of en, de."),
+        ("LANGUAGE_CODE", "de-AT", "cannot be 'de-AT': write one of en, de."),
         ("FIRST_RUN_CODE", "amber", f"cannot be 'amber': {CODE}"),
         ("LOG_LEVEL", "chatty", f"cannot be 'chatty': {LEVEL}"),
         ("LOG_FORMAT", "jsn", "cannot be 'jsn': write one of json, line."),
@@ -321,6 +323,8 @@ def test_all_wrong_values_are_told_together_and_no_secret_with_them(folder: Path
         ("TWO_FACTOR", "false", "MFA_SUPPORTED_TYPES", []),
         ("TWO_FACTOR", "false", "TWO_FACTOR", False),
         ("ADMIN_TWO_FACTOR", "true", "ADMIN_TWO_FACTOR", True),
+        ("LANGUAGE_CODE", "", "LANGUAGE_CODE", "en"),
+        ("LANGUAGE_CODE", "DE", "LANGUAGE_CODE", "de"),
         ("PORT", " 8080 ", "PORT", 8080),
         ("WEB_CONCURRENCY", "", "WEB_CONCURRENCY", 1),
         ("REALTIME", '{\n"FRAME_BYTES": 9}', "REALTIME", {"FRAME_BYTES": 9}),

@@ -5,6 +5,7 @@ from typing import Any
 
 from allauth.headless import app_settings as headless
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from realtime.http import View, refusing_in_json
@@ -26,7 +27,9 @@ def signed_in(view: View) -> View:
         session: VerifiedSession | None
         (session,) = verified_sessions([session_key]) if session_key else [None]
         if session is None:
-            return JsonResponse({"code": "unauthenticated", "detail": "Sign in first."}, status=401)
+            return JsonResponse(
+                {"code": "unauthenticated", "detail": _("Sign in first.")}, status=401
+            )
         return view(request, session, *args, **kwargs)
 
     @csrf_protect

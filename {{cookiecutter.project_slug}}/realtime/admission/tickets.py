@@ -7,6 +7,7 @@ from hashlib import sha256
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from realtime.admission.clients import signed_in
@@ -15,7 +16,7 @@ from realtime.conf import limits
 from realtime.models import Ticket
 from realtime.sessions import VerifiedSession
 
-TICKETS = Budget("tickets", 1_000, HOUR, "You asked for many tickets in a short time.")
+TICKETS = Budget("tickets", 1_000, HOUR, _("You asked for many tickets in a short time."))
 
 
 @require_POST

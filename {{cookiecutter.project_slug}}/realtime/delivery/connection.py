@@ -6,6 +6,7 @@ from time import monotonic
 from typing import Final
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 
 from realtime import metrics
 from realtime.asgi import Application, Message, Receive, Scope, Send
@@ -248,12 +249,12 @@ def refusal_for(error: Exception, what: str) -> Refusal:
         case Refusal():
             return error
         case Http404():
-            return Refusal(ErrorCode.NOT_FOUND, "There is nothing here.")
+            return Refusal(ErrorCode.NOT_FOUND, _("There is nothing here."))
         case _ if is_away(error):
             logger.error("%s failed: %s", what, error)
-            return Refusal(ErrorCode.UNAVAILABLE, "The database is away. Try again.", 1)
+            return Refusal(ErrorCode.UNAVAILABLE, _("The database is away. Try again."), 1)
     logger.error("%s failed", what, exc_info=error)
-    return Refusal(ErrorCode.INTERNAL, "The server failed.")
+    return Refusal(ErrorCode.INTERNAL, _("The server failed."))
 
 
 def closing_for(error: Exception, what: str) -> Closing:

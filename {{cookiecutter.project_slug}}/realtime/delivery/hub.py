@@ -23,6 +23,7 @@ from uuid import uuid4
 
 from channels.exceptions import MessageTooLarge
 from channels.layers import get_channel_layer
+from django.utils.translation import gettext as _
 
 from realtime import metrics
 from realtime.delivery.socket import Frame, Socket
@@ -169,7 +170,7 @@ class Hub:
             Refusal: `not_found`, the name is too long for a layer.
         """
         if len(group) > GROUP_CHARACTERS:
-            raise Refusal(ErrorCode.NOT_FOUND, "There is nothing of that name.")
+            raise Refusal(ErrorCode.NOT_FOUND, _("There is nothing of that name."))
         local = self._groups.get(group)
         if local is None:
             local = self._groups[group] = Group(layer_group(group))

@@ -24,6 +24,7 @@ from django.db import transaction
 from django.db.models import Max, Model, Q, QuerySet
 from django.dispatch import Signal
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from realtime.lookups import Lookup, increase
 from realtime.protocol import ErrorCode, Refusal
@@ -77,7 +78,7 @@ class Changes(Generic[FeedType]):
         found = self.select(items[:1])
         if not found:
             name = model._meta.verbose_name
-            raise Refusal(ErrorCode.NOT_FOUND, f"There is no such {name}.")
+            raise Refusal(ErrorCode.NOT_FOUND, _("There is no such %(name)s.") % {"name": name})
         return found[0]
 
     def select(self, items: QuerySet[ItemType]) -> list[ItemType]:
@@ -192,11 +193,12 @@ class Changes(Generic[FeedType]):
             rows = model._default_manager.filter(pk__in=unknown).values_list("pk", "rev")
             self._revs.update({(model, pk): rev for pk, rev in rows})
         if any(self._revs.get((model, item.pk)) != item.rev for item in items):
-            raise Refusal(ErrorCode.CONFLICT, "This was changed meanwhile. Look at it again.")
+            detail = _("This was changed meanwhile. Look at it again.")
+            raise Refusal(ErrorCode.CONFLICT, detail)
 
     def _refuse_deleted(self, items: Sequence[ItemType], fields: Iterable[str]) -> None:
         if "deleted_at" not in fields and any(item.deleted_at for item in items):
-            raise Refusal(ErrorCode.CONFLICT, "This was deleted.")
+            raise Refusal(ErrorCode.CONFLICT, _("This was deleted."))
 
     def save_feeds(self) -> None:
         """Write what the feeds count, in one query for all that changed by as much."""

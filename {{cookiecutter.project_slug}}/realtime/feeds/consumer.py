@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from django.contrib.auth.base_user import AbstractBaseUser
+from django.utils.translation import gettext as _
 from msgspec import Struct
 
 from realtime.batching import Batcher
@@ -213,7 +214,8 @@ class FeedConsumer(Consumer, Generic[FeedType]):
             feed = feeds.get(request.key)
             if feed is None:
                 name = cls.feed_model._meta.verbose_name
-                return Refusal(ErrorCode.NOT_FOUND, f"There is no such {name}.")
+                detail = _("There is no such %(name)s.") % {"name": name}
+                return Refusal(ErrorCode.NOT_FOUND, detail)
             welcome = next(welcomes) if request.joins else None
             if isinstance(welcome, Exception):
                 return welcome
@@ -253,4 +255,4 @@ class FeedConsumer(Consumer, Generic[FeedType]):
 
 def forbidden() -> Refusal:
     """The refusal of someone whom the feed's topic does not let hear it."""
-    return Refusal(ErrorCode.FORBIDDEN, "You may not hear this topic.")
+    return Refusal(ErrorCode.FORBIDDEN, _("You may not hear this topic."))

@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Model, QuerySet, UniqueConstraint
 from django.template.loader import render_to_string
 from django.utils.html import format_html
+from django.utils.translation import gettext as _
 
 from realtime.delivery.publishing import publish
 from realtime.feeds.changes import Changes, changing_few
@@ -110,7 +111,8 @@ class Feed(models.Model):
         with changing_few(type(self), [self.pk]) as changes:
             if not changes.feeds:
                 name = self._meta.verbose_name
-                raise Refusal(ErrorCode.NOT_FOUND, f"There is no such {name} any more.")
+                detail = _("There is no such %(name)s any more.") % {"name": name}
+                raise Refusal(ErrorCode.NOT_FOUND, detail)
             yield changes
 
 

@@ -11,6 +11,7 @@ from django.apps import apps
 from django.db import models, transaction
 from django.db.models import Exists, OuterRef
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from realtime.feeds.changes import feeds_changed
 from realtime.feeds.models import FeedItem
@@ -40,7 +41,7 @@ class Outlet(models.Model):
 
     rev = models.PositiveBigIntegerField(default=0, editable=False)
     """Delivered up to here."""
-    is_active = models.BooleanField("active", default=True)
+    is_active = models.BooleanField(_("active"), default=True)
     failing_since = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(default=0, editable=False)
     """In a row, since then."""

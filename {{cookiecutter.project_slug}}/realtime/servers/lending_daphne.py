@@ -21,9 +21,9 @@ from realtime.asgi import Message, Scope
 from realtime.bodies import (
     FULL,
     FULL_DISK,
-    TEXTS,
     TIMEOUT,
     TOO_LARGE,
+    answer_to,
     arriving,
     bounds,
     is_disk_full,
@@ -157,7 +157,7 @@ class Request(WebRequest):
         self._status = status
         logger.info("A request was refused with %d", status)
         head = b"HTTP/1.1 %d %b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
-        text = TEXTS[status]
+        text = answer_to(status)
         self.channel.transport.write(head % (status, RESPONSES[status], len(text)) + text)
         transport = self.channel.transport
         asyncio.get_running_loop().call_later(bodies.LAST_SECONDS, transport.abortConnection)

@@ -5,6 +5,7 @@ from typing import ParamSpec, TypeVar
 from django.db import models
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from realtime.tasks.api import Task, TaskError, TaskResult, TaskResultStatus
 
@@ -17,10 +18,10 @@ UNFINISHED = Q(status__in=[TaskResultStatus.READY.value, TaskResultStatus.RUNNIN
 class TaskRow(models.Model):
     """One call of a task: what to run, when, and how it went."""
 
-    path = models.CharField("task", max_length=255)  # of the function, to import
+    path = models.CharField(_("task"), max_length=255)  # of the function, to import
     args = models.JSONField(default=list)
     kwargs = models.JSONField(default=dict)
-    queue_name = models.CharField("queue", max_length=100)
+    queue_name = models.CharField(_("queue"), max_length=100)
     priority = models.SmallIntegerField(default=0)
     status = models.CharField(
         max_length=10, choices=TaskResultStatus.choices, default=TaskResultStatus.READY
@@ -38,7 +39,7 @@ class TaskRow(models.Model):
     finished_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name = "task"
+        verbose_name = _("task")
         indexes = [
             models.Index(
                 fields=["-priority", "due_at", "id"], condition=UNFINISHED, name="tasks_to_claim"

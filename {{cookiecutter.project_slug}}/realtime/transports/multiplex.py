@@ -5,6 +5,7 @@ from typing import Any, Literal, NoReturn
 from urllib.parse import urlencode
 
 import msgspec
+from django.utils.translation import gettext as _
 
 from realtime.asgi import Receive, Scope, Send
 from realtime.conf import limits
@@ -54,7 +55,7 @@ class Multiplexer:
 
     def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
         if frame.topic is None:
-            raise Refusal(ErrorCode.INVALID, "Name the topic that this frame is for.")
+            raise Refusal(ErrorCode.INVALID, _("Name the topic that this frame is for."))
         if frame.type == "join":
             self._join(frame.topic, frame, tasks)
             return
@@ -66,11 +67,12 @@ class Multiplexer:
     def _join(self, name: str, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
         before = self._topics.get(name)
         if before is None and len(self._topics) >= limits().topics_per_socket:
-            raise Refusal(ErrorCode.TOO_LARGE, "You have joined too many topics. Leave some first.")
+            detail = _("You have joined too many topics. Leave some first.")
+            raise Refusal(ErrorCode.TOO_LARGE, detail)
         try:
             query = _join_data.decode(frame.data)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-            raise Refusal(ErrorCode.INVALID, f"join: {error}") from None
+            raise Refusal(ErrorCode.INVALID, f"{frame.type}: {error}") from None
         if before is not None:  # the new one begins where the old one has ended
             before.overtake()
         topic = TopicSession(name, frame.id, self._session.socket)
@@ -131,7 +133,7 @@ class TopicSession(ClientSession):
 
     def serve(self, topic: str) -> None:
         if topic != self.name:
-            raise Refusal(ErrorCode.NOT_FOUND, "There is nothing of that name.")
+            raise Refusal(ErrorCode.NOT_FOUND, _("There is nothing of that name."))
 
     def accept(self) -> None:
         if self._join == "waits":
@@ -161,12 +163,14 @@ class TopicSession(ClientSession):
         elif len(self._waiting) < WAITING_FRAMES:
             self._put(frame)
         else:
-            raise Refusal(ErrorCode.RATE_LIMITED, "Wait for the answers to what you sent.", 0.5)
+            detail = _("Wait for the answers to what you sent.")
+            raise Refusal(ErrorCode.RATE_LIMITED, detail, 0.5)
 
     def overtake(self) -> None:
         """End the topic, since it is joined again."""
         if self._join == "waits" and not self.ended:
-            self._refuse_join(ErrorCode.CONFLICT, f"{self.name} was joined again meanwhile.")
+            detail = _("%(topic)s was joined again meanwhile.") % {"topic": self.name}
+            self._refuse_join(ErrorCode.CONFLICT, detail)
         self.end()
 
     def end(self) -> None:
@@ -199,7 +203,7 @@ class TopicSession(ClientSession):
 
 def not_joined(name: str) -> Refusal:
     """The refusal of a frame for a topic that is not, or no longer, joined."""
-    return Refusal(ErrorCode.NOT_FOUND, f"You have not joined {name}.")
+    return Refusal(ErrorCode.NOT_FOUND, _("You have not joined %(topic)s.") % {"topic": name})
 
 
 async def _no_topic(*message: object) -> NoReturn:

@@ -3,6 +3,7 @@
 from typing import Self
 
 from django.core.exceptions import ImproperlyConfigured
+from django.utils.translation import gettext as _
 
 from realtime.asgi import Receive, Scope, Send
 from realtime.delivery.connection import Connection
@@ -63,7 +64,8 @@ class ClientSession:
                 wait = self._connection.take()
                 if not wait:
                     return frame
-                raise Refusal(ErrorCode.RATE_LIMITED, "You send too fast. Wait a little.", wait)
+                detail = _("You send too fast. Wait a little.")
+                raise Refusal(ErrorCode.RATE_LIMITED, detail, wait)
             except Refusal as refusal:
                 if isinstance(refusal, BadFrame):
                     frame_id = refusal.frame_id

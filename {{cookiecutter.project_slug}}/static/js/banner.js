@@ -1,15 +1,16 @@
 // The line that says that the connection is lost, what happens next, and what the reader can do.
 
 import { part, show } from "./dom.js";
+import { gettext, interpolate } from "./texts.js";
 
 const GRACE_MS = 1_500; // A loss shorter than this is not shown.
 
 const STOPPED = {
-  "signed-out": { text: "You are signed out.", link: "Sign in" },
-  outdated: { text: "This page is older than the server.", link: "Reload" },
-  "too-big": { text: "The server refused what this page sent.", link: "Reload" },
-  forbidden: { text: "You may not connect here.", link: "Reload" },
-  "not-found": { text: "This is not here any more.", link: "Reload" },
+  "signed-out": { text: gettext("You are signed out."), link: gettext("Sign in") },
+  outdated: { text: gettext("This page is older than the server."), link: gettext("Reload") },
+  "too-big": { text: gettext("The server refused what this page sent."), link: gettext("Reload") },
+  forbidden: { text: gettext("You may not connect here."), link: gettext("Reload") },
+  "not-found": { text: gettext("This is not here any more."), link: gettext("Reload") },
 };
 
 export class Banner {
@@ -58,9 +59,10 @@ export class Banner {
     const until = performance.now() + seconds * 1000;
     const tick = () => {
       const left = Math.ceil((until - performance.now()) / 1000);
-      part(this.#element, "countdown").textContent = left > 0 ? `Trying again in ${left} s.` : "Trying again…";
+      const text = left > 0 ? gettext("Trying again in %(left)s s.") : gettext("Trying again…");
+      part(this.#element, "countdown").textContent = interpolate(text, { left });
     };
-    this.#say("Connection lost.");
+    this.#say(gettext("Connection lost."));
     tick();
     this.#ticking = setInterval(tick, 1000);
   }

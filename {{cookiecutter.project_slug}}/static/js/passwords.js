@@ -1,6 +1,7 @@
 // A button in each password field that shows what was typed.
 
 import { icon, showIcon } from "./pictures.js";
+import { gettext } from "./texts.js";
 
 for (const input of document.querySelectorAll(".field input[type=password]")) {
   const button = document.createElement("button");
@@ -18,6 +19,6 @@ for (const input of document.querySelectorAll(".field input[type=password]")) {
 
 function reveal(input, button, shown) {
   input.type = shown ? "text" : "password";
-  button.ariaLabel = shown ? "Hide the password" : "Show the password";
+  button.ariaLabel = shown ? gettext("Hide the password") : gettext("Show the password");
   showIcon(button.firstElementChild, shown ? "eye-off" : "eye");
 }

@@ -1,6 +1,7 @@
 // What every page does.
 
 import "./passwords.js";
+import { gettext } from "./texts.js";
 import "./themes.js";
 import { toast } from "./toasts.js";
 import "./worker.js";
@@ -13,8 +14,8 @@ document.addEventListener("allauth.error", (event) => {
   const barred = event.detail.exception.name === "SecurityError";
   toast(
     barred
-      ? "Passkeys need the site's name: HTTPS, or localhost in place of 127.0.0.1."
-      : "That did not work. Try again, or choose another way.",
+      ? gettext("Passkeys need the site's name: HTTPS, or localhost in place of 127.0.0.1.")
+      : gettext("That did not work. Try again, or choose another way."),
     "error",
   );
 });

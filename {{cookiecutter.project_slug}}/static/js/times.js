@@ -1,4 +1,6 @@
-// Times in words, in the reader's own language and time zone.
+// Times in words, in the site's language and the reader's time zone.
+
+import { locale } from "./texts.js";
 
 const DAY_MS = 86_400_000;
 const WEEK_DAYS = 7;
@@ -11,13 +13,13 @@ const UNITS = [
   ["minute", 60],
 ];
 
-const time = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
-const full = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "short" });
-const weekday = new Intl.DateTimeFormat(undefined, { weekday: "short" });
-const thisYear = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
-const otherYear = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
-const short = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short" });
-const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "auto" });
+const time = new Intl.DateTimeFormat(locale, { timeStyle: "short" });
+const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "short" });
+const weekday = new Intl.DateTimeFormat(locale, { weekday: "short" });
+const thisYear = new Intl.DateTimeFormat(locale, { weekday: "long", day: "numeric", month: "long" });
+const otherYear = new Intl.DateTimeFormat(locale, { dateStyle: "long" });
+const short = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+const relative = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
 
 /** "now", "5 minutes ago", "yesterday" */
 export function ago(date, now = new Date()) {

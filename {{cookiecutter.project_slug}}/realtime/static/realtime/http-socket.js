@@ -1,6 +1,7 @@
 // Frames over HTTP, for a page whose WebSockets do not open: a stand-in for `WebSocket`.
 
 import { storage } from "./storage.js";
+import { gettext } from "./texts.js";
 
 /** What is known of this browser's network: "stream" or "poll" where no WebSocket opens. */
 export const OVER_HTTP = "realtime:over-http";
@@ -133,7 +134,7 @@ export class HttpSocket {
         this.#deliver(frame);
       }
     });
-    const late = { code: "unavailable", detail: "The server did not answer in time." };
+    const late = { code: "unavailable", detail: gettext("The server did not answer in time.") };
     for (const [id, topic] of waiting) {
       this.#deliver({ id, topic, type: "error", data: refusals.get(topic) ?? late });
     }

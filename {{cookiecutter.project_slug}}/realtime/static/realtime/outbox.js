@@ -2,6 +2,7 @@
 
 import { Backoff } from "./retry.js";
 import { forgetOthers, storage, watch } from "./storage.js";
+import { gettext } from "./texts.js";
 
 const PREFIX = "outbox:";
 /** Errors that sending again would repeat; the author decides what to do. */
@@ -10,7 +11,7 @@ const PERMANENT = new Set(["invalid", "too_large", "forbidden", "not_found", "co
 const BUSY = new Set(["unavailable", "rate_limited"]);
 /** Any other error, also one that is not known yet, may pass; an entry that meets it so often is not sent again. */
 const TRIES = 3;
-const UNKNOWN = "Something went wrong. Try again, or write it differently.";
+const UNKNOWN = gettext("Something went wrong. Try again, or write it differently.");
 const LOST_TRIES = 5; // A bad network loses many connections; a server that fails at an entry loses each.
 
 /**

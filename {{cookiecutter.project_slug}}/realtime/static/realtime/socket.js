@@ -3,6 +3,7 @@
 import { HttpSocket, OVER_HTTP } from "./http-socket.js";
 import { afterClose, Backoff } from "./retry.js";
 import { storage } from "./storage.js";
+import { gettext } from "./texts.js";
 import { Topic } from "./topic.js";
 
 const PROTOCOL = "realtime.v1";
@@ -117,14 +118,14 @@ export class Socket extends EventTarget {
   request(topic, type, data) {
     const closing = this.#connection?.readyState > OPEN; // Its end is yet to be told.
     if (!this.isOpen || closing) {
-      return Promise.reject(new RequestError({ code: "lost", detail: "There is no connection." }));
+      return Promise.reject(new RequestError({ code: "lost", detail: gettext("There is no connection.") }));
     }
     return this.#requests.open((id) => this.#send(JSON.stringify({ id, topic, type, data })));
   }
 
   #send(frame) {
     if (new Blob([frame]).size > FRAME_BYTES) {
-      throw new RequestError({ code: "too_large", detail: "This is too long to be sent." });
+      throw new RequestError({ code: "too_large", detail: gettext("This is too long to be sent.") });
     }
     this.#connection.send(frame);
     this.dispatchEvent(new CustomEvent("sent", { detail: frame }));
@@ -251,7 +252,7 @@ class Requests {
       send(id);
       const timer = setTimeout(() => {
         this.#waiting.delete(id);
-        reject(new RequestError({ code: "timeout", detail: "The server did not answer in time." }));
+        reject(new RequestError({ code: "timeout", detail: gettext("The server did not answer in time.") }));
       }, REPLY_MS);
       this.#waiting.set(id, { resolve, reject, timer });
     });
@@ -271,7 +272,7 @@ class Requests {
   abandon() {
     for (const { reject, timer } of this.#waiting.values()) {
       clearTimeout(timer);
-      reject(new RequestError({ code: "lost", detail: "The connection was lost." }));
+      reject(new RequestError({ code: "lost", detail: gettext("The connection was lost.") }));
     }
     this.#waiting.clear();
   }
