@@ -4,6 +4,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from accounts.models import User, validate_free
 from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH, tidy, validate_display_name
@@ -32,9 +33,8 @@ def create_webhook(room: Room, by: User, *, name: str, url: str = "") -> tuple[W
         bot = _make_bot(name)
         room = actions.add_bot(room, by, bot)
         if room.webhooks.count() >= WEBHOOKS_PER_ROOM:
-            raise Refusal(
-                ErrorCode.CONFLICT, f"A room has at most {WEBHOOKS_PER_ROOM} webhooks. Delete one."
-            )
+            detail = _("A room has at most %(most)s webhooks. Delete one.")
+            raise Refusal(ErrorCode.CONFLICT, detail % {"most": WEBHOOKS_PER_ROOM})
         webhook = Webhook(room=room, bot=bot, url=url, is_active=bool(url), created_by=by)
         webhook.rev, webhook.signing_secret = room.last_rev, Webhook.new_signing_secret()
         secret = webhook.new_secret()
@@ -74,25 +74,28 @@ def add_answering_bot(room: Room, by: User, username: str) -> User:
         Refusal: as `chat.actions.add_bot`; `not_found` (there is no such bot).
     """
     if username not in settings.ANSWERING_BOTS:
-        raise Refusal(ErrorCode.NOT_FOUND, f"There is no bot called {username[:USERNAME_LENGTH]}.")
+        detail = _("There is no bot called %(name)s.") % {"name": username[:USERNAME_LENGTH]}
+        raise Refusal(ErrorCode.NOT_FOUND, detail)
     with transaction.atomic():
-        bot, _ = User.objects.get_or_create(username=username, defaults={"is_bot": True})
+        bot = User.objects.get_or_create(username=username, defaults={"is_bot": True})[0]
         if not bot.is_bot:
-            raise Refusal(ErrorCode.CONFLICT, f"@{username} is a person here, not a bot.")
+            detail = _("@%(username)s is a person here, not a bot.") % {"username": username}
+            raise Refusal(ErrorCode.CONFLICT, detail)
         actions.add_bot(room, by, bot)
     return bot
 
 
 def check_may_moderate(room: Room, by: User) -> None:
     if room.is_direct or not membership_of(by, room).may_moderate:
-        raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change its bots.")
+        raise Refusal(ErrorCode.FORBIDDEN, _("Only the room's moderators can change its bots."))
 
 
 def check_url(url: str) -> None:
     if not url:
         return
     if len(url) > URL_CHARACTERS:
-        raise Refusal(ErrorCode.TOO_LARGE, f"An address has at most {URL_CHARACTERS} characters.")
+        detail = _("An address has at most %(most)s characters.") % {"most": URL_CHARACTERS}
+        raise Refusal(ErrorCode.TOO_LARGE, detail)
     try:
         check_address(url)
     except BadAddress as error:
@@ -105,7 +108,8 @@ def _make_bot(name: str) -> User:
         validate_display_name(name)
         validate_free(name)
         if len(name) > DISPLAY_NAME_LENGTH:
-            raise ValidationError(f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
+            detail = _("A name has at most %(most)s characters.") % {"most": DISPLAY_NAME_LENGTH}
+            raise ValidationError(detail)
     except ValidationError as error:
         raise Refusal(ErrorCode.INVALID, " ".join(error.messages)) from None
     base = username = f"{slugify(name)[: USERNAME_LENGTH - 10].strip('-_') or 'room'}-bot"

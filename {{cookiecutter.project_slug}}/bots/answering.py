@@ -13,7 +13,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db.models import QuerySet
+from django.utils.functional import Promise
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chat import actions
@@ -29,7 +31,7 @@ from realtime.tasks.worker import tidying
 
 logger = logging.getLogger(__name__)
 
-ANSWERS = Budget("answers", 60, HOUR, "You asked bots many times in a short time.")
+ANSWERS = Budget("answers", 60, HOUR, _("You asked bots many times in a short time."))
 
 GROW_SECONDS = 0.5
 """How often a growing message is shown; each time it is written down, too."""
@@ -39,11 +41,11 @@ ANSWER_SECONDS = 600.0
 BUSY_SECONDS = 2.0
 TURNS = 20
 
-CUT_OFF = "(Cut off: this was interrupted.)"
-STALLED = "(Cut off: nothing more came.)"
-TOO_LONG = "(Cut off: this took too long.)"
-FULL = "(Cut off: a message has no room for more.)"
-FAILED = "(Cut off: something went wrong.)"
+CUT_OFF = _("(Cut off: this was interrupted.)")
+STALLED = _("(Cut off: nothing more came.)")
+TOO_LONG = _("(Cut off: this took too long.)")
+FULL = _("(Cut off: a message has no room for more.)")
+FAILED = _("(Cut off: something went wrong.)")
 
 
 @dataclass(frozen=True)
@@ -181,7 +183,7 @@ class _Writer:
         self._text = ""
         self._came_at = monotonic()
 
-    def write(self) -> str:
+    def write(self) -> str | Promise:
         """Show the message growing until there is no more; returns a note on why, if any."""
         began_at, shown = monotonic(), ""
         collecting = asyncio.run_coroutine_threadsafe(self._collect(), _loop())
@@ -201,7 +203,7 @@ class _Writer:
         finally:
             collecting.cancel()
 
-    async def _collect(self) -> str:
+    async def _collect(self) -> str | Promise:
         try:
             answer: Answer = import_string(settings.ANSWERING_BOTS[self._bot.username])
             async with aclosing(answer(self._conversation)) as pieces:
@@ -216,7 +218,7 @@ class _Writer:
         return ""
 
 
-def _wait(future: "Future[str]") -> bool:
+def _wait(future: "Future[str | Promise]") -> bool:
     try:
         future.exception(GROW_SECONDS)
     except TimeoutError:

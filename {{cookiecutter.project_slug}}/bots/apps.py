@@ -1,10 +1,12 @@
 """Bots as a Django app."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class BotsConfig(AppConfig):
     name = "bots"
+    verbose_name = _("Bots")
 
     def ready(self) -> None:
         from bots import answering, checks  # noqa: F401 (registers the check)

@@ -14,6 +14,7 @@ from django.db import models, transaction
 from django.db.models.signals import post_delete
 from django.dispatch import Signal
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chat.models import Message, Room
@@ -37,7 +38,7 @@ class Webhook(Outlet):
     )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     """Of the secret in the address to which the program posts."""
-    url = models.CharField("address", max_length=URL_CHARACTERS, blank=True)
+    url = models.CharField(_("address"), max_length=URL_CHARACTERS, blank=True)
     signing_secret = models.CharField(max_length=64, editable=False)
     """By which the program recognises what is sent to `url`."""
     created_by = models.ForeignKey(
@@ -53,7 +54,7 @@ class Webhook(Outlet):
         ordering = ["created_at", "pk"]
 
     def __str__(self) -> str:
-        return f"webhook {self.pk}"
+        return _("webhook %(number)s") % {"number": self.pk}
 
     def new_secret(self) -> str:
         """Give it another address to post to, for whoever saves this; returns its secret."""
@@ -72,7 +73,7 @@ class Webhook(Outlet):
     def deliver(self, items: Sequence[Message]) -> None:
         """Post a message as it is now, other than the bot's own and unfinished ones."""
         if not self.room.memberships.filter(user=self.bot_id).exists():
-            raise GiveUp("Its bot is not in the room any more.")
+            raise GiveUp(str(_("Its bot is not in the room any more.")))
         for message in items:
             if message.author_id != self.bot_id and not message.writing:
                 self._post(message)
@@ -104,9 +105,10 @@ class Webhook(Outlet):
         except (BadAddress, Unreachable) as error:
             raise RetryLater(str(error)) from error
         if answer.status == 410:
-            raise GiveUp("Its address answered 410: it is gone.")
+            raise GiveUp(str(_("Its address answered 410: it is gone.")))
         if not 200 <= answer.status < 300:
-            raise RetryLater(f"Its address answered {answer.status}.", answer.retry_after or 0)
+            why = _("Its address answered %(status)s.") % {"status": answer.status}
+            raise RetryLater(why, answer.retry_after or 0)
 
 
 def signature(secret: str, event_id: str, seconds: int, body: bytes) -> str:

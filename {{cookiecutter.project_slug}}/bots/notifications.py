@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from bots.models import Webhook, webhook_off
 from notifications.actions import notify
@@ -12,11 +13,9 @@ WEBHOOK_OFF = "bots.webhook_off"
 
 
 def connect_notifications() -> None:
-    text = "{bot} of {room} is off: {why}"
+    title, text = _("Webhooks"), _("{bot} of {room} is off: {why}")
     link = "bots:room"
-    register(
-        Kind(WEBHOOK_OFF, "Webhooks", text, lambda row: reverse(link, args=[row.data["slug"]]))
-    )
+    register(Kind(WEBHOOK_OFF, title, text, lambda row: reverse(link, args=[row.data["slug"]])))
     webhook_off.connect(tell_its_maker)
 
 

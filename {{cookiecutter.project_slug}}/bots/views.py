@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -33,13 +34,13 @@ SHOWN_ONCE = "bots_shown_once"
 
 class WebhookForm(forms.Form):
     name = forms.CharField(
-        label="Name",
-        help_text="The program writes in the room under this name.",
+        label=_("Name"),
+        help_text=_("The program writes in the room under this name."),
         max_length=DISPLAY_NAME_LENGTH,
     )
     url = forms.CharField(
-        label="Address for the room's messages",
-        help_text="Leave it empty if the program only writes.",
+        label=_("Address for the room's messages"),
+        help_text=_("Leave it empty if the program only writes."),
         max_length=URL_CHARACTERS,
         required=False,
         widget=forms.URLInput(attrs={"placeholder": "https://"}),
@@ -70,7 +71,7 @@ def change(request: AuthenticatedRequest, slug: str, pk: int) -> HttpResponse:
     webhook = get_object_or_404(Webhook, pk=pk, room__slug=slug)
     if "delete" in request.POST:
         actions.delete_webhook(webhook, request.user)
-        messages.success(request, "The webhook is deleted.")
+        messages.success(request, _("The webhook is deleted."))
     else:
         secret = actions.renew_webhook(webhook, request.user)
         request.session[SHOWN_ONCE] = [webhook.pk, secret]
@@ -84,7 +85,8 @@ def add(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     bot = actions.add_answering_bot(
         room_by_slug(slug), request.user, request.POST.get("username", "")
     )
-    messages.success(request, f"{bot.name} answers whoever mentions @{bot.username}.")
+    said = _("%(name)s answers whoever mentions @%(username)s.")
+    messages.success(request, said % {"name": bot.name, "username": bot.username})
     return redirect("bots:room", slug)
 
 
@@ -129,13 +131,14 @@ def hook(request: HttpRequest, secret: str) -> HttpResponse:
         .first()
     )
     if webhook is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such webhook. It may have been renewed.")
+        detail = _("There is no such webhook. It may have been renewed.")
+        raise Refusal(ErrorCode.NOT_FOUND, detail)
     posted = _posted(request)
     key = request.headers.get("Idempotency-Key") or posted.id or secrets.token_hex(16)
     client_id = sha256(key.encode(errors="replace")).hexdigest()
     message = post_message(webhook.room, webhook.bot, body=posted.text, client_id=client_id)
     if not message.deleted_at and message.body != clean_body(posted.text):
-        raise Refusal(ErrorCode.CONFLICT, "Another text was posted with this id before.")
+        raise Refusal(ErrorCode.CONFLICT, _("Another text was posted with this id before."))
     return JsonResponse({"room": webhook.room.slug, "seq": message.seq})
 
 
@@ -143,7 +146,8 @@ def _posted(request: HttpRequest) -> HookBody:
     is_form = request.content_type in FORMS  # whose body cannot be read again
     size = int(request.META.get("CONTENT_LENGTH") or 0)
     if max(size, 0 if is_form else len(request.body)) > BODY_BYTES:
-        raise Refusal(ErrorCode.TOO_LARGE, f"A request has at most {BODY_BYTES} bytes.")
+        detail = _("A request has at most %(most)s bytes.") % {"most": BODY_BYTES}
+        raise Refusal(ErrorCode.TOO_LARGE, detail)
     if "text" in request.POST:
         return HookBody(request.POST["text"], request.POST.get("id"))
     try:
@@ -151,5 +155,5 @@ def _posted(request: HttpRequest) -> HookBody:
         text = request.POST.get("payload", "") if is_form else request.body
         return msgspec.json.decode(text, type=HookBody)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        wanted = 'Post JSON such as {"text": "Hello"}, or a form with a text'
-        raise Refusal(ErrorCode.INVALID, f"{wanted}: {error}") from None
+        wanted = _('Post JSON such as {"text": "Hello"}, or a form with a text: %(error)s')
+        raise Refusal(ErrorCode.INVALID, wanted % {"error": error}) from None

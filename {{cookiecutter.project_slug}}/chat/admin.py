@@ -9,6 +9,7 @@ from django.core.exceptions import ValidationError
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
+from django.utils.translation import gettext_lazy as _
 
 from chat import actions
 from chat.models import Ban, BanEvent, Membership, Message, Room
@@ -20,7 +21,7 @@ BODY_SHOWN_CHARACTERS = 80
 
 
 class RoomAdminForm(forms.ModelForm):  # type: ignore[type-arg]  # Django's own cannot be subscripted
-    name = forms.CharField(max_length=NAME_CHARACTERS)
+    name = forms.CharField(label=_("Name"), max_length=NAME_CHARACTERS)
 
     class Meta:
         model = Room
@@ -57,7 +58,7 @@ class RoomAdmin(DeletesOneByOne):
         rooms: QuerySet[Room] = super().get_queryset(request)
         return rooms.annotate(members=Count("memberships"))
 
-    @admin.display(description="members", ordering="members")
+    @admin.display(description=_("members"), ordering="members")
     def member_count(self, room: Room) -> int:
         return room.members  # type: ignore[attr-defined,no-any-return]  # annotated
 
@@ -82,8 +83,8 @@ class RoomAdmin(DeletesOneByOne):
         """Count what goes with the rooms; Django's own page would name every message."""
         rooms = list(rooms)
         counts = {
-            "rooms": len(rooms),
-            "messages": Message.objects.filter(room__in=rooms).count(),
+            str(_("rooms")): len(rooms),
+            str(_("messages")): Message.objects.filter(room__in=rooms).count(),
         }
         return [str(room) for room in rooms], counts, set(), []
 
@@ -112,7 +113,7 @@ class MembershipAdmin(DeletesOneByOne, ReadOnlyAdmin):
         memberships = list(memberships)
         direct = [str(each) for each in memberships if each.room.is_direct]
         others = [str(each) for each in memberships if not each.room.is_direct]
-        return others, {"memberships": len(others)}, set(), direct
+        return others, {str(_("memberships")): len(others)}, set(), direct
 
     def delete_model(self, request: HttpRequest, membership: Membership) -> None:
         actions.remove_member(membership.room, None, membership.user)
@@ -162,11 +163,11 @@ class MessageAdmin(DeletesOneByOne, ReadOnlyAdmin):
         found: QuerySet[Message] = super().get_queryset(request)
         return found.select_related("room", "author")
 
-    @admin.display(description="body")
+    @admin.display(description=_("body"))
     def beginning(self, message: Message) -> str:
         return truncatechars(message.body, BODY_SHOWN_CHARACTERS)
 
-    @admin.display(boolean=True, description="deleted")
+    @admin.display(boolean=True, description=_("deleted"))
     def is_deleted(self, message: Message) -> bool:
         return message.deleted_at is not None
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.files.storage import default_storage
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 from msgspec import json
 
@@ -29,7 +30,7 @@ def upload(request: HttpRequest, session: VerifiedSession, slug: str) -> HttpRes
     """Take the file in the form's field `file`; the answer is its `AttachmentData`."""
     file = request.FILES.get("file")
     if file is None:
-        raise Refusal(ErrorCode.INVALID, "Send a form with one file in the field `file`.")
+        raise Refusal(ErrorCode.INVALID, _("Send a form with one file in the field `file`."))
     data = actions.upload(queries.room_by_slug(slug), _user(session), file)
     return HttpResponse(json.encode(data), "application/json", 201)
 

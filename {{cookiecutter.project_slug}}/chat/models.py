@@ -12,8 +12,9 @@ from django.db.models import F, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models import DELETED, Person
+from accounts.models import Person, deleted_person
 from chat.frames import (
     AttachmentData,
     MemberPerson,
@@ -86,9 +87,9 @@ class Room(Feed):
     """A place to talk: a feed of messages."""
 
     class Kind(models.TextChoices):
-        PUBLIC = "public", "Public"
-        PRIVATE = "private", "Private"
-        DIRECT = "direct", "Direct"
+        PUBLIC = "public", _("Public")
+        PRIVATE = "private", _("Private")
+        DIRECT = "direct", _("Direct")
 
     slug = models.SlugField(max_length=60, unique=True)
     name = models.CharField(max_length=NAME_CHARACTERS, blank=True)
@@ -146,7 +147,7 @@ class Room(Feed):
         """The room's name; in a direct room, that of the `other` person in it."""
         if not self.is_direct:
             return self.name
-        return other["name"] if other else "Nobody"
+        return other["name"] if other else str(_("Nobody"))
 
     def as_data(self) -> RoomData:
         return RoomData(self.slug, self.name, self.kind, self.about, bool(self.archived_at))
@@ -156,9 +157,9 @@ class Membership(models.Model):
     """A person's place in a room. `last_read` is the `seq` up to which they have read."""
 
     class Role(models.TextChoices):
-        OWNER = "owner", "Owner"
-        MODERATOR = "moderator", "Moderator"
-        MEMBER = "member", "Member"
+        OWNER = "owner", _("Owner")
+        MODERATOR = "moderator", _("Moderator")
+        MEMBER = "member", _("Member")
 
     room = models.ForeignKey(
         Room, on_delete=models.CASCADE, related_name="memberships", db_index=False
@@ -179,7 +180,7 @@ class Membership(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} in {self.room}"
+        return _("%(user)s in %(room)s") % {"user": self.user, "room": self.room}
 
     @property
     def is_owner(self) -> bool:
@@ -230,7 +231,7 @@ class Invitation(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} invited to {self.room}"
+        return _("%(user)s invited to %(room)s") % {"user": self.user, "room": self.room}
 
 
 class Ban(models.Model):
@@ -250,15 +251,15 @@ class Ban(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.user} banned from {self.room}"
+        return _("%(user)s banned from %(room)s") % {"user": self.user, "room": self.room}
 
 
 class BanEvent(models.Model):
     """What was done about somebody's place in a room, for staff to look up: nothing changes it."""
 
     class What(models.TextChoices):
-        BANNED = "banned", "Banned"
-        LIFTED = "lifted", "Let back in"
+        BANNED = "banned", _("Banned")
+        LIFTED = "lifted", _("Let back in")
 
     room = models.SlugField(max_length=60)
     """The room's address: what was done in it is known when it is gone."""
@@ -271,7 +272,11 @@ class BanEvent(models.Model):
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     def __str__(self) -> str:
-        return f"{self.user} {self.what} in {self.room}"
+        words = {
+            self.What.BANNED: _("%(user)s banned in %(room)s"),
+            self.What.LIFTED: _("%(user)s lifted in %(room)s"),
+        }
+        return words[self.What(self.what)] % {"user": self.user, "room": self.room}
 
 
 class Message(FeedItem):
@@ -348,7 +353,7 @@ class Message(FeedItem):
             seq=self.seq,
             rev=self.rev,
             client_id=self.client_id,
-            author=self.author.as_person() if self.author else DELETED,
+            author=self.author.as_person() if self.author else deleted_person(),
             body=self.body,
             html=render(self.body, names),
             reply_to=self.reply_to,
@@ -365,7 +370,7 @@ class Message(FeedItem):
 
     def as_quote(self) -> QuoteData:
         words = "" if self.deleted_at else self.words[:QUOTE_CHARACTERS]
-        return QuoteData(self.author.as_person() if self.author else DELETED, words)
+        return QuoteData(self.author.as_person() if self.author else deleted_person(), words)
 
     @property
     def characters(self) -> int:
@@ -375,7 +380,7 @@ class Message(FeedItem):
     @property
     def words(self) -> str:
         """What it says on one line, or what stands for a message without a body."""
-        return plain(self.body) or ("…" if self.writing else "Sent a file.")
+        return plain(self.body) or ("…" if self.writing else str(_("Sent a file.")))
 
 
 class Attachment(models.Model):

@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, lock_people
 from chat import signals
@@ -39,16 +41,16 @@ def connect_signals() -> None:
     signals.member_left.connect(member_left)
     signals.room_renamed.connect(room_renamed)
     signals.room_deleted.connect(room_deleted)
-    register(_about_a_message(MENTION, "Mentions", "{actor} mentioned you in {room}"))
-    register(_about_a_message(REPLY, "Replies", "{actor} answered you in {room}"))
-    register(_about_a_message(DIRECT, "Direct messages", "{actor} wrote to you"))
-    everything = _about_a_message(MESSAGE, "All of chosen rooms", "{actor} wrote in {room}")
+    register(_about_a_message(MENTION, _("Mentions"), _("{actor} mentioned you in {room}")))
+    register(_about_a_message(REPLY, _("Replies"), _("{actor} answered you in {room}")))
+    register(_about_a_message(DIRECT, _("Direct messages"), _("{actor} wrote to you")))
+    everything = _about_a_message(MESSAGE, _("All of chosen rooms"), _("{actor} wrote in {room}"))
     register(replace(everything, personal=False))
-    invitation = Kind(INVITATION, "Invitations", "{actor} invites you to {room}")
+    invitation = Kind(INVITATION, _("Invitations"), _("{actor} invites you to {room}"))
     register(replace(invitation, groups=INVITATION, link=lambda _: reverse("chat:home")))
 
 
-def _about_a_message(name: str, title: str, text: str) -> Kind:
+def _about_a_message(name: str, title: Promise, text: Promise) -> Kind:
     return Kind(name, title, text, excerpt="{excerpt}", icon="message", link=_to_the_message)
 
 

@@ -8,8 +8,9 @@ from uuid import UUID
 
 from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
-from accounts.models import DELETED, User, as_person
+from accounts.models import User, as_person, deleted_person
 from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH
 from chat.frames import PAGE_MESSAGES, History, LastMessage, ReaderPerson, RoomSummary
 from chat.markdown import mentioned_usernames
@@ -33,7 +34,7 @@ READ_SHOWN_MEMBERS = 50
 """In a larger room nobody is told how far others have read."""
 PREVIEW_CHARACTERS = 200
 """A list of rooms has so much of each room's last message."""
-REMOVED = (
+REMOVED = _(
     "You were removed from this room, so you cannot join it again. "
     "One of its owners or moderators can let you back in."
 )
@@ -52,7 +53,7 @@ def room_by_slug(slug: str) -> Room:
     """
     room = Room.objects.filter(slug=slug).first()
     if room is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such room.")
+        raise Refusal(ErrorCode.NOT_FOUND, _("There is no such room."))
     return room
 
 
@@ -66,7 +67,10 @@ def room_of_link(code: str) -> Room:
     if room is None:
         raise Refusal(
             ErrorCode.NOT_FOUND,
-            "This invitation link has expired or was withdrawn. Ask whoever sent it for a new one.",
+            _(
+                "This invitation link has expired or was withdrawn. "
+                "Ask whoever sent it for a new one."
+            ),
         )
     return room
 
@@ -88,7 +92,8 @@ def person_by_username(username: str) -> User:
     name = User.normalize_username(name)
     person = User.objects.filter(username=name).first()
     if person is None:
-        raise Refusal(ErrorCode.NOT_FOUND, f"There is nobody called @{name[:USERNAME_LENGTH]}.")
+        detail = _("There is nobody called @%(username)s.") % {"username": name[:USERNAME_LENGTH]}
+        raise Refusal(ErrorCode.NOT_FOUND, detail)
     return person
 
 
@@ -102,7 +107,7 @@ def membership_of(user: User, room: Room) -> Membership:
         Membership.objects.filter(room=room, user=user).select_related("room", "user").first()
     )
     if membership is None:
-        raise Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
+        raise Refusal(ErrorCode.FORBIDDEN, _("You are not a member of this room."))
     return membership
 
 
@@ -119,7 +124,7 @@ def attachment_for(user: User, pk: UUID) -> Attachment:
 
 
 def no_such_file() -> Refusal:
-    return Refusal(ErrorCode.NOT_FOUND, "There is no such file, or you are not in its room.")
+    return Refusal(ErrorCode.NOT_FOUND, _("There is no such file, or you are not in its room."))
 
 
 def is_banned(room: Room, user: User) -> bool:
@@ -134,7 +139,9 @@ def check_may_join(room: Room, user: User) -> None:
         Refusal: `forbidden`, the room is not public, or they were removed from it.
     """
     if not room.is_public:
-        raise Refusal(ErrorCode.FORBIDDEN, "This room is private. Ask someone in it to invite you.")
+        raise Refusal(
+            ErrorCode.FORBIDDEN, _("This room is private. Ask someone in it to invite you.")
+        )
     check_not_banned(room, user)
 
 
@@ -161,7 +168,7 @@ def check_open(room: Room) -> None:
 def archived() -> Refusal:
     return Refusal(
         ErrorCode.CONFLICT,
-        "This room is archived: it can be read, but nobody writes here. An owner can reopen it.",
+        _("This room is archived: it can be read, but nobody writes here. An owner can reopen it."),
     )
 
 
@@ -365,7 +372,7 @@ def _last_messages(ids: Iterable[int | None]) -> dict[int, LastMessage]:
     )
     return {
         message.room_id: LastMessage(
-            message.author.as_person() if message.author else DELETED,
+            message.author.as_person() if message.author else deleted_person(),
             message.words[:PREVIEW_CHARACTERS],
             message.created_at,
         )

@@ -8,8 +8,9 @@ from unicodedata import normalize
 
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
 
-from accounts.models import DELETED, Person, User
+from accounts.models import Person, User, deleted_person
 from chat.budgets import SEARCHES
 from chat.frames import AttachmentData
 from chat.models import PICTURES, Attachment, Membership, Message, Room, other_people
@@ -85,8 +86,12 @@ def read(text: str) -> Query:
         Refusal: `invalid`, it has no word, or asks for a thing that no message has; `too_large`.
     """
     if len(text) > QUERY_CHARACTERS:
-        detail = f"A search has at most {QUERY_CHARACTERS} characters, and this has {len(text):,}."
-        raise Refusal(ErrorCode.TOO_LARGE, f"{detail} Leave some words out.")
+        detail = _(
+            "A search has at most %(most)s characters, and this has %(number)s. "
+            "Leave some words out."
+        )
+        values = {"most": QUERY_CHARACTERS, "number": f"{len(text):,}"}
+        raise Refusal(ErrorCode.TOO_LARGE, detail % values)
     terms: list[Term] = []
     filters: dict[str, list[str]] = {"from": [], "in": [], "has": []}
     for piece in PIECE.finditer(text):
@@ -99,10 +104,10 @@ def read(text: str) -> Query:
     terms[:-1] = [Term(term.text) for term in terms[:-1]]
     for thing in filters["has"]:
         if thing not in THINGS:
-            detail = f"A message cannot have “{thing}”. Write has:file, has:image or has:link."
-            raise Refusal(ErrorCode.INVALID, detail)
+            detail = _("A message cannot have “%(thing)s”. Write has:file, has:image or has:link.")
+            raise Refusal(ErrorCode.INVALID, detail % {"thing": thing})
     if not terms and not any(filters.values()):
-        detail = "There is no word in this. Write one: signs and emoji alone cannot be found."
+        detail = _("There is no word in this. Write one: signs and emoji alone cannot be found.")
         raise Refusal(ErrorCode.INVALID, detail)
     return Query(terms, filters["from"], filters["in"], filters["has"])
 
@@ -150,8 +155,10 @@ def _rooms(user: User, slugs: Sequence[str]) -> QuerySet[Membership, int]:
         there = set(places.values_list("room__slug", flat=True))
         for slug in slugs:
             if slug not in there:
-                detail = f"You are in no room called “{slug}”. Write a room as its address does."
-                raise Refusal(ErrorCode.NOT_FOUND, detail)
+                detail = _(
+                    "You are in no room called “%(slug)s”. Write a room as its address does."
+                )
+                raise Refusal(ErrorCode.NOT_FOUND, detail % {"slug": slug})
     return places.values_list("room", flat=True)
 
 
@@ -159,7 +166,7 @@ def _result(message: Message, terms: Sequence[Term]) -> Result:
     return Result(
         room=message.room,
         seq=message.seq,
-        author=message.author.as_person() if message.author else DELETED,
+        author=message.author.as_person() if message.author else deleted_person(),
         created_at=message.created_at,
         parts=excerpt(message.words, terms),
         attachments=[attachment.as_data() for attachment in message.attachments.all()],

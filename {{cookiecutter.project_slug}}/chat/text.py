@@ -5,6 +5,8 @@ from collections.abc import Callable
 from string import ascii_letters, digits
 
 from django.core.exceptions import ValidationError
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts.names import tidy
 from realtime.protocol import ErrorCode, Refusal
@@ -49,10 +51,14 @@ def clean_body(body: str) -> str:
     Raises:
         Refusal: `invalid`, it is empty or cannot be stored; `too_large`.
     """
-    body = _checked("A message", clean_text, body)
+    body = _checked(clean_text, body, _("A message: %(why)s"))
     if not body:
-        raise Refusal(ErrorCode.INVALID, "A message cannot be empty.")
-    return _fitting("A message", body, BODY_CHARACTERS, BODY_LINES)
+        raise Refusal(ErrorCode.INVALID, _("A message cannot be empty."))
+    detail = _("A message has at most %(most)s characters, and this has %(number)s.")
+    _check_size(len(body), BODY_CHARACTERS, detail)
+    detail = _("A message has at most %(most)s lines, and this has %(number)s.")
+    _check_size(body.count("\n") + 1, BODY_LINES, detail)
+    return body
 
 
 def clean_name(name: str) -> str:
@@ -61,8 +67,11 @@ def clean_name(name: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    name = _checked("A room's name", validate_line, tidy(name[:MOST_TYPED_CHARACTERS]))
-    return _fitting("A room's name", name, NAME_CHARACTERS, 1)
+    name = tidy(name[:MOST_TYPED_CHARACTERS])
+    name = _checked(validate_line, name, _("A room's name: %(why)s"))
+    detail = _("A room's name has at most %(most)s characters, and this has %(number)s.")
+    _check_size(len(name), NAME_CHARACTERS, detail)
+    return name
 
 
 def clean_about(about: str) -> str:
@@ -71,8 +80,12 @@ def clean_about(about: str) -> str:
     Raises:
         Refusal: `invalid` or `too_large`.
     """
-    about = _checked("A room's description", clean_text, about)
-    return _fitting("A room's description", about, ABOUT_CHARACTERS, ABOUT_LINES)
+    about = _checked(clean_text, about, _("A room's description: %(why)s"))
+    detail = _("A room's description has at most %(most)s characters, and this has %(number)s.")
+    _check_size(len(about), ABOUT_CHARACTERS, detail)
+    detail = _("A room's description has at most %(most)s lines, and this has %(number)s.")
+    _check_size(about.count("\n") + 1, ABOUT_LINES, detail)
+    return about
 
 
 def check_client_id(client_id: str) -> None:
@@ -82,8 +95,9 @@ def check_client_id(client_id: str) -> None:
         Refusal: `invalid`, it is empty, too long or cannot be stored.
     """
     if not 1 <= len(client_id) <= CLIENT_ID_CHARACTERS:
-        raise Refusal(ErrorCode.INVALID, f"A client_id has 1 to {CLIENT_ID_CHARACTERS} characters.")
-    _checked("A client_id", validate_text, client_id)
+        detail = _("A client_id has 1 to %(most)s characters.") % {"most": CLIENT_ID_CHARACTERS}
+        raise Refusal(ErrorCode.INVALID, detail)
+    _checked(validate_text, client_id, _("A client_id: %(why)s"))
 
 
 def is_emoji(text: str) -> bool:
@@ -159,21 +173,15 @@ def _is_of_a_word(character: str) -> bool:
     return "\u0300" <= character <= "\u036f" or character.lower() != character.upper()
 
 
-def _checked(what: str, check: Callable[[str], str | None], text: str) -> str:
+def _checked(check: Callable[[str], str | None], text: str, detail: Promise) -> str:
     try:
         cleaned = check(text)
     except ValidationError as error:
-        raise Refusal(ErrorCode.INVALID, f"{what}: {error.message}") from None
+        raise Refusal(ErrorCode.INVALID, detail % {"why": error.message}) from None
     return text if cleaned is None else cleaned
 
 
-def _fitting(what: str, text: str, most_characters: int, most_lines: int) -> str:
-    lines = text.count("\n") + 1
-    for number, most, unit in (
-        (len(text), most_characters, "characters"),
-        (lines, most_lines, "lines"),
-    ):
-        if number > most:
-            detail = f"{what} has at most {most:,} {unit}, and this has {number:,}."
-            raise Refusal(ErrorCode.TOO_LARGE, detail)
-    return text
+def _check_size(number: int, most: int, detail: Promise) -> None:
+    if number > most:
+        values = {"most": f"{most:,}", "number": f"{number:,}"}
+        raise Refusal(ErrorCode.TOO_LARGE, detail % values)

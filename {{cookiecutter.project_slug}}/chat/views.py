@@ -11,6 +11,7 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.first_run import first_run_first
@@ -43,10 +44,10 @@ PAGES = (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND, ErrorCode.RATE_LIMITED)
 
 
 class RoomForm(forms.Form):
-    name = forms.CharField(label="Name", max_length=NAME_CHARACTERS)
+    name = forms.CharField(label=_("Name"), max_length=NAME_CHARACTERS)
     about = forms.CharField(
-        label="About",
-        help_text="What people talk about here.",
+        label=_("About"),
+        help_text=_("What people talk about here."),
         max_length=ABOUT_CHARACTERS,
         required=False,
         widget=forms.Textarea(attrs={"rows": 3}),
@@ -55,10 +56,10 @@ class RoomForm(forms.Form):
 
 class NewRoomForm(RoomForm):
     kind = forms.ChoiceField(
-        label="Who may come in",
+        label=_("Who may come in"),
         choices=[
-            (Room.Kind.PUBLIC, "Everyone"),
-            (Room.Kind.PRIVATE, "Only people who are invited"),
+            (Room.Kind.PUBLIC, _("Everyone")),
+            (Room.Kind.PRIVATE, _("Only people who are invited")),
         ],
         initial=Room.Kind.PUBLIC,
         widget=forms.RadioSelect,
@@ -115,7 +116,8 @@ def post(request: AuthenticatedRequest, slug: str) -> HttpResponse:
             membership.room, request.user, body=body, client_id=client_id
         )
         if message.edited_at is None and message.body != clean_body(body):
-            raise Refusal(ErrorCode.CONFLICT, "Your last message is sent. Now send this one.")
+            detail = _("Your last message is sent. Now send this one.")
+            raise Refusal(ErrorCode.CONFLICT, detail)
     except Refusal as refusal:
         if refusal.code in (ErrorCode.FORBIDDEN, ErrorCode.NOT_FOUND):
             raise
@@ -142,14 +144,14 @@ def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     membership = queries.membership_of(request.user, room)
     if not membership.may_moderate:
-        raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can change it.")
+        raise Refusal(ErrorCode.FORBIDDEN, _("Only the room's moderators can change it."))
     form = RoomForm(_sent(request), initial={"name": room.name, "about": room.about})
     if form.is_valid():
         try:
             actions.update_room(room, request.user, **form.cleaned_data)
         except Refusal as refusal:
             return _show_form(request, form, membership, refusal)
-        messages.success(request, "The room is saved.")
+        messages.success(request, _("The room is saved."))
         return redirect(room)
     return _show_form(request, form, membership)
 
@@ -173,7 +175,7 @@ def transfer(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     except Refusal as refusal:
         messages.error(request, refusal.detail)
         return redirect("chat:settings", slug)
-    messages.success(request, f"{person.name} owns this room now.")
+    messages.success(request, _("%(name)s owns this room now.") % {"name": person.name})
     return redirect(room)
 
 
@@ -183,10 +185,10 @@ def delete(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     queries.membership_of(request.user, room)
     if tidy(request.POST.get("name", "")[:MOST_TYPED_CHARACTERS]) != room.name:
-        messages.error(request, "Nothing was deleted: type the room's name as it is written.")
+        messages.error(request, _("Nothing was deleted: type the room's name as it is written."))
         return redirect("chat:settings", slug)
     actions.delete_room(room, request.user)
-    messages.success(request, f"{room.name} is deleted.")
+    messages.success(request, _("%(room)s is deleted.") % {"room": room.name})
     return redirect("chat:home")
 
 
@@ -219,7 +221,7 @@ def leave(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
     with _refusals_shown(request):
         actions.leave_room(room, request.user)
-        messages.success(request, f"You left {room.name}.")
+        messages.success(request, _("You left %(room)s.") % {"room": room.name})
         return redirect("chat:home")
     return redirect(room)
 
@@ -255,7 +257,7 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     except Refusal as refusal:
         page = _from_inside(request, membership, invited=username, not_invited=refusal.detail)
         return marked_refused(page, refusal)
-    messages.success(request, f"{person.name} is invited.")
+    messages.success(request, _("%(name)s is invited.") % {"name": person.name})
     return redirect(membership.room)
 
 
@@ -284,7 +286,8 @@ def remove(request: AuthenticatedRequest, slug: str, username: str) -> HttpRespo
     person = queries.person_by_username(username)
     with _refusals_shown(request):
         actions.remove_member(room, request.user, person)
-        messages.success(request, f"{person.name} is no longer in this room.")
+        said = _("%(name)s is no longer in this room.") % {"name": person.name}
+        messages.success(request, said)
     return redirect(room)
 
 
@@ -294,8 +297,10 @@ def lift_ban(request: AuthenticatedRequest, slug: str, username: str) -> HttpRes
     room = queries.room_by_slug(slug)
     person = queries.person_by_username(username)
     actions.lift_ban(room, request.user, person)
-    by = "" if room.is_public else " by an invitation or a link"
-    messages.success(request, f"{person.name} can join this room again{by}.")
+    said = _("%(name)s can join this room again.")
+    if not room.is_public:
+        said = _("%(name)s can join this room again by an invitation or a link.")
+    messages.success(request, said % {"name": person.name})
     return redirect("chat:settings", slug)
 
 
@@ -416,7 +421,8 @@ def _from_inside(
 def _from_outside(request: AuthenticatedRequest, room: Room) -> HttpResponse:
     """The page of a room for someone who is not in it: to look at a page is not to join."""
     if not room.is_public and room.invitations.filter(user=request.user).exists():
-        messages.info(request, f"You are invited to {room.name}: accept to come in.")
+        said = _("You are invited to %(room)s: accept to come in.") % {"room": room.name}
+        messages.info(request, said)
         return redirect("chat:home")
     queries.check_may_join(room, request.user)
     return _preview(request, room, reverse("chat:join", args=[room.slug]))

@@ -284,7 +284,7 @@ def test_a_bot_that_is_no_longer_there_stops_writing(
     task.join(20)
 
     assert not task.is_alive()
-    assert (the_answer().writing, the_answer().body[-32:]) == (False, answering.CUT_OFF)
+    assert (the_answer().writing, the_answer().body[-32:]) == (False, str(answering.CUT_OFF))
 
 
 @pytest.mark.parametrize("end", ["failed", "task gone", "bot gone"])

@@ -16,6 +16,7 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import pictures
 from accounts.models import User
@@ -45,7 +46,7 @@ def upload(room: Room, user: User, file: "File[bytes]") -> AttachmentData:
     """
     size = file.size or 0
     if not size:
-        raise Refusal(ErrorCode.INVALID, "This file is empty. Choose another.")
+        raise Refusal(ErrorCode.INVALID, _("This file is empty. Choose another."))
     kind, width, height = _examined(file)
     with transaction.atomic():
         check_open(membership_of(user, room).room)
@@ -74,7 +75,7 @@ def storage_failed(error: Exception) -> Refusal:
     """The refusal of who wants a file when the store fails, which is logged here."""
     why = (str(error) or type(error).__name__).splitlines()[0]
     logger.error("The store of files does not do its work: %s", why)
-    detail = "Files cannot be stored or read just now. Please try again later."
+    detail = _("Files cannot be stored or read just now. Please try again later.")
     return Refusal(ErrorCode.UNAVAILABLE, detail)
 
 
@@ -146,7 +147,7 @@ def _examined(file: "File[bytes]") -> Picture | tuple[str, None, None]:
 
 def _clean_name(name: str) -> str:
     """The name of a file as it is shown and downloaded: one line, with its extension."""
-    name = " ".join(plain(name).split()) or "file"
+    name = " ".join(plain(name).split()) or _("file")
     extension = PurePath(name).suffix[:FILE_NAME_CHARACTERS]
     if len(name) <= FILE_NAME_CHARACTERS:
         return name

@@ -1,6 +1,8 @@
 """Messages that grow: a bot's answer, shown while it is written and finished by one revision."""
 
 from django.db.models import Exists, OuterRef, QuerySet
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chat import signals
@@ -14,7 +16,7 @@ from realtime.delivery.publishing import publish
 from realtime.protocol import ErrorCode, Refusal
 from realtime.text import clean_text, is_visible
 
-STOPPED = "(Stopped.)"
+STOPPED = _("(Stopped.)")
 
 
 def begin_message(
@@ -61,7 +63,7 @@ def grow_message(message: Message, text: str) -> bool:
     return True
 
 
-def finish_message(message: Message, note: str = "") -> MessageData | None:
+def finish_message(message: Message, note: str | Promise = "") -> MessageData | None:
     """Finish a message with the text that it has; None where that was done before.
 
     Its author need not be in the room any more.
@@ -79,7 +81,7 @@ def finish_message(message: Message, note: str = "") -> MessageData | None:
         message = changes.get(Message, pk=message.pk)
         if not message.writing:
             return None
-        body = f"{fitting(message.body, len(note))}\n\n{note}"
+        body = f"{fitting(message.body, len(str(note)))}\n\n{note}"
         message.body = clean_body(body if is_visible(body) else "…")
         message.writing = False
         mentioned = mentioned_members([(room.pk, message.body)])[room.pk, message.body]
@@ -102,10 +104,10 @@ def stop_message(room: Room, user: User, *, seq: int) -> MessageData:
     membership = membership_of(user, room)
     message = Message.objects.filter(room=room, seq=seq).select_related("room").first()
     if message is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such message.")
+        raise Refusal(ErrorCode.NOT_FOUND, _("There is no such message."))
     if not (membership.may_moderate or _answered(message).filter(author=user).exists()):
         raise Refusal(
-            ErrorCode.FORBIDDEN, "Only who asked and the room's moderators can stop this."
+            ErrorCode.FORBIDDEN, _("Only who asked and the room's moderators can stop this.")
         )
     return finish_message(message, STOPPED) or Message.objects.get(pk=message.pk).as_data()
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from chat import signals
@@ -41,7 +42,9 @@ from realtime.viewing import viewers
 
 EMOJI_PER_MESSAGE = 20
 """In a larger room, telling everybody how far everybody has read would drown the messages."""
-UNATTACHABLE = "A file of this message is not there any more, or was sent already. Attach it again."
+UNATTACHABLE = _(
+    "A file of this message is not there any more, or was sent already. Attach it again."
+)
 
 
 _memberships = Lookup(Membership.objects.select_related("user"), "room", "user")
@@ -122,14 +125,14 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         def message(draft: Draft) -> Message | Refusal:
             room = changes.feeds.get(draft.room.pk)
             if room is None:
-                return Refusal(ErrorCode.NOT_FOUND, "There is no such room any more.")
+                return Refusal(ErrorCode.NOT_FOUND, _("There is no such room any more."))
             author = authors.get((room.pk, draft.author_id))
             if author is None:
-                return Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room.")
+                return Refusal(ErrorCode.FORBIDDEN, _("You are not a member of this room."))
             quoted = answered.get((room.pk, draft.reply_to))
             if draft.reply_to is not None and quoted is None:
                 return Refusal(
-                    ErrorCode.NOT_FOUND, "The message that you answer is not in this room."
+                    ErrorCode.NOT_FOUND, _("The message that you answer is not in this room.")
                 )
             new = Message(
                 room=room,
@@ -201,7 +204,7 @@ def edit_message(room: Room, user: User, *, seq: int, body: str) -> MessageData:
         check_open(changes.feed)
         message = changes.get(Message, seq=seq)
         if message.author_id != user.pk:
-            raise Refusal(ErrorCode.FORBIDDEN, "You can edit your own messages only.")
+            raise Refusal(ErrorCode.FORBIDDEN, _("You can edit your own messages only."))
         _refuse_deleted(message)
         if message.body == body:
             return message.as_data()
@@ -234,9 +237,8 @@ def delete_message(room: Room, by: User | None, *, seq: int) -> MessageData:
         membership = membership_of(by, changes.feed) if by else None
         message = changes.get(Message, seq=seq)
         if membership and message.author_id != membership.user_id and not membership.may_moderate:
-            raise Refusal(
-                ErrorCode.FORBIDDEN, "Only its author and the room's moderators can delete this."
-            )
+            detail = _("Only its author and the room's moderators can delete this.")
+            raise Refusal(ErrorCode.FORBIDDEN, detail)
         if message.deleted_at:
             return message.as_data()
         message.reactions.all().delete()
@@ -265,7 +267,7 @@ def toggle_reaction(
             `EMOJI_PER_MESSAGE` different ones, or the room is archived), `rate_limited`.
     """
     if not is_emoji(emoji):
-        raise Refusal(ErrorCode.INVALID, "A reaction is one emoji.")
+        raise Refusal(ErrorCode.INVALID, _("A reaction is one emoji."))
     with room.changing() as changes:
         membership_of(user, changes.feed)
         check_open(changes.feed)
@@ -281,11 +283,8 @@ def toggle_reaction(
         else:
             there = {reaction.emoji for reaction in message.reactions.all()}
             if emoji not in there and len(there) >= EMOJI_PER_MESSAGE:
-                raise Refusal(
-                    ErrorCode.CONFLICT,
-                    f"A message has at most {EMOJI_PER_MESSAGE} different reactions. "
-                    "Join one of them.",
-                )
+                detail = _("A message has at most %(most)s different reactions. Join one of them.")
+                raise Refusal(ErrorCode.CONFLICT, detail % {"most": EMOJI_PER_MESSAGE})
             Reaction.objects.create(message=message, user=user, emoji=emoji)
         changes.save(message, fields=[])
         message.refresh_from_db(fields=["reactions"])  # forget those that were read before
@@ -328,7 +327,8 @@ def mark_readings(readings: Sequence[Reading]) -> list[int | Refusal]:
         for room_id, user_id, seq in readings:
             membership = memberships.get((room_id, user_id))
             if membership is None:
-                places.append(Refusal(ErrorCode.FORBIDDEN, "You are not a member of this room."))
+                detail = _("You are not a member of this room.")
+                places.append(Refusal(ErrorCode.FORBIDDEN, detail))
                 continue
             seq = min(seq, membership.room.last_rev)
             membership.last_read = max(seq, membership.last_read)
@@ -339,7 +339,7 @@ def mark_readings(readings: Sequence[Reading]) -> list[int | Refusal]:
 
 def _refuse_deleted(message: Message) -> None:
     if message.deleted_at:
-        raise Refusal(ErrorCode.CONFLICT, "This message was deleted.")
+        raise Refusal(ErrorCode.CONFLICT, _("This message was deleted."))
 
 
 def _check(draft: Draft) -> Draft | Refusal:
@@ -347,8 +347,8 @@ def _check(draft: Draft) -> Draft | Refusal:
     try:
         check_client_id(draft.client_id)
         if len(draft.attachments) > ATTACHMENTS_PER_MESSAGE:
-            detail = f"A message has at most {ATTACHMENTS_PER_MESSAGE} files. Send several."
-            raise Refusal(ErrorCode.TOO_LARGE, detail)
+            detail = _("A message has at most %(most)s files. Send several.")
+            raise Refusal(ErrorCode.TOO_LARGE, detail % {"most": ATTACHMENTS_PER_MESSAGE})
         if draft.attachments and not draft.body:
             return draft
         return replace(draft, body=clean_body(draft.body))

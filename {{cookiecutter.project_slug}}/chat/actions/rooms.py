@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import Case, IntegerField, Value, When
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from chat import signals
@@ -59,7 +60,7 @@ def create_room(
         Refusal: `invalid`, `too_large`, `rate_limited`.
     """
     if kind not in (Room.Kind.PUBLIC, Room.Kind.PRIVATE):
-        raise Refusal(ErrorCode.INVALID, "A room is public or private.")
+        raise Refusal(ErrorCode.INVALID, _("A room is public or private."))
     name, about = clean_name(name), clean_about(about)
     if client_id is not None:
         check_client_id(client_id)
@@ -85,9 +86,9 @@ def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
     """
     with room.changing() as changes:
         room = changes.feed
-        _let_moderate(room, by, "change it")
+        _let_moderate(room, by, _("Only the room's moderators can change it."))
         if room.is_direct:
-            raise Refusal(ErrorCode.CONFLICT, "A direct conversation has its people's names.")
+            raise Refusal(ErrorCode.CONFLICT, _("A direct conversation has its people's names."))
         room.name, room.about = clean_name(name), clean_about(about)
         room.save(update_fields=["name", "about"])
         publish(room.topic, "room.updated", {"room": room.as_data()})
@@ -123,12 +124,12 @@ def transfer_room(room: Room, by: User, person: User) -> None:
     """
     with room.changing() as changes:
         room = changes.feed
-        _let_own(room, by, "hand it over")
+        _let_own(room, by, _("Only an owner of the room can hand it over."))
         heir = _member(room, person)
         if heir is None:
-            raise Refusal(ErrorCode.NOT_FOUND, f"{person.name} is not in this room.")
+            raise _not_in_room(person)
         if person == by or person.is_bot or not heir.user.is_active:
-            raise Refusal(ErrorCode.CONFLICT, "Choose another person, whose account is active.")
+            raise Refusal(ErrorCode.CONFLICT, _("Choose another person, whose account is active."))
         _set_role(heir, Role.OWNER)
         _set_role(membership_of(by, room), Role.MEMBER)
 
@@ -142,7 +143,7 @@ def delete_room(room: Room, by: User | None = None) -> None:
     with room.changing() as changes:
         if by:
             _refuse_direct(changes.feed)
-            _let_own(changes.feed, by, "delete it")
+            _let_own(changes.feed, by, _("Only an owner of the room can delete it."))
         close(changes.feed)
 
 
@@ -153,9 +154,11 @@ def start_direct(user: User, other: User) -> Room:
         Refusal: `conflict` (oneself), `not_found` (no such active person), `rate_limited`.
     """
     if user.pk == other.pk:
-        raise Refusal(ErrorCode.CONFLICT, "You cannot start a direct conversation with yourself.")
+        raise Refusal(
+            ErrorCode.CONFLICT, _("You cannot start a direct conversation with yourself.")
+        )
     if not other.is_active:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.")
+        raise Refusal(ErrorCode.NOT_FOUND, _("There is no such person."))
     lower, higher = sorted((user.pk, other.pk))
     with transaction.atomic():
         # Of two who start at once, the unique key lets one make the room; the other gets it.
@@ -206,18 +209,17 @@ def invite(room: Room, by: User, person: User) -> Invitation:
         check_open(room)
         membership = membership_of(by, room)
         if not membership.may_invite:
-            raise Refusal(ErrorCode.FORBIDDEN, "Only the room's moderators can invite people.")
+            raise Refusal(ErrorCode.FORBIDDEN, _("Only the room's moderators can invite people."))
         if not person.is_active:
-            raise Refusal(ErrorCode.NOT_FOUND, "There is no such person.")
+            raise Refusal(ErrorCode.NOT_FOUND, _("There is no such person."))
         if person.is_bot:
-            raise Refusal(ErrorCode.CONFLICT, "The room's moderators add bots in its settings.")
+            raise Refusal(ErrorCode.CONFLICT, _("The room's moderators add bots in its settings."))
         if Membership.objects.filter(room=room, user=person).exists():
-            raise Refusal(ErrorCode.CONFLICT, f"{person.name} is in this room already.")
+            detail = _("%(name)s is in this room already.") % {"name": person.name}
+            raise Refusal(ErrorCode.CONFLICT, detail)
         if not membership.may_moderate and is_banned(room, person):
-            raise Refusal(
-                ErrorCode.FORBIDDEN,
-                f"{person.name} was removed from this room: only its moderators can invite them.",
-            )
+            detail = _("%(name)s was removed from this room: only its moderators can invite them.")
+            raise Refusal(ErrorCode.FORBIDDEN, detail % {"name": person.name})
         invitation, created = Invitation.objects.get_or_create(
             room=room, user=person, defaults={"invited_by": by}
         )
@@ -241,7 +243,7 @@ def add_bot(room: Room, by: User | None, bot: User) -> Room:
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _let_moderate(room, by, "add bots")
+        _let_moderate(room, by, _("Only the room's moderators can add bots."))
         _admit(room, bot, by)
         return room
 
@@ -258,7 +260,7 @@ def accept_invitation(room: Room, user: User) -> Membership:
         if membership is not None:
             return membership
         if not room.invitations.filter(user=user).exists():
-            raise Refusal(ErrorCode.NOT_FOUND, "There is no such invitation any more.")
+            raise Refusal(ErrorCode.NOT_FOUND, _("There is no such invitation any more."))
         return _admit(room, user)
 
 
@@ -286,7 +288,7 @@ def withdraw_invitation(room: Room, by: User, person: User) -> None:
         membership = membership_of(by, room)
         for invitation in room.invitations.filter(user=person):
             if invitation.invited_by_id != by.pk and not membership.may_moderate:
-                detail = "Only the room's moderators can take this back."
+                detail = _("Only the room's moderators can take this back.")
                 raise Refusal(ErrorCode.FORBIDDEN, detail)
             withdraw(invitation)
 
@@ -338,16 +340,15 @@ def remove_member(room: Room, by: User | None, person: User) -> None:
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _let_moderate(room, by, "remove people")
+        _let_moderate(room, by, _("Only the room's moderators can remove people."))
         member = _member(room, person)
         if member is None:
             return
         if by is not None:
             _refuse_removal(member, membership_of(by, room))
-        _, banned = Ban.objects.get_or_create(room=room, user=person, defaults={"banned_by": by})
-        if banned:
+        if Ban.objects.get_or_create(room=room, user=person, defaults={"banned_by": by})[1]:
             BanEvent.objects.create(room=room.slug, user=person, by=by, what=BanEvent.What.BANNED)
-        _remove(member, REMOVED if room.is_public else "You were removed from this room.")
+        _remove(member, str(REMOVED) if room.is_public else _("You were removed from this room."))
 
 
 def lift_ban(room: Room, by: User | None, person: User) -> None:
@@ -357,7 +358,8 @@ def lift_ban(room: Room, by: User | None, person: User) -> None:
         Refusal: `forbidden`, `not_found` (the room is gone), `rate_limited`.
     """
     with room.changing() as changes:
-        _let_moderate(changes.feed, by, "let people back in")
+        detail = _("Only the room's moderators can let people back in.")
+        _let_moderate(changes.feed, by, detail)
         _lift(changes.feed, person, by)
 
 
@@ -374,7 +376,7 @@ def leave_room(room: Room, user: User) -> None:
         room = changes.feed
         _refuse_direct(room)
         if member := _member(room, user):
-            _remove(member, "You left this room.")
+            _remove(member, _("You left this room."))
 
 
 def change_role(room: Room, by: User, person: User, role: str) -> Membership:
@@ -385,20 +387,20 @@ def change_role(room: Room, by: User, person: User, role: str) -> Membership:
             `conflict` (the room is direct, or would have no owner), `rate_limited`.
     """
     if role not in Role.values:
-        raise Refusal(ErrorCode.INVALID, "A role is owner, moderator or member.")
+        raise Refusal(ErrorCode.INVALID, _("A role is owner, moderator or member."))
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
         giver = membership_of(by, room)
         member = _member(room, person)
         if member is None:
-            raise Refusal(ErrorCode.NOT_FOUND, f"{person.name} is not in this room.")
+            raise _not_in_room(person)
         if member.role == role:  # as for whoever gives up their own role twice
             return member
         if not giver.is_owner:
-            raise Refusal(ErrorCode.FORBIDDEN, "Only an owner of the room can change roles.")
+            raise Refusal(ErrorCode.FORBIDDEN, _("Only an owner of the room can change roles."))
         if person.is_bot:
-            raise Refusal(ErrorCode.CONFLICT, "A bot is always a member.")
+            raise Refusal(ErrorCode.CONFLICT, _("A bot is always a member."))
         if member.is_owner:
             _refuse_demotion(member, by)
         MODERATION.spend(by)
@@ -420,7 +422,7 @@ def close(room: Room) -> None:
     room.delete()
     enqueue_pruning()
     for user_id in user_ids:
-        _turn_out(room, user_id, CloseCode.NOT_FOUND, "This room was deleted.")
+        _turn_out(room, user_id, CloseCode.NOT_FOUND, _("This room was deleted."))
     signals.room_deleted.send(Room, room=room)
 
 
@@ -462,21 +464,21 @@ def hand_over(owner: Membership) -> None:
         _set_role(heir, Role.OWNER)
 
 
-def _let_moderate(room: Room, by: User | None, what: str) -> None:
+def _let_moderate(room: Room, by: User | None, detail: str) -> None:
     """Check that somebody moderates the room, and let them pay for it."""
     if by is None:
         return
     if not membership_of(by, room).may_moderate:
-        raise Refusal(ErrorCode.FORBIDDEN, f"Only the room's moderators can {what}.")
+        raise Refusal(ErrorCode.FORBIDDEN, detail)
     MODERATION.spend(by)
 
 
-def _let_own(room: Room, by: User | None, what: str) -> None:
+def _let_own(room: Room, by: User | None, detail: str) -> None:
     """Check that somebody owns the room, and let them pay for it."""
     if by is None:
         return
     if not membership_of(by, room).is_owner:
-        raise Refusal(ErrorCode.FORBIDDEN, f"Only an owner of the room can {what}.")
+        raise Refusal(ErrorCode.FORBIDDEN, detail)
     MODERATION.spend(by)
 
 
@@ -484,7 +486,7 @@ def _set_archived(room: Room, by: User | None, at: datetime | None) -> None:
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _let_own(room, by, "archive it")
+        _let_own(room, by, _("Only an owner of the room can archive it."))
         if bool(room.archived_at) == bool(at):
             return
         room.archived_at = at
@@ -496,7 +498,8 @@ def _set_link(room: Room, by: User, code: str | None) -> None:
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _let_moderate(room, by, "change its invitation link")
+        detail = _("Only the room's moderators can change its invitation link.")
+        _let_moderate(room, by, detail)
         if code:
             check_open(room)
         room.link_code = code
@@ -513,23 +516,32 @@ def _turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:
 
 def _refuse_direct(room: Room) -> None:
     if room.is_direct:
-        raise Refusal(ErrorCode.CONFLICT, "A direct conversation always has the same two people.")
+        raise Refusal(
+            ErrorCode.CONFLICT, _("A direct conversation always has the same two people.")
+        )
 
 
 def _refuse_demotion(owner: Membership, by: User) -> None:
     if owner.user_id != by.pk:
-        raise Refusal(ErrorCode.FORBIDDEN, "Another owner's role is theirs to give up.")
+        raise Refusal(ErrorCode.FORBIDDEN, _("Another owner's role is theirs to give up."))
     if not _other_owners(owner):
-        raise Refusal(ErrorCode.CONFLICT, "A room needs an owner. Make someone else owner first.")
+        raise Refusal(
+            ErrorCode.CONFLICT, _("A room needs an owner. Make someone else owner first.")
+        )
 
 
 def _refuse_removal(member: Membership, remover: Membership) -> None:
     if member.user_id == remover.user_id:
-        raise Refusal(ErrorCode.CONFLICT, "To go yourself, leave the room.")
+        raise Refusal(ErrorCode.CONFLICT, _("To go yourself, leave the room."))
     if member.is_owner:
-        raise Refusal(ErrorCode.FORBIDDEN, "An owner of the room cannot be removed.")
+        raise Refusal(ErrorCode.FORBIDDEN, _("An owner of the room cannot be removed."))
     if member.may_moderate and not remover.is_owner:
-        raise Refusal(ErrorCode.FORBIDDEN, "Only an owner can remove a moderator.")
+        raise Refusal(ErrorCode.FORBIDDEN, _("Only an owner can remove a moderator."))
+
+
+def _not_in_room(person: User) -> Refusal:
+    detail = _("%(name)s is not in this room.") % {"name": person.name}
+    return Refusal(ErrorCode.NOT_FOUND, detail)
 
 
 def _member(room: Room, person: User) -> Membership | None:

@@ -1,6 +1,7 @@
 // The files of a message: pictures in a grid, other files in rows. Their sizes are fixed before anything is loaded.
 
 import { clone, part } from "../js/dom.js";
+import { locale } from "../js/texts.js";
 
 const WIDEST_PX = 320;
 const HIGHEST_PX = 240;
@@ -20,7 +21,7 @@ export function showAttachments(list, attachments) {
 export function sizeOf(bytes) {
   const small = bytes < 1_000_000;
   const format = { style: "unit", unit: small ? "kilobyte" : "megabyte", maximumFractionDigits: small ? 0 : 1 };
-  return new Intl.NumberFormat(undefined, format).format(small ? Math.ceil(bytes / 1_000) : bytes / 1_000_000);
+  return new Intl.NumberFormat(locale, format).format(small ? Math.ceil(bytes / 1_000) : bytes / 1_000_000);
 }
 
 function isPicture({ width }) {

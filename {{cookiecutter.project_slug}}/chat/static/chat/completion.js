@@ -2,6 +2,7 @@
 
 import { show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
+import { interpolate, ngettext } from "../js/texts.js";
 import { Choices, matching, words } from "./choices.js";
 import { inTone, noteEmoji, searchEmoji } from "./emoji.js";
 import { everybody } from "./people.js";
@@ -57,7 +58,13 @@ class Completion {
   #offer(items) {
     this.#looks += 1;
     this.#choices.show(items);
-    show(this.#count, items.length ? `${items.length} to choose from with the arrow keys` : "");
+    const { length: count } = items;
+    const offered = ngettext(
+      "%(count)s to choose from with the arrow keys",
+      "%(count)s to choose from with the arrow keys",
+      count,
+    );
+    show(this.#count, count ? interpolate(offered, { count }) : "");
   }
 
   #insert({ text, item }) {

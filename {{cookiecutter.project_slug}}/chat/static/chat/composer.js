@@ -2,6 +2,7 @@
 
 import { part, show } from "../js/dom.js";
 import { forgetOthers, storage } from "../realtime/storage.js";
+import { gettext, interpolate, locale, ngettext } from "../js/texts.js";
 import { toast } from "../js/toasts.js";
 import { composes } from "./choices.js";
 // It listens to keys before this one: what chooses does not send.
@@ -79,12 +80,13 @@ class Composer {
   /** Starts a reply to `message`. */
   #reply(message) {
     if (this.#mode.name === "edit") this.#cancel();
-    this.#enter({ name: "reply", message }, `Replying to ${message.author.name}`, words(message));
+    const title = interpolate(gettext("Replying to %(name)s"), { name: message.author.name });
+    this.#enter({ name: "reply", message }, title, words(message));
   }
 
   /** Starts to edit `message`; the draft of a new message is kept meanwhile. */
   #edit(message) {
-    this.#enter({ name: "edit", message }, "Editing your message", "");
+    this.#enter({ name: "edit", message }, gettext("Editing your message"), "");
     this.#write(message.body);
   }
 
@@ -127,8 +129,10 @@ class Composer {
     const { name, message } = this.#mode;
     const { characters } = room.limits;
     if (this.#length > characters) {
-      const most = `A message has at most ${number(characters)} characters`;
-      toast(`${most}, and this has ${number(this.#length)}. Shorten it, or send it in parts.`, "error");
+      const most = gettext(
+        "A message has at most %(most)s characters, and this has %(number)s. Shorten it, or send it in parts.",
+      );
+      toast(interpolate(most, { most: number(characters), number: number(this.#length) }), "error");
       return;
     }
     if (name === "edit") {
@@ -138,7 +142,7 @@ class Composer {
       return;
     }
     if (this.#uploads.failed) {
-      toast("A file could not be uploaded. Try it again, or remove it.", "error");
+      toast(gettext("A file could not be uploaded. Try it again, or remove it."), "error");
       return;
     }
     this.#sendWhenUploaded = this.#uploads.waiting;
@@ -223,8 +227,13 @@ class Composer {
   #fit() {
     const { characters } = room.limits;
     const left = characters - this.#length;
-    const words = left < 0 ? `${number(-left)} too many` : `${number(left)} left`;
-    show(part(this.#form, "left"), this.#length < characters * NEARLY ? "" : words);
+    const count = Math.abs(left);
+    const words =
+      left < 0
+        ? ngettext("%(count)s too many", "%(count)s too many", count)
+        : ngettext("%(count)s left", "%(count)s left", count);
+    const said = interpolate(words, { count: number(count) });
+    show(part(this.#form, "left"), this.#length < characters * NEARLY ? "" : said);
     this.#input.ariaInvalid = String(left < 0);
     this.#input.style.blockSize = "auto";
     this.#input.style.blockSize = `${this.#input.scrollHeight}px`;
@@ -232,7 +241,7 @@ class Composer {
 }
 
 function number(count) {
-  return count.toLocaleString();
+  return count.toLocaleString(locale);
 }
 
 new Composer();

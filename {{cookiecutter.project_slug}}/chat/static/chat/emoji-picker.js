@@ -1,14 +1,15 @@
 // The window in which one chooses an emoji: by searching, or by its group.
 
 import { clone, part, show } from "../js/dom.js";
+import { gettext } from "../js/texts.js";
 import { Choices } from "./choices.js";
 import { emojiGroups, inTone, noteEmoji, searchEmoji, tone } from "./emoji.js";
 import { openBeside } from "./popups.js";
 
 const FOUND = 96;
 const ROW = 8; // As many as this of those used last are worth being shown first.
-const NOTHING = "There is no emoji of that name.";
-const LOST = "The emoji could not be loaded. Look whether you are online, close this, and open it again.";
+const NOTHING = gettext("There is no emoji of that name.");
+const LOST = gettext("The emoji could not be loaded. Look whether you are online, close this, and open it again.");
 const TOUCH = matchMedia("(hover: none) and (pointer: coarse)");
 
 class EmojiPicker {

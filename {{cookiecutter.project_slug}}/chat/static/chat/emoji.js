@@ -1,5 +1,6 @@
 // The emoji that one can choose: fetched when they are first needed, searched, and in the reader's tone of skin.
 
+import { gettext } from "../js/texts.js";
 import { forgetOthers, storage } from "../realtime/storage.js";
 import { fold } from "./choices.js";
 import { room } from "./room.js";
@@ -23,7 +24,7 @@ export async function emojiGroups() {
     const groups = await fetched;
     const all = groups.flatMap(({ emoji }) => emoji);
     const recent = recentEmoji().map((emoji) => all.find((item) => item.emoji === emoji));
-    return [{ name: "Recently used", emoji: recent.filter(Boolean) }, ...groups];
+    return [{ name: gettext("Recently used"), emoji: recent.filter(Boolean) }, ...groups];
   } catch (error) {
     fetched = null; // The next one who asks tries again.
     throw error;

@@ -1,11 +1,12 @@
 // Inviting people by name: what the server answers is in its page, and this one need not be loaded again.
 
+import { gettext } from "../js/texts.js";
 import { toast } from "../js/toasts.js";
 import { room } from "./room.js";
 
 const PART = "[data-part=invitations]";
-const NOT_TAKEN = "That did not go through. Reload the page, and try again.";
-const LOST = "That did not go through: there is no connection. Try again when it is back.";
+const NOT_TAKEN = gettext("That did not go through. Reload the page, and try again.");
+const LOST = gettext("That did not go through: there is no connection. Try again when it is back.");
 
 room.part("panel").addEventListener("submit", async (event) => {
   const form = event.target;

@@ -1,12 +1,13 @@
 // The keys of chat's pages: Ctrl+K, or ⌘K, goes to a room or a person, and ? shows what there is.
 
 import { part, show } from "../js/dom.js";
+import { gettext } from "../js/texts.js";
 import { Choices, matching, words } from "./choices.js";
 import { listedRooms } from "./sidebar.js";
 
 const PAUSE_MS = 200; // The server is not asked at each key.
-const NOBODY = "No room of yours and nobody here has that name.";
-const LOST = "Without a connection only your rooms are found. Try again when it is back.";
+const NOBODY = gettext("No room of yours and nobody here has that name.");
+const LOST = gettext("Without a connection only your rooms are found. Try again when it is back.");
 const MAC = navigator.platform.startsWith("Mac"); // There Ctrl+K is a key of the text field.
 
 class Switcher {

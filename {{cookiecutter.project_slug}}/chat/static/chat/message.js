@@ -2,12 +2,13 @@
 
 import { clone, part, plain, show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
+import { gettext, interpolate } from "../js/texts.js";
 import { clock, moment } from "../js/times.js";
 import { showAttachments } from "./attachments.js";
 import { nameOf } from "./people.js";
 import { room } from "./room.js";
 
-const DELETED = "This message was deleted.";
+const DELETED = gettext("This message was deleted.");
 const ROW_CHARACTERS = 60;
 const FOLDED_ROWS = 24; // A message that takes more is folded until the reader asks for all of it.
 
@@ -122,8 +123,9 @@ function showReactions(list, message) {
     const button = item.querySelector("button");
     button.dataset.emoji = emoji;
     button.ariaPressed = String(users.includes(room.you.id));
-    button.title = users.map(nameOf).join(", ");
-    button.ariaLabel = `${emoji} ${users.length} from ${users.map(nameOf).join(", ")}`;
+    const names = users.map(nameOf).join(", ");
+    button.title = names;
+    button.ariaLabel = interpolate(gettext("%(emoji)s %(count)s from %(names)s"), { emoji, count: users.length, names });
     part(item, "emoji").textContent = emoji;
     part(item, "given").textContent = users.length;
     return item;

@@ -2,11 +2,12 @@
 
 import { clone, part, show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
+import { gettext, interpolate } from "../js/texts.js";
 import { storage } from "../realtime/storage.js";
 import { moveWithArrows, openBeside } from "./popups.js";
 import { room } from "./room.js";
 
-const ROLES = { owner: "Owner", moderator: "Moderator", member: "" };
+const ROLES = { owner: gettext("Owner"), moderator: gettext("Moderator"), member: "" };
 const PLACEHOLDER = "some.one"; // Stands for the username in addresses; no room's address can have a dot.
 
 const HERE = { online: 0, away: 1 }; // The rest comes after them.
@@ -42,7 +43,7 @@ class Members {
   }
 
   nameOf(id) {
-    return this.#names.get(id) ?? "Someone";
+    return this.#names.get(id) ?? gettext("Someone");
   }
 
   /** Remembers the name of somebody who may not be listed. */
@@ -183,8 +184,8 @@ function line(person) {
   if (!person.bot) part(element, "picture").dataset.presenceUser = person.id;
   part(element, "name").textContent = person.name;
   part(element, "username").textContent = `@${person.username}`;
-  show(part(element, "role"), person.bot ? "Bot" : ROLES[person.role]);
-  part(element, "menu").ariaLabel = `More about ${person.name}`;
+  show(part(element, "role"), person.bot ? gettext("Bot") : ROLES[person.role]);
+  part(element, "menu").ariaLabel = interpolate(gettext("More about %(name)s"), { name: person.name });
   const link = element.querySelector("a");
   link.href = link.getAttribute("href").replace(PLACEHOLDER, person.username);
   return element;

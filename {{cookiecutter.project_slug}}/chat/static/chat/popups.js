@@ -1,6 +1,7 @@
 // What opens over the page: menus beside a button, the dialog that asks first, the toast of a failed request.
 
 import { part } from "../js/dom.js";
+import { gettext } from "../js/texts.js";
 import { toast } from "../js/toasts.js";
 
 const GAP_PX = 4;
@@ -66,7 +67,7 @@ export async function attempt(request) {
     await request;
     return true;
   } catch (error) {
-    const noConnection = "That did not go through: there is no connection. Try again when it is back.";
+    const noConnection = gettext("That did not go through: there is no connection. Try again when it is back.");
     toast(error.code === "lost" ? noConnection : error.detail, "error");
     return false;
   }

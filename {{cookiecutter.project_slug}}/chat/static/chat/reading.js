@@ -1,6 +1,7 @@
 // How far the reader has read: only what they have seen, one message after another, or what they say they have.
 
 import { show } from "../js/dom.js";
+import { gettext, interpolate, ngettext } from "../js/texts.js";
 import { attempt } from "./popups.js";
 import { room } from "./room.js";
 import { newSince, timeline } from "./timeline.js";
@@ -51,10 +52,10 @@ class Reading {
       const adjoins = !messages.more || messages.floor <= this.#read + 1;
       if (next && adjoins && next.seq >= shown.first) this.#take(shown.last);
     }
-    const below = messages.items.filter(({ seq, author }) => author.id !== you.id && seq > this.#read).length;
-    const words = below === 1 ? "1 new message" : `${below} new messages`;
+    const count = messages.items.filter(({ seq, author }) => author.id !== you.id && seq > this.#read).length;
+    const words = interpolate(ngettext("%(count)s new message", "%(count)s new messages", count), { count });
     this.#button.hidden = view.atEnd;
-    show(this.#button.querySelector("span"), below && !messages.newer ? words : "Latest messages");
+    show(this.#button.querySelector("span"), count && !messages.newer ? words : gettext("Latest messages"));
     this.#showBar(shown);
   }
 

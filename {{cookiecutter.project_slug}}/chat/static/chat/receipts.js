@@ -2,6 +2,7 @@
 
 import { clone, part } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
+import { gettext, interpolate } from "../js/texts.js";
 import { room } from "./room.js";
 // Its lines are there first.
 import "./timeline.js";
@@ -69,7 +70,8 @@ function lastSeenBy({ id, last_read: place }) {
 
 function readers(people) {
   const element = clone("readers");
-  element.title = part(element, "text").textContent = `Seen by ${people.map(({ name }) => name).join(", ")}`;
+  const names = people.map(({ name }) => name).join(", ");
+  element.title = part(element, "text").textContent = interpolate(gettext("Seen by %(names)s"), { names });
   element.append(...people.map((person) => avatar(person, "tiny")));
   return element;
 }

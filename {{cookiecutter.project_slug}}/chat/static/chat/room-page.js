@@ -2,6 +2,7 @@
 
 import { Banner } from "../js/banner.js";
 import { show } from "../js/dom.js";
+import { gettext } from "../js/texts.js";
 import { socket } from "../realtime/connection.js";
 import "./composer.js";
 import "./invitations.js";
@@ -14,8 +15,8 @@ import "./timeline.js";
 import "./toolbar.js";
 
 const REFUSED = {
-  forbidden: "You are not in this room any more.",
-  "not-found": "This room does not exist any more.",
+  forbidden: gettext("You are not in this room any more."),
+  "not-found": gettext("This room does not exist any more."),
 };
 
 const { topic, kind, you } = room;

@@ -3,13 +3,14 @@
 import { setBadge } from "../js/badge.js";
 import { clone, part, plain, show } from "../js/dom.js";
 import { avatar, icon } from "../js/pictures.js";
+import { gettext, interpolate, ngettext } from "../js/texts.js";
 import { brief, moment } from "../js/times.js";
 import { socket } from "../realtime/connection.js";
 import { RoomList } from "./room-list.js";
 
 const COUNTED = 99;
-const DELETED = "This message was deleted.";
-const NOTHING_YET = "Nothing said yet";
+const DELETED = gettext("This message was deleted.");
+const NOTHING_YET = gettext("Nothing said yet");
 
 class Sidebar {
   #element;
@@ -47,7 +48,8 @@ class Sidebar {
     show(part(item, "preview"), this.#preview(room));
     showTime(part(item, "time"), room.last_message?.created_at);
     show(part(item, "unread"), count(unread));
-    part(item, "unread").ariaLabel = `${unread} unread`;
+    const words = ngettext("%(count)s unread", "%(count)s unread", unread);
+    part(item, "unread").ariaLabel = interpolate(words, { count: unread });
     item.classList.toggle("room-item--unread", unread > 0 && !room.mentioned);
     item.classList.toggle("room-item--mentioned", unread > 0 && room.mentioned);
     return item;
@@ -68,8 +70,8 @@ class Sidebar {
     if (!last) return NOTHING_YET;
     if (last.deleted_at) return DELETED;
     const body = last.html === undefined ? last.body : plain(last.html); // A summary has its words only.
-    const said = body || (last.writing ? "…" : "Sent a file.");
-    if (last.author.id === this.#you.id) return `You: ${said}`;
+    const said = body || (last.writing ? "…" : gettext("Sent a file."));
+    if (last.author.id === this.#you.id) return interpolate(gettext("You: %(said)s"), { said });
     return kind === "direct" ? said : `${last.author.name}: ${said}`;
   }
 }

@@ -1,6 +1,7 @@
 // The messages of a room on the page, in their order.
 
 import { part } from "../js/dom.js";
+import { gettext, interpolate, ngettext } from "../js/texts.js";
 import { clock, day, sameDay } from "../js/times.js";
 import { createMessage, quoteOf, showMessage, showQuote, unfold } from "./message.js";
 import { attempt } from "./popups.js";
@@ -144,7 +145,7 @@ class Timeline {
     heading.textContent = newDay ? day(date) : "";
     const { unread } = room;
     part(line, "unread").hidden = !firstUnread;
-    part(line, "unread").textContent = unread?.first === message.seq ? newSince(unread) : "New";
+    part(line, "unread").textContent = unread?.first === message.seq ? newSince(unread) : gettext("New");
     line.classList.toggle("message--together", together);
   }
 
@@ -187,7 +188,8 @@ export const timeline = new Timeline();
 
 /** "79 new since 9:05" */
 export function newSince({ count, since }) {
-  return `${count > COUNTED ? `${COUNTED}+` : count} new since ${clock(new Date(since))}`;
+  const words = ngettext("%(count)s new since %(time)s", "%(count)s new since %(time)s", count);
+  return interpolate(words, { count: count > COUNTED ? `${COUNTED}+` : count, time: clock(new Date(since)) });
 }
 
 function element(seq) {

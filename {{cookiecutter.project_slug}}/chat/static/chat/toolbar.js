@@ -1,6 +1,7 @@
 // The actions on a message: a bar of buttons on the message under the pointer or the focus, and their menus.
 
 import { clone } from "../js/dom.js";
+import { gettext } from "../js/texts.js";
 import { toast } from "../js/toasts.js";
 import { pickEmoji } from "./emoji-picker.js";
 import { ask, attempt, moveWithArrows, openBeside } from "./popups.js";
@@ -9,9 +10,9 @@ import { room } from "./room.js";
 const KEYS = { r: "reply", e: "edit", Delete: "delete" };
 
 const DELETE = {
-  title: "Delete this message?",
-  text: "It goes for everybody in the room, and cannot be brought back.",
-  action: "Delete",
+  title: gettext("Delete this message?"),
+  text: gettext("It goes for everybody in the room, and cannot be brought back."),
+  action: gettext("Delete"),
 };
 
 /** Tells the room `reply` and `edit`, with the message; the rest it does itself. */
@@ -100,7 +101,7 @@ class Toolbar {
 
   /** Says what is to be rather than what to change, so that a second try undoes nothing. */
   #react(seq, emoji) {
-    if (room.isArchived) return toast("This room is archived: nobody reacts here any more.");
+    if (room.isArchived) return toast(gettext("This room is archived: nobody reacts here any more."));
     const reactions = room.messages.get(seq)?.reactions ?? [];
     const on = !reactions.some((each) => each.emoji === emoji && each.users.includes(room.you.id));
     attempt(room.messages.command("reaction.toggle", { seq, emoji, on }));
@@ -114,7 +115,7 @@ class Toolbar {
 
   async #copy(text) {
     await navigator.clipboard.writeText(text);
-    toast("Copied.", "success");
+    toast(gettext("Copied."), "success");
   }
 
   /** @returns {object | null} the message in hand as it is now; null when it was deleted */

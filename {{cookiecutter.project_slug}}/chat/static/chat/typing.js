@@ -1,10 +1,10 @@
 // Who is typing: reported of the reader, shown of the others.
 
+import { gettext, interpolate } from "../js/texts.js";
 import { room } from "./room.js";
 
 const TELL_EVERY_MS = 3_000;
 const SHOWN_MS = 5_000;
-const NAMED_PEOPLE = 2;
 
 class Typing {
   #line = room.part("typing");
@@ -50,9 +50,11 @@ class Typing {
 
 /** @param {string[]} names @returns {string} */
 function sentence(names) {
+  const [name, other] = names;
   if (names.length === 0) return "";
-  if (names.length > NAMED_PEOPLE) return "Several people are typing…";
-  return `${names.join(" and ")} ${names.length === 1 ? "is" : "are"} typing…`;
+  if (names.length === 1) return interpolate(gettext("%(name)s is typing…"), { name });
+  if (names.length === 2) return interpolate(gettext("%(name)s and %(other)s are typing…"), { name, other });
+  return gettext("Several people are typing…");
 }
 
 new Typing();

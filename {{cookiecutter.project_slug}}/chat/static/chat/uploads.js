@@ -1,13 +1,14 @@
 // The files beside what is being written: chosen, pasted or dropped, and uploaded while their author goes on writing.
 
 import { clone, part, show } from "../js/dom.js";
+import { gettext, interpolate } from "../js/texts.js";
 import { toast } from "../js/toasts.js";
 import { sizeOf } from "./attachments.js";
 import { room } from "./room.js";
 
 const PREVIEW_PX = 96;
 const UPLOADS_AT_ONCE = 3;
-const LOST = "There is no connection. It goes on when that is back.";
+const LOST = gettext("There is no connection. It goes on when that is back.");
 
 /** Dispatches `change` when files come, go, or are uploaded. */
 export class Uploads extends EventTarget {
@@ -46,11 +47,13 @@ export class Uploads extends EventTarget {
   add(files) {
     for (const file of files) {
       if (this.#entries.length >= this.#bounds.most) {
-        toast(`A message has at most ${this.#bounds.most} files. Send it, then attach more.`, "error");
+        const most = gettext("A message has at most %(most)s files. Send it, then attach more.");
+        toast(interpolate(most, this.#bounds), "error");
         break;
       }
       const tooLarge = file.size > this.#bounds.bytes;
-      const error = tooLarge ? `A file has at most ${sizeOf(this.#bounds.bytes)}.` : "";
+      const most = interpolate(gettext("A file has at most %(size)s."), { size: sizeOf(this.#bounds.bytes) });
+      const error = tooLarge ? most : "";
       this.#put({ name: file.name, size: file.size, file: tooLarge ? null : file, error });
     }
     this.#uploadNext();
@@ -73,7 +76,7 @@ export class Uploads extends EventTarget {
   #put(entry) {
     entry.element = clone("upload");
     part(entry.element, "name").textContent = entry.name;
-    part(entry.element, "remove").ariaLabel = `Remove ${entry.name}`;
+    part(entry.element, "remove").ariaLabel = interpolate(gettext("Remove %(name)s"), { name: entry.name });
     this.#entries.push(entry);
     this.#list.append(entry.element);
     if (entry.file) preview(entry.file, part(entry.element, "preview"));
@@ -101,7 +104,7 @@ export class Uploads extends EventTarget {
       entry.data = status === 201 ? response : null;
       entry.lost = status === 0;
       if (entry.lost) entry.error = LOST;
-      else if (!entry.data) entry.error = response?.detail ?? "The server did not take it. Try again.";
+      else if (!entry.data) entry.error = response?.detail ?? gettext("The server did not take it. Try again.");
       if (!this.#entries.includes(entry)) return; // It was removed meanwhile.
       this.#show(entry);
       this.#uploadNext();
