@@ -20,6 +20,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 
@@ -98,7 +99,7 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def reauthenticate(self, user: User, password: str) -> bool:
         if is_mfa_enabled(user):
-            raise ValidationError("Confirm it by your second factor.", code="second_factor")
+            raise ValidationError(_("Confirm it by your second factor."), code="second_factor")
         return bool(super().reauthenticate(user, password))
 
     def is_safe_url(self, url: str) -> bool:

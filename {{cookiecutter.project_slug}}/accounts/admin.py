@@ -12,6 +12,7 @@ from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import gettext_lazy as _
 
 from accounts.forms import set_portrait
 from accounts.models import Portrait, User
@@ -24,7 +25,8 @@ has_permission = admin.site.has_permission
 
 def login(request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
     """Sign in on the site, and by a second factor where `ADMIN_TWO_FACTOR` says so."""
-    if has_permission(request) and (asked := ask_for_factor(request, "The admin")):
+    told = _("The admin needs a second factor: an authenticator app or a key.")
+    if has_permission(request) and (asked := ask_for_factor(request, told)):
         return asked
     response: HttpResponse = secure_login(request, extra_context)
     return response
@@ -71,11 +73,11 @@ class PortraitAdmin(ReadOnlyAdmin):
 
 
 CONSEQUENCES = [
-    "They are signed out everywhere.",
-    "What they wrote stays, as the words of a deleted user. To delete that too, do so first.",
-    "Rooms that nobody else owns pass to another member.",
-    "Their invitations, reactions, notifications and settings are deleted.",
-    "If they may come back, make them inactive instead: untick Active on their page.",
+    _("They are signed out everywhere."),
+    _("What they wrote stays, as the words of a deleted user. To delete that too, do so first."),
+    _("Rooms that nobody else owns pass to another member."),
+    _("Their invitations, reactions, notifications and settings are deleted."),
+    _("If they may come back, make them inactive instead: untick Active on their page."),
 ]
 
 
@@ -87,12 +89,12 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
     ordering = ["username"]
     fieldsets = [
         (None, {"fields": ["username", "password"]}),
-        ("Person", {"fields": ["display_name", "color", "email", "is_bot"]}),
+        (_("Person"), {"fields": ["display_name", "color", "email", "is_bot"]}),
         (
-            "Permissions",
+            _("Permissions"),
             {"fields": ["is_active", "is_staff", "is_superuser", "groups", "user_permissions"]},
         ),
-        ("Dates", {"fields": ["last_login", "date_joined"]}),
+        (_("Dates"), {"fields": ["last_login", "date_joined"]}),
     ]
 
     def get_deleted_objects(
@@ -106,4 +108,4 @@ class UserAdmin(DjangoUserAdmin):  # type: ignore[type-arg]
         shown: list[Any] = []
         for person in people:
             shown += [f"{person.name} (@{person.username})", CONSEQUENCES]
-        return shown, {"people": len(people)}, set(), []
+        return shown, {str(_("people")): len(people)}, set(), []

@@ -2,19 +2,21 @@
 
 from hashlib import sha256
 
+from django.utils.translation import gettext_lazy as _
+
 COLORS = [
-    ("#c92a2a", "Red"),
-    ("#bf4310", "Orange"),
-    ("#8f5f00", "Amber"),
-    ("#55730b", "Olive"),
-    ("#2b7a35", "Green"),
-    ("#087f5b", "Teal"),
-    ("#0b7285", "Cyan"),
-    ("#1c6cb5", "Blue"),
-    ("#3b5bdb", "Indigo"),
-    ("#6741d9", "Violet"),
-    ("#9c36b5", "Purple"),
-    ("#c2255c", "Pink"),
+    ("#c92a2a", _("Red")),
+    ("#bf4310", _("Orange")),
+    ("#8f5f00", _("Amber")),
+    ("#55730b", _("Olive")),
+    ("#2b7a35", _("Green")),
+    ("#087f5b", _("Teal")),
+    ("#0b7285", _("Cyan")),
+    ("#1c6cb5", _("Blue")),
+    ("#3b5bdb", _("Indigo")),
+    ("#6741d9", _("Violet")),
+    ("#9c36b5", _("Purple")),
+    ("#c2255c", _("Pink")),
 ]
 
 

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect
 from django.utils.crypto import constant_time_compare
 from django.utils.decorators import method_decorator
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.adapter import awaits_first_run
@@ -40,8 +41,8 @@ def first_run_first(view: View) -> View:
 class FirstRunForm(SignupForm):
     display_name = ProfileForm.base_fields["display_name"]
     code = forms.CharField(
-        label="Code",
-        help_text="The value of FIRST_RUN_CODE in the server's .env.",
+        label=_("Code"),
+        help_text=_("The value of FIRST_RUN_CODE in the server's .env."),
         widget=forms.PasswordInput(attrs={"autocomplete": "off"}),
     )
     field_order = ["display_name", "username", "email", "password1", "code"]
@@ -58,7 +59,7 @@ class FirstRunForm(SignupForm):
         code: str = self.cleaned_data["code"]
         if not constant_time_compare(code, settings.FIRST_RUN_CODE):
             raise ValidationError(
-                "This code is wrong. It is the value of FIRST_RUN_CODE in the server's .env."
+                _("This code is wrong. It is the value of FIRST_RUN_CODE in the server's .env.")
             )
         return code
 
@@ -93,7 +94,7 @@ class FirstRunView(SignupView):
             # Each site has this row before it has people, so that of two at once one waits.
             ContentType.objects.select_for_update().get(app_label="accounts", model="user")
             if not awaits_first_run():
-                detail = "Somebody else has just made the first account: sign up for another."
+                detail = _("Somebody else has just made the first account: sign up for another.")
                 raise Refusal(ErrorCode.CONFLICT, detail)
             response: HttpResponse = super().form_valid(form)
             return response

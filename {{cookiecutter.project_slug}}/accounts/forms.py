@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import QueryDict
+from django.utils.translation import gettext_lazy as _
 
 from accounts import pictures
 from accounts.colors import COLORS
@@ -13,7 +14,7 @@ from accounts.models import Portrait, User, validate_free
 from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
 from realtime.budgets import HOUR, Budget
 
-PROFILES = Budget("profiles", 20, HOUR, "You changed your profile many times in a short time.")
+PROFILES = Budget("profiles", 20, HOUR, _("You changed your profile many times in a short time."))
 
 
 def free_name(typed: str, user: User | None = None) -> str:
@@ -24,7 +25,8 @@ def free_name(typed: str, user: User | None = None) -> str:
     """
     name = tidy(typed)
     if len(name) > DISPLAY_NAME_LENGTH:  # composing some letters makes them longer
-        raise ValidationError(f"A name has at most {DISPLAY_NAME_LENGTH} characters.")
+        detail = _("A name has at most %(count)s characters.") % {"count": DISPLAY_NAME_LENGTH}
+        raise ValidationError(detail)
     validate_free(name or (user.username if user else ""), user)
     return name
 
@@ -37,14 +39,14 @@ class ProfileForm(forms.Form):
     """Not a ModelForm, which would set refused values on the user that the page shows."""
 
     display_name = forms.CharField(
-        label="Name",
-        help_text="What others see. Leave it empty to go by your username.",
+        label=_("Name"),
+        help_text=_("What others see. Leave it empty to go by your username."),
         max_length=DISPLAY_NAME_LENGTH,
         required=False,
         validators=[validate_display_name],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
-    color = forms.ChoiceField(label="Colour", choices=COLORS, widget=Swatches)
+    color = forms.ChoiceField(label=_("Colour"), choices=COLORS, widget=Swatches)
 
     def __init__(self, user: User, answers: QueryDict | None = None) -> None:
         super().__init__(answers, initial={"display_name": user.display_name, "color": user.color})
@@ -68,8 +70,8 @@ class ProfileForm(forms.Form):
 
 class PortraitForm(forms.Form):
     picture = forms.FileField(
-        label="Picture",
-        help_text="A GIF, JPEG, PNG or WebP. A square from its middle is shown.",
+        label=_("Picture"),
+        help_text=_("A GIF, JPEG, PNG or WebP. A square from its middle is shown."),
         widget=forms.FileInput(attrs={"accept": "image/gif,image/jpeg,image/png,image/webp"}),
     )
 
@@ -79,8 +81,10 @@ class PortraitForm(forms.Form):
             return pictures.portrait(self.cleaned_data["picture"])
         except pictures.NotAPicture:
             raise ValidationError(
-                "This file is not a picture that can be shown here. Choose a GIF, JPEG, PNG or "
-                "WebP of at most 20 million pixels."
+                _(
+                    "This file is not a picture that can be shown here. Choose a GIF, JPEG, PNG or "
+                    "WebP of at most 20 million pixels."
+                )
             ) from None
 
 

@@ -9,10 +9,12 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from accounts import signals
 from accounts.colors import COLORS, color_for
 from accounts.names import (
+    DELETED_NAME,
     DISPLAY_NAME_LENGTH,
     LOOK_CHARACTERS,
     USERNAME_LENGTH,
@@ -58,8 +60,10 @@ def as_person(
     return person
 
 
-DELETED = Person(id=0, username="", name="Deleted user", color="#71717a", initials="DU")
-"""Stands for the author of messages whose account was deleted."""
+def deleted_person() -> Person:
+    """Stands for the author of messages whose account was deleted."""
+    name = str(DELETED_NAME)
+    return Person(id=0, username="", name=name, color="#71717a", initials=initials(name))
 
 
 class PeopleQuerySet(models.QuerySet["User"]):
@@ -102,7 +106,7 @@ class User(AbstractUser):
         max_length=USERNAME_LENGTH,
         unique=True,
         validators=[validate_username],
-        error_messages={"unique": "Somebody has this username already."},
+        error_messages={"unique": _("Somebody has this username already.")},
     )
     display_name = models.CharField(
         max_length=DISPLAY_NAME_LENGTH, blank=True, validators=[validate_display_name]
@@ -111,7 +115,7 @@ class User(AbstractUser):
     look = models.CharField(max_length=LOOK_CHARACTERS, blank=True, editable=False)
     """Of the name that others see: nobody else goes by one that looks the same."""
     is_bot = models.BooleanField(
-        "bot", default=False, help_text="An account of a program: nobody can sign in to it."
+        _("bot"), default=False, help_text=_("An account of a program: nobody can sign in to it.")
     )
 
     portrait = models.CharField(
@@ -203,7 +207,7 @@ class Portrait(models.Model):
     content = models.BinaryField()
 
     def __str__(self) -> str:
-        return f"Picture of {self.user}"
+        return _("Picture of %(person)s") % {"person": self.user}
 
 
 def validate_free(name: str, owner: User | None = None) -> None:
@@ -213,7 +217,8 @@ def validate_free(name: str, owner: User | None = None) -> None:
     same_username = models.Q(username__regex=username_pattern(looks))
     if is_reserved(looks) or others.filter(models.Q(look=looks) | same_username).exists():
         raise ValidationError(
-            "Somebody goes by this name, or one that looks the same. Choose another.", code="taken"
+            _("Somebody goes by this name, or one that looks the same. Choose another."),
+            code="taken",
         )
 
 

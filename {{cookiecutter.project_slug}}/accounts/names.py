@@ -5,6 +5,7 @@ import unicodedata
 from functools import lru_cache
 
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
 
 from realtime.text import validate_line, without_invisible
 
@@ -24,7 +25,8 @@ _LOOKALIKES = str.maketrans(
 ) | str.maketrans("l1|0", "iiio")
 _SPELLINGS = {"i": "[il1]", "o": "[o0]"}  # of letters in a username
 LOOK_CHARACTERS = 200
-RESERVED_NAMES = ("Deleted user", "Nobody", "Someone", "You")
+DELETED_NAME = _("Deleted user")
+RESERVED_NAMES = (DELETED_NAME, _("Nobody"), _("Someone"), _("You"))
 """What pages and notifications say where they name nobody in particular."""
 
 
@@ -32,7 +34,7 @@ def validate_username(username: str) -> None:
     """Allow letters, digits, and . _ - inside, so that @username can be a mention."""
     if not _username.fullmatch(username):
         raise ValidationError(
-            "A username has letters from a to z, digits, and inside it also dots and hyphens.",
+            _("A username has letters from a to z, digits, and inside it also dots and hyphens."),
             code="invalid",
         )
 
@@ -62,7 +64,7 @@ def look(name: str) -> str:
 
 
 def is_reserved(looks: str) -> bool:
-    return looks in map(look, RESERVED_NAMES)
+    return looks in (look(str(name)) for name in RESERVED_NAMES)
 
 
 def username_pattern(looks: str) -> str:

@@ -19,6 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from requests import RequestException
 
 from accounts.models import User, validate_free
@@ -55,7 +56,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
             return
         if EmailAddress.objects.filter(user=user, verified=True).exists():
             return
-        error = ValidationError("Confirm your email address first.", code="unverified_email")
+        error = ValidationError(_("Confirm your email address first."), code="unverified_email")
         if is_headless_request(request):
             raise error
         messages.error(request, error.message)

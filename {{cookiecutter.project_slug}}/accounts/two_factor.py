@@ -13,7 +13,9 @@ from django.contrib.sessions.backends.base import SessionBase
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.http import urlencode
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 
@@ -22,11 +24,13 @@ class TwoFactorAdapter(DefaultMFAAdapter):
     """Leaves stored authenticators unused while `TWO_FACTOR` is false."""
 
     error_messages = DefaultMFAAdapter.error_messages | {
-        "add_email_blocked": (
+        "add_email_blocked": _(
             "An account with two-factor authentication keeps its address. Remove your "
             "authenticator app and your keys, change the address, and add them again."
         ),
-        "unverified_email": "Confirm your email address first: see the Email page of the settings.",
+        "unverified_email": _(
+            "Confirm your email address first: see the Email page of the settings."
+        ),
     }
 
     def is_mfa_enabled(self, user: User, types: list[str] | None = None) -> bool:
@@ -44,11 +48,14 @@ def opens_staff_pages(user: User, session: SessionBase) -> bool:
     return _has_factor(user) and any(each["method"] == "mfa" for each in records)
 
 
-def ask_for_factor(request: HttpRequest, page: str) -> HttpResponse | None:
-    """Lead to what a person must do before `page` opens; None when nothing is missing."""
+def ask_for_factor(request: HttpRequest, told: str | Promise) -> HttpResponse | None:
+    """Lead to what a person must do before a page opens, and tell them why.
+
+    Returns None when nothing is missing.
+    """
     if (step := next_step(request)) is None:
         return None
-    messages.info(request, f"{page} needs a second factor: an authenticator app or a key.")
+    messages.info(request, str(told))
     return redirect(step)
 
 

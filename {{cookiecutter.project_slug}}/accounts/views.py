@@ -5,6 +5,7 @@ from django.contrib.auth.decorators import login_required
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.forms import PROFILES, PortraitForm, ProfileForm, set_portrait
@@ -36,7 +37,7 @@ def edit(request: AuthenticatedRequest) -> HttpResponse:
         except Refusal as refusal:
             form.add_error(None, refusal.detail)
             return marked_refused(_show_profile(request, form, PortraitForm()), refusal)
-        messages.success(request, "Your profile is saved.")
+        messages.success(request, _("Your profile is saved."))
         return redirect("accounts:edit")
     return _show_profile(request, form, PortraitForm())
 
@@ -53,7 +54,9 @@ def change_portrait(request: AuthenticatedRequest) -> HttpResponse:
         return _show_profile(request, ProfileForm(request.user), form)
     with transaction.atomic():
         set_portrait(request.user, None if removes else form.cleaned_data["picture"])
-    messages.success(request, "Your picture is removed." if removes else "Your picture is saved.")
+    messages.success(
+        request, _("Your picture is removed.") if removes else _("Your picture is saved.")
+    )
     return redirect("accounts:edit")
 
 

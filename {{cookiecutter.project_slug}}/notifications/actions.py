@@ -13,6 +13,7 @@ from django.db.models import Count, Max, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.dispatch import Signal
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from notifications import kinds
@@ -232,7 +233,7 @@ def set_preference(user: User, kind: str, level: str) -> None:
     try:
         kinds.get(kind)
     except kinds.UnknownKind:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such kind of notification.") from None
+        raise Refusal(ErrorCode.NOT_FOUND, _("There is no such kind of notification.")) from None
     KindPreference.objects.update_or_create(user=user, kind=kind, defaults={"level": level})
 
 
@@ -245,7 +246,8 @@ def set_target_preference(user: User, target: str, level: str) -> None:
     _check_level(level, TargetLevel.values)
     topic = topic_of(target)
     if topic is None or not topic.names_for(user.pk, [topic.key(target)]):
-        raise Refusal(ErrorCode.NOT_FOUND, f"There is no {target} that you can follow.")
+        detail = _("There is no %(target)s that you can follow.") % {"target": target}
+        raise Refusal(ErrorCode.NOT_FOUND, detail)
     if level == TargetLevel.MENTIONS:  # as where nothing is chosen
         TargetPreference.objects.filter(user=user, target=target).delete()
     else:
@@ -461,4 +463,5 @@ def _delete_all(changes: Changes[Inbox], notifications: Sequence[Notification]) 
 
 def _check_level(level: str, levels: list[str]) -> None:
     if level not in levels:
-        raise Refusal(ErrorCode.INVALID, f"A level is one of {', '.join(levels)}.")
+        detail = _("A level is one of %(levels)s.") % {"levels": ", ".join(levels)}
+        raise Refusal(ErrorCode.INVALID, detail)

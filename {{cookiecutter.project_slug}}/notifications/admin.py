@@ -6,7 +6,8 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.template.defaultfilters import pluralize
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts.models import User
 from notifications.actions import notify
@@ -16,7 +17,7 @@ from notifications.kinds import ANNOUNCEMENT
 PERMISSION = "notifications.add_notification"
 
 
-@admin.action(description="Send an announcement to selected people")
+@admin.action(description=_("Send an announcement to selected people"))
 def announce(
     people: "admin.ModelAdmin[User]", request: HttpRequest, queryset: QuerySet[User]
 ) -> HttpResponse | None:
@@ -26,13 +27,12 @@ def announce(
     form = AnnouncementForm(request.POST if "announce" in request.POST else None)
     if form.is_valid():
         told = notify(queryset, ANNOUNCEMENT, **form.cleaned_data)
-        people.message_user(
-            request, f"Told {told:,} {pluralize(told, 'person,people')}.", messages.SUCCESS
-        )
+        text = ngettext("Told %(count)s person.", "Told %(count)s people.", told)
+        people.message_user(request, text % {"count": f"{told:,}"}, messages.SUCCESS)
         return None
     context = {
         **admin.site.each_context(request),
-        "title": "Send an announcement",
+        "title": _("Send an announcement"),
         "opts": people.opts,
         "form": form,
         "people": queryset.count(),

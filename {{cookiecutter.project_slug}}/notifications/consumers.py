@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from django.utils.translation import gettext as _
+
 from accounts.models import User
 from notifications import actions, queries
 from notifications.frames import (
@@ -68,7 +70,7 @@ class NotificationConsumer(FeedConsumer[Inbox]):
                 return Unseen(actions.mark_read(self.user, pk))
             case Read(id=None, target=str(target)):
                 return Unseen(actions.mark_target_read(self.user, target))
-        raise Refusal(ErrorCode.INVALID, "Name either an id or a target.")
+        raise Refusal(ErrorCode.INVALID, _("Name either an id or a target."))
 
     @command("read_all")
     def mark_all_read(self, data: All) -> Unseen:

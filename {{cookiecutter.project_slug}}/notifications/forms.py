@@ -1,10 +1,12 @@
 """The form by which people choose what to be told of."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from django import forms
+from django.db.models import TextChoices
 from django.forms import BoundField
 from django.forms.widgets import RadioSelect
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from notifications import actions
@@ -32,17 +34,17 @@ class PreferencesForm(forms.Form):
         of_kinds = dict(KindPreference.objects.filter(user=user).values_list("kind", "level"))
         for kind in known():
             level = of_kinds.get(kind.name, kind.default.value)
-            self._add(f"{KIND}{kind.name}", kind.title, level, Level.choices)
+            self._add(f"{KIND}{kind.name}", str(kind.title), level, Level)
         of_targets = dict(TargetPreference.objects.filter(user=user).values_list("target", "level"))
         for topic in registered():
             for key, name in topic.names_for(user.pk).items():
                 target = topic.group(key)
                 level = of_targets.get(target, TargetLevel.MENTIONS.value)
-                self._add(f"{TARGET}{target}", name, level, TargetLevel.choices)
+                self._add(f"{TARGET}{target}", name, level, TargetLevel)
         inbox = Inbox.objects.filter(user=user).only("digest").first()
         self.fields["digest"] = forms.BooleanField(
-            label="Email me about what I have not read for a day",
-            help_text="At most once a day, to your confirmed address.",
+            label=_("Email me about what I have not read for a day"),
+            help_text=_("At most once a day, to your confirmed address."),
             initial=inbox is None or inbox.digest,
             required=False,
         )
@@ -64,9 +66,9 @@ class PreferencesForm(forms.Form):
             else:
                 actions.set_digest(self.user, choice)
 
-    def _add(self, name: str, label: str, level: str, choices: Iterable[tuple[str, str]]) -> None:
+    def _add(self, name: str, label: str, level: str, levels: type[TextChoices]) -> None:
         self.fields[name] = forms.ChoiceField(
-            label=label, choices=choices, initial=level, widget=Segmented
+            label=label, choices=levels.choices, initial=level, widget=Segmented
         )
 
 
@@ -74,21 +76,23 @@ class TargetForm(forms.Form):
     """The choice for one target, on its own page."""
 
     target = forms.CharField(widget=forms.HiddenInput)
-    level = forms.ChoiceField(label="Notify me of", choices=TargetLevel.choices)
+    level = forms.ChoiceField(label=_("Notify me of"), choices=TargetLevel.choices)
 
 
 class AnnouncementForm(forms.Form):
     """What to announce."""
 
     text = forms.CharField(
+        label=_("Text"),
         max_length=TEXT_CHARACTERS,
         validators=[validate_line],
         widget=forms.TextInput(attrs={"size": 80}),
     )
     link = forms.CharField(
+        label=_("Link"),
         max_length=500,
         required=False,
         validators=[validate_link],
-        help_text="A page of this site, such as /people/, or an address with https://.",
+        help_text=_("A page of this site, such as /people/, or an address with https://."),
         widget=forms.TextInput(attrs={"size": 80}),
     )

@@ -1,9 +1,9 @@
 """The kinds of notifications: each is registered by the app that raises it.
 
-    register(Kind("shop.sold", "Sales", "{actor} bought {item}", link="/sales/"))
+    register(Kind("shop.sold", _("Sales"), _("{actor} bought {item}"), link="/sales/"))
 
-belongs in the `ready` of that app. Texts and links are made when they are shown, from the row's
-`data`, so their words may change at any time.
+belongs in the `ready` of that app, with `gettext_lazy` as `_`. Texts and links are made when they
+are shown, from the row's `data`, so their words may change at any time.
 """
 
 from collections.abc import Callable
@@ -12,13 +12,16 @@ from typing import TYPE_CHECKING
 
 from django.core.exceptions import ValidationError
 from django.db.models import TextChoices
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
 
 from realtime.text import plain, validate_line
 
 if TYPE_CHECKING:
     from notifications.models import Notification
 
-Wording = str | Callable[["Notification"], str]
+Text = str | Promise
+Wording = Text | Callable[["Notification"], str]
 """A format string over the row's data, `actor` and `count`, or a function of the row."""
 
 TEXT_CHARACTERS = 300
@@ -29,20 +32,20 @@ ANNOUNCEMENT = "announcement"
 class Level(TextChoices):
     """How much a person wants to hear of one kind, wherever it comes from."""
 
-    EVERYTHING = "everything", "Always"
+    EVERYTHING = "everything", _("Always")
     """Listed, and brought to them: shown on the desktop, pushed, e-mailed when it stays unread."""
-    QUIET = "quiet", "Quietly"
+    QUIET = "quiet", _("Quietly")
     """Listed and counted, no more."""
-    NOTHING = "nothing", "Never"
+    NOTHING = "nothing", _("Never")
 
 
 class TargetLevel(TextChoices):
     """How much a person wants to hear of one target, such as a room, whatever the kind."""
 
-    EVERYTHING = "everything", "Everything"
-    MENTIONS = "mentions", "Mentions"
+    EVERYTHING = "everything", _("Everything")
+    MENTIONS = "mentions", _("Mentions")
     """Only what is meant for this person. So it is where they have set nothing."""
-    NOTHING = "nothing", "Nothing"
+    NOTHING = "nothing", _("Nothing")
 
 
 class UnknownKind(LookupError):
@@ -75,7 +78,7 @@ class Kind:
     """
 
     name: str
-    title: str
+    title: Text
     text: Wording
     link: Wording = ""
     excerpt: Wording = ""
@@ -112,13 +115,13 @@ def get(name: str) -> Kind:
 
 def known() -> list[Kind]:
     """Every kind, by title; those that are meant for their recipients first."""
-    return sorted(_kinds.values(), key=lambda kind: (not kind.personal, kind.title))
+    return sorted(_kinds.values(), key=lambda kind: (not kind.personal, str(kind.title)))
 
 
 def kind_of(notification: "Notification") -> Kind:
     """The row's kind; a stand-in where the app that raised it is gone."""
     name = notification.kind
-    return _kinds.get(name) or Kind(name, title=name, text="Something happened")
+    return _kinds.get(name) or Kind(name, title=name, text=_("Something happened"))
 
 
 def word(wording: Wording, notification: "Notification") -> str:
@@ -127,10 +130,11 @@ def word(wording: Wording, notification: "Notification") -> str:
     Raises:
         KeyError: the row's data lacks something that the wording names.
     """
-    if callable(wording):
+    if not isinstance(wording, str | Promise):
         return wording(notification)
-    actor = notification.actor.name if notification.actor else "Someone"
-    return wording.format_map({**notification.data, "actor": actor, "count": notification.count})
+    actor = notification.actor.name if notification.actor else str(_("Someone"))
+    named = {**notification.data, "actor": actor, "count": notification.count}
+    return str(wording).format_map(named)
 
 
 def line(wording: Wording, notification: "Notification") -> str:
@@ -154,7 +158,9 @@ def is_link(text: str) -> bool:
 def validate_link(link: str) -> None:
     validate_line(link)
     if not is_link(link):
-        raise ValidationError("Give a path of this site, such as /people/, or an https:// address.")
+        raise ValidationError(
+            _("Give a path of this site, such as /people/, or an https:// address.")
+        )
 
 
-register(Kind(ANNOUNCEMENT, "Announcements", "{text}", link="{link}", groups=False, icon="info"))
+register(Kind(ANNOUNCEMENT, _("Announcements"), "{text}", link="{link}", groups=False, icon="info"))

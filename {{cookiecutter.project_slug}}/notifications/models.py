@@ -11,6 +11,7 @@ from django.db.models import F, Q, QuerySet
 from django.db.models.signals import pre_delete
 from django.dispatch import receiver
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User, lock_people
 from notifications.frames import NotificationData
@@ -60,7 +61,7 @@ class Inbox(Feed):
     """When the latest such e-mail was sent."""
 
     class Meta:
-        verbose_name_plural = "inboxes"
+        verbose_name_plural = _("inboxes")
 
     def __str__(self) -> str:
         return f"of {self.user}"

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts.requests import AuthenticatedRequest
@@ -37,7 +38,7 @@ def follow(request: AuthenticatedRequest, pk: int) -> HttpResponse:
     """Go where a notification leads. The page that is left, or the one that opens, reads it."""
     notification = queries.of(request.user.pk).filter(pk=pk).first()
     if notification is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "There is no such notification.")
+        raise Refusal(ErrorCode.NOT_FOUND, _("There is no such notification."))
     return redirect(notification.link or "notifications:list")
 
 
@@ -69,7 +70,7 @@ def choose(request: AuthenticatedRequest) -> HttpResponse:
     actions.set_target_preference(request.user, target, level)
     if prefers_json(request):
         return HttpResponse(status=204)
-    messages.success(request, "Your choice is saved.")
+    messages.success(request, _("Your choice is saved."))
     return redirect("notifications:settings")
 
 
@@ -79,6 +80,6 @@ def settings(request: AuthenticatedRequest) -> HttpResponse:
     form = PreferencesForm(request.user, request.POST or None)
     if form.is_valid():
         form.save()
-        messages.success(request, "Your choices are saved.")
+        messages.success(request, _("Your choices are saved."))
         return redirect("notifications:settings")
     return render(request, "notifications/settings.html", {"form": form})

@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_safe
 
 from accounts.requests import AuthenticatedRequest
@@ -11,33 +12,33 @@ from accounts.two_factor import ask_for_factor
 
 # The labels of what a snapshot has; `operations/live.js` fills these in.
 SUMS = {
-    "sockets": "Sockets",
-    "joins": "Joins/s",
-    "received": "Frames in/s",
-    "sent": "Frames out/s",
+    "sockets": _("Sockets"),
+    "joins": _("Joins/s"),
+    "received": _("Frames in/s"),
+    "sent": _("Frames out/s"),
 }
 TASKS = {
-    "waiting": "Tasks waiting",
-    "running": "Tasks running",
-    "failed": "Tasks failed",
-    "late_seconds": "Seconds late",
+    "waiting": _("Tasks waiting"),
+    "running": _("Tasks running"),
+    "failed": _("Tasks failed"),
+    "late_seconds": _("Seconds late"),
 }
 COLUMNS = {
-    "process": "Process",
-    "layer": "Layer",
-    "presence": "Presence",
-    "sockets": "Sockets",
-    "people": "People",
-    "topics": "Topics",
-    "joins": "Joins/s",
-    "received": "In/s",
-    "sent": "Out/s",
-    "deliveries": "Events/s",
-    "half": "Lag, half",
-    "most": "Lag, 99%",
-    "outbox_bytes": "Unread",
-    "outbox_most_bytes": "Slowest",
-    "slow": "Too slow",
+    "process": _("Process"),
+    "layer": _("Layer"),
+    "presence": _("Presence"),
+    "sockets": _("Sockets"),
+    "people": _("People"),
+    "topics": _("Topics"),
+    "joins": _("Joins/s"),
+    "received": _("In/s"),
+    "sent": _("Out/s"),
+    "deliveries": _("Events/s"),
+    "half": _("Lag, half"),
+    "most": _("Lag, 99%"),
+    "outbox_bytes": _("Unread"),
+    "outbox_most_bytes": _("Slowest"),
+    "slow": _("Too slow"),
 }
 
 
@@ -47,7 +48,8 @@ def live(request: AuthenticatedRequest) -> HttpResponse:
     """What every process does just now, for staff."""
     if not request.user.is_staff:
         raise PermissionDenied
-    if asked := ask_for_factor(request, "This page"):
+    told = _("This page needs a second factor: an authenticator app or a key.")
+    if asked := ask_for_factor(request, told):
         return asked
     context = {"sums": SUMS, "tasks": TASKS, "columns": COLUMNS}
     return render(request, "operations/live.html", context)

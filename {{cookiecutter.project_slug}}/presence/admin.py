@@ -2,6 +2,7 @@
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from presence.models import Presence
 from realtime.admin import ReadOnlyAdmin
@@ -18,6 +19,6 @@ class PresenceAdmin(ReadOnlyAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: object = None) -> bool:
         return False
 
-    @admin.display(boolean=True, description="appears offline")
+    @admin.display(boolean=True, description=_("appears offline"))
     def hidden(self, presence: Presence) -> bool:
         return presence.hidden

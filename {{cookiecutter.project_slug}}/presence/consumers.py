@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, Self
 
 import msgspec
+from django.utils.translation import gettext as _
 from msgspec.structs import replace
 
 from presence import actions, frames, queries
@@ -91,7 +92,7 @@ class PresenceConsumer(Consumer):
     async def get_roster(self, data: frames.GetRoster) -> frames.RosterPage:
         """The people of one of the rooms, asked when an event is missing."""
         if data.room not in self.visit.rooms:
-            raise Refusal(ErrorCode.FORBIDDEN, "You are not in this room.")
+            raise Refusal(ErrorCode.FORBIDDEN, _("You are not in this room."))
         (roster,) = await self.attendance.store.rosters([data.room], limit=data.limit)
         people = await queries.people_in_rosters.submit(roster.people.keys())
         return frames.roster_page(roster, people)

@@ -2,6 +2,7 @@
 
 from django.conf import settings
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Presence(models.Model):
@@ -13,11 +14,11 @@ class Presence(models.Model):
     last_seen = models.DateTimeField(null=True, blank=True)
     # A count, not a flag: processes learn of changes in any order, and the highest is the newest.
     visibility = models.PositiveIntegerField(
-        default=0, help_text="How often the choice was changed; an odd count appears offline."
+        default=0, help_text=_("How often the choice was changed; an odd count appears offline.")
     )
 
     class Meta:
-        verbose_name_plural = "presence"
+        verbose_name_plural = _("presence")
 
     def __str__(self) -> str:
         return str(self.user)

@@ -3,6 +3,7 @@
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from bridges.mqtt.broker import Publication, publish
 from bridges.mqtt.models import DeadLetter, Sensor
@@ -19,15 +20,15 @@ class DeadLetterAdmin(ReadOnlyAdmin):
     fields = ["created_at", "topic", "upstream_id", "reason", "size", "text"]
     actions = ["retry"]
 
-    @admin.display(description="bytes")
+    @admin.display(description=_("bytes"))
     def size(self, letter: DeadLetter) -> int:
         return len(letter.payload)
 
-    @admin.display(description="payload")
+    @admin.display(description=_("payload"))
     def text(self, letter: DeadLetter) -> str:
         return repr(bytes(letter.payload[:SHOWN_BYTES]))
 
-    @admin.action(description="Publish again, and drop here", permissions=["delete"])
+    @admin.action(description=_("Publish again, and drop here"), permissions=["delete"])
     def retry(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> None:
         """What still cannot be handled comes back as a new dead letter."""
         again = list(letters.order_by("pk"))
@@ -36,10 +37,12 @@ class DeadLetterAdmin(ReadOnlyAdmin):
                 Publication(each.topic, bytes(each.payload), each.upstream_id) for each in again
             )
         except (Away, OSError) as error:
-            self.message_user(request, f"Nothing was dropped: {error}", messages.ERROR)
+            text = _("Nothing was dropped: %(error)s") % {"error": error}
+            self.message_user(request, text, messages.ERROR)
             return
         letters.model.objects.filter(pk__in=[each.pk for each in again]).delete()
-        self.message_user(request, f"Published again: {len(again):,}.", messages.SUCCESS)
+        text = _("Published again: %(count)s.") % {"count": f"{len(again):,}"}
+        self.message_user(request, text, messages.SUCCESS)
 
 
 @admin.register(Sensor)

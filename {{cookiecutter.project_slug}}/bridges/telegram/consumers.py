@@ -8,6 +8,7 @@ from time import monotonic
 from typing import Any
 
 from channels.consumer import AsyncConsumer
+from django.utils.translation import gettext as _
 
 from bridges.telegram import conversation
 from realtime.asgi import Message
@@ -35,14 +36,16 @@ class TelegramConsumer(AsyncConsumer):
         if self.scope["chat_type"] != "private":
             if not self.has_refused_group:
                 self.has_refused_group = True
-                await self.say("I speak with one person at a time: write to me in a private chat.")
+                await self.say(
+                    _("I speak with one person at a time: write to me in a private chat.")
+                )
             return
         if (event["text"] or "").startswith("/start ") and self._has_guessed():
-            await self.say("Too many wrong codes. Try again in some minutes.")
+            await self.say(_("Too many wrong codes. Try again in some minutes."))
             return
         with charging():
             answer = await in_database(conversation.receive, chat_id, self.scope["name"], event)
-        if answer == conversation.WRONG_CODE:
+        if answer == _(conversation.WRONG_CODE):
             self.wrong.append(monotonic())
         if answer:
             await self.say(answer)

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from django.conf import settings
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from bridges.telegram import linking
 from bridges.telegram.models import Following, Link, Post
@@ -12,22 +14,23 @@ from chat.queries import slugs_of
 from realtime.asgi import Message as Event
 from realtime.protocol import ErrorCode, Refusal
 
-HELP = """What you write here goes to the room that you choose, and what is said there comes here.
+HELP = gettext_noop("""\
+What you write here goes to the room that you choose, and what is said there comes here.
 /rooms lists your rooms
 /room NAME chooses one
 /leave reads no room here any more
 /stop unlinks this chat
-Reply to a message to answer it, in its room. An edit of yours is an edit there."""
-NOT_LINKED = (
-    "This chat is not linked to an account. Sign in at {site}, open Settings, Telegram, and follow "
-    "the link there."
+Reply to a message to answer it, in its room. An edit of yours is an edit there.""")
+NOT_LINKED = gettext_noop(
+    "This chat is not linked to an account. Sign in at %(site)s, open Settings, Telegram, and "
+    "follow the link there."
 )
-WRONG_CODE = (
+WRONG_CODE = gettext_noop(
     "This code does not work: each works once, for ten minutes. Get a new one under Settings, "
     "Telegram."
 )
-TEXT_ALONE = "Only text is carried, so this was not posted."
-NO_ROOM = "Choose a room first: /rooms lists yours."
+TEXT_ALONE = gettext_noop("Only text is carried, so this was not posted.")
+NO_ROOM = gettext_noop("Choose a room first: /rooms lists yours.")
 
 
 def receive(chat_id: int, name: str, event: Event) -> str:
@@ -53,40 +56,41 @@ def took(chat_id: int, message_id: int) -> None:
 
 def _answer(link: Link | None, chat_id: int, name: str, event: Event) -> str:
     text: str = event["text"] or ""
-    word, _, rest = text.partition(" ")
+    word, __, rest = text.partition(" ")
     if word == "/start" and rest:
         return _start(rest.strip(), chat_id, name)
     if link is None:
-        return NOT_LINKED.format(site=settings.SITE_NAME)
+        return _(NOT_LINKED) % {"site": settings.SITE_NAME}
     if event["edited"]:
         return _edit(link, event) if text else ""
     if not text:
-        return TEXT_ALONE
+        return _(TEXT_ALONE)
     if not text.startswith("/"):
         return _post(link, event)
     command = COMMANDS.get(word.partition("@")[0])
     if command is None:
-        return f"There is no command {word[:40]}. /help lists them."
+        return _("There is no command %(word)s. /help lists them.") % {"word": word[:40]}
     return command(link, rest.strip())
 
 
 def _start(code: str, chat_id: int, name: str) -> str:
     user = linking.link(code, chat_id, name)
     if user is None:
-        return WRONG_CODE
-    return f"Hello {user.name}. This chat is linked to your account now.\n{HELP}"
+        return _(WRONG_CODE)
+    hello = _("Hello %(name)s. This chat is linked to your account now.") % {"name": user.name}
+    return f"{hello}\n{_(HELP)}"
 
 
 def _help(link: Link, rest: str) -> str:
-    return HELP
+    return _(HELP)
 
 
 def _rooms(link: Link, rest: str) -> str:
     names = Room.topics.names_for(link.user_id)
     if not names:
-        return "You are in no room yet. Join one on the site."
+        return _("You are in no room yet. Join one on the site.")
     lines = [f"/room {slug}: {name}" for slug, name in names.items()]
-    return "\n".join(["Your rooms, the latest first:", *lines])
+    return "\n".join([_("Your rooms, the latest first:"), *lines])
 
 
 def _room(link: Link, wanted: str) -> str:
@@ -95,22 +99,23 @@ def _room(link: Link, wanted: str) -> str:
     found = [slug for slug, name in names.items() if wanted.lower() in (slug, name.lower())]
     room = Room.objects.filter(slug__in=found[:1]).first()
     if room is None:
-        raise Refusal(ErrorCode.NOT_FOUND, "You are in no such room. /rooms lists yours.")
+        raise Refusal(ErrorCode.NOT_FOUND, _("You are in no such room. /rooms lists yours."))
     with room.changing() as changes:
         if not Following.objects.filter(link=link, room=room).exists():
             Following.objects.filter(link=link).delete()
             Following.objects.create(link=link, room=room, rev=changes.feed.last_rev)
-    return f"You are in {names[room.slug]} now. What you write here is posted there."
+    text = _("You are in %(room)s now. What you write here is posted there.")
+    return text % {"room": names[room.slug]}
 
 
 def _leave(link: Link, rest: str) -> str:
     Following.objects.filter(link=link).delete()
-    return "No room is read here any more. Mentions and direct messages still come."
+    return _("No room is read here any more. Mentions and direct messages still come.")
 
 
 def _stop(link: Link, rest: str) -> str:
     linking.unlink(link.user)
-    return "This chat is no longer linked, and nothing more comes here."
+    return _("This chat is no longer linked, and nothing more comes here.")
 
 
 COMMANDS: dict[str, Callable[[Link, str], str]] = {
@@ -139,14 +144,14 @@ def _answered(link: Link, message_id: int | None) -> tuple[Room, int | None]:
             return answered.room, answered.seq
     following = Following.objects.filter(link=link).select_related("room").first()
     if following is None:
-        raise Refusal(ErrorCode.NOT_FOUND, NO_ROOM)
+        raise Refusal(ErrorCode.NOT_FOUND, _(NO_ROOM))
     return following.room, None
 
 
 def _edit(link: Link, event: Event) -> str:
     message = _own(link, event["message_id"])
     if message is None:
-        return "This was never posted, so it cannot be changed. Write it again."
+        return _("This was never posted, so it cannot be changed. Write it again.")
     edit_message(message.room, link.user, seq=message.seq, body=event["text"])
     return ""
 

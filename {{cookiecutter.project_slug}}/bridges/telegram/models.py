@@ -8,8 +8,9 @@ from hashlib import sha256
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from accounts.models import DELETED
+from accounts.models import deleted_person
 from chat.models import Membership, Message, Room
 from chat.queries import named_for
 from realtime.feeds.outlets import Outlet
@@ -125,7 +126,7 @@ class Following(Outlet):
         for message in items:
             if not self.link.may_read(room):
                 if self.delete()[0]:
-                    self.link.send(f"You are no longer in {room.name}.")
+                    self.link.send(_("You are no longer in %(room)s.") % {"room": room.name})
                 return
             self.link.show(room, message, is_new=message.seq > self.rev)
         Post.objects.filter(link=self.link, sent_at__lt=timezone.now() - POSTS_KEPT).delete()
@@ -162,8 +163,9 @@ def bot_id() -> str:
 
 
 def _text(room: Room, message: Message) -> str:
-    author = message.author.name if message.author else DELETED["name"]
+    author = message.author.name if message.author else deleted_person()["name"]
     head = author if room.is_direct else f"{room.name} · {author}"
     files = "".join(f"\n📎 {each.name}" for each in message.attachments.all())
-    body = "(deleted)" if message.deleted_at else f"{message.body}{files}".strip() or message.words
+    said = f"{message.body}{files}".strip() or message.words
+    body = _("(deleted)") if message.deleted_at else said
     return f"{head[:HEAD_CHARACTERS]}: {body}"[:TEXT_CHARACTERS]

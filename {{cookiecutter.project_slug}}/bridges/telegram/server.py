@@ -3,6 +3,7 @@
 import asyncio
 import logging
 
+from django.utils.translation import gettext as _
 from telegram import Bot, Update
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
@@ -96,6 +97,6 @@ class TelegramServer(InterfaceServer):
             if is_service_away(error) or self._failures < ATTEMPTS:
                 raise
             logger.error("A message from Telegram cannot be handled.", exc_info=error)
-            text = "Something went wrong here, so this was not posted. Try again later."
+            text = _("Something went wrong here, so this was not posted. Try again later.")
             await self.send(scope, {"type": "chat.send_message", "text": text})
         self._failures = 0

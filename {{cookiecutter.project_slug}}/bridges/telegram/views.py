@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods, require_POST
 
@@ -28,5 +29,5 @@ def settings(request: AuthenticatedRequest) -> HttpResponse:
 @login_required
 def unlink(request: AuthenticatedRequest) -> HttpResponse:
     linking.unlink(request.user)
-    messages.success(request, "Your account is no longer linked to Telegram.")
+    messages.success(request, _("Your account is no longer linked to Telegram."))
     return redirect("telegram:settings")

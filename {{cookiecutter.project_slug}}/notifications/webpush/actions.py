@@ -5,6 +5,7 @@ import binascii
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from django.db import transaction
+from django.utils.translation import gettext as _
 
 from accounts.models import User
 from notifications.webpush.models import ENDPOINT_CHARACTERS, Subscription
@@ -54,9 +55,10 @@ def _check(endpoint: str, p256dh: str, auth: str) -> None:
         check_address(endpoint)
         ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), _decoded(p256dh))
     except (BadAddress, ValueError) as error:
-        raise Refusal(ErrorCode.INVALID, f"This is no subscription: {error}") from None
+        detail = _("This is no subscription: %(why)s") % {"why": error}
+        raise Refusal(ErrorCode.INVALID, detail) from None
     if len(endpoint) > ENDPOINT_CHARACTERS or len(_decoded(auth)) != AUTH_BYTES:
-        raise Refusal(ErrorCode.INVALID, "This is no subscription.")
+        raise Refusal(ErrorCode.INVALID, _("This is no subscription."))
 
 
 def _decoded(text: str) -> bytes:

@@ -2,12 +2,13 @@
 
 from django.apps import AppConfig
 from django.core import checks
+from django.utils.translation import gettext_lazy as _
 
 
 class WebPushConfig(AppConfig):
     name = "notifications.webpush"
     label = "webpush"
-    verbose_name = "Web push"
+    verbose_name = _("Web push")
 
     def ready(self) -> None:
         from notifications.actions import notified

@@ -5,6 +5,7 @@ from typing import TypeVar
 import msgspec
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 from msgspec import Struct
 
@@ -56,4 +57,5 @@ def _read(body: bytes, type: type[T]) -> T:
     try:
         return msgspec.json.decode(body, type=type)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        raise Refusal(ErrorCode.INVALID, f"This is no subscription: {error}") from None
+        detail = _("This is no subscription: %(why)s") % {"why": error}
+        raise Refusal(ErrorCode.INVALID, detail) from None

@@ -2,6 +2,7 @@
 
 import { setBadge } from "../js/badge.js";
 import { part } from "../js/dom.js";
+import { gettext, interpolate, ngettext } from "../js/texts.js";
 import { activity } from "../realtime/activity.js";
 import { socket } from "../realtime/connection.js";
 import { showOnDesktop } from "./desktop.js";
@@ -47,6 +48,7 @@ function readWhatIsViewed(feed) {
 function showCount(unread) {
   bell.dataset.unread = unread;
   part(bell, "count").textContent = unread > COUNTED ? `${COUNTED}+` : unread;
-  part(bell, "label").textContent = unread ? `Notifications, ${unread} unread` : "Notifications";
+  const some = ngettext("Notifications, %(count)s unread", "Notifications, %(count)s unread", unread);
+  part(bell, "label").textContent = unread ? interpolate(some, { count: unread }) : gettext("Notifications");
   setBadge("notifications", unread);
 }

@@ -1,10 +1,11 @@
 // How much to be told of what a page is about: each choice is sent as it is made.
 
+import { gettext } from "../js/texts.js";
 import { toast } from "../js/toasts.js";
 
-const SIGNED_OUT = "You are signed out. Sign in, and choose again.";
-const STALE = "This page is too old for that: you signed in again elsewhere. Reload it, and choose again.";
-const LOST = "That did not go through: there is no connection. Choose again when it is back.";
+const SIGNED_OUT = gettext("You are signed out. Sign in, and choose again.");
+const STALE = gettext("This page is too old for that: you signed in again elsewhere. Reload it, and choose again.");
+const LOST = gettext("That did not go through: there is no connection. Choose again when it is back.");
 
 for (const form of document.querySelectorAll("[data-level]")) {
   let chosen = form.level.value;

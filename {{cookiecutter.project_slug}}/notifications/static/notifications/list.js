@@ -2,12 +2,13 @@
 
 import { clone, part } from "../js/dom.js";
 import { avatar, icon } from "../js/pictures.js";
+import { gettext, interpolate, ngettext } from "../js/texts.js";
 import { ago } from "../js/times.js";
 import { toast } from "../js/toasts.js";
 
 const PAGE = 20;
 const COUNTED = 99;
-const NONE = "Nothing yet. When somebody needs you, it shows here.";
+const NONE = gettext("Nothing yet. When somebody needs you, it shows here.");
 
 export class NotificationList {
   #feed;
@@ -23,7 +24,7 @@ export class NotificationList {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "button";
-    button.textContent = "Older";
+    button.textContent = gettext("Older");
     button.addEventListener("click", () => this.#try(feed.loadOlder(PAGE)));
     this.#more.append(button);
     this.#list.addEventListener("click", (event) => this.#clicked(event));
@@ -51,7 +52,7 @@ export class NotificationList {
     part(item, "excerpt").textContent = row.excerpt;
     part(item, "time").dateTime = row.created_at;
     part(item, "time").textContent = ago(new Date(row.created_at));
-    part(item, "count").textContent = row.count > 1 ? `· ${row.count > COUNTED ? `${COUNTED}+` : row.count} new` : "";
+    part(item, "count").textContent = row.count > 1 ? `· ${manyNew(row.count)}` : "";
     part(item, "unread").hidden = isRead;
     part(item, "read").hidden = isRead;
     return item;
@@ -99,6 +100,11 @@ export class NotificationList {
       (item.querySelector(`[data-part="${name}"]:not([hidden])`) ?? item.querySelector("a"))?.focus();
     };
   }
+}
+
+function manyNew(number) {
+  const count = number > COUNTED ? `${COUNTED}+` : number;
+  return interpolate(ngettext("%(count)s new", "%(count)s new", number), { count });
 }
 
 function idOf(element) {

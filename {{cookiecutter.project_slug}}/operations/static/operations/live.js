@@ -2,18 +2,21 @@
 
 import { Banner } from "../js/banner.js";
 import { clone, part, show } from "../js/dom.js";
+import { gettext, interpolate, locale } from "../js/texts.js";
 import { socket } from "../realtime/connection.js";
 
 /** A process shows itself each second; one that has not for so long is gone. */
 const GONE_MS = 5_000;
 const TOO_SLOW = "4008";
+const OK = gettext("ok");
+const AWAY = gettext("away");
 
 const main = document.querySelector("main");
 const rows = part(main, "processes");
 const nothing = part(main, "codes").firstElementChild;
 const topic = socket.topic("live");
-const number = new Intl.NumberFormat(undefined, { maximumFractionDigits: 1 });
-const bytes = new Intl.NumberFormat(undefined, {
+const number = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 });
+const bytes = new Intl.NumberFormat(locale, {
   notation: "compact",
   style: "unit",
   unit: "byte",
@@ -50,9 +53,9 @@ function showAll() {
 function row(data) {
   const element = clone("process");
   const texts = {
-    process: data.draining ? `${data.process}, stopping` : data.process,
-    layer: data.layer ? "ok" : "away",
-    presence: data.presence ? "ok" : "away",
+    process: data.draining ? interpolate(gettext("%(process)s, stopping"), data) : data.process,
+    layer: data.layer ? OK : AWAY,
+    presence: data.presence ? OK : AWAY,
     half: data.lag ? `${number.format(data.lag.half)} ms` : "–",
     most: data.lag ? `${number.format(data.lag.most)} ms` : "–",
     outbox_bytes: bytes.format(data.outbox_bytes),
@@ -62,7 +65,7 @@ function row(data) {
   for (const cell of element.querySelectorAll("[data-part]")) {
     const name = cell.dataset.part;
     cell.textContent = texts[name] ?? number.format(data[name]);
-    cell.classList.toggle("live__away", cell.textContent === "away");
+    cell.classList.toggle("live__away", cell.textContent === AWAY);
   }
   return element;
 }
@@ -91,7 +94,8 @@ function showTasks(tasks) {
   for (const element of main.querySelectorAll("[data-task]")) {
     element.textContent = counted ? number.format(tasks[element.dataset.task]) : "–";
   }
-  show(part(main, "trouble"), !tasks || counted ? "" : `The database does not count the tasks: ${tasks.state}.`);
+  const trouble = gettext("The database does not count the tasks: %(state)s.");
+  show(part(main, "trouble"), !tasks || counted ? "" : interpolate(trouble, tasks));
 }
 
 new Banner(main, socket);

@@ -1,6 +1,7 @@
 // The page of sensors: what each has reported last and, where that is true or false, a switch for it.
 
 import { clone, part } from "../js/dom.js";
+import { gettext } from "../js/texts.js";
 import { ago } from "../js/times.js";
 import { toast } from "../js/toasts.js";
 import { socket } from "../realtime/connection.js";
@@ -15,7 +16,7 @@ function row({ seq, name, value, wanted, reported_at: at }) {
   part(element, "name").textContent = name;
   part(element, "time").textContent = at ? ago(new Date(at)) : "";
   const isSwitch = typeof value === "boolean";
-  part(element, "value").textContent = isSwitch ? (value ? "on" : "off") : value;
+  part(element, "value").textContent = isSwitch ? (value ? gettext("on") : gettext("off")) : value;
   const control = part(element, "switch");
   control.hidden = !isSwitch;
   control.checked = wanted ?? value;

@@ -1,6 +1,7 @@
 // The switch on the settings page: whether this browser is told of things while it is closed.
 
 import { part } from "../js/dom.js";
+import { gettext, interpolate } from "../js/texts.js";
 import { toast } from "../js/toasts.js";
 import { current, isPossible, subscribe, unsubscribe } from "./subscription.js";
 
@@ -14,9 +15,9 @@ if (isPossible && section) {
   const show = () => {
     section.hidden = false;
     text.textContent = subscription
-      ? "This browser is told of things even while it is closed."
-      : "This browser can be told of things even while it is closed.";
-    toggle.textContent = subscription ? "Turn off" : "Turn on";
+      ? gettext("This browser is told of things even while it is closed.")
+      : gettext("This browser can be told of things even while it is closed.");
+    toggle.textContent = subscription ? gettext("Turn off") : gettext("Turn on");
     document.documentElement.dataset.push = subscription ? "on" : "off";
   };
 
@@ -25,9 +26,9 @@ if (isPossible && section) {
     try {
       subscription = subscription ? await unsubscribe(subscription) : await subscribe(section.dataset.key);
       const denied = !subscription && Notification.permission === "denied";
-      if (denied) toast("Your browser does not let this site do that.", "error");
+      if (denied) toast(gettext("Your browser does not let this site do that."), "error");
     } catch (error) {
-      toast(`That did not work: ${error.message}`, "error");
+      toast(interpolate(gettext("That did not work: %(why)s"), { why: error.message }), "error");
     }
     toggle.disabled = false;
     show();
