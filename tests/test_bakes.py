@@ -7,7 +7,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import combinations, product
 from pathlib import Path
 from subprocess import CompletedProcess
-from threading import current_thread
 from typing import Any
 
 import pytest
@@ -184,7 +183,7 @@ CHECKS: dict[str, tuple[str, dict[str, str]]] = {
     "ruff check": ("ruff check --no-cache .", {}),
     "ruff format": ("ruff format --check --no-cache .", {}),
     "djlint": ("djlint --check --lint .", {}),
-    "mypy": ("mypy .", {}),
+    "mypy": ("mypy --cache-dir=/dev/null .", {}),
     "imports": ("lint-imports --no-cache", {}),
     "migrations": ("python manage.py makemigrations --check --dry-run", {}),
     "deployment": (
@@ -194,9 +193,11 @@ CHECKS: dict[str, tuple[str, dict[str, str]]] = {
     ),
     "tests": ("pytest -p no:cacheprovider", {}),
 }
-# Bakes that agree in these answers have the same code: the first of them has all checks.
+# Bakes that agree in these answers have the same code: the first of them has these checks, and the
+# longest of them where it is the first with one of the answers.
 OF_CODE = ("asgi_server", "web_push", "telegram", "mqtt")
-CHECKS_OF_CODE = {"djlint", "mypy", "imports", "migrations", "tests"}
+CHECKS_OF_CODE = {"imports", "migrations", "tests"}
+CHECKS_OF_AN_ANSWER = {"djlint", "mypy"}
 # Which folders' tests run, besides all of one server over PostgreSQL and Redis: all of what one
 # bakes by default, of all there is with the other server what that adds, of the rest what answers
 # reach.
@@ -213,13 +214,14 @@ LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*# ?% ?(if|el|end)", re.MU
 
 def examinations() -> Iterator[tuple[int, str]]:
     """Which checks which bakes have, these by their numbers in `ANSWERS`."""
-    seen = set()
+    codes: set[frozenset[tuple[str, object]]] = set()
     for number, answers in enumerate(ANSWERS):
-        code = tuple(answers[name] for name in OF_CODE)
-        for check in CHECKS:
-            if code not in seen or check not in CHECKS_OF_CODE:
-                yield number, check
-        seen.add(code)
+        code = frozenset((name, answers[name]) for name in OF_CODE)
+        left_out = CHECKS_OF_CODE if code in codes else set()
+        if code <= frozenset().union(*codes):
+            left_out = left_out | CHECKS_OF_AN_ANSWER
+        yield from ((number, check) for check in CHECKS if check not in left_out)
+        codes.add(code)
 
 
 @pytest.mark.parametrize(
@@ -294,11 +296,9 @@ def findings(
     python: Path,
     postgres: Postgres,
     redis_url: str,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[dict[tuple[int, str], Finding]]:
     """What each check finds in each bake. As many run at a time as there are cores; what they say
     is asked for one by one."""
-    caches = tmp_path_factory.mktemp("mypy")
 
     def examine(number: int, check: str) -> CompletedProcess[str]:
         project = projects[number]
@@ -306,9 +306,6 @@ def findings(
         if check == "tests":
             answers = ANSWERS[number].items()
             commands += next(folders for kind, folders in FOLDERS if kind.items() <= answers)
-        # Bakes are alike: mypy keeps what it learnt from one for the next in the same thread.
-        cache = str(caches / current_thread().name)
-        surroundings = {"MYPY_CACHE_DIR": cache, **surroundings}
         if surroundings.keys() >= PRODUCTION.keys():
             services = {"DATABASE_URL": postgres.create_database(), "REDIS_URL": redis_url}
             surroundings |= services
