@@ -20,7 +20,7 @@ from django.core.exceptions import ValidationError
 from django.core.mail import get_connection
 from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 
@@ -42,6 +42,30 @@ class AccountAdapter(DefaultAccountAdapter):
     of its own. Other attempts are counted by address, and together for each account. Device cookies
     are described in https://owasp.org/www-community/Slow_Down_Online_Guessing_Attacks_with_Device_Cookies
     """
+
+    error_messages = DefaultAccountAdapter.error_messages | {
+        "account_inactive": _("This account is not active. Ask whoever runs this site."),
+        "cannot_remove_primary_email": _("An account keeps one address: add another first."),
+        "duplicate_email": _("This is an address of your account already."),
+        "email_password_mismatch": _("The address or the password is wrong."),
+        "email_taken": _("There is an account with this address already: sign in to it."),
+        "enter_current_password": _("Write the password that you have now."),
+        "incorrect_code": _("This code is wrong, or too old."),
+        "incorrect_password": _("This password is wrong."),
+        "invalid_or_expired_key": _("This link was used, or is too old. Ask for a new one."),
+        "invalid_login": _("This does not sign you in."),
+        "invalid_password_reset": _("This link was used, or is too old. Ask for a new one."),
+        "max_email_addresses": _("An account has at most %d addresses."),
+        "rate_limited": _("That was too often. Wait a little, then try again."),
+        "same_as_current": _("This is what you have already."),
+        "select_only_one": _("Choose only one."),
+        "too_many_login_attempts": _("Too many wrong passwords. Wait some minutes."),
+        "unknown_email": _("No account has this address."),
+        "unverified_primary_email": _("Confirm your email address first."),
+        "username_blacklisted": _("This username is not for accounts. Choose another."),
+        "username_password_mismatch": _("The username or the password is wrong."),
+        "username_taken": _("Somebody has this username. Choose another."),
+    }
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         """Let nobody, by whatever way, have an account before the administrator has."""

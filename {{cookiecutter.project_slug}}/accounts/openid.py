@@ -19,7 +19,7 @@ from django.core.exceptions import ValidationError
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 from requests import RequestException
 
 from accounts.models import User, validate_free
@@ -49,6 +49,15 @@ class TokenProvider(OpenIDConnectProvider):
 class ProviderAdapter(DefaultSocialAccountAdapter):
     """Takes over the provider's names where they are free here; else the person is asked."""
 
+    error_messages = DefaultSocialAccountAdapter.error_messages | {
+        "connected_other": _("Somebody signs in by this account already."),
+        "disconnect_last": _("You sign in by this alone: set a password first."),
+        "email_taken": _("An account here has this address: sign in to it, then connect %s."),
+        "invalid_token": _("The provider does not confirm this sign-in. Try again."),
+        "no_password": _("You sign in by this alone: set a password first."),
+        "no_verified_email": _("Confirm your email address first."),
+    }
+
     def pre_social_login(self, request: HttpRequest, sociallogin: SocialLogin) -> None:
         """Let nobody connect a provider to an account whose address may be another's."""
         user = request.user
@@ -65,7 +74,7 @@ class ProviderAdapter(DefaultSocialAccountAdapter):
     def populate_user(
         self, request: HttpRequest, sociallogin: SocialLogin, data: dict[str, Any]
     ) -> User:
-        username, _, _ = (data.get("username") or "").partition("@")  # some give an address
+        username = (data.get("username") or "").partition("@")[0]  # some give an address
         given = {"username": username, "email": data.get("email")}
         user: User = super().populate_user(request, sociallogin, given)
         name = tidy((data.get("name") or "")[:DISPLAY_NAME_LENGTH])[:DISPLAY_NAME_LENGTH]

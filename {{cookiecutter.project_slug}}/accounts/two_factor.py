@@ -28,6 +28,9 @@ class TwoFactorAdapter(DefaultMFAAdapter):
             "An account with two-factor authentication keeps its address. Remove your "
             "authenticator app and your keys, change the address, and add them again."
         ),
+        "cannot_delete_authenticator": _("This account must keep a second factor."),
+        "cannot_generate_recovery_codes": _("Add an authenticator app or a key first."),
+        "incorrect_code": _("This code is wrong, or too old."),
         "unverified_email": _(
             "Confirm your email address first: see the Email page of the settings."
         ),

@@ -155,5 +155,5 @@ def _posted(request: HttpRequest) -> HookBody:
         text = request.POST.get("payload", "") if is_form else request.body
         return msgspec.json.decode(text, type=HookBody)
     except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
-        wanted = _('Post JSON such as {"text": "Hello"}, or a form with a text: %(error)s')
+        wanted = _('Post JSON such as {"text": "Hello"}, or a form with the field text: %(error)s')
         raise Refusal(ErrorCode.INVALID, wanted % {"error": error}) from None

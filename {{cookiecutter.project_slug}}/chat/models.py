@@ -274,7 +274,7 @@ class BanEvent(models.Model):
     def __str__(self) -> str:
         words = {
             self.What.BANNED: _("%(user)s banned in %(room)s"),
-            self.What.LIFTED: _("%(user)s lifted in %(room)s"),
+            self.What.LIFTED: _("%(user)s let back into %(room)s"),
         }
         return words[self.What(self.what)] % {"user": self.user, "room": self.room}
 

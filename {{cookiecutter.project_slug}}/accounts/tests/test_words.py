@@ -8,9 +8,12 @@ from typing import Any
 
 import allauth
 import pytest
+from allauth.account.adapter import DefaultAccountAdapter
 from allauth.account.models import EmailAddress, EmailConfirmationHMAC
 from allauth.core.context import request_context
+from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
@@ -21,10 +24,12 @@ from django.urls import URLResolver, get_resolver, reverse
 from accounts.adapter import AccountAdapter
 from accounts.mail import flush
 from accounts.models import User
+from accounts.openid import ProviderAdapter
 from accounts.tests import test_openid
 from accounts.tests.provider import Provider
 from accounts.tests.test_pages import check
 from accounts.tests.totp import code
+from accounts.two_factor import TwoFactorAdapter
 
 provider = test_openid.provider
 
@@ -305,3 +310,18 @@ def test_these_are_all_mails() -> None:
     files = [file for app in apps for file in folder.glob(f"{app}/email/*_subject.txt")]
     names = {str(file.relative_to(folder)).removesuffix("_subject.txt") for file in files}
     assert names == NOTICES.keys() | LETTERS.keys() | NEVER_SENT
+
+
+def test_a_refusal_is_in_the_sites_words() -> None:
+    adapters = (
+        (AccountAdapter, DefaultAccountAdapter),
+        (TwoFactorAdapter, DefaultMFAAdapter),
+        (ProviderAdapter, DefaultSocialAccountAdapter),
+    )
+    left = {
+        code
+        for ours, theirs in adapters
+        for code, text in ours.error_messages.items()
+        if text is theirs.error_messages[code]
+    }
+    assert left == {"phone_password_mismatch", "phone_taken", "unknown_phone"}  # nobody has any

@@ -108,7 +108,7 @@ def test_a_form_without_a_text_is_refused_in_json(address: str, form: dict[str, 
     response = Client().post(address, form)
 
     assert (response.status_code, response.json()["code"]) == (400, "invalid")
-    assert "or a form with a text" in response.json()["detail"]
+    assert "or a form with the field text" in response.json()["detail"]
 
 
 def test_a_form_that_is_too_large_is_refused(address: str) -> None:
