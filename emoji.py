@@ -1,6 +1,7 @@
 """Renew the emoji that chat offers, {{cookiecutter.project_slug}}/chat/static/chat/emoji.json.
 
 `python emoji.py 17.0.0` reduces that version of the npm package emojibase-data, which npm fetches.
+Names and keywords are in the languages of `FILES`.
 """
 
 import json
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-FILE = Path(__file__).parent / "{{cookiecutter.project_slug}}/chat/static/chat/emoji.json"
+FOLDER = Path(__file__).parent / "{{cookiecutter.project_slug}}/chat/static/chat"
+FILES = {"en": "emoji.json", "de": "emoji.de.json"}
 COMPONENTS = "component"  # skin tones and hair, which are no emoji by themselves
 LIGHTEST = "\U0001f3fb"
 AS_PICTURE = "\ufe0f"
@@ -27,20 +29,28 @@ def main(version: str) -> None:
         name = subprocess.check_output(command, cwd=folder, text=True).strip()
         with tarfile.open(Path(folder, name)) as package:
             package.extractall(folder, filter="data")
-        english = Path(folder, "package/en")
-        data, messages, shortcodes = (
-            json.loads((english / f"{name}.json").read_text("utf-8"))
-            for name in ("data", "messages", "shortcodes/github")
-        )
-    groups = [
-        (json.dumps(group["message"].capitalize()), list(rows(data, group, shortcodes)))
-        for group in messages["groups"]
+        shortcodes = read(folder, "en/shortcodes/github")
+        for language, name in FILES.items():
+            data, messages = (read(folder, f"{language}/{each}") for each in ("data", "messages"))
+            write(FOLDER / name, data, messages["groups"], shortcodes)
+
+
+def read(folder: str, name: str) -> Any:  # Any: JSON
+    return json.loads(Path(folder, f"package/{name}.json").read_text("utf-8"))
+
+
+def write(file: Path, data: list[Json], groups: list[Json], shortcodes: Json) -> None:
+    titled = [
+        (group["message"][:1].upper() + group["message"][1:], list(rows(data, group, shortcodes)))
+        for group in groups
         if group["key"] != COMPONENTS
     ]
     # A line for each group: what changes in one is seen, and the file is no thousands of lines.
-    lines = [f"{name}:{json.dumps(rows, ensure_ascii=False)}" for name, rows in groups]
-    FILE.write_text("{\n" + ",\n".join(lines).replace('", "', '","') + "\n}\n", encoding="utf-8")
-    print(f"{sum(len(rows) for _, rows in groups)} emoji, {FILE.stat().st_size:,} bytes")
+    lines = [":".join(json.dumps(each, ensure_ascii=False) for each in group) for group in titled]
+    file.write_text("{\n" + ",\n".join(lines).replace('", "', '","') + "\n}\n", encoding="utf-8")
+    print(
+        f"{file.name}: {sum(len(rows) for _, rows in titled)} emoji, {file.stat().st_size:,} bytes"
+    )
 
 
 def rows(data: list[Json], group: Json, shortcodes: Json) -> Iterator[str]:

@@ -215,7 +215,10 @@ def validate_free(name: str, owner: User | None = None) -> None:
     looks = look(name)
     others = User.objects.exclude(pk=owner.pk if owner and owner.pk else 0)
     same_username = models.Q(username__regex=username_pattern(looks))
-    if is_reserved(looks) or others.filter(models.Q(look=looks) | same_username).exists():
+    is_kept = owner is not None and owner.look == looks
+    if (is_reserved(looks) and not is_kept) or others.filter(
+        models.Q(look=looks) | same_username
+    ).exists():
         raise ValidationError(
             _("Somebody goes by this name, or one that looks the same. Choose another."),
             code="taken",

@@ -2,10 +2,12 @@
 
 import re
 import unicodedata
-from functools import lru_cache
+from functools import cache, lru_cache
 
+from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import override
 
 from realtime.text import validate_line, without_invisible
 
@@ -64,7 +66,17 @@ def look(name: str) -> str:
 
 
 def is_reserved(looks: str) -> bool:
-    return looks in (look(str(name)) for name in RESERVED_NAMES)
+    return looks in _reserved_looks()
+
+
+@cache
+def _reserved_looks() -> frozenset[str]:
+    """In all languages, since a site may change its own."""
+    looks: set[str] = set()
+    for language, _name in settings.LANGUAGES:
+        with override(language):
+            looks.update(look(str(name)) for name in RESERVED_NAMES)
+    return frozenset(looks)
 
 
 def username_pattern(looks: str) -> str:

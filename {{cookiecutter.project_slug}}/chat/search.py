@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import NamedTuple
 from unicodedata import normalize
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
@@ -90,7 +91,7 @@ def read(text: str) -> Query:
             "A search has at most %(most)s characters, and this has %(number)s. "
             "Leave some words out."
         )
-        values = {"most": QUERY_CHARACTERS, "number": f"{len(text):,}"}
+        values = {"most": intcomma(QUERY_CHARACTERS), "number": intcomma(len(text))}
         raise Refusal(ErrorCode.TOO_LARGE, detail % values)
     terms: list[Term] = []
     filters: dict[str, list[str]] = {"from": [], "in": [], "has": []}

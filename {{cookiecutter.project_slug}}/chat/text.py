@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from string import ascii_letters, digits
 
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import ValidationError
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -183,5 +184,5 @@ def _checked(check: Callable[[str], str | None], text: str, detail: Promise) -> 
 
 def _check_size(number: int, most: int, detail: Promise) -> None:
     if number > most:
-        values = {"most": f"{most:,}", "number": f"{number:,}"}
+        values = {"most": intcomma(most), "number": intcomma(number)}
         raise Refusal(ErrorCode.TOO_LARGE, detail % values)

@@ -2,6 +2,7 @@
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -28,7 +29,7 @@ def announce(
     if form.is_valid():
         told = notify(queryset, ANNOUNCEMENT, **form.cleaned_data)
         text = ngettext("Told %(count)s person.", "Told %(count)s people.", told)
-        people.message_user(request, text % {"count": f"{told:,}"}, messages.SUCCESS)
+        people.message_user(request, text % {"count": intcomma(told)}, messages.SUCCESS)
         return None
     context = {
         **admin.site.each_context(request),

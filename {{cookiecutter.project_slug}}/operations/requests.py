@@ -12,7 +12,7 @@ from django.http.multipartparser import MultiPartParserError
 from django.template.loader import render_to_string
 from django.utils.cache import has_vary_header
 
-from realtime.bodies import FULL, FULL_DISK, answer_to, is_disk_full
+from realtime.bodies import FULL, FULL_DISK, PLAIN_TEXT, answer_to, is_disk_full
 from realtime.tracing import new_id, request_id
 
 logger = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def _refusal(request: HttpRequest) -> HttpResponse | None:
         if not is_disk_full(error):
             raise
         logger.error(FULL_DISK)
-        return HttpResponse(answer_to(FULL), "text/plain", FULL)
+        return HttpResponse(answer_to(FULL), PLAIN_TEXT, FULL)
     return None
 
 

@@ -1,6 +1,7 @@
 """Rows in the admin that no one adds or changes there, and background tasks among them."""
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -38,4 +39,4 @@ class TaskAdmin(ReadOnlyAdmin):
     def retry(self, request: HttpRequest, rows: QuerySet[TaskRow]) -> None:
         count = retry(rows)
         told = ngettext("%(count)s task runs again.", "%(count)s tasks run again.", count)
-        self.message_user(request, told % {"count": f"{count:,}"}, messages.SUCCESS)
+        self.message_user(request, told % {"count": intcomma(count)}, messages.SUCCESS)

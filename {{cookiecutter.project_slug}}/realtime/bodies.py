@@ -23,6 +23,7 @@ TEXTS = {
     TOO_LARGE: _("The request is too large. Please send less."),
     FULL: _("The site has no room to store this. Please try again later."),
 }
+PLAIN_TEXT = "text/plain; charset=utf-8"
 FULL_DISK = "A request was refused: the disk that uploads arrive on is full."
 
 
@@ -161,7 +162,7 @@ class Exchange:
         logger.info("A request was refused with %d", status)
         body = answer_to(status)
         headers = [
-            (b"content-type", b"text/plain; charset=utf-8"),
+            (b"content-type", PLAIN_TEXT.encode()),
             (b"content-length", b"%d" % len(body)),
             (b"connection", b"close"),
         ]

@@ -85,7 +85,7 @@ class Deadline:
         """
         seconds = self._at - monotonic()
         if seconds <= 0:
-            raise Unreachable("no answer in time")
+            raise Unreachable(_("no answer in time"))
         return seconds
 
     def watch(self, connected: socket.socket) -> None:
@@ -196,7 +196,7 @@ def _look_up(host: str, port: int, deadline: Deadline) -> str:
     except Empty:
         addresses = []
     if not addresses:
-        raise Unreachable(f"{host} is not found")
+        raise Unreachable(_("%(host)s is not found") % {"host": host})
     if not settings.ALLOW_PRIVATE_ADDRESSES and not all(map(_is_public, addresses)):
         raise BadAddress(_("%(host)s has an address that is not a public one.") % {"host": host})
     return addresses[0]

@@ -1,6 +1,7 @@
 """Dead letters in the admin, and the demo's sensors."""
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -41,7 +42,7 @@ class DeadLetterAdmin(ReadOnlyAdmin):
             self.message_user(request, text, messages.ERROR)
             return
         letters.model.objects.filter(pk__in=[each.pk for each in again]).delete()
-        text = _("Published again: %(count)s.") % {"count": f"{len(again):,}"}
+        text = _("Published again: %(count)s.") % {"count": intcomma(len(again))}
         self.message_user(request, text, messages.SUCCESS)
 
 

@@ -97,7 +97,10 @@ def _end_of(token: Token) -> str:
 
 REGULAR_EXPRESSION = r"(?:(?<=[=,:] )|(?<=\())/(?![/*])(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\\[\n])+/"
 STRING = r""""(?:\\.|[^"\\\n])*"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`"""
-MARKED = re.compile(rf"\bn?gettext\(\s*(?:{STRING})(?:\s*,\s*(?:{STRING}))?")
+QUOTED = r'"(?:\\.|[^"\\\n])*"'
+MARKED = re.compile(rf"\bn?gettext\(\s*{QUOTED}(?:\s*,\s*{QUOTED})?(?=\s*[,)])")
+NOT_FOUND = re.compile(r"(?<!function )(?<!\.)\bn?gettext\((?=[^)])")
+"""What gettext's programs pass over, since the text is not in its place."""
 COMMENT = r"//[^\n]*|/\*.*?\*/"
 TOKEN = re.compile(rf"{COMMENT}|{REGULAR_EXPRESSION}|(Error\()?({STRING})", re.DOTALL)
 SENTENCE = re.compile(r"^\W*[A-Z][a-z]+(\W*$|\W? \w|\W*\$)|[a-z]{2,} [a-z]{2,} [a-z]{2,}")
@@ -108,7 +111,9 @@ KEYS = {
 
 
 def unmarked_in_script(source: str) -> Iterator[str]:
-    for match in TOKEN.finditer(MARKED.sub("", source)):
+    rest = MARKED.sub("", source)
+    yield from NOT_FOUND.findall(rest)
+    for match in TOKEN.finditer(rest):
         is_error, text = match[1], (match[2] or "")[1:-1]
         if SENTENCE.search(text) and text not in KEYS and not is_error:
             yield text
@@ -116,18 +121,28 @@ def unmarked_in_script(source: str) -> Iterator[str]:
 
 # Python ----------------------------------------------------------------------
 
-PLACES = {"Refusal": 1, "BadFrame": 0, "ValidationError": 0, "Budget": 3}
+PLACES = {
+    "BadAddress": 0,
+    "BadFrame": 0,
+    "ValidationError": 0,
+    "Refusal": 1,
+    "Kind": 1,
+    "message_user": 1,
+    "add_error": 1,
+    "Budget": 3,
+}
 """The position of the text among the arguments."""
 LEVELS = {"debug", "info", "success", "warning", "error"}
 KEYWORDS = {
     *("detail", "label", "help_text", "verbose_name", "verbose_name_plural", "empty_label"),
-    "error_messages",
+    *("error_messages", "short_description"),
 }
+PLACEHOLDER = re.compile(r"%\(\w+\)s|\{\w*\}")
 
 
 def unmarked_in_code(source: str) -> Iterator[str]:
     tree = ast.parse(source)
-    literals = {
+    named = {
         target.id: node.value
         for node in ast.walk(tree)
         if isinstance(node, ast.Assign) and is_text(node.value)
@@ -136,18 +151,32 @@ def unmarked_in_code(source: str) -> Iterator[str]:
     }
     for node in ast.walk(tree):
         for given in _shown_by(node):
-            text = literals.get(given.id, given) if isinstance(given, ast.Name) else given
-            for each in text.values if isinstance(text, ast.Dict) else [text]:
-                if is_text(each):
-                    yield ast.unparse(each)
+            text = named.get(given.id, given) if isinstance(given, ast.Name) else given
+            yield from (ast.unparse(each) for each in _texts_in(text) if is_text(each))
 
 
 def is_text(node: ast.expr) -> bool:
     """Whether it is words as they stand, such as no `_()` has around them."""
     if isinstance(node, ast.JoinedStr):
         return any(map(is_text, node.values))
-    words = str(node.value) if isinstance(node, ast.Constant) else ""
+    words = PLACEHOLDER.sub("", str(node.value)) if isinstance(node, ast.Constant) else ""
     return bool(WORDS.search(words)) and words not in LITERAL
+
+
+def _texts_in(node: ast.expr) -> list[ast.expr]:
+    """What can become the value of an expression."""
+    match node:
+        case ast.IfExp():
+            return [*_texts_in(node.body), *_texts_in(node.orelse)]
+        case ast.BinOp():
+            return [*_texts_in(node.left), *_texts_in(node.right)]
+        case ast.List() | ast.Tuple():
+            return [each for value in node.elts for each in _texts_in(value)]
+        case ast.Dict():
+            return [each for value in node.values for each in _texts_in(value)]
+        case ast.Call(func=ast.Attribute(value=text, attr="format")):
+            return _texts_in(text)
+    return [node]
 
 
 def _shown_by(node: ast.AST) -> Iterator[ast.expr]:
@@ -221,11 +250,18 @@ def test_every_text_is_marked(suffix: str) -> None:
         (".js", 'const text = gettext("Sent now");', []),
         (".js", 'ngettext("One thing", "%(count)s things in all", 2)', []),
         (".js", "button.ariaLabel = `Remove ${name}`;", ["Remove ${name}"]),
+        (".js", "show(gettext(texts[0]), gettext(one + two))", 2 * ["gettext("]),
         (".js", 'if (event.key === "Enter") throw new Error("Not this one");', []),
         (".py", 'Refusal(ErrorCode.INVALID, "No.")', ["'No.'"]),
         (".py", 'Refusal(ErrorCode.INVALID, _("No."), 5)', []),
         (".py", 'detail = f"No {name}."\nRefusal(code, detail)', ["f'No {name}.'"]),
         (".py", 'messages.info(request, "Done")\nlogger.info(request, "Done")', ["'Done'"]),
+        (
+            ".py",
+            'ValidationError(["No." if a else _("Yes."), "Not %s." % b])',
+            ["'No.'", "'Not %s.'"],
+        ),
+        (".py", 'Kind(NAME, "Sales", "{item}")', ["'Sales'"]),
         (".py", 'models.CharField("bot", help_text=_("What"))', ["'bot'"]),
         (".py", 'class Kind(models.TextChoices):\n    A = "a", "An A"', ["'An A'"]),
         (".py", 'class Meta:\n    verbose_name = "room"', ["'room'"]),

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 from uuid import uuid4
 
+from django.utils.translation import gettext as _
 from msgspec import Struct, field
 
 from realtime.protocol import ErrorCode, Refusal
@@ -96,6 +97,6 @@ class StoreUnavailable(Refusal):
     """The store did not answer; the change may or may not have been made."""
 
     def __init__(self, cause: str) -> None:
-        detail = "Presence is not available just now. Try again in a moment."
+        detail = _("Presence is not available just now. Try again in a moment.")
         super().__init__(ErrorCode.UNAVAILABLE, detail, retry_after=1)
         self.cause = cause

@@ -21,6 +21,7 @@ from realtime.asgi import Message, Scope
 from realtime.bodies import (
     FULL,
     FULL_DISK,
+    PLAIN_TEXT,
     TIMEOUT,
     TOO_LARGE,
     answer_to,
@@ -156,9 +157,10 @@ class Request(WebRequest):
         self._forget()
         self._status = status
         logger.info("A request was refused with %d", status)
-        head = b"HTTP/1.1 %d %b\r\nConnection: close\r\nContent-Length: %d\r\n\r\n"
         text = answer_to(status)
-        self.channel.transport.write(head % (status, RESPONSES[status], len(text)) + text)
+        head = b"HTTP/1.1 %d %b\r\nConnection: close\r\n" % (status, RESPONSES[status])
+        head += f"Content-Type: {PLAIN_TEXT}\r\nContent-Length: {len(text)}\r\n\r\n".encode()
+        self.channel.transport.write(head + text)
         transport = self.channel.transport
         asyncio.get_running_loop().call_later(bodies.LAST_SECONDS, transport.abortConnection)
 

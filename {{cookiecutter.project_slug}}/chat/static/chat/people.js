@@ -2,7 +2,7 @@
 
 import { clone, part, show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
-import { gettext, interpolate } from "../js/texts.js";
+import { gettext, interpolate, locale } from "../js/texts.js";
 import { storage } from "../realtime/storage.js";
 import { moveWithArrows, openBeside } from "./popups.js";
 import { room } from "./room.js";
@@ -169,7 +169,7 @@ function names(line) {
 }
 
 function hereFirst(lines) {
-  const order = new Intl.Collator();
+  const order = new Intl.Collator(locale);
   const places = new Map(lines.map((line) => [line, HERE[part(line, "picture").dataset.presence] ?? 2]));
   const called = new Map(lines.map((line) => [line, names(line)[0]]));
   return lines.toSorted(
