@@ -56,6 +56,7 @@ def test_the_first_account_is_the_administrators_and_is_signed_in(client: Client
     ("field", "answer"),
     [
         ("display_name", "Deleted user"),
+        ("display_name", "Gelöschtes Konto"),  # what a site says that was in German before
         ("display_name", "a\x00b"),
         ("username", "a da"),
         ("email", "nowhere"),

@@ -3,6 +3,7 @@ from django.test import Client
 from django.urls import reverse
 
 from accounts.models import User
+from accounts.names import look
 
 TEAL = "#087f5b"
 
@@ -87,3 +88,12 @@ def test_a_name_that_looks_like_the_username_of_another_is_taken(
     client.force_login(ada)
     page = client.post(reverse("accounts:edit"), {"display_name": name, "color": TEAL})
     assert list(page.context["form"].errors) == ["display_name"]
+
+
+def test_a_name_that_was_free_before_is_kept(client: Client, ada: User) -> None:
+    User.objects.filter(pk=ada.pk).update(display_name="Jemand", look=look("Jemand"))
+    client.force_login(ada)
+    form = {"display_name": "Jemand", "color": TEAL}
+    assert client.post(reverse("accounts:edit"), form).status_code == 302
+    ada.refresh_from_db()
+    assert (ada.name, ada.color) == ("Jemand", TEAL)

@@ -1,12 +1,16 @@
-"""What is one emoji."""
+"""What is one emoji, and what other languages say."""
 
 import json
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.utils.translation import override
 
 from chat.models import Reaction
-from chat.text import is_emoji
+from chat.queries import REMOVED
+from chat.text import clean_body, is_emoji
+from realtime.protocol import Refusal
 
 OFFERED = Path(__file__).parents[1] / "static/chat/emoji.json"
 TONE = "\U0001f3fd"
@@ -80,3 +84,15 @@ def test_whatever_the_page_offers_is_an_emoji_and_fits_its_column() -> None:
 
 def test_an_endless_family_is_no_emoji() -> None:
     assert not is_emoji("\u200d".join("👨" * 20))
+
+
+def test_a_refusal_writes_numbers_as_its_language_does() -> None:
+    with override("de"), pytest.raises(Refusal) as refusal:
+        clean_body("x" * 4_001)
+    assert refusal.value.detail == "Eine Nachricht hat höchstens 4.000 Zeichen, diese hat 4.001."
+
+
+@pytest.mark.parametrize("language", [code for code, _ in settings.LANGUAGES])
+def test_a_close_has_room_for_its_reason(language: str) -> None:
+    with override(language):
+        assert len(str(REMOVED).encode()) <= 123
