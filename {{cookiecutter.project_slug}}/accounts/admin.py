@@ -59,7 +59,7 @@ class PortraitAdmin(ReadOnlyAdmin):
     exclude = ["content"]
     readonly_fields = ["picture"]
 
-    @admin.display
+    @admin.display(description=_("picture"))
     def picture(self, portrait: Portrait) -> str:
         url = reverse("accounts:portrait", args=[portrait.code])
         return format_html('<img src="{}" alt="" width="256" height="256">', url)

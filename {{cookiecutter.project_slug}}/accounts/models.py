@@ -103,15 +103,19 @@ class User(AbstractUser):
     """Someone with an account. Usernames are stored in lower case, so that Ada is ada."""
 
     username = models.CharField(
+        _("username"),
         max_length=USERNAME_LENGTH,
         unique=True,
         validators=[validate_username],
         error_messages={"unique": _("Somebody has this username already.")},
     )
     display_name = models.CharField(
-        max_length=DISPLAY_NAME_LENGTH, blank=True, validators=[validate_display_name]
+        _("display name"),
+        max_length=DISPLAY_NAME_LENGTH,
+        blank=True,
+        validators=[validate_display_name],
     )
-    color = models.CharField(max_length=7, blank=True, choices=COLORS)
+    color = models.CharField(_("color"), max_length=7, blank=True, choices=COLORS)
     look = models.CharField(max_length=LOOK_CHARACTERS, blank=True, editable=False)
     """Of the name that others see: nobody else goes by one that looks the same."""
     is_bot = models.BooleanField(
@@ -130,6 +134,7 @@ class User(AbstractUser):
     objects: ClassVar[People] = People()
 
     class Meta(AbstractUser.Meta):
+        verbose_name_plural = _("users")  # type: ignore[assignment]  # for locale/
         constraints = [
             models.CheckConstraint(
                 condition=models.Q(username=Lower("username")),
@@ -201,10 +206,16 @@ class Portrait(models.Model):
     It is a row and no file, so that it goes with its person and is in each backup of the database.
     """
 
-    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    code = models.CharField(max_length=32, unique=True)
+    user = models.OneToOneField(
+        User, on_delete=models.CASCADE, verbose_name=_("user"), primary_key=True, related_name="+"
+    )
+    code = models.CharField(_("code"), max_length=32, unique=True)
     """Random: what it is an address of never changes."""
     content = models.BinaryField()
+
+    class Meta:
+        verbose_name = _("portrait")
+        verbose_name_plural = _("portraits")
 
     def __str__(self) -> str:
         return _("Picture of %(person)s") % {"person": self.user}

@@ -32,9 +32,14 @@ webhook_off = Signal()
 class Webhook(Outlet):
     """A program that posts to a room as its bot, and to whose `url` the room's messages go."""
 
-    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="webhooks")
+    room = models.ForeignKey(
+        Room, on_delete=models.CASCADE, verbose_name=_("room"), related_name="webhooks"
+    )
     bot = models.OneToOneField(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="webhook"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        verbose_name=_("bot"),
+        related_name="webhook",
     )
     digest = models.CharField(max_length=64, unique=True, editable=False)
     """Of the secret in the address to which the program posts."""
@@ -51,6 +56,8 @@ class Webhook(Outlet):
     page_items = 1
 
     class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
         ordering = ["created_at", "pk"]
 
     def __str__(self) -> str:

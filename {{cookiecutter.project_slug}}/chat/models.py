@@ -91,16 +91,20 @@ class Room(Feed):
         PRIVATE = "private", _("Private")
         DIRECT = "direct", _("Direct")
 
-    slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=NAME_CHARACTERS, blank=True)
-    about = models.CharField(max_length=ABOUT_CHARACTERS, blank=True)
-    kind = models.CharField(max_length=7, choices=Kind, default=Kind.PUBLIC)
+    slug = models.SlugField(_("slug"), max_length=60, unique=True)
+    name = models.CharField(_("name"), max_length=NAME_CHARACTERS, blank=True)
+    about = models.CharField(_("about"), max_length=ABOUT_CHARACTERS, blank=True)
+    kind = models.CharField(_("kind"), max_length=7, choices=Kind, default=Kind.PUBLIC)
     direct_key = models.CharField(
         max_length=41, unique=True, null=True, blank=True, default=None, editable=False
     )
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
     created_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        verbose_name=_("created by"),
+        null=True,
+        related_name="+",
     )
     client_id = models.CharField(  # noqa: DJ001 (several rooms without one are no retries)
         max_length=CLIENT_ID_CHARACTERS, null=True, blank=True, default=None, editable=False
@@ -111,13 +115,17 @@ class Room(Feed):
     )
     """What stands in the address of its invitation link: see `chat.actions.make_link`."""
     link_until = models.DateTimeField(null=True, blank=True, default=None, editable=False)
-    archived_at = models.DateTimeField(null=True, blank=True, default=None, editable=False)
+    archived_at = models.DateTimeField(
+        _("archived at"), null=True, blank=True, default=None, editable=False
+    )
     """Since when nobody writes here any more; its members can still read."""
 
     prefix = "chat"
     topic_class = RoomTopic
 
     class Meta:
+        verbose_name = _("room")
+        verbose_name_plural = _("rooms")
         ordering = ["slug"]
         constraints = [
             models.UniqueConstraint(
@@ -162,16 +170,25 @@ class Membership(models.Model):
         MEMBER = "member", _("Member")
 
     room = models.ForeignKey(
-        Room, on_delete=models.CASCADE, related_name="memberships", db_index=False
+        Room,
+        on_delete=models.CASCADE,
+        verbose_name=_("room"),
+        related_name="memberships",
+        db_index=False,
     )
     user = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        verbose_name=_("user"),
+        related_name="memberships",
     )
-    role = models.CharField(max_length=9, choices=Role, default=Role.MEMBER)
-    last_read = models.PositiveBigIntegerField(default=0)
-    joined_at = models.DateTimeField(default=timezone.now, editable=False)
+    role = models.CharField(_("role"), max_length=9, choices=Role, default=Role.MEMBER)
+    last_read = models.PositiveBigIntegerField(_("last read"), default=0)
+    joined_at = models.DateTimeField(_("joined at"), default=timezone.now, editable=False)
 
     class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
         constraints = [
             models.UniqueConstraint(fields=["room", "user"], name="chat_one_membership_per_person"),
         ]
@@ -237,15 +254,25 @@ class Invitation(models.Model):
 class Ban(models.Model):
     """Keeps a person who was removed from a room from joining it again."""
 
-    room = models.ForeignKey(Room, on_delete=models.CASCADE, related_name="bans", db_index=False)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    room = models.ForeignKey(
+        Room, on_delete=models.CASCADE, verbose_name=_("room"), related_name="bans", db_index=False
+    )
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, verbose_name=_("user"), related_name="+"
+    )
     banned_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        verbose_name=_("banned by"),
+        null=True,
+        related_name="+",
     )
     """None: the site."""
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
     class Meta:
+        verbose_name = _("ban")
+        verbose_name_plural = _("bans")
         constraints = [
             models.UniqueConstraint(fields=["room", "user"], name="chat_one_ban_per_person"),
         ]
@@ -261,15 +288,25 @@ class BanEvent(models.Model):
         BANNED = "banned", _("Banned")
         LIFTED = "lifted", _("Let back in")
 
-    room = models.SlugField(max_length=60)
+    room = models.SlugField(_("room"), max_length=60)
     """The room's address: what was done in it is known when it is gone."""
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    what = models.CharField(max_length=6, choices=What)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, verbose_name=_("user"), related_name="+"
+    )
+    what = models.CharField(_("what"), max_length=6, choices=What)
     by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        verbose_name=_("by"),
+        null=True,
+        related_name="+",
     )
     """None: the site."""
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    class Meta:
+        verbose_name = _("ban event")
+        verbose_name_plural = _("ban events")
 
     def __str__(self) -> str:
         words = {
@@ -286,15 +323,21 @@ class Message(FeedItem):
     sense.
     """
 
-    room = FeedKey(Room, once=["author", "client_id"], related_name="messages")
-    author = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="messages"
+    room = FeedKey(
+        Room, verbose_name=_("room"), once=["author", "client_id"], related_name="messages"
     )
-    client_id = models.CharField(max_length=CLIENT_ID_CHARACTERS)
-    body = models.TextField(blank=True)
-    reply_to = models.PositiveBigIntegerField(null=True, blank=True)
-    created_at = models.DateTimeField(default=timezone.now)
-    edited_at = models.DateTimeField(null=True, blank=True)
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        verbose_name=_("author"),
+        null=True,
+        related_name="messages",
+    )
+    client_id = models.CharField(_("client id"), max_length=CLIENT_ID_CHARACTERS)
+    body = models.TextField(_("body"), blank=True)
+    reply_to = models.PositiveBigIntegerField(_("reply to"), null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    edited_at = models.DateTimeField(_("edited at"), null=True, blank=True)
     quoted = models.ForeignObject(
         "self",
         on_delete=models.DO_NOTHING,
@@ -314,6 +357,8 @@ class Message(FeedItem):
     emptied = {"body": "", "writing": False, "preview": None}
 
     class Meta(FeedItem.Meta):
+        verbose_name = _("message")
+        verbose_name_plural = _("messages")
         indexes = [
             models.Index(
                 fields=["author"], condition=Q(writing=True), name="chat_messages_being_written"

@@ -61,6 +61,7 @@ class Inbox(Feed):
     """When the latest such e-mail was sent."""
 
     class Meta:
+        verbose_name = _("inbox")
         verbose_name_plural = _("inboxes")
 
     def __str__(self) -> str:
@@ -128,6 +129,8 @@ class Notification(FeedItem, Told):
     """When the latest e-mail about it was sent: what happened since is not in it."""
 
     class Meta(FeedItem.Meta):
+        verbose_name = _("notification")
+        verbose_name_plural = _("notifications")
         ordering = ["-seq"]
         constraints = [
             models.UniqueConstraint(

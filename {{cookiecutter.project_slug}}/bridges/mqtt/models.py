@@ -10,6 +10,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import UniqueConstraint
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from bridges.mqtt import broker
 from realtime.delivery.publishing import publish
@@ -25,13 +26,15 @@ PRUNED_AT_ONCE = 1_000
 class DeadLetter(models.Model):
     """A message that no consumer can handle: acknowledged to the broker, and kept."""
 
-    topic = models.TextField()
+    topic = models.TextField(_("topic"))
     payload = models.BinaryField()
-    upstream_id = models.TextField(blank=True)
-    reason = models.CharField(max_length=REASON_CHARACTERS)
-    created_at = models.DateTimeField(auto_now_add=True, db_index=True)
+    upstream_id = models.TextField(_("upstream id"), blank=True)
+    reason = models.CharField(_("reason"), max_length=REASON_CHARACTERS)
+    created_at = models.DateTimeField(_("created at"), auto_now_add=True, db_index=True)
 
     class Meta:
+        verbose_name = _("dead letter")
+        verbose_name_plural = _("dead letters")
         ordering = ["-pk"]
 
     def __str__(self) -> str:
@@ -56,6 +59,10 @@ class SensorBoard(Feed):
     HOME = "home"
     slug = models.SlugField(unique=True)
 
+    class Meta:
+        verbose_name = _("sensor board")
+        verbose_name_plural = _("sensor boards")
+
     @classmethod
     def home(cls) -> Self:
         """The site's one board."""
@@ -65,13 +72,17 @@ class SensorBoard(Feed):
 class Sensor(FeedItem):
     """A device: what it has reported last, and what somebody has asked it for."""
 
-    board = FeedKey(SensorBoard, once=["name"], related_name="sensors")
-    name = models.SlugField()
-    value = models.JSONField(null=True)
-    wanted = models.JSONField(null=True)
-    reported_at = models.DateTimeField(null=True)
+    board = FeedKey(SensorBoard, verbose_name=_("board"), once=["name"], related_name="sensors")
+    name = models.SlugField(_("name"))
+    value = models.JSONField(_("value"), null=True)
+    wanted = models.JSONField(_("wanted"), null=True)
+    reported_at = models.DateTimeField(_("reported at"), null=True)
 
     sent = ("name", "value", "wanted", "reported_at")
+
+    class Meta(FeedItem.Meta):
+        verbose_name = _("sensor")
+        verbose_name_plural = _("sensors")
 
     def __str__(self) -> str:
         return self.name

@@ -22,6 +22,7 @@ from django.db import models
 from django.db.models import Model, QuerySet
 from django.db.models.signals import post_delete, post_save
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 from msgspec import Meta, Raw, Struct, json
 
 from realtime.consumers import command
@@ -67,6 +68,10 @@ class Stream(Feed):
 
     name = models.SlugField(max_length=100, unique=True)
 
+    class Meta:
+        verbose_name = _("stream")
+        verbose_name_plural = _("streams")
+
     def __str__(self) -> str:
         return self.name
 
@@ -85,6 +90,10 @@ class StreamItem(FeedItem):
     """The row's primary key, as text."""
     data = models.TextField()
     """JSON, as it is sent."""
+
+    class Meta(FeedItem.Meta):
+        verbose_name = _("stream item")
+        verbose_name_plural = _("stream items")
 
     def __str__(self) -> str:
         return f"{self.key} of {self.stream}"

@@ -19,27 +19,28 @@ class TaskRow(models.Model):
     """One call of a task: what to run, when, and how it went."""
 
     path = models.CharField(_("task"), max_length=255)  # of the function, to import
-    args = models.JSONField(default=list)
-    kwargs = models.JSONField(default=dict)
+    args = models.JSONField(_("arguments"), default=list)
+    kwargs = models.JSONField(_("keyword arguments"), default=dict)
     queue_name = models.CharField(_("queue"), max_length=100)
-    priority = models.SmallIntegerField(default=0)
+    priority = models.SmallIntegerField(_("priority"), default=0)
     status = models.CharField(
-        max_length=10, choices=TaskResultStatus.choices, default=TaskResultStatus.READY
+        _("status"), max_length=10, choices=TaskResultStatus.choices, default=TaskResultStatus.READY
     )
-    due_at = models.DateTimeField(default=timezone.now)
+    due_at = models.DateTimeField(_("due at"), default=timezone.now)
     """From when on a worker may claim it: while it runs, the end of the lease."""
-    attempts = models.PositiveSmallIntegerField(default=0)
-    return_value = models.JSONField(null=True)
-    exception = models.TextField(blank=True)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
+    return_value = models.JSONField(_("return value"), null=True)
+    exception = models.TextField(_("exception"), blank=True)
     """The class of what the latest attempt raised, and below the whole of it."""
-    traceback = models.TextField(blank=True)
-    enqueued_at = models.DateTimeField(default=timezone.now)
-    started_at = models.DateTimeField(null=True)
-    last_attempted_at = models.DateTimeField(null=True)
-    finished_at = models.DateTimeField(null=True)
+    traceback = models.TextField(_("traceback"), blank=True)
+    enqueued_at = models.DateTimeField(_("enqueued at"), default=timezone.now)
+    started_at = models.DateTimeField(_("started at"), null=True)
+    last_attempted_at = models.DateTimeField(_("last attempted at"), null=True)
+    finished_at = models.DateTimeField(_("finished at"), null=True)
 
     class Meta:
         verbose_name = _("task")
+        verbose_name_plural = _("tasks")
         indexes = [
             models.Index(
                 fields=["-priority", "due_at", "id"], condition=UNFINISHED, name="tasks_to_claim"
