@@ -7,8 +7,17 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.conf import settings
+from django.contrib import admin
+from django.contrib.admin.utils import flatten_fieldsets
+from django.db.models import Model
 from django.template.base import Lexer, Token, TokenType
+from django.test import RequestFactory
+from django.utils.functional import Promise
+
+from accounts.models import User
+from realtime.feeds.models import Feed, FeedItem
 
 FOLDERS = [
     "accounts",
@@ -203,6 +212,35 @@ def _shown_by(node: ast.AST) -> Iterator[ast.expr]:
                 yield each.value
 
 
+# Models ----------------------------------------------------------------------
+
+TECHNICAL = {
+    *("deleted_at", "epoch", "last_rev", "rev", "seq"),
+    *("error", "failing_since", "failures"),  # of outlets
+}
+"""Fields of abstract models: migrations of apps elsewhere have them as they are."""
+
+
+def unmarked_in_model(model: type[Model]) -> Iterator[str]:
+    meta = model._meta
+    names = {
+        name: meta.original_attrs.get(name) for name in ("verbose_name", "verbose_name_plural")
+    }
+    if admin.site.is_registered(model):
+        page = admin.site.get_model_admin(model)
+        request = RequestFactory().get("/")
+        request.user = User(is_superuser=True)
+        filters = [each[0] if isinstance(each, tuple) else each for each in page.list_filter]
+        inside = flatten_fieldsets(page.get_fieldsets(request, model()))
+        fields = {each.name: each.verbose_name for each in [*meta.fields, *meta.many_to_many]}
+        for name in {*page.list_display, *filters, *inside} - TECHNICAL - {"__str__"}:
+            label = getattr(getattr(page, str(name), None), "short_description", None)
+            names[str(name)] = fields.get(str(name), label)
+    for name, label in names.items():
+        if not isinstance(label, Promise):
+            yield f"{meta.label}: {name}"
+
+
 # The tests -------------------------------------------------------------------
 
 FINDERS = {
@@ -230,6 +268,18 @@ def test_every_text_is_marked(suffix: str) -> None:
         for text in FINDERS[suffix](file.read_text("utf-8"))
     ]
     assert found == []
+
+
+def test_every_name_in_the_admin_and_in_refusals_is_marked() -> None:
+    models = [
+        model
+        for model in apps.get_models()
+        if admin.site.is_registered(model) or issubclass(model, (Feed, FeedItem))
+        if model.__module__.split(".")[0] in FOLDERS
+        if not APART.search(model.__module__.replace(".", "/"))
+    ]
+    assert User in models
+    assert [text for model in models for text in unmarked_in_model(model)] == []
 
 
 @pytest.mark.parametrize(
