@@ -214,11 +214,8 @@ def _shown_by(node: ast.AST) -> Iterator[ast.expr]:
 
 # Models ----------------------------------------------------------------------
 
-TECHNICAL = {
-    *("deleted_at", "epoch", "last_rev", "rev", "seq"),
-    *("error", "failing_since", "failures"),  # of outlets
-}
-"""Fields of abstract models: migrations of apps elsewhere have them as they are."""
+TECHNICAL = {"epoch", "last_rev", "rev", "seq"}
+"""Names that the protocol has, too."""
 
 
 def unmarked_in_model(model: type[Model]) -> Iterator[str]:

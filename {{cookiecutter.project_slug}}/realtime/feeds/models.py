@@ -11,7 +11,7 @@ from django.db import models
 from django.db.models import Model, QuerySet, UniqueConstraint
 from django.template.loader import render_to_string
 from django.utils.html import format_html
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _
 
 from realtime.delivery.publishing import publish
 from realtime.feeds.changes import Changes, changing_few
@@ -126,6 +126,7 @@ class FeedItem(models.Model):
     seq = models.PositiveBigIntegerField()
     rev = models.PositiveBigIntegerField()
     deleted_at = models.DateTimeField(null=True, blank=True)
+    deleted_at.verbose_name = _("deleted at")  # and not above, as of outlets
 
     feed_field: ClassVar[str]
     """The name of its `FeedKey`."""

@@ -50,6 +50,11 @@ class Outlet(models.Model):
     task = models.PositiveBigIntegerField(null=True, editable=False)
     """The id of the one task that delivers."""
 
+    # Named here and not above, where migrations of each subclass would have the names too.
+    failing_since.verbose_name = _("failing since")
+    failures.verbose_name = _("failures")
+    error.verbose_name = _("error")
+
     feed_field: ClassVar[str]
     """The name of its foreign key to the feed."""
     item_model: ClassVar[type[FeedItem]]
