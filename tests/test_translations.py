@@ -7,12 +7,14 @@ from gettext import GNUTranslations
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, expect
 
-from tests.conftest import Bake
+from tests.conftest import Bake, Manage
 from tests.documentation import EVERY_PART
 from tests.environment import SOURCE
+from tests.people import PASSWORD
 from tests.programs import program
-from tests.projects import environment, run
+from tests.projects import Server, environment, run, served
 from tests.test_commands import blocks
 
 PAGE = "docs/translations.md"
@@ -84,3 +86,33 @@ def test_a_language_is_added(bake: Bake, python: Path) -> None:
 
     names = sorted(file.name for file in (project / "locale/fr/LC_MESSAGES").iterdir())
     assert names == ["django.mo", "django.po", "djangojs.mo", "djangojs.po"]
+
+
+def test_a_site_speaks_its_language_whatever_the_browser_prefers(
+    bake: Bake, manage: Manage, python: Path, redis_url: str, browser: Browser
+) -> None:
+    project = bake()
+    surroundings = served(REDIS_URL=redis_url, LANGUAGE_CODE="de")
+    for command in (["migrate"], ["collectstatic", "--no-input"], ["seed_demo", "--force"]):
+        manage(project, *command, **surroundings)
+    with Server(python, project, surroundings) as server:
+        page = browser.new_context(base_url=server.url, locale="en-GB").new_page()
+        page.goto("/accounts/login/")
+        page.get_by_label("Benutzername oder E-Mail").fill("ada")
+        page.get_by_label("Passwort", exact=True).fill(PASSWORD)
+        page.get_by_role("button", name="Anmelden").click()
+        page.goto("/rooms/general/")
+        box = page.get_by_label("Nachricht schreiben")
+        box.fill("Hallo")
+        box.press("Enter")
+        expect(page.get_by_text("Heute", exact=True)).to_be_visible()
+        expect(page.get_by_text("Hallo", exact=True)).to_be_visible()
+
+        page.get_by_role("button", name="Emoji", exact=True).click()
+        page.get_by_label("Emoji suchen").fill("rotes herz")
+        expect(page.get_by_role("option", name="rotes Herz").first).to_be_visible()
+        page.keyboard.press("Escape")
+
+        page.get_by_label("Benutzername der Person").fill("niemand-da")
+        page.get_by_role("button", name="Einladen", exact=True).click()
+        expect(page.get_by_text("@niemand-da gibt es hier nicht")).to_be_visible()
