@@ -57,9 +57,9 @@ TEMPLATES: Edits = [
     ("chat/apps.py", "", "# Changed.\n"),
     (
         "accounts/models.py",
-        "    color = models.CharField(max_length=7, blank=True",
+        "    color = models.CharField(",
         '    motto = models.CharField(max_length=80, blank=True, default="Onwards")\n'
-        "    color = models.CharField(max_length=7, blank=True",
+        "    color = models.CharField(",
     ),
 ]
 MIGRATION = """\
@@ -69,7 +69,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_portrait'),
+        ('accounts', '0003_names'),
     ]
 
     operations = [
@@ -81,7 +81,7 @@ class Migration(migrations.Migration):
     ]
 """
 TEMPLATES_FILES = {
-    "accounts/migrations/0003_user_motto.py": MIGRATION,
+    "accounts/migrations/0004_user_motto.py": MIGRATION,
     "bots/tricks/__init__.py": "TRICKS = 1\n",
     "docs/faq.md": "# Questions\n",
     "docs/new.md": "# New\n",
