@@ -227,7 +227,7 @@ def test_guessing_passwords_is_stopped_whatever_address_is_claimed(stack: Stack)
     visitor = Visitor(stack)
     for _ in range(12):
         answer = visitor.post("/accounts/login/", login="grace", password="a guess")
-    assert b"Too many failed" in answer.body or answer.status == 429
+    assert b"Too many wrong passwords" in answer.body or answer.status == 429
 
 
 def test_lines_of_the_log_are_json_without_secrets(stack: Stack) -> None:
