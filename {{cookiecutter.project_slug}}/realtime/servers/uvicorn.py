@@ -22,8 +22,8 @@ INSIDE = {
     "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": (
         "close_sent close_timer conn connection_made curr_msg_data_type data_received frames"
         " handle_cont handle_parser_exception handle_ping handle_pong handshake_complete"
-        " keepalive_timeout loop queue read_paused request response run_asgi scope send"
-        " send_receive_event_to_app transport"
+        " keepalive_timeout loop pause_writing queue read_paused request response resume_writing"
+        " run_asgi scope send send_receive_event_to_app transport writable"
     ),
     "uvicorn.server:Server": "servers shutdown",
     "websockets.frames:Frame": "fin",
