@@ -52,7 +52,8 @@ MOST_OWING = 10_000
 
 Limit = tuple[int, float]
 
-_charges: ContextVar[bool] = ContextVar("_charges", default=False)
+charges: ContextVar[bool] = ContextVar("charges", default=False)
+"""Whether what is done costs its person something."""
 
 known: dict[str, "Budget"] = {}
 """All budgets, by their names."""
@@ -134,7 +135,7 @@ class Budget:
         """
         most, seconds = self.limit
         most_owed = most // 40 if self._frequent else 0
-        charged = _charges.get()
+        charged = charges.get()
         asked: Counter[int] = Counter()
         for user, times in wanted:
             if charged and not getattr(user, "is_staff", False):
@@ -170,11 +171,11 @@ class Budget:
 @contextmanager
 def charging() -> Iterator[None]:
     """Let what people do meanwhile cost them: for whatever takes their requests."""
-    token = _charges.set(True)
+    token = charges.set(True)
     try:
         yield
     finally:
-        _charges.reset(token)
+        charges.reset(token)
 
 
 def drop_full() -> None:

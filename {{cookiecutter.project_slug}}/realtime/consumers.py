@@ -12,17 +12,16 @@ from django.utils.translation import gettext as _
 
 from realtime import metrics
 from realtime.asgi import Receive, Scope, Send
-from realtime.budgets import charging
 from realtime.database import in_database
 from realtime.delivery.connection import closing_for, refusal_for
 from realtime.delivery.engine import this_engine
 from realtime.delivery.socket import Socket
 from realtime.protocol import ClientFrame, CloseCode, ErrorCode, Refusal, encode
-from realtime.transports.session import ClientSession
+from realtime.transports.session import ClientSession, Turns
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
-COMMANDS_TOGETHER = 32
+COMMANDS_UNDER_WAY = 32
 
 
 class Reply(NamedTuple):
@@ -52,9 +51,9 @@ def command(type: str, *, together: bool = False) -> Callable[[Handler], Handler
     time. Channels' own sync consumers share a single thread.
 
     Args:
-        together: begin up to `COMMANDS_TOGETHER` of a client before the first ends: for an
-            `async def` method that first submits to a `Batcher`, which keeps their order. Any
-            other command waits for them. They are answered in order.
+        together: begin it before those of its kind have ended: for an `async def` method that
+            first submits to a `Batcher`, which keeps their order. Any other command waits for
+            them. They are answered in order.
     """
 
     def mark(handler: Handler) -> Handler:
@@ -88,6 +87,7 @@ class Consumer:
         self._session = session
         self._engine = this_engine()
         self._groups: list[str] = []
+        self._alone: Turns = ()  # the last turn in which nothing else may run
         self.has_joined = False
 
     def __init_subclass__(cls) -> None:
@@ -110,14 +110,19 @@ class Consumer:
         """The ASGI application that runs one of these for each WebSocket, or for each join."""
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            session = scope.get("realtime.topic_session")
-            if session is None:
-                session = await ClientSession.open(scope, receive, send)
+            topic = scope.get("realtime.topic_session")
+            if topic is not None:  # of a shared WebSocket, whose multiplexer runs it
+                topic.consumer = cls(scope, topic)
+                return
+            session = await ClientSession.open(scope, receive, send)
             consumer = cls(scope, session)
             try:
-                with charging():
-                    await consumer._join()
-                    await consumer._take_commands()
+                await consumer._join()
+                async with asyncio.TaskGroup() as tasks:
+                    while (frame := await session.frame()) is not None:
+                        consumer._take(frame, tasks)
+                        while len(session.turns) >= COMMANDS_UNDER_WAY:
+                            await asyncio.wait(session.turns[:1])
             except Exception as error:
                 closing = closing_for(error, scope["path"])
                 consumer._close(closing.code, closing.reason)
@@ -215,22 +220,20 @@ class Consumer:
         for group in self._groups:
             self._engine.hub.release(group, self)
 
-    async def _take_commands(self) -> None:
-        under_way: list[asyncio.Task[None]] = []  # in the order in which they end
-        async with asyncio.TaskGroup() as tasks:
-            while (frame := await self._session.frame()) is not None:
-                known = self.commands.get(frame.type)
-                under_way = [task for task in under_way if not task.done()]
-                if known is not None and known.together:
-                    if len(under_way) == COMMANDS_TOGETHER:
-                        await asyncio.wait(under_way[:1])
-                    under_way.append(tasks.create_task(self._answer(frame, *under_way[-1:])))
-                else:
-                    if under_way:
-                        await asyncio.wait(under_way[-1:])
-                    await self._answer(frame)
+    def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
+        """Answer `frame` in a task of its own, in its turn."""
+        known, turns = self.commands.get(frame.type), self._session.turns
+        together = known is not None and known.together
+        before = turns[-1:]  # which ends after all that is before it
+        first = self._alone if together else before
+        turn = self._session.add_turn(self._answer(frame, first, before), tasks)
+        if not together:
+            self._alone = [turn]
 
-    async def _answer(self, frame: ClientFrame, before: asyncio.Task[None] | None = None) -> None:
+    async def _answer(self, frame: ClientFrame, first: Turns, before: Turns) -> None:
+        """Handle a frame when the turns of `first` have ended; answer it after those `before`."""
+        if first:
+            await asyncio.wait(first)
         try:
             is_out = not self._session.is_served or self.socket.closing is not None
             if is_out or frame.topic not in (None, self.topic):
@@ -253,8 +256,8 @@ class Consumer:
             answer = partial(self.socket.refuse, self.topic, frame.id, refusal)
         else:
             answer = partial(self.socket.send, text)
-        if before is not None:
-            await asyncio.wait([before])
+        if before:
+            await asyncio.wait(before)
         answer()
 
     def _close(self, code: CloseCode, reason: str) -> None:

@@ -222,7 +222,7 @@ async def people_in(
             socket = Socket(nowhere)
             for name, cls in classes.items():
                 scope = {"user": person, "url_route": {"kwargs": {"slug": room.slug}}}
-                joining.create_task(cls(scope, TopicSession(name, "1", socket))._join())
+                joining.create_task(cls(scope, TopicSession(name, "1", socket, joining))._join())
 
 
 @pytest.mark.parametrize("sockets", [1, 10, 200])

@@ -7,6 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 from realtime.admission.auth import cookies_of, sign_in
 from realtime.asgi import Application, Receive, Scope, Send
+from realtime.budgets import charges
 from realtime.conf import limits
 from realtime.delivery.connection import Connection
 from realtime.delivery.engine import Engine, this_engine
@@ -41,6 +42,7 @@ class AdmissionMiddleware:
         engine = this_engine()
         gaps = engine.gaps
         request_id.set(new_id())
+        charges.set(True)
         lent: Lent = scope.get("realtime.lent") or Lent(None)
         socket = Socket(send, lent.transport)
         lent.on_end = socket.abandon

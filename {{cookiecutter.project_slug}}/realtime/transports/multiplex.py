@@ -1,20 +1,23 @@
 """One WebSocket for many topics: each joined topic runs the consumer of its own URL."""
 
 import asyncio
-from typing import Any, Literal, NoReturn
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 from urllib.parse import urlencode
 
 import msgspec
 from django.utils.translation import gettext as _
 
-from realtime.asgi import Receive, Scope, Send
+from realtime.asgi import Application, Receive, Scope, Send
 from realtime.conf import limits
 from realtime.delivery.connection import CLOSE_CODES, Connection, closing_for
 from realtime.delivery.socket import Socket
 from realtime.protocol import ClientFrame, CloseCode, Closing, ErrorCode, Refusal, encode
 from realtime.transports.session import ClientSession
 
-WAITING_FRAMES = 32
+if TYPE_CHECKING:
+    from realtime.consumers import Consumer
+
+UNANSWERED_FRAMES = 64
 NO_TOPIC = "This is not a topic: open a WebSocket at its own URL."
 REFUSALS = {close: error for error, close in CLOSE_CODES.items()}
 
@@ -44,27 +47,33 @@ class Multiplexer:
         return application
 
     async def run(self) -> None:
-        async with asyncio.TaskGroup() as tasks:
-            while (frame := await self._session.frame()) is not None:
-                try:
-                    self._take(frame, tasks)
-                except Refusal as refusal:
-                    self._session.socket.refuse(frame.topic, frame.id, refusal)
-            for topic in self._topics.values():
-                topic.end()
+        try:
+            async with asyncio.TaskGroup() as self._tasks:
+                while (frame := await self._session.frame()) is not None:
+                    try:
+                        self._take(frame)
+                    except Refusal as refusal:
+                        self._session.socket.refuse(frame.topic, frame.id, refusal)
+                self._end_topics()
+        finally:
+            await asyncio.gather(*self._end_topics())
 
-    def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
+    def _end_topics(self) -> list[asyncio.Task[None]]:
+        return [topic.end() for topic in self._topics.values()]
+
+    def _take(self, frame: ClientFrame) -> None:
         if frame.topic is None:
             raise Refusal(ErrorCode.INVALID, _("Name the topic that this frame is for."))
         if frame.type == "join":
-            self._join(frame.topic, frame, tasks)
+            self._join(frame.topic, frame)
             return
         topic = self._topics.get(frame.topic)
-        if topic is None or topic.ended:
+        if topic is None or topic.has_ended:
             raise not_joined(frame.topic)
         topic.take(frame)
 
-    def _join(self, name: str, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
+    def _join(self, name: str, frame: ClientFrame) -> None:
+        self._topics = {key: each for key, each in self._topics.items() if not each.has_left}
         before = self._topics.get(name)
         if before is None and len(self._topics) >= limits().topics_per_socket:
             detail = _("You have joined too many topics. Leave some first.")
@@ -73,9 +82,7 @@ class Multiplexer:
             query = _join_data.decode(frame.data)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise Refusal(ErrorCode.INVALID, f"{frame.type}: {error}") from None
-        if before is not None:  # the new one begins where the old one has ended
-            before.overtake()
-        topic = TopicSession(name, frame.id, self._session.socket)
+        topic = TopicSession(name, frame.id, self._session.socket, self._tasks)
         path = f"{self._scope['path']}{name.replace(':', '/')}/"
         scope = {
             **self._scope,
@@ -86,23 +93,8 @@ class Multiplexer:
         }
         scope.pop("url_route", None)
         self._topics[name] = topic
-        topic.task = tasks.create_task(self._run(topic, scope, before))
-
-    async def _run(
-        self, topic: "TopicSession", scope: Scope, before: "TopicSession | None"
-    ) -> None:
-        if before is not None:
-            await asyncio.wait([before.task])
-        try:
-            if topic.is_served:
-                await self._connection.application(scope, _no_topic, _no_topic)
-        except Exception as error:
-            closing = closing_for(error, scope["path"])
-            topic.close(closing.code, closing.reason)
-        finally:
-            if self._topics.get(topic.name) is topic:
-                del self._topics[topic.name]
-            topic.finish()
+        after = before.overtake() if before else None
+        topic.add_turn(topic.begin(self._connection.application, scope, after), self._tasks)
 
 
 class TopicSession(ClientSession):
@@ -111,25 +103,20 @@ class TopicSession(ClientSession):
     Each frame of the client has one answer: the join too, however it ends.
     """
 
-    task: asyncio.Task[None]
+    consumer: "Consumer | None" = None
 
-    def __init__(self, name: str, join_id: str | None, socket: Socket) -> None:
+    def __init__(
+        self, name: str, join_id: str | None, socket: Socket, tasks: asyncio.TaskGroup
+    ) -> None:
         self.name = name
         self.socket = socket
-        self.ended = False
+        self.turns = []
+        self._tasks = tasks
         self._join_id = join_id
         self._join: Literal["waits", "accepted", "refused"] = "waits"
+        self._waiting: list[ClientFrame] = []  # until the consumer has joined
         self._leave: ClientFrame | None = None
-        # A list and a future: an `asyncio.Queue` would take 2.5 KiB of every topic.
-        self._waiting: list[ClientFrame | None] = []
-        self._arrived: asyncio.Future[None] | None = None
-
-    async def frame(self) -> ClientFrame | None:
-        while not self._waiting:
-            self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
-        frame = self._waiting.pop(0)
-        return frame if self.socket.closing is None else None
+        self._leaving: asyncio.Task[None] | None = None
 
     def serve(self, topic: str) -> None:
         if topic != self.name:
@@ -143,7 +130,7 @@ class TopicSession(ClientSession):
     def close(self, code: CloseCode, reason: str) -> None:
         if self._join == "waits":
             self._refuse_join(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
-        elif self._join == "accepted" and not self.ended:
+        elif self._join == "accepted" and not self.has_ended:
             self.socket.send(encode(self.name, "left", {"code": int(code), "reason": reason}))
         self._refuse_waiting()
         self.end()
@@ -151,35 +138,70 @@ class TopicSession(ClientSession):
     @property
     def is_served(self) -> bool:
         """Whether its client hears the topic: not one that was put out, or joined again."""
-        return not self.ended or self._leave is not None
+        return not self.has_ended or self._leave is not None
 
     # For the multiplexer
 
+    async def begin(
+        self, application: Application, scope: Scope, after: asyncio.Task[None] | None
+    ) -> None:
+        """Have the consumer join, once the one that the client has joined before has left."""
+        if after is not None:
+            await asyncio.wait([after])
+        try:
+            if self.is_served:
+                await application(scope, _no_topic, _no_topic)
+            if self.consumer is not None:
+                await self.consumer._join()
+                while self._waiting:
+                    self.consumer._take(self._waiting.pop(0), self._tasks)
+        except Exception as error:
+            closing = closing_for(error, scope["path"])
+            self.close(closing.code, closing.reason)
+        if self.consumer is None:
+            self.end()
+
     def take(self, frame: ClientFrame) -> None:
-        """Queue a frame for the consumer; a `leave` ends the topic."""
+        """Hand a frame to the consumer; a `leave` ends the topic."""
         if frame.type == "leave":
             self._leave = frame
             self.end()
-        elif len(self._waiting) < WAITING_FRAMES:
-            self._put(frame)
-        else:
+        elif len(self.turns) + len(self._waiting) >= UNANSWERED_FRAMES:
             detail = _("Wait for the answers to what you sent.")
             raise Refusal(ErrorCode.RATE_LIMITED, detail, 0.5)
+        elif self.consumer is not None and self.consumer.has_joined:
+            self.consumer._take(frame, self._tasks)
+        else:
+            self._waiting.append(frame)
 
-    def overtake(self) -> None:
+    def overtake(self) -> asyncio.Task[None]:
         """End the topic, since it is joined again."""
-        if self._join == "waits" and not self.ended:
+        if self._join == "waits" and not self.has_ended:
             detail = _("%(topic)s was joined again meanwhile.") % {"topic": self.name}
             self._refuse_join(ErrorCode.CONFLICT, detail)
-        self.end()
+        return self.end()
 
-    def end(self) -> None:
-        """Have the consumer leave, after the frames that wait for it."""
-        self.ended = True
-        self._put(None)
+    def end(self) -> asyncio.Task[None]:
+        """Have the consumer leave, after what is under way; returns the task that does."""
+        if self._leaving is None:  # in no group: what was cancelled leaves too
+            self._leaving = asyncio.create_task(self._end())
+        return self._leaving
 
-    def finish(self) -> None:
-        """Send the answers that are due when the consumer has left."""
+    @property
+    def has_ended(self) -> bool:
+        return self._leaving is not None
+
+    @property
+    def has_left(self) -> bool:
+        return self._leaving is not None and self._leaving.done()
+
+    async def _end(self) -> None:
+        """Have the consumer leave; then send the answers that are due."""
+        while self.turns:
+            await asyncio.wait(self.turns)
+        consumer, self.consumer = self.consumer, None
+        if consumer is not None:
+            await consumer._leave()
         if self._join == "waits":
             self._refuse_join(ErrorCode.NOT_FOUND, NO_TOPIC)
         self._refuse_waiting()
@@ -192,13 +214,7 @@ class TopicSession(ClientSession):
 
     def _refuse_waiting(self) -> None:
         while self._waiting:
-            if (frame := self._waiting.pop(0)) is not None:
-                self.socket.refuse(self.name, frame.id, not_joined(self.name))
-
-    def _put(self, frame: ClientFrame | None) -> None:
-        self._waiting.append(frame)
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
+            self.socket.refuse(self.name, self._waiting.pop(0).id, not_joined(self.name))
 
 
 def not_joined(name: str) -> Refusal:

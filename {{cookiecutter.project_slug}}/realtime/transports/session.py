@@ -1,6 +1,8 @@
 """A client that sends and reads the frames of `realtime.v1`."""
 
-from typing import Self
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, Self
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
@@ -19,6 +21,8 @@ from realtime.protocol import (
     decode_frame,
 )
 
+Turns = Sequence[asyncio.Task[None]]
+
 
 class ClientSession:
     """What a consumer knows of its client: here the client has a WebSocket for this consumer alone.
@@ -27,9 +31,12 @@ class ClientSession:
     """
 
     socket: Socket
+    turns: list[asyncio.Task[None]]
+    """What is under way for the client, in the order in which it ends."""
 
     def __init__(self, connection: Connection, receive: Receive) -> None:
         self.socket = connection.socket
+        self.turns = []
         self._connection = connection
         self._receive = receive
 
@@ -72,6 +79,15 @@ class ClientSession:
                 self.socket.refuse(topic, frame_id, refusal)
                 self._connection.refused()
         return None
+
+    def add_turn(
+        self, work: Coroutine[Any, Any, None], tasks: asyncio.TaskGroup
+    ) -> asyncio.Task[None]:
+        """Do `work`, which ends after the turns that are there."""
+        turn = tasks.create_task(work)
+        self.turns.append(turn)
+        turn.add_done_callback(self.turns.remove)
+        return turn
 
     @property
     def is_served(self) -> bool:
