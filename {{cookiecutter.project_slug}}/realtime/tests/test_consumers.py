@@ -79,6 +79,24 @@ async def test_commands_that_run_together_are_answered_in_order_and_others_wait(
     assert EchoConsumer.said == [*said, "after"]
 
 
+@pytest.mark.parametrize(("path", "topic"), [("/ws/echo/a/", None), ("/ws/", "echo:a")])
+async def test_a_command_that_runs_alone_keeps_its_turn(
+    ada: User, path: str, topic: str | None
+) -> None:
+    EchoConsumer.may_leave, EchoConsumer.said[:] = asyncio.Event(), []
+    async with connect_echo(path, ada) as client:
+        if topic is not None:
+            await client.send("join", {}, topic)
+        await client.expect("welcome")
+        sent = [("gather", "first"), ("gather", "second"), ("say", "alone"), ("gather", "third")]
+        asked = [await client.send_unheard(kind, {"text": said}, topic) for kind, said in sent]
+        assert await client.communicator.receive_nothing()
+        assert EchoConsumer.said == ["first", "second"]
+        EchoConsumer.may_leave.set()
+        assert [(await client.expect("ok"))["id"] for _ in asked] == asked
+    assert EchoConsumer.said == ["first", "second", "alone", "third"]
+
+
 async def test_commands_that_run_together_end_before_the_consumer_leaves(ada: User) -> None:
     EchoConsumer.left.clear()
     EchoConsumer.may_leave, EchoConsumer.said[:] = asyncio.Event(), []

@@ -242,6 +242,31 @@ async def test_a_dismissal_ends_one_topic_and_keeps_the_socket(ada: User) -> Non
         assert (await client.send("say", {"text": "a"}, "echo:a"))["data"]["code"] == "not_found"
 
 
+async def test_a_topic_that_waits_for_a_command_has_no_task(ada: User) -> None:
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:a")
+        await client.send("say", {"text": "a"}, "echo:a")
+        before = len(asyncio.all_tasks())
+        for topic in ("echo:b", "echo:c"):
+            await client.send("join", {}, topic)
+            await client.send("say", {"text": "a"}, topic)
+        assert len(asyncio.all_tasks()) == before
+
+
+async def test_a_topic_holds_64_frames_that_are_not_answered(ada: User) -> None:
+    EchoConsumer.may_leave, EchoConsumer.held = asyncio.Event(), asyncio.Event()
+    async with connect_echo("/ws/", ada) as client:
+        await client.send("join", {}, "echo:a")
+        await client.expect("welcome")
+        asked = [await client.send_unheard("hold", {}, "echo:a")]
+        for _ in range(63):
+            asked.append(await client.send_unheard("say", {"text": "a"}, "echo:a"))
+        refused = await client.send("say", {"text": "a"}, "echo:a")
+        assert (refused["type"], refused["data"]["code"]) == ("error", "rate_limited")
+        EchoConsumer.may_leave.set()
+        assert [(await client.expect("ok"))["id"] for _ in asked] == asked
+
+
 async def test_one_topic_more_than_a_socket_may_join_is_refused(
     ada: User, settings: Settings
 ) -> None:

@@ -104,6 +104,7 @@ class TopicSession(ClientSession):
     """
 
     consumer: "Consumer | None" = None
+    """Runs in no task of its own, so that an idle topic takes little memory."""
 
     def __init__(
         self, name: str, join_id: str | None, socket: Socket, tasks: asyncio.TaskGroup
