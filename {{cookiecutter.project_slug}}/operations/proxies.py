@@ -63,8 +63,8 @@ class FromProxies:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "headers" in scope:
             client = scope.get("client")
-            changes = self._told(scope) if self._is_proxy(client) else _untold(scope)
-            scope = {**scope, "client": _plain(client), **changes}
+            said = self._told if self._is_proxy(client) else _untold
+            scope = {**scope, "client": _plain(client), **said(scope)}
         await self._application(scope, receive, send)
 
     def _is_proxy(self, client: tuple[str, int] | None) -> bool:

@@ -6,6 +6,7 @@ Reads that a crowd makes at once, as after a restart, are done in the queries of
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from sys import intern
 from typing import NamedTuple
 
 from accounts.models import Person, User
@@ -29,7 +30,7 @@ def rooms_of(user_ids: Collection[int]) -> dict[int, list[str]]:
     for topic in registered():
         if topic.shows_presence:
             for user_id, keys in topic.keys_of(user_ids).items():
-                rooms[user_id] += keys
+                rooms[user_id] += map(intern, keys)
     return rooms
 
 

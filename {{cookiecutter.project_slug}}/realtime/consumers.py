@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from inspect import iscoroutinefunction
+from sys import intern
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -158,7 +159,7 @@ class Consumer:
     async def subscribe(self, group: str) -> None:
         """Let the socket hear what is published to `group`; before the welcome it is held back."""
         if group not in self._groups:
-            self._groups.append(group)
+            self._groups.append(intern(group))
         await self._engine.hub.subscribe(group, self, hold=not self.has_joined)
 
     def unsubscribe(self, group: str) -> None:
@@ -259,6 +260,8 @@ class Consumer:
         if before:
             await asyncio.wait(before)
         answer()
+        if len(self._session.turns) == 1:  # this one, which would stay in memory
+            self._alone = ()
 
     def _close(self, code: CloseCode, reason: str) -> None:
         self._unsubscribe_all()

@@ -79,6 +79,7 @@ class AdmissionMiddleware:
             "realtime.connection": connection,
             "path_remaining": remaining,
         }
+        inner.pop("realtime.lent", None)
         engine.add(connection)
         engine.check_after(gaps)
         try:

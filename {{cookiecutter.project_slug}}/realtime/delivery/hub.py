@@ -79,7 +79,7 @@ class Group:
         self.layer_name = layer_name
         self.joined = asyncio.Event()  # set while the layer's group has this process in it
         self.sockets: dict[Socket, int] = {}  # each with the number of its subscribers
-        self.subscribers: set[Subscriber] = set()
+        self.subscribers: dict[Subscriber, None] = {}  # half the size of a set
         self.held: dict[Socket, tuple[set[Subscriber], list[Frame]]] = {}
         """Of sockets that wait for a welcome: the subscribers who do, and the frames till then."""
 
@@ -177,7 +177,7 @@ class Hub:
             self._wanted[local.layer_name] = local
             self._changed.set()
         if subscriber not in local.subscribers:
-            local.subscribers.add(subscriber)
+            local.subscribers[subscriber] = None
             local.sockets[subscriber.socket] = local.sockets.get(subscriber.socket, 0) + 1
             if hold:
                 local.hold(subscriber)
@@ -197,7 +197,7 @@ class Hub:
         if local is None or subscriber not in local.subscribers:
             return
         socket = subscriber.socket
-        local.subscribers.remove(subscriber)
+        del local.subscribers[subscriber]
         local.sockets[socket] -= 1
         if not local.sockets[socket]:
             del local.sockets[socket]

@@ -11,6 +11,7 @@ import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
+from websockets.http11 import Request
 
 from realtime.asgi import Message
 from realtime.conf import limits
@@ -84,9 +85,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.writable.set()
         self.writable = WRITABLE
 
-    async def run_asgi(self) -> None:
-        self.scope["realtime.lent"] = self.lent  # type: ignore[typeddict-unknown-key]
-        await super().run_asgi()
+    def handle_connect(self, event: Request) -> None:
+        super().handle_connect(event)
+        if not self.close_sent:  # it was not refused
+            self.scope["realtime.lent"] = self.lent  # type: ignore[typeddict-unknown-key]
 
     async def send(self, message: Any) -> None:  # Any: one of uvicorn's private types
         await super().send(message)

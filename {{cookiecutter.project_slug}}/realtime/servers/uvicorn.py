@@ -21,12 +21,13 @@ INSIDE = {
     ),
     "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": (
         "close_sent close_timer conn connection_made curr_msg_data_type data_received frames"
-        " handle_cont handle_parser_exception handle_ping handle_pong handshake_complete"
-        " keepalive_timeout loop pause_writing queue read_paused request response resume_writing"
-        " run_asgi scope send send_receive_event_to_app transport writable"
+        " handle_connect handle_cont handle_parser_exception handle_ping handle_pong"
+        " handshake_complete keepalive_timeout loop pause_writing queue read_paused request"
+        " response resume_writing scope send send_receive_event_to_app transport writable"
     ),
     "uvicorn.server:Server": "servers shutdown",
     "websockets.frames:Frame": "fin",
+    "websockets.http11:Request": "headers",
     "websockets.server:ServerProtocol": "close_sent data_to_send handshake_exc send_close",
 }
 """The names that `realtime.servers.lending_uvicorn` uses, looked for when the server starts."""
