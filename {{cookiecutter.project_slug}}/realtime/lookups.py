@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection, connections
 from django.db.models import Model, Q, QuerySet, Value
 
 KEYS_AT_ONCE = 128
@@ -50,12 +52,13 @@ class Lookup(Generic[Row]):
         converters = compiler.get_converters([column for column, *_ in compiler.select])
         read = _reader(compiler.klass_info, compiler.select)
 
-        def value(keys: Sequence[Key], key: int, i: int) -> Any:
-            return self._fields[i].get_db_prep_value(keys[key][i], connection)
+        def value(database: Any, keys: Sequence[Key], key: int, i: int) -> Any:
+            return self._fields[i].get_db_prep_value(keys[key][i], database)
 
         def find(keys: Sequence[Key]) -> list[Row]:
-            with connection.cursor() as cursor:
-                values = [value(keys, *p) if isinstance(p, tuple) else p for p in params]
+            database = connections[DEFAULT_DB_ALIAS]  # which `connection` would look up each time
+            with database.cursor() as cursor:
+                values = [value(database, keys, *p) if isinstance(p, tuple) else p for p in params]
                 cursor.execute(sql, values)
                 return [*map(read, compiler.apply_converters(cursor.fetchall(), converters))]
 
@@ -84,6 +87,49 @@ def _reader(about: Any, select: Sequence[Any]) -> Callable[[Sequence[Any]], Any]
         return found
 
     return read
+
+
+def insert(items: Sequence[Model]) -> None:
+    """Save new rows of a model as `bulk_create` does.
+
+    Django does it where the database gives more than keys, or a value is an expression.
+    """
+    if not items:
+        return
+    model, database = type(items[0]), connections[DEFAULT_DB_ALIAS]
+    fields = _inserted(model)
+    rows = [
+        [field.get_db_prep_save(field.pre_save(item, True), database) for field in fields]
+        for item in items
+        if item.pk is None
+    ]
+    if not fields or len(rows) < len(items) or any(hasattr(v, "as_sql") for r in rows for v in r):
+        model._default_manager.bulk_create(items)
+        return
+    meta: Any = model._meta  # Any: a column is typed as one that may be none
+    quote = database.ops.quote_name
+    columns = ", ".join(quote(field.column) for field in fields)
+    into, pk = f"{quote(meta.db_table)} ({columns})", quote(meta.pk.column)
+    size = database.ops.bulk_batch_size(fields, items)
+    with database.cursor() as cursor:
+        for start in range(0, len(items), size):
+            some = rows[start : start + size]
+            places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(some))
+            sql = f"INSERT INTO {into} VALUES {places} RETURNING {pk}"  # noqa: S608
+            cursor.execute(sql, [*chain.from_iterable(some)])
+            for item, (key,) in zip(items[start : start + size], cursor.fetchall(), strict=True):
+                item.pk, item._state.adding, item._state.db = key, False, database.alias
+
+
+@cache
+def _inserted(model: type[Model]) -> list[Any]:  # Any: fields
+    """The fields that `insert` writes; none where only Django knows how."""
+    meta = model._meta
+    fields = [field for field in meta.local_concrete_fields if field is not meta.pk]
+    special = any(field.generated or hasattr(field, "get_placeholder") for field in fields)
+    returns = connection.features.can_return_rows_from_bulk_insert
+    plain = not special and not meta.parents and meta.db_returning_fields == [meta.pk]
+    return fields if plain and returns else []
 
 
 def increase(model: type[Model], pks: Sequence[int], steps: Mapping[str, int]) -> None:

@@ -36,7 +36,7 @@ from chat.signals import Posted
 from chat.text import check_client_id, clean_body, is_emoji
 from realtime.delivery.publishing import Event, publish, publish_many
 from realtime.feeds.changes import changing_few
-from realtime.lookups import Lookup
+from realtime.lookups import Lookup, insert
 from realtime.protocol import ErrorCode, Refusal
 from realtime.viewing import viewers
 
@@ -171,9 +171,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
         attach((each, files[id(each)]) for each in new)
         named = mentioned_members((each.room_id, each.body) for each in new)
         mentioned = {each.pk: named[each.room_id, each.body] for each in new}
-        Mention.objects.bulk_create(
-            Mention(message=each, user=user) for each in new for user in mentioned[each.pk]
-        )
+        insert([Mention(message=each, user=user) for each in new for user in mentioned[each.pk]])
         for each in firsts:
             if id(each) not in results:
                 results[id(each)] = each.as_data(mentioned.get(each.pk), files.get(id(each)))

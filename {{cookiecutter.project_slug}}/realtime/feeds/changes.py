@@ -26,7 +26,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from realtime.lookups import Lookup, increase
+from realtime.lookups import Lookup, increase, insert
 from realtime.protocol import ErrorCode, Refusal
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class Changes(Generic[FeedType]):
         if items:
             for item in items:
                 item.seq = item.rev = self.mark(self.feeds[_feed_id(item)])
-            type(items[0])._default_manager.bulk_create(items)
+            insert(items)
             self._know(type(items[0]), items)
 
     def get_or_add(self, item: ItemType) -> tuple[ItemType, bool]:

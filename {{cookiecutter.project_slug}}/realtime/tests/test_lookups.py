@@ -3,11 +3,13 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import F, Model
+from django.db.models import F, Model, Value
+from django.db.models.functions import Upper
+from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
-from realtime.lookups import Lookup, increase
+from realtime.lookups import Lookup, increase, insert
 from realtime.starting.boards.models import Board, Card
 from realtime.tests.taps.models import Journal
 
@@ -80,6 +82,35 @@ def test_a_lookup_of_many_keys_asks_a_few_times(
 
 def test_none_is_found_nowhere(board: Board) -> None:
     assert Lookup(Card.objects.all(), "deleted_at")([(None,)]) == []
+
+
+@pytest.mark.parametrize("count", [1, 150])
+def test_rows_are_inserted_as_by_bulk_create(board: Board, count: int) -> None:
+    def cards(first: int) -> list[Card]:
+        seqs = range(first, first + count)
+        return [
+            Card(board=board, client_id=f"{n}", title=AWKWARD, seq=n, rev=n, deleted_at=now)
+            for n in seqs
+        ]
+
+    now = timezone.now()
+    ours, djangos = cards(1_000), cards(2_000)
+    insert(ours)
+    Card.objects.bulk_create(djangos)
+    for made in (ours, djangos):
+        saved = Card.objects.in_bulk([card.pk for card in made])
+        assert [values(saved[card.pk]) for card in made] == list(map(values, made))
+        assert {(card._state.adding, card._state.db) for card in made} == {(False, "default")}
+
+
+def test_what_only_django_can_insert_it_inserts(board: Board) -> None:
+    with_pk = Card(pk=9_000, board=board, client_id="pk", title="title", seq=1_000, rev=1_000)
+    upper = Card(board=board, client_id="up", seq=1_001, rev=1_001)
+    upper.title = Upper(Value("title"))
+    insert([with_pk])
+    insert([upper])
+    titles = Card.objects.filter(seq__gte=1_000).order_by("seq").values_list("title", flat=True)
+    assert list(titles) == ["title", "TITLE"]
 
 
 def test_rows_are_increased_as_by_an_update(board: Board) -> None:
