@@ -39,7 +39,7 @@ WEB = re.compile("https?://", re.IGNORECASE | re.ASCII)
 NESTING = 20
 MENTIONS_PER_MESSAGE = 20
 REL = "noopener noreferrer nofollow ugc"
-PLAIN = re.compile(r"[^\n\\`*_~\[\]<>@:&\"']*", re.ASCII)
+PLAIN = re.compile(r"(?:[^\n\\`*_~\[\]<>@:&\"]++|~(?!~)|:(?!/))*+", re.ASCII)
 """One line in which nothing can be Markdown, but for its beginning."""
 BLOCK = re.compile(r"\s|[-+#>]|\d{1,9}[.)]")
 """The beginnings of lines that may be more than text."""

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from chat import markdown
 from chat.markdown import LANGUAGES, is_plain, mentioned_usernames, plain, render
 
 MENTIONS = json.loads((Path(__file__).parent / "mentions.json").read_text(encoding="utf-8"))
@@ -229,6 +230,15 @@ def test_any_text_is_safe(body: str) -> None:
     page = Page(render(body, ["a", "b", "ab"]))
     if is_plain(body):
         assert page.text == body
+
+
+@given(st.text(st.sampled_from("abh1 ~:'/.,!?()é-#")).map(str.strip).filter(is_plain))
+def test_what_needs_no_parser_is_what_the_parser_makes_of_it(body: str) -> None:
+    assume(body)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(markdown, "is_plain", lambda _: False)
+        assert render(body) == f"<p>{body}</p>"
+        assert plain(body) == " ".join(body.split())
 
 
 def test_little_code_is_highlighted_and_much_of_it_is_not() -> None:
