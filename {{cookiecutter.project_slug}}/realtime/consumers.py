@@ -121,8 +121,8 @@ class Consumer:
                 await consumer._join()
                 async with asyncio.TaskGroup() as tasks:
                     while (frame := await session.frame()) is not None:
-                        consumer._take(frame, tasks)
-                        while len(session.turns) >= COMMANDS_UNDER_WAY:
+                        most = COMMANDS_UNDER_WAY if consumer._take(frame, tasks) else 1
+                        while len(session.turns) >= most:
                             await asyncio.wait(session.turns[:1])
             except Exception as error:
                 closing = closing_for(error, scope["path"])
@@ -221,8 +221,11 @@ class Consumer:
         for group in self._groups:
             self._engine.hub.release(group, self)
 
-    def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> None:
-        """Answer `frame` in a task of its own, in its turn."""
+    def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> bool:
+        """Answer `frame` in a task of its own, in its turn.
+
+        Returns whether others may begin before it ends.
+        """
         known, turns = self.commands.get(frame.type), self._session.turns
         together = known is not None and known.together
         before = turns[-1:]  # which ends after all that is before it
@@ -230,6 +233,7 @@ class Consumer:
         turn = self._session.add_turn(self._answer(frame, first, before), tasks)
         if not together:
             self._alone = [turn]
+        return together
 
     async def _answer(self, frame: ClientFrame, first: Turns, before: Turns) -> None:
         """Handle a frame when the turns of `first` have ended; answer it after those `before`."""
