@@ -47,17 +47,21 @@ def run(
     command: Sequence[str | Path], folder: Path, **changes: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a command in a project, its standard output and standard error together as text."""
-    return subprocess.run(
-        command,
-        cwd=folder,
-        env=environment(**changes),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        encoding="utf-8",
-        timeout=COMMAND_SECONDS,
-    )
+    try:
+        return subprocess.run(
+            command,
+            cwd=folder,
+            env=environment(**changes),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            encoding="utf-8",
+            timeout=COMMAND_SECONDS,
+        )
+    except subprocess.TimeoutExpired as late:
+        said = late.stdout.decode(errors="replace") if isinstance(late.stdout, bytes) else ""
+        raise RuntimeError(f"{command} went on for {COMMAND_SECONDS} s:\n{said}") from None
 
 
 SERVE = "python manage.py serve --port {port}"

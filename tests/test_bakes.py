@@ -18,6 +18,8 @@ from tests.services import Postgres
 
 Finding = Future[CompletedProcess[str]]
 
+HANGING_SECONDS = 300
+"""After which a test's threads are shown: it waits for something that never comes."""
 LONG = "d" * 200
 # Every pair of choices is in one row; what is free to choose differs from row to row.
 ANSWERS: list[dict[str, Any]] = [  # Any: texts, and yes or no
@@ -279,7 +281,8 @@ def test_its_tests_pass_over_postgresql_and_redis(
     project = bake(asgi_server=asgi_server)
     services = {"DATABASE_URL": postgres_url, "REDIS_URL": redis_url}
 
-    done = run([python.with_name("pytest"), "-p", "no:cacheprovider", *tests], project, **services)
+    told = ["-p", "no:cacheprovider", "-o", f"faulthandler_timeout={HANGING_SECONDS}"]
+    done = run([python.with_name("pytest"), *told, *tests], project, **services)
 
     assert done.returncode == 0, done.stdout
 

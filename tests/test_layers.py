@@ -29,25 +29,40 @@ from channels.layers import get_channel_layer
 FIRST = {"type": "first", "text": "é", "bytes": bytes(range(256)), "list": [1, None]}
 
 
+async def join(layer, group, channel):
+    await layer.group_add(group, channel)
+    heard = asyncio.create_task(layer.receive(channel))
+    while not heard.done():  # `group_add` may return before the layer delivers
+        await layer.group_send(group, FIRST)
+        await asyncio.wait([heard], timeout=0.1)
+    assert heard.result() == FIRST
+
+
+async def receive(layer, channel):
+    message = FIRST
+    while message == FIRST:
+        message = await layer.receive(channel)
+    return message
+
+
 async def carry():
     layer = get_channel_layer()
     channel = await layer.new_channel()
-    await layer.group_add("try-it", channel)
-    heard = asyncio.create_task(layer.receive(channel))
-    while not heard.done():  # `group_add` may return before the layer delivers
-        await layer.group_send("try-it", FIRST)
-        await asyncio.wait([heard], timeout=0.1)
-    assert heard.result() == FIRST
+    await join(layer, "try-it", channel)
     for characters in [*range(5_500, 5_900), 900_000]:  # around a notification, and a whole MiB
         await layer.group_send("try-it", {"type": "x" * characters})
-        message = FIRST
-        while message == FIRST:
-            message = await layer.receive(channel)
-        assert message == {"type": "x" * characters}
+        assert await receive(layer, channel) == {"type": "x" * characters}
+    if hasattr(layer, "group_send_all"):
+        await join(layer, "try-it-too", channel)
+        many = {"try-it": {"type": "y" * 20_000}, "unheard": FIRST, "try-it-too": {"type": "z"}}
+        await layer.group_send_all(many)
+        types = [(await receive(layer, channel))["type"] for _ in range(2)]
+        assert sorted(types) == ["y" * 20_000, "z"]
+        await layer.group_discard("try-it-too", channel)
     await layer.group_discard("try-it", channel)
     await layer.group_send("try-it", {"type": "unheard"})
     await layer.send(channel, {"type": "last"})
-    return await layer.receive(channel)
+    return await receive(layer, channel)
 
 
 print(json.dumps(asyncio.run(carry())))

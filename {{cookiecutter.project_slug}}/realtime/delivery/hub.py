@@ -13,7 +13,7 @@ import logging
 import random
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from hashlib import sha256
 from itertools import groupby
@@ -47,6 +47,7 @@ PLAIN = re.compile(r"[-a-zA-Z0-9_]+(:[-a-zA-Z0-9_]+)*")
 DIGEST_PREFIX = "realtime.of."  # of the names of other groups
 PACKED_EVENTS = 100
 PACKED_CHARACTERS = 200_000  # a larger message would delay others; some layers carry 1 MiB at most
+GROUPS_AT_ONCE = 100  # that a layer with `group_send_all` is given
 
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
 
@@ -337,20 +338,25 @@ class Hub:
             await self._to_send.wait()
             self._to_send.clear()
             while self._outgoing:
-                name, waiting = next(iter(self._outgoing.items()))
-                pack = first_pack(waiting)
-                message = pack[0] if len(pack) == 1 else {"type": "realtime.pack", "messages": pack}
+                at_once = hasattr(self._layer, "group_send_all")
+                packs = first_packs(self._outgoing, GROUPS_AT_ONCE if at_once else 1)
+                messages = {name: packed(pack) for name, pack in packs.items()}
                 try:
                     async with asyncio.timeout(LAYER_SECONDS):
-                        await self._layer.group_send(name, message)
+                        if at_once:
+                            await self._layer.group_send_all(messages)
+                        else:
+                            await self._layer.group_send(*messages.popitem())
                 except MessageTooLarge:  # each time; clients find the gap by its revision
-                    metrics.events_dropped.inc(len(pack))
-                    logger.warning("An event for %s is too large for the channel layer.", name)
-                del waiting[: len(pack)]
-                self._waiting -= len(pack)
-                del self._outgoing[name]
-                if waiting:  # its next turn comes after the other groups
-                    self._outgoing[name] = waiting
+                    metrics.events_dropped.inc(sum(map(len, packs.values())))
+                    names = ", ".join(packs)
+                    logger.warning("An event for %s is too large for the channel layer.", names)
+                for name, pack in packs.items():
+                    waiting = self._outgoing.pop(name)
+                    del waiting[: len(pack)]
+                    self._waiting -= len(pack)
+                    if waiting:  # its next turn comes after the other groups
+                        self._outgoing[name] = waiting
 
     async def _keep_groups(self, channel: str) -> None:
         """Be in the wanted groups of the layer, and in no others."""
@@ -440,6 +446,26 @@ def first_pack(waiting: Sequence[LayerMessage]) -> Sequence[LayerMessage]:
     """The first messages of `waiting`, as many as travel together."""
     sizes = itertools.accumulate(map(_characters, waiting[:PACKED_EVENTS]))
     return waiting[: max(1, sum(size <= PACKED_CHARACTERS for size in sizes))]
+
+
+def first_packs(
+    outgoing: Mapping[str, Sequence[LayerMessage]], groups: int
+) -> dict[str, Sequence[LayerMessage]]:
+    """The first messages of the first groups, at most so many `groups`."""
+    packs: dict[str, Sequence[LayerMessage]] = {}
+    characters = 0
+    for name, waiting in itertools.islice(outgoing.items(), groups):
+        pack = first_pack(waiting)
+        characters += sum(map(_characters, pack))
+        if packs and characters > PACKED_CHARACTERS:
+            break
+        packs[name] = pack
+    return packs
+
+
+def packed(pack: Sequence[LayerMessage]) -> LayerMessage:
+    """What carries the messages of `pack` over the layer."""
+    return pack[0] if len(pack) == 1 else {"type": "realtime.pack", "messages": pack}
 
 
 def _characters(message: LayerMessage) -> int:

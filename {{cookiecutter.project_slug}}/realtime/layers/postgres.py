@@ -8,7 +8,7 @@ over Redis's pub/sub.
 import asyncio
 import logging
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -57,7 +57,7 @@ class PostgresChannelLayer(BaseChannelLayer):
 
     async def send(self, channel: str, message: Message) -> None:
         self.require_valid_channel_name(channel)
-        await self._part.send(channel, message)
+        await self._part.send({channel: message})
 
     async def receive(self, channel: str) -> Message:
         """The next message of the channel.
@@ -92,8 +92,13 @@ class PostgresChannelLayer(BaseChannelLayer):
             self._part.groups.pop(group, None)
 
     async def group_send(self, group: str, message: Message) -> None:
-        self.require_valid_group_name(group)
-        await self._part.send(f"/{group}", message)
+        await self.group_send_all({group: message})
+
+    async def group_send_all(self, messages: Mapping[str, Message]) -> None:
+        """As `group_send`, each of `messages` to its group, in one round trip."""
+        for group in messages:
+            self.require_valid_group_name(group)
+        await self._part.send({f"/{group}": message for group, message in messages.items()})
 
     @property
     def _part(self) -> "LoopPart":
@@ -136,13 +141,16 @@ class LoopPart:
             self._taking.cancel()
             self._taking = None
 
-    async def send(self, target: str, message: Message) -> None:
-        text = b64encode(msgspec.msgpack.encode(message)).decode()
-        starts = range(0, len(text), PART_CHARACTERS)
-        parts = [  # with how many follow
-            f"{target} {len(starts) - number} {text[start : start + PART_CHARACTERS]}"
-            for number, start in enumerate(starts, 1)
-        ]
+    async def send(self, messages: Mapping[str, Message]) -> None:
+        """Send each of `messages` to its target."""
+        parts = []
+        for target, message in messages.items():
+            text = b64encode(msgspec.msgpack.encode(message)).decode()
+            starts = range(0, len(text), PART_CHARACTERS)
+            parts += [  # with how many follow
+                f"{target} {len(starts) - number} {text[start : start + PART_CHARACTERS]}"
+                for number, start in enumerate(starts, 1)
+            ]
         async with self._sending:
             try:
                 if self._sender is None:

@@ -1,7 +1,7 @@
-"""Channels' layer over Redis's pub/sub, which joins many groups by one command."""
+"""Channels' layer over Redis's pub/sub, in one round trip for many groups."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
@@ -28,3 +28,18 @@ class PubSubChannelLayer(RedisPubSubChannelLayer):
                 await shard._pubsub.subscribe(*names.values())
                 shard._subscribed_to.update(names.values())
         return joined.values()
+
+    async def group_send_all(self, messages: Mapping[str, Any]) -> None:
+        """As `group_send`, each of `messages` to its group."""
+        layer = self._get_layer()
+        sent: dict[Any, dict[str, bytes]] = defaultdict(dict)  # Any: a server's connection
+        for group, message in messages.items():
+            name = layer._get_group_channel_name(group)
+            sent[layer._get_shard(name)][name] = self.serialize(message)
+        for shard, published in sent.items():
+            async with shard._lock:
+                shard._ensure_redis()
+                pipeline = shard._redis.pipeline(transaction=False)
+                for name, data in published.items():
+                    pipeline.publish(name, data)
+                await pipeline.execute()
