@@ -1,6 +1,9 @@
 """The load's sockets: picows connections that hand each text frame to one function."""
 
 import asyncio
+import socket as sockets
+import struct
+import time
 from collections.abc import Callable, Sequence
 
 from picows import WSFrame, WSListener, WSMsgType, WSTransport, ws_connect
@@ -11,6 +14,8 @@ from bench.wires import Seat, Wire
 HANDSHAKES_AT_ONCE = 64
 HANDSHAKE_SECONDS = 60
 BUFFER_BYTES = 4_096
+DATA_SEGS_IN = 152
+"""Where Linux's `struct tcp_info` has `tcpi_data_segs_in`."""
 
 Hear = Callable[["Socket", bytes], None]
 
@@ -23,27 +28,34 @@ class Socket(WSListener):
         self.hear = hear
         self.open = False
         self.closed_with = 0
+        self.heard = 0
+        """How many text frames have come."""
         self.joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.wire = wire
-        self._welcome = wire.welcome
+        self._welcomes_due = wire.welcomes if wire.welcome else 0
 
     def on_ws_connected(self, transport: WSTransport) -> None:
         self._transport = transport
         self.open = True
-        if self.wire.greeting:
-            self.send(self.wire.greeting)
-        if self._welcome is None:
+        for greeting in self.wire.greetings(self.seat):
+            self.send(greeting)
+        if not self._welcomes_due:
             self._join()
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
         if frame.msg_type is WSMsgType.TEXT:
             payload = frame.get_payload_as_bytes()
-            if self._welcome and self._welcome in payload:
-                self._join()
-            if len(payload) < 4 and (answer := self.wire.answer(payload)):
-                self.send(answer)
-            else:
-                self.hear(self, payload)
+            self.heard += 1
+            joining = self._welcomes_due
+            if joining or len(payload) < 4:
+                answer = self.wire.answer(self.seat, payload)
+                if answer:
+                    self.send(answer)
+                if self.wire.welcome and self.wire.welcome in payload:
+                    self._welcomes_due = max(0, joining - 1)
+                if joining and not self._welcomes_due:
+                    self._join()
+            self.hear(self, payload)
         elif frame.msg_type is WSMsgType.CLOSE:
             self.closed_with = frame.get_close_code().value
             transport.disconnect()
@@ -60,8 +72,15 @@ class Socket(WSListener):
         if self.open:
             self._transport.disconnect(graceful=False)
 
+    @property
+    def segments(self) -> int:
+        """How many writes of the server have come: on loopback each is one segment."""
+        raw = self._transport.underlying_transport.get_extra_info("socket")
+        info = raw.getsockopt(sockets.IPPROTO_TCP, sockets.TCP_INFO, 256)
+        count: int = struct.unpack_from("I", info, DATA_SEGS_IN)[0]
+        return count
+
     def _join(self) -> None:
-        self._welcome = None
         if not self.joined.done():
             self.joined.set_result(None)
 
@@ -86,7 +105,9 @@ async def connect(wire: Wire, seat: Seat, port: int, hear: Hear) -> Socket:
     return socket
 
 
-async def connect_all(wire: Wire, seats: Sequence[Seat], port: int, hear: Hear) -> list[Socket]:
+async def connect_all(
+    wire: Wire, seats: Sequence[Seat], port: int, hear: Hear, at_once: int = HANDSHAKES_AT_ONCE
+) -> list[Socket]:
     """Open a socket for every seat, a bounded number of handshakes at a time."""
     waiting = iter(seats)
     sockets: list[Socket] = []
@@ -96,14 +117,16 @@ async def connect_all(wire: Wire, seats: Sequence[Seat], port: int, hear: Hear) 
             sockets.append(await connect(wire, seat, port, hear))
 
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(HANDSHAKES_AT_ONCE, len(seats))):
+        for _ in range(min(at_once, len(seats))):
             group.create_task(worker())
     return sockets
 
 
-async def close_all(sockets: Sequence[Socket]) -> None:
-    """Close every socket, in steps, so that the server is not buried under farewells."""
-    for start in range(0, len(sockets), 500):
-        for socket in sockets[start : start + 500]:
-            socket.close()
+async def until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Wait for `condition`, at most so long; return whether it came."""
+    deadline = time.perf_counter() + seconds
+    while time.perf_counter() < deadline:
+        if condition():
+            return True
         await asyncio.sleep(0.05)
+    return False

@@ -1,52 +1,48 @@
-"""Fan-out: deliveries per second to all members of one room."""
+"""Fan-out: deliveries per second to all members of one room, with one frame in flight and more."""
 
 import asyncio
 import itertools
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
 from bench.client import Socket, connect_all
 from bench.contestants import Contestant
-from bench.figures import Figure
-from bench.machine import LOAD_CORE, SERVER_CORE
+from bench.figures import Figure, figure
 from bench.nap import napping
 from bench.stage import Crowd, Site, Stage
-from bench.usage import Meter
+from bench.usage import Meter, Usage
 
 WARM_UP_SECONDS = 1.0
 SETTLE_SECONDS = 0.5
 DRAIN_SECONDS = 30
-MOST_UNDER_WAY = 16
+IN_FLIGHT = (1, 16)
 MOST_SECONDS_UNDER_WAY = 2.0
 NAP_SECONDS_PER_MEMBER = 20e-6
+WATCHED_SOCKETS = 20
 TEXT = "The quick brown fox jumps over the lazy dog"
-
-
-@dataclass(frozen=True)
-class Kind:
-    name: str
-    kept: bool
-    baselines: tuple[str, ...]
-
-
-WHISPERS = Kind("frames that no database sees", False, ("tutorial-daphne", "socketio"))
-MESSAGES = Kind("durable messages", True, ("tutorial-daphne-orm",))
 
 
 @dataclass(frozen=True)
 class Fanout:
     size: int
-    kind: Kind
+    kept: bool
     seconds: float
-    processes: int = 1
+    database: str = "sqlite"
+
+    @property
+    def name(self) -> str:
+        kind = "durable messages" if self.kept else "typing and other frames that nothing keeps"
+        return f"Fan-out to {self.size:,}: {kind}"
 
 
 class Speakers:
     """Sends frames so that a bounded number of them is always under way, and counts deliveries."""
 
-    def __init__(self, site: Site, kind: Kind) -> None:
+    def __init__(self, site: Site, *, kept: bool) -> None:
         wire = site.contestant.wire
-        self._marker = wire.event if kind.kept else wire.whisper_event
-        self._frame = wire.message if kind.kept else wire.whisper
+        self._marker = wire.event if kept else wire.whisper_event
+        self._frame = wire.message if kept else wire.whisper
         self._sockets: list[Socket] = []
         self._due = float("inf")
         self._per_frame = 0
@@ -55,7 +51,7 @@ class Speakers:
         self.sent = 0
         self.held_back = 0
         self._loop = asyncio.get_running_loop()
-        self._pause = 0.0 if kind.kept else wire.pause_seconds
+        self._pause = 0.0 if kept else wire.pause_seconds
         self._may_speak_at = [0.0] * len(site.seats)
 
     def hear(self, socket: Socket, payload: bytes) -> None:
@@ -95,10 +91,10 @@ class Speakers:
         await asyncio.sleep(SETTLE_SECONDS)
         self._per_frame = self.received
 
-    def begin(self) -> None:
+    def begin(self, in_flight: int) -> None:
         self._due = self.received + self._per_frame
         quick_enough = int(MOST_SECONDS_UNDER_WAY / self._per_frame_seconds)
-        for _ in range(max(2, min(MOST_UNDER_WAY, quick_enough))):
+        for _ in range(max(1, min(in_flight, quick_enough))):
             self.send()
 
     async def finish(self) -> int:
@@ -113,53 +109,62 @@ class Speakers:
         return missing
 
 
+@dataclass(frozen=True)
+class Span:
+    """What was delivered while it was measured."""
+
+    delivered: int
+    per_write: float
+    usage: Usage
+    missing: int
+
+
 async def measure(stage: Stage, contestant: Contestant, work: Fanout) -> Figure:
-    async with stage.site(contestant, Crowd(work.size)) as site:
-        return await _measure(site, work)
+    values: dict[str, float] = {}
+    usages: dict[str, Usage] = {}
+    notes: tuple[str, ...] = ()
+    async with stage.site(contestant, Crowd(work.size), database=work.database) as site:
+        speakers, sockets = await gathered(site, kept=work.kept)
+        for in_flight in IN_FLIGHT:
+            span = await spoken(speakers, sockets, site, in_flight, work.seconds)
+            when = f"{in_flight} in flight"
+            values[f"{when}: deliveries/s"] = span.delivered / span.usage.seconds
+            values[f"{in_flight}: deliveries a write"] = span.per_write
+            cost = span.usage.milliseconds(span.delivered) * 1e3
+            values[f"{in_flight}: server CPU of 1,000, ms"] = cost
+            usages[when] = span.usage
+            notes += (f"{when}: {span.missing} deliveries missing",) * bool(span.missing)
+        notes += ("held back: each member may type once a second",) * bool(speakers.held_back)
+    return figure(work.name, contestant, values, usages, notes)
 
 
-async def measure_processes(stage: Stage, contestant: Contestant, work: Fanout) -> Figure:
-    """The same with several server processes, which may run on the load's core too."""
-    both = frozenset({SERVER_CORE, LOAD_CORE})
-    async with stage.site(contestant, Crowd(work.size), work.processes, cores=both) as site:
-        figure = await _measure(site, work)
-    return replace(
-        figure,
-        work=f"Fan-out to {work.size:,} by one process and by two, {contestant.server}",
-        contestant=replace(
-            contestant,
-            key=f"{contestant.key}-{work.processes}",
-            name=f"{contestant.name}, processes: {work.processes}",
-        ),
-        baselines=(f"{contestant.key}-1",),
-    )
-
-
-async def _measure(site: Site, work: Fanout) -> Figure:
-    speakers = Speakers(site, work.kind)
+async def gathered(site: Site, *, kept: bool) -> tuple[Speakers, list[Socket]]:
+    """Everyone in the room, ready to speak."""
+    speakers = Speakers(site, kept=kept)
     sockets = await connect_all(site.contestant.wire, site.seats, site.port, speakers.hear)
     await asyncio.sleep(SETTLE_SECONDS)
     await speakers.learn(sockets)
-    async with napping(work.size * NAP_SECONDS_PER_MEMBER):
-        speakers.begin()
-        await asyncio.sleep(WARM_UP_SECONDS)
-        before, meter = speakers.received, Meter(site.process)
-        await asyncio.sleep(work.seconds)
-        usage = meter.read()
-        delivered = speakers.received - before
-        missing = await speakers.finish()
-    cost = usage.server * usage.seconds / max(delivered, 1) * 1e6
-    notes: tuple[str, ...] = (f"{cost:.1f} µs of server CPU a delivery",)
-    if speakers.held_back:
-        notes += ("held back: each member may type once a second",)
-    if missing:
-        notes += (f"{missing} deliveries missing",)
-    return Figure(
-        work=f"Fan-out to {work.size:,}, {work.kind.name}",
-        contestant=site.contestant,
-        value=delivered / usage.seconds,
-        unit="deliveries/s",
-        usage=usage,
-        baselines=work.kind.baselines,
-        notes=notes,
-    )
+    return speakers, sockets
+
+
+async def spoken(
+    speakers: Speakers, sockets: Sequence[Socket], site: Site, in_flight: int, seconds: float
+) -> Span:
+    """Keep so many frames in flight for `seconds`, after a warm-up."""
+    watched = sockets[:: max(1, len(sockets) // WATCHED_SOCKETS)]
+    async with AsyncExitStack() as stack:
+        if in_flight > 1:
+            await stack.enter_async_context(napping(len(sockets) * NAP_SECONDS_PER_MEMBER))
+        speakers.begin(in_flight)
+        await asyncio.sleep(min(WARM_UP_SECONDS, seconds))
+        received, meter = speakers.received, Meter(site)
+        frames, segments = sum(socket.heard for socket in watched), _segments(watched)
+        await asyncio.sleep(seconds)
+        usage, delivered = meter.read(), speakers.received - received
+        writes = _segments(watched) - segments
+        frames = sum(socket.heard for socket in watched) - frames
+        return Span(delivered, frames / max(writes, 1), usage, await speakers.finish())
+
+
+def _segments(sockets: Sequence[Socket]) -> int:
+    return sum(socket.segments for socket in sockets)

@@ -1,58 +1,103 @@
-"""One measured figure, and how it stands to others of the same run."""
+"""What was measured: figures, kept between runs, and their medians."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+
+from msgspec import Struct, json
+from msgspec.structs import astuple
 
 from bench.contestants import Contestant
-from bench.usage import BUSY, CROWDED, Usage
+from bench.usage import Usage
 
 
-@dataclass(frozen=True)
-class Figure:
+class Figure(Struct):
+    """What one contestant did at one work, in one round."""
+
     work: str
-    """What was done; figures of the same work can be compared."""
-    contestant: Contestant
-    value: float
-    unit: str
-    usage: Usage
-    baselines: tuple[str, ...] = ()
-    """Keys of the contestants that this figure is set against."""
-    notes: tuple[str, ...] = ()
-    range: tuple[float, float] | None = None
-    """The lowest and the highest value of several runs, of which `value` is the median."""
-
-    @property
-    def remarks(self) -> tuple[str, ...]:
-        usage = self.usage
-        limited = ("the load was the limit: at least this",) * (usage.load > BUSY)
-        crowded = (f"{usage.queued:.0%} of the time others had a core of this",)
-        return self.notes + limited + crowded * (usage.queued > CROWDED)
+    """Figures of the same work stand in one table."""
+    contestant: str
+    values: Mapping[str, float]
+    """By the headings of the table, units included."""
+    usages: Mapping[str, Usage]
+    """Of each part of the work."""
+    notes: Sequence[str]
+    paced: bool
+    """Whether the load went at a pace of its own, so that the server was not to be busy."""
+    measured_at: str
 
 
-def ratios(figure: Figure, figures: Sequence[Figure]) -> list[tuple[Contestant, float]]:
-    """The figure divided by those of its baselines that were measured at the same work."""
-    return [
-        (other.contestant, figure.value / other.value)
-        for key in figure.baselines
-        for other in figures
-        if other is not figure
-        and other.contestant.key == key
-        and other.work == figure.work
-        and other.value
-    ]
+def figure(
+    work: str,
+    contestant: Contestant,
+    values: Mapping[str, float],
+    usages: Mapping[str, Usage],
+    notes: Sequence[str] = (),
+    *,
+    paced: bool = False,
+) -> Figure:
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
+    return Figure(work, contestant.name, values, usages, notes, paced, measured_at=now)
 
 
-def medians(figures: Sequence[Figure]) -> list[Figure]:
-    """For each work and contestant the figure of its median run, with the range of all."""
-    runs: dict[tuple[str, str], list[Figure]] = {}
+class Spread(Struct):
+    """One value of several rounds."""
+
+    median: float
+    lowest: float
+    highest: float
+
+
+class Row(Struct):
+    work: str
+    contestant: str
+    spreads: Mapping[str, Spread]
+    notes: Sequence[str]
+    """Those of any round, and on how busy all were."""
+    rounds: int
+    measured_at: str
+    """When the latest round was."""
+
+
+def kept(file: Path) -> list[Figure]:
+    return json.decode(file.read_bytes(), type=list[Figure]) if file.exists() else []
+
+
+def keep(file: Path, figures: Sequence[Figure]) -> None:
+    file.write_bytes(json.format(json.encode(figures), indent=1))
+
+
+def merged(old: Sequence[Figure], new: Sequence[Figure]) -> list[Figure]:
+    """`new`, and those of `old` that it does not take the place of."""
+    again = {(figure.work, figure.contestant) for figure in new}
+    return [figure for figure in old if (figure.work, figure.contestant) not in again] + list(new)
+
+
+def rows(figures: Sequence[Figure]) -> list[Row]:
+    """For each work and contestant the medians of its rounds, each value by itself."""
+    rounds: dict[tuple[str, str], list[Figure]] = {}
     for figure in figures:
-        runs.setdefault((figure.work, figure.contestant.key), []).append(figure)
-    return [_median(same) for same in runs.values()]
+        rounds.setdefault((figure.work, figure.contestant), []).append(figure)
+    return [_row(same) for same in rounds.values()]
 
 
-def _median(figures: list[Figure]) -> Figure:
-    ordered = sorted(figures, key=lambda figure: figure.value)
-    if len(ordered) == 1:
-        return ordered[0]
-    span = ordered[0].value, ordered[-1].value
-    return replace(ordered[(len(ordered) - 1) // 2], range=span)
+def _row(figures: Sequence[Figure]) -> Row:
+    first = figures[0]
+    columns = {name: [figure.values[name] for figure in figures] for name in first.values}
+    return Row(
+        first.work,
+        first.contestant,
+        {name: Spread(median(all_), min(all_), max(all_)) for name, all_ in columns.items()},
+        [*dict.fromkeys(note for figure in figures for note in figure.notes), *_busy(figures)],
+        len(figures),
+        max(figure.measured_at for figure in figures),
+    )
+
+
+def _busy(figures: Sequence[Figure]) -> Iterator[str]:
+    for part in figures[0].usages:
+        usages = [figure.usages[part] for figure in figures]
+        middle = Usage(*map(median, zip(*map(astuple, usages), strict=True)))
+        for remark in middle.remarks(paced=figures[0].paced):
+            yield f"{part}: {remark}" if part else remark

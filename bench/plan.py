@@ -1,30 +1,44 @@
-"""Which figures a run takes: every work, its sizes and its contestants."""
+"""Which figures a round takes: every work, its sizes and its contestants."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from bench import fanout, memory, messages, storm
-from bench.contestants import HUB, OURS, SERVERS, SOCKET_IO, WS, Contestant, tutorial
+from bench import fanout, joining, messages, scaling, storm
+from bench.contestants import (
+    HUB,
+    KEEPING,
+    OURS,
+    SIGNED_IN,
+    SOCKET_IO,
+    SOCKET_IO_KEEPING,
+    TUTORIALS,
+    WS,
+    Contestant,
+)
 from bench.figures import Figure
 from bench.stage import Stage
-
-PARTS = ("fanout", "messages", "memory", "storm", "processes")
-TUTORIALS = tuple(tutorial(server) for server in SERVERS)
-SIGNED_IN = tuple(tutorial(server, signs_in=True) for server in SERVERS)
-KEEPING = tuple(tutorial(server, keeps=True) for server in SERVERS)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    rooms: tuple[int, ...]
-    idle_sockets: int
-    storm_sockets: int
+    room: int
+    sockets: int
+    """In the storm, and joining by one topic."""
+    pages: int
+    processes: tuple[int, ...]
     seconds: float
+    """How long each rate is measured."""
 
 
-QUICK = Sizes(rooms=(1_000,), idle_sockets=2_000, storm_sockets=1_000, seconds=2)
-FULL = Sizes(rooms=(200, 1_000, 5_000), idle_sockets=10_000, storm_sockets=5_000, seconds=5)
+PUBLISHED = Sizes(1_000, 5_000, 600, (1, 2, 4, 8), seconds=2)
+TINY = Sizes(300, 300, 100, (1, 2), seconds=0.5)
+
+UVICORN = (*KEEPING[1:], *OURS[1:])
+"""Both on the quicker of their servers, where a row of each would take too long."""
+
+Measure = Callable[[Stage, Contestant], Awaitable[Figure]]
+Entries = Iterator[tuple[Measure, tuple[Contestant, ...]]]
 
 
 @dataclass(frozen=True)
@@ -33,54 +47,84 @@ class Step:
 
     part: str
     contestant: Contestant
-    measure: Callable[[Stage], Awaitable[Figure]]
+    measure: Measure
 
 
 def steps(sizes: Sizes) -> Iterator[Step]:
-    yield from _fanout(sizes)
-    yield from _messages(sizes)
-    yield from _memory(sizes)
-    yield from _storm(sizes)
-    yield from _processes(sizes)
-
-
-def _fanout(sizes: Sizes) -> Iterator[Step]:
-    kinds = {
-        fanout.WHISPERS: (*TUTORIALS, *SIGNED_IN, SOCKET_IO, WS, HUB, *OURS),
-        fanout.MESSAGES: (*KEEPING, *OURS),
-    }
-    for kind, contestants in kinds.items():
-        for size in sizes.rooms:
+    for part, entries in PARTS.items():
+        for measure, contestants in entries(sizes):
             for who in contestants:
-                work = fanout.Fanout(size, kind, sizes.seconds)
-                yield Step("fanout", who, partial(fanout.measure, contestant=who, work=work))
+                yield Step(part, who, measure)
 
 
-def _messages(sizes: Sizes) -> Iterator[Step]:
+def _fanout(sizes: Sizes) -> Entries:
+    typing = fanout.Fanout(sizes.room, False, sizes.seconds)
+    yield partial(fanout.measure, work=typing), (*TUTORIALS, SOCKET_IO, WS, HUB, *OURS)
+    durable = fanout.Fanout(sizes.room, True, sizes.seconds, "postgres")
+    yield partial(fanout.measure, work=durable), _keeping("postgres")
+
+
+def _messages(sizes: Sizes) -> Entries:
     for database in messages.DATABASES:
         for setting in (messages.HOT, messages.SPREAD):
             work = messages.Writing(setting, database, sizes.seconds)
-            for who in (*KEEPING, *OURS):
-                yield Step("messages", who, partial(messages.measure, contestant=who, work=work))
+            yield partial(messages.measure, work=work), _keeping(database)
 
 
-def _memory(sizes: Sizes) -> Iterator[Step]:
-    for who in (SOCKET_IO, *SIGNED_IN, *OURS):
-        measure = partial(memory.measure, contestant=who, sockets=sizes.idle_sockets)
-        yield Step("memory", who, measure)
+def _latency(sizes: Sizes) -> Entries:
+    for database in messages.DATABASES:
+        for setting in (messages.PACED_CROWD, messages.PACED_ROOMS):
+            work = messages.Writing(setting, database, sizes.seconds * 2)
+            yield partial(messages.measure, work=work), (WS, *_keeping(database, UVICORN))
 
 
-def _storm(sizes: Sizes) -> Iterator[Step]:
-    for who in (*SIGNED_IN, *OURS):
-        measure = partial(storm.measure, contestant=who, sockets=sizes.storm_sockets)
-        yield Step("storm", who, measure)
+def _sender(sizes: Sizes) -> Entries:
+    for database in messages.DATABASES:
+        work = messages.Writing(messages.SENDER, database, sizes.seconds)
+        yield partial(messages.measure_sender, work=work), _keeping(database, UVICORN)
 
 
-def _processes(sizes: Sizes) -> Iterator[Step]:
-    size = 1_000 if 1_000 in sizes.rooms else sizes.rooms[0]
-    for who in OURS:
-        for processes in (1, 2):
-            work = fanout.Fanout(size, fanout.WHISPERS, sizes.seconds, processes)
-            yield Step(
-                "processes", who, partial(fanout.measure_processes, contestant=who, work=work)
+def _joining(sizes: Sizes) -> Entries:
+    topic = joining.Joining(sizes.sockets, "sqlite")
+    yield partial(joining.measure, work=topic), (SOCKET_IO, *SIGNED_IN, *OURS)
+    for database in messages.DATABASES:
+        for rooms in (1, 10):
+            work = joining.Joining(sizes.pages, database, rooms)
+            yield (
+                partial(joining.measure, work=work),
+                _keeping(database, (*SIGNED_IN[1:], *OURS[1:])),
             )
+
+
+def _storm(sizes: Sizes) -> Entries:
+    yield partial(storm.measure, sockets=sizes.sockets), (SOCKET_IO, *SIGNED_IN, *OURS)
+
+
+def _scaling(sizes: Sizes) -> Entries:
+    for processes in sizes.processes:
+        measure = partial(
+            scaling.measure,
+            processes=processes,
+            size=sizes.room,
+            pages=sizes.pages,
+            seconds=sizes.seconds,
+        )
+        yield measure, OURS[1:]
+
+
+def _keeping(
+    database: str, django: tuple[Contestant, ...] = (*KEEPING, *OURS)
+) -> tuple[Contestant, ...]:
+    """Those that keep messages in this database: Socket.IO in PostgreSQL alone."""
+    return (*(SOCKET_IO_KEEPING,) * (database == "postgres"), *django)
+
+
+PARTS = {
+    "fanout": _fanout,
+    "messages": _messages,
+    "latency": _latency,
+    "sender": _sender,
+    "joining": _joining,
+    "storm": _storm,
+    "scaling": _scaling,
+}

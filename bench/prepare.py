@@ -13,6 +13,7 @@ from bench.stage import Stage
 TEMPLATE = WORK / "template"
 PROJECT = "{{cookiecutter.project_slug}}"
 TOOLS = ("node", "npm", "redis-server", "setpriv", "taskset")
+NODE_PACKAGES = ("pg", "redis", "socket.io", "ws")
 LEFT_BEHIND = ("__pycache__", ".*_cache", ".venv", ".env", "*.sqlite3*", "staticfiles")
 
 
@@ -27,12 +28,13 @@ async def prepared() -> AsyncIterator[Stage]:
     copy_template()
     for server in SERVERS:
         await bake(server)
-    if not (PEERS / "node" / "node_modules").exists():
+    installed = PEERS / "node" / "node_modules"
+    if not all((installed / name).exists() for name in NODE_PACKAGES):
         npm = ("npm", "install", "--no-package-lock", "--no-audit", "--no-fund")
         await call(Program(npm, PEERS / "node", {}))
     async with AsyncExitStack() as stack:
-        url = await stack.enter_async_context(services.redis(logs))
-        yield Stage(stack, logs, url)
+        url, process = await stack.enter_async_context(services.redis(logs))
+        yield Stage(stack, logs, url, process)
 
 
 def copy_template() -> None:

@@ -34,8 +34,8 @@ class Scribes:
 
     def hear(self, socket: Socket, payload: bytes) -> None:
         room = socket.seat.room
-        text = socket.wire.acknowledged(payload)
-        if text is not None and self._pending.get(room) == text:
+        text = self._pending.get(room)
+        if text and socket.wire.ack in payload and text.encode() in payload:
             del self._pending[room]
             self.acknowledged[room].append(text)
             asyncio.get_running_loop().call_later(PAUSE_SECONDS, self._write, room)

@@ -11,22 +11,22 @@ from pathlib import Path
 import psycopg
 
 from bench.machine import SERVER_CORE
-from bench.processes import START_SECONDS, Program, call, free_port, running
+from bench.processes import START_SECONDS, Process, Program, call, free_port, running
 
 
 @asynccontextmanager
-async def redis(logs: Path) -> AsyncIterator[str]:
-    """Yield the URL of an empty Redis that keeps nothing on disk."""
+async def redis(logs: Path) -> AsyncIterator[tuple[str, Process]]:
+    """Yield an empty Redis, by its URL, that keeps nothing on disk."""
     port = free_port()
     command = ("redis-server", "--port", str(port), "--bind", "127.0.0.1", "--save", "")
     program = Program(command, logs, {})
-    async with running(program, port, {SERVER_CORE}, logs / "redis.log"):
-        yield f"redis://127.0.0.1:{port}/0"
+    async with running(program, port, {SERVER_CORE}, logs / "redis.log") as process:
+        yield f"redis://127.0.0.1:{port}/0", process
 
 
 @asynccontextmanager
-async def postgres(logs: Path) -> AsyncIterator[str]:
-    """Yield the URL, without a database's name, of a PostgreSQL with its default settings."""
+async def postgres(logs: Path) -> AsyncIterator[tuple[str, Process]]:
+    """Yield a PostgreSQL with its default settings, by its URL without a database's name."""
     port = free_port()
     owner = "postgres" if os.geteuid() == 0 else ""
     with tempfile.TemporaryDirectory(prefix="bench-postgres-") as folder:
@@ -39,9 +39,9 @@ async def postgres(logs: Path) -> AsyncIterator[str]:
         serve = (_binary("postgres"), "-D", str(data), "-p", str(port), "-k", folder)
         program = Program((*serve, "-h", "127.0.0.1"), Path(folder), {}, user=owner)
         url = f"postgres://bench@127.0.0.1:{port}"
-        async with running(program, port, {SERVER_CORE}, logs / "postgres.log"):
+        async with running(program, port, {SERVER_CORE}, logs / "postgres.log") as process:
             await _answers(url)
-            yield url
+            yield url, process
 
 
 async def _answers(url: str) -> None:

@@ -2,12 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
-from bench.client import Socket, connect, connect_all
+from bench.client import Socket, connect, connect_all, until
 from bench.contestants import Contestant
-from bench.figures import Figure
+from bench.figures import Figure, figure
 from bench.reader import PlainReader, Reader, ResumingReader
 from bench.scribes import Scribes
 from bench.stage import Crowd, Site, Stage
@@ -27,7 +26,7 @@ class Storm:
     def __init__(self, site: Site) -> None:
         self._site = site
         self._wire = site.contestant.wire
-        self._keeps = self._wire.welcome is not None
+        self._keeps = site.contestant.is_ours
         make = ResumingReader if self._keeps else PlainReader
         self._readers: list[Reader] = [make() for _ in site.seats]
         self._sockets: list[Socket] = []
@@ -54,7 +53,7 @@ class Storm:
         async with asyncio.timeout(CATCH_UP_SECONDS), asyncio.TaskGroup() as group:
             for _ in range(COMING_AT_ONCE):
                 group.create_task(worker())
-        caught_up = await _until(
+        caught_up = await until(
             lambda: all(reader.caught_up() for reader in self._readers), CATCH_UP_SECONDS
         )
         if not caught_up:
@@ -63,8 +62,8 @@ class Storm:
     async def settle(self) -> int:
         """Let the writers end; return how many deliveries of what was acknowledged never came."""
         self._scribes.stop()
-        await _until(lambda: self._scribes.idle, SETTLE_SECONDS)
-        await _until(lambda: not self._missing(), SETTLE_SECONDS)
+        await until(lambda: self._scribes.idle, SETTLE_SECONDS)
+        await until(lambda: not self._missing(), SETTLE_SECONDS)
         return self._missing()
 
     @property
@@ -108,30 +107,15 @@ async def measure(stage: Stage, contestant: Contestant, sockets: int) -> Figure:
         killed = time.perf_counter()
         await site.process.kill()
         await site.restart()
-        up, meter = time.perf_counter(), Meter(site.process)
+        up, meter = time.perf_counter(), Meter(site)
         await storm.come_back()
         usage = meter.read()
         missing, errors = await storm.settle(), storm.errors
-    return Figure(
-        work=f"Reconnect storm of {sockets:,}",
-        contestant=contestant,
-        value=sockets / usage.seconds,
-        unit="sockets back/s",
-        usage=usage,
-        baselines=(f"tutorial-{contestant.server}-auth",),
-        notes=(
-            f"the last caught up after {usage.seconds:.1f} s, and {up - killed:.1f} s of restart",
-            f"{errors} errors",
-            f"{missing} lost" if contestant.key.startswith("ours") else "keeps no messages",
-        ),
-    )
-
-
-async def _until(condition: Callable[[], bool], seconds: float) -> bool:
-    """Wait for `condition`, at most so long; return whether it came."""
-    deadline = time.perf_counter() + seconds
-    while time.perf_counter() < deadline:
-        if condition():
-            return True
-        await asyncio.sleep(0.05)
-    return False
+    values = {
+        "sockets back/s": sockets / usage.seconds,
+        "server CPU a join, ms": usage.milliseconds(sockets),
+        "restart, s": up - killed,
+    }
+    kept = f"{missing} lost" if contestant.is_ours else "keeps no messages"
+    work = f"Reconnect storm of {sockets:,}, by one topic, SQLite"
+    return figure(work, contestant, values, {"": usage}, (f"{errors} errors", kept))

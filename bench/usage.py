@@ -1,46 +1,62 @@
-"""What a span of time cost: seconds, and how busy the load's core and the server were in it."""
+"""What a span of time cost: seconds, and who was busy for how much of it."""
 
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+
+from msgspec import Struct
 
 from bench import machine
-from bench.processes import Process
+from bench.stage import Site
 
-BUSY = 0.85
-"""A load busier than this may have been what limited the figure."""
+BUSY = 0.9
+"""The server, or else the load, is the limit of a figure if it used so much of a core."""
+CROWDED = 0.1
+"""More of a core than this, used by what is no part of the run, and the figure says less."""
 
-CROWDED = 0.15
-"""Who waited longer than this for its core was not alone on it, and the figure says less."""
 
-
-@dataclass(frozen=True)
-class Usage:
+class Usage(Struct, frozen=True):
     seconds: float
     load: float
-    """Share of a core that the load used."""
+    """Cores that the load used; it has one."""
     server: float
     """Cores that the server used, its children included."""
-    queued: float
-    """Share of the time in which the server, or the load, waited while others had its core."""
+    redis: float
+    database: float
+    """Cores that PostgreSQL used; SQLite is part of the server."""
+    others: float
+    """Cores that anything else used."""
+
+    def remarks(self, *, paced: bool) -> Iterator[str]:
+        """What was not as it should be; without a pace, the server should be the limit."""
+        if not paced and self.load >= BUSY:
+            yield f"at least this: load {self.load:.0%}"
+        elif not paced and self.server < BUSY:
+            services = f"Redis {self.redis:.0%}, PostgreSQL {self.database:.0%}"
+            yield f"server {self.server:.0%}, {services}, load {self.load:.0%}"
+        if self.others > CROWDED:
+            yield f"others took {self.others:.0%} of a core"
+
+    def milliseconds(self, count: int) -> float:
+        """Of the server's processor, for each of `count` things done."""
+        return self.server * self.seconds / max(count, 1) * 1e3
 
 
 class Meter:
     """Begins to measure when made."""
 
-    def __init__(self, process: Process) -> None:
-        self._process = process
-        self._pids = process.pids
-        self._server = machine.cpu_seconds(self._pids)
-        self._server_queued = machine.waiting_seconds(self._pids)
-        self._load_queued = machine.waiting_seconds([os.getpid()])
-        self._load = time.process_time()
-        self._began = time.perf_counter()
+    def __init__(self, site: Site) -> None:
+        ours = site.process, site.redis, site.postgres
+        self._pids = [[os.getpid()], *(process.pids if process else [] for process in ours)]
+        self._before = self._now()
 
     def read(self) -> Usage:
-        seconds = time.perf_counter() - self._began
-        load = (time.process_time() - self._load) / seconds
-        server = (machine.cpu_seconds(self._pids) - self._server) / seconds
-        server_queued = machine.waiting_seconds(self._pids) - self._server_queued
-        load_queued = machine.waiting_seconds([os.getpid()]) - self._load_queued
-        return Usage(seconds, load, server, max(server_queued, load_queued) / seconds)
+        spans = [after - before for after, before in zip(self._now(), self._before, strict=True)]
+        seconds, busy, *used = spans
+        others = max(0.0, busy - sum(used))
+        load, server, redis, database, others = (span / seconds for span in (*used, others))
+        return Usage(seconds, load, server, redis, database, others)
+
+    def _now(self) -> list[float]:
+        used = map(machine.cpu_seconds, self._pids)
+        return [time.perf_counter(), machine.busy_seconds(), *used]

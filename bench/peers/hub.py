@@ -1,4 +1,7 @@
-"""A bare ASGI hub: what the server itself allows when nobody signs in and nothing is kept."""
+"""A bare ASGI hub: one ASGI send for each member, where nobody signs in and nothing is kept.
+
+It is no ceiling: the baked project writes below ASGI, and one write takes several frames.
+"""
 
 from collections import defaultdict
 from typing import Any  # an ASGI scope and its messages are dictionaries of anything
