@@ -74,9 +74,13 @@ class Batcher(Generic[Item, Result]):
         done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._waiting.setdefault(self._key(item), []).append((item, done))
         self.waiting_items += 1
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._run())
+        self._go_on()
         return await done
+
+    def _go_on(self) -> None:
+        """Begin with what waits, unless that is under way."""
+        if self._worker is None or self._worker.done():  # by the end of its loop, before it began
+            self._worker = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
         """Do batch after batch, while there is one that can be done."""
@@ -120,8 +124,8 @@ class Batcher(Generic[Item, Result]):
             results = await self._results(items)
         finally:
             self._busy -= keys
-        if self._waiting and self._worker is None:
-            self._worker = asyncio.create_task(self._run())
+        if self._waiting:
+            self._go_on()
         for (_item, done), result in zip(batch, results, strict=True):
             if done.cancelled():
                 continue

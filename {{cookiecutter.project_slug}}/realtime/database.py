@@ -17,6 +17,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 UNUSED_SECONDS = 5.0  # after which a connection is tested before use
+CLOSE_SECONDS = 60.0
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
 TIMED_OUT = {"57014", "55P03"}
@@ -52,9 +53,13 @@ async def in_database(function: Callable[P, R], *args: P.args, **kwargs: P.kwarg
 
 
 def close_connections() -> None:
-    """Close the connections of all these threads, so that a test database can be dropped."""
+    """Close the connections of all these threads, so that a test database can be dropped.
+
+    Raises:
+        BrokenBarrierError: a thread is busy for more than `CLOSE_SECONDS`.
+    """
     count = limits().database_threads
-    every_thread = Barrier(count)
+    every_thread = Barrier(count, timeout=CLOSE_SECONDS)
 
     def close() -> None:
         every_thread.wait()  # so that each thread runs one of the calls

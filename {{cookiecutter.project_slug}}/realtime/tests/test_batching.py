@@ -121,6 +121,25 @@ async def test_a_database_that_is_away_is_not_asked_for_each_item() -> None:
     assert calls == 1
 
 
+def test_it_works_on_after_a_loop_that_ended_before_its_first_batch() -> None:
+    async def read(items: Sequence[int]) -> list[int]:
+        return list(items)
+
+    group: Batcher[int, int] = Batcher(read)
+    begun: list[asyncio.Task[int]] = []
+
+    async def leave() -> None:
+        begun.append(asyncio.create_task(group.submit(1)))
+
+    async def come_back() -> int:
+        async with asyncio.timeout(5):
+            return await group.submit(2)
+
+    asyncio.run(leave())
+    assert begun[0].cancelled()
+    assert asyncio.run(come_back()) == 2
+
+
 async def test_too_much_waiting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batching, "WAITING_ITEMS", 2)
     group: Batcher[int, int] = Batcher(lambda items: list(items))
