@@ -47,7 +47,7 @@ PLAIN = re.compile(r"[-a-zA-Z0-9_]+(:[-a-zA-Z0-9_]+)*")
 DIGEST_PREFIX = "realtime.of."  # of the names of other groups
 PACKED_EVENTS = 100
 PACKED_CHARACTERS = 200_000  # a larger message would delay others; some layers carry 1 MiB at most
-GROUPS_AT_ONCE = 100  # that a layer with `group_send_all` is given
+GROUPS_AT_ONCE = 100  # in a call of `group_send_all`
 
 LayerMessage = dict[str, Any]  # Any: what a channel layer carries
 
@@ -80,7 +80,7 @@ class Group:
         self.layer_name = layer_name
         self.joined = asyncio.Event()  # set while the layer's group has this process in it
         self.sockets: dict[Socket, int] = {}  # each with the number of its subscribers
-        self.subscribers: dict[Subscriber, None] = {}  # half the size of a set
+        self.subscribers: dict[Subscriber, None] = {}  # a set of ten takes twice as much
         self.held: dict[Socket, tuple[set[Subscriber], list[Frame]]] = {}
         """Of sockets that wait for a welcome: the subscribers who do, and the frames till then."""
 
@@ -270,16 +270,13 @@ class Hub:
         """Take part in the layer, again after each failure."""
         try:
             while True:
-                try:
-                    await self._take_part()
-                except* Exception as failed:
-                    self._failures += 1
-                    self.answering.clear()
-                    metrics.layer_failures.inc()
-                    logger.warning(
-                        "The channel layer failed, so live events are delayed until it answers: %s",
-                        "; ".join(f"{type(error).__name__} {error}" for error in failed.exceptions),
-                    )
+                part = self.loop.create_task(self._take_part())
+                try:  # not `await part`: a group that fails as this is cancelled would swallow that
+                    await asyncio.wait([part])
+                finally:
+                    part.cancel()
+                    await asyncio.wait([part])
+                self._note(part.exception())
                 self._added.clear()
                 self._unconfirmed.clear()
                 for local in self._wanted.values():
@@ -292,6 +289,16 @@ class Hub:
             if self._waiting:
                 metrics.events_dropped.inc(self._waiting)
                 logger.warning("The engine ended with %s events not sent.", self._waiting)
+
+    def _note(self, failure: BaseException | None) -> None:
+        self._failures += 1
+        self.answering.clear()
+        metrics.layer_failures.inc()
+        errors = failure.exceptions if isinstance(failure, BaseExceptionGroup) else [failure]
+        logger.warning(
+            "The channel layer failed, so live events are delayed until it answers: %s",
+            "; ".join(f"{type(error).__name__} {error}" for error in errors),
+        )
 
     async def _take_part(self) -> None:
         if self._channel is None:  # never another: layers keep the names of abandoned channels
@@ -340,23 +347,31 @@ class Hub:
             while self._outgoing:
                 at_once = hasattr(self._layer, "group_send_all")
                 packs = first_packs(self._outgoing, GROUPS_AT_ONCE if at_once else 1)
-                messages = {name: packed(pack) for name, pack in packs.items()}
+                unsent = {name: as_message(pack) for name, pack in packs.items()}
                 try:
                     async with asyncio.timeout(LAYER_SECONDS):
-                        if at_once:
-                            await self._layer.group_send_all(messages)
-                        else:
-                            await self._layer.group_send(*messages.popitem())
-                except MessageTooLarge:  # each time; clients find the gap by its revision
-                    metrics.events_dropped.inc(sum(map(len, packs.values())))
-                    names = ", ".join(packs)
-                    logger.warning("An event for %s is too large for the channel layer.", names)
-                for name, pack in packs.items():
-                    waiting = self._outgoing.pop(name)
-                    del waiting[: len(pack)]
-                    self._waiting -= len(pack)
-                    if waiting:  # its next turn comes after the other groups
-                        self._outgoing[name] = waiting
+                        await self._send_all(unsent)
+                    unsent.clear()
+                finally:
+                    for name in packs.keys() - unsent.keys():
+                        waiting = self._outgoing.pop(name)
+                        del waiting[: len(packs[name])]
+                        self._waiting -= len(packs[name])
+                        if waiting:  # its next turn comes after the other groups
+                            self._outgoing[name] = waiting
+
+    async def _send_all(self, messages: dict[str, LayerMessage]) -> None:
+        """Send each of `messages` to its group; those that are sent are taken out."""
+        if hasattr(self._layer, "group_send_all"):
+            await self._layer.group_send_all(messages)
+            return
+        for name, message in list(messages.items()):
+            try:
+                await self._layer.group_send(name, message)
+            except MessageTooLarge:  # each time; clients find the gap by its revision
+                metrics.events_dropped.inc(len(message.get("messages", "1")))
+                logger.warning("An event for %s is too large for the channel layer.", name)
+            del messages[name]
 
     async def _keep_groups(self, channel: str) -> None:
         """Be in the wanted groups of the layer, and in no others."""
@@ -451,7 +466,8 @@ def first_pack(waiting: Sequence[LayerMessage]) -> Sequence[LayerMessage]:
 def first_packs(
     outgoing: Mapping[str, Sequence[LayerMessage]], groups: int
 ) -> dict[str, Sequence[LayerMessage]]:
-    """The first messages of the first groups, at most so many `groups`."""
+    """The first pack of each of up to so many `groups`, together within `PACKED_CHARACTERS` unless
+    one pack alone is larger."""
     packs: dict[str, Sequence[LayerMessage]] = {}
     characters = 0
     for name, waiting in itertools.islice(outgoing.items(), groups):
@@ -463,8 +479,8 @@ def first_packs(
     return packs
 
 
-def packed(pack: Sequence[LayerMessage]) -> LayerMessage:
-    """What carries the messages of `pack` over the layer."""
+def as_message(pack: Sequence[LayerMessage]) -> LayerMessage:
+    """One message of the layer that carries all of `pack`."""
     return pack[0] if len(pack) == 1 else {"type": "realtime.pack", "messages": pack}
 
 

@@ -94,11 +94,15 @@ class PostgresChannelLayer(BaseChannelLayer):
     async def group_send(self, group: str, message: Message) -> None:
         await self.group_send_all({group: message})
 
-    async def group_send_all(self, messages: Mapping[str, Message]) -> None:
-        """As `group_send`, each of `messages` to its group, in one round trip."""
+    async def group_send_all(self, messages: dict[str, Message]) -> None:
+        """As `group_send`, each of `messages` to its group, in one round trip.
+
+        Those that are sent are taken out of `messages`.
+        """
         for group in messages:
             self.require_valid_group_name(group)
         await self._part.send({f"/{group}": message for group, message in messages.items()})
+        messages.clear()
 
     @property
     def _part(self) -> "LoopPart":

@@ -1,7 +1,7 @@
 """Channels' layer over Redis's pub/sub, in one round trip for many groups."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
@@ -29,17 +29,22 @@ class PubSubChannelLayer(RedisPubSubChannelLayer):
                 shard._subscribed_to.update(names.values())
         return joined.values()
 
-    async def group_send_all(self, messages: Mapping[str, Any]) -> None:
-        """As `group_send`, each of `messages` to its group."""
+    async def group_send_all(self, messages: dict[str, Any]) -> None:
+        """As `group_send`, each of `messages` to its group, in one round trip to each server.
+
+        Those that are sent are taken out of `messages`, so that a failure tells which are not.
+        """
         layer = self._get_layer()
-        sent: dict[Any, dict[str, bytes]] = defaultdict(dict)  # Any: a server's connection
-        for group, message in messages.items():
+        servers: dict[Any, dict[str, str]] = defaultdict(dict)  # Any: a server's connection
+        for group in messages:
             name = layer._get_group_channel_name(group)
-            sent[layer._get_shard(name)][name] = self.serialize(message)
-        for shard, published in sent.items():
+            servers[layer._get_shard(name)][group] = name
+        for shard, names in servers.items():
             async with shard._lock:
                 shard._ensure_redis()
                 pipeline = shard._redis.pipeline(transaction=False)
-                for name, data in published.items():
-                    pipeline.publish(name, data)
+                for group, name in names.items():
+                    pipeline.publish(name, self.serialize(messages[group]))
                 await pipeline.execute()
+            for group in names:
+                del messages[group]
