@@ -53,7 +53,7 @@ MOST_OWING = 10_000
 Limit = tuple[int, float]
 
 charges: ContextVar[bool] = ContextVar("charges", default=False)
-"""Whether what is done costs its person something."""
+"""Whether what people do is taken from their budgets."""
 
 known: dict[str, "Budget"] = {}
 """All budgets, by their names."""

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from inspect import iscoroutinefunction
-from sys import intern
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar, get_type_hints
 from urllib.parse import parse_qsl
 
@@ -14,15 +13,13 @@ from django.utils.translation import gettext as _
 from realtime import metrics
 from realtime.asgi import Receive, Scope, Send
 from realtime.database import in_database
-from realtime.delivery.connection import closing_for, refusal_for
+from realtime.delivery.connection import refusal_for
 from realtime.delivery.engine import this_engine
 from realtime.delivery.socket import Socket
 from realtime.protocol import ClientFrame, CloseCode, ErrorCode, Refusal, encode
-from realtime.transports.session import ClientSession, Turns
+from realtime.transports.session import ClientSession, Tasks
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
-
-COMMANDS_UNDER_WAY = 32
 
 
 class Reply(NamedTuple):
@@ -52,9 +49,9 @@ def command(type: str, *, together: bool = False) -> Callable[[Handler], Handler
     time. Channels' own sync consumers share a single thread.
 
     Args:
-        together: begin it before those of its kind have ended: for an `async def` method that
-            first submits to a `Batcher`, which keeps their order. Any other command waits for
-            them. They are answered in order.
+        together: begin it before earlier ones of its kind have ended: for an `async def` method
+            that first submits to a `Batcher`, which keeps their order. Any other command waits
+            for them. The answers keep the order of the frames.
     """
 
     def mark(handler: Handler) -> Handler:
@@ -88,7 +85,7 @@ class Consumer:
         self._session = session
         self._engine = this_engine()
         self._groups: list[str] = []
-        self._alone: Turns = ()  # the last turn in which nothing else may run
+        self._alone: list[asyncio.Task[None]] = []  # what is under way and runs alone
         self.has_joined = False
 
     def __init_subclass__(cls) -> None:
@@ -111,24 +108,10 @@ class Consumer:
         """The ASGI application that runs one of these for each WebSocket, or for each join."""
 
         async def application(scope: Scope, receive: Receive, send: Send) -> None:
-            topic = scope.get("realtime.topic_session")
-            if topic is not None:  # of a shared WebSocket, whose multiplexer runs it
-                topic.consumer = cls(scope, topic)
-                return
-            session = await ClientSession.open(scope, receive, send)
-            consumer = cls(scope, session)
-            try:
-                await consumer._join()
-                async with asyncio.TaskGroup() as tasks:
-                    while (frame := await session.frame()) is not None:
-                        most = COMMANDS_UNDER_WAY if consumer._take(frame, tasks) else 1
-                        while len(session.turns) >= most:
-                            await asyncio.wait(session.turns[:1])
-            except Exception as error:
-                closing = closing_for(error, scope["path"])
-                consumer._close(closing.code, closing.reason)
-            finally:
-                await consumer._leave()
+            session: ClientSession | None = scope.get("realtime.topic_session")
+            if session is None:
+                session = await ClientSession.open(scope, receive, send)
+            await session.run(cls(scope, session))
 
         application.consumer_class = cls  # type: ignore[attr-defined]  # as Channels' own have it
         return application
@@ -159,7 +142,7 @@ class Consumer:
     async def subscribe(self, group: str) -> None:
         """Let the socket hear what is published to `group`; before the welcome it is held back."""
         if group not in self._groups:
-            self._groups.append(intern(group))
+            self._groups.append(group)
         await self._engine.hub.subscribe(group, self, hold=not self.has_joined)
 
     def unsubscribe(self, group: str) -> None:
@@ -221,22 +204,20 @@ class Consumer:
         for group in self._groups:
             self._engine.hub.release(group, self)
 
-    def _take(self, frame: ClientFrame, tasks: asyncio.TaskGroup) -> bool:
-        """Answer `frame` in a task of its own, in its turn.
-
-        Returns whether others may begin before it ends.
-        """
-        known, turns = self.commands.get(frame.type), self._session.turns
+    def _take(self, frame: ClientFrame) -> bool:
+        """Begin a task that answers `frame`; returns whether others may begin before it ends."""
+        known = self.commands.get(frame.type)
         together = known is not None and known.together
-        before = turns[-1:]  # which ends after all that is before it
-        first = self._alone if together else before
-        turn = self._session.add_turn(self._answer(frame, first, before), tasks)
+        before = self._session.under_way[-1:]  # which ends after all that is before it
+        first = self._alone[-1:] if together else before
+        task = self._session.begin(self._answer(frame, first, before))
         if not together:
-            self._alone = [turn]
+            self._alone.append(task)
+            task.add_done_callback(self._alone.remove)
         return together
 
-    async def _answer(self, frame: ClientFrame, first: Turns, before: Turns) -> None:
-        """Handle a frame when the turns of `first` have ended; answer it after those `before`."""
+    async def _answer(self, frame: ClientFrame, first: Tasks, before: Tasks) -> None:
+        """Wait for `first`, handle a frame, wait for those `before`, then send the answer."""
         if first:
             await asyncio.wait(first)
         try:
@@ -264,8 +245,6 @@ class Consumer:
         if before:
             await asyncio.wait(before)
         answer()
-        if len(self._session.turns) == 1:  # this one, which would stay in memory
-            self._alone = ()
 
     def _close(self, code: CloseCode, reason: str) -> None:
         self._unsubscribe_all()

@@ -61,7 +61,7 @@ class Refusal(Exception):
     ) -> None:
         super().__init__(str(detail))
         self.code = code
-        self.detail = str(detail)
+        self.detail = str(detail).encode(errors="replace").decode()  # some are no Unicode
         self.retry_after = retry_after
 
 

@@ -7,7 +7,6 @@ from django.utils.functional import SimpleLazyObject
 
 from realtime.admission.auth import cookies_of, sign_in
 from realtime.asgi import Application, Receive, Scope, Send
-from realtime.budgets import charges
 from realtime.conf import limits
 from realtime.delivery.connection import Connection
 from realtime.delivery.engine import Engine, this_engine
@@ -42,7 +41,6 @@ class AdmissionMiddleware:
         engine = this_engine()
         gaps = engine.gaps
         request_id.set(new_id())
-        charges.set(True)
         lent: Lent = scope.get("realtime.lent") or Lent(None)
         socket = Socket(send, lent.transport)
         lent.on_end = socket.abandon
@@ -79,7 +77,7 @@ class AdmissionMiddleware:
             "realtime.connection": connection,
             "path_remaining": remaining,
         }
-        inner.pop("realtime.lent", None)
+        inner.pop("realtime.lent", None)  # of use here alone: each topic copies the scope
         engine.add(connection)
         engine.check_after(gaps)
         try:

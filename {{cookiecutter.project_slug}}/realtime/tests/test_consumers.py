@@ -9,7 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from accounts.models import User
 from realtime.delivery.publishing import dismiss, publish
-from realtime.protocol import CloseCode
+from realtime.protocol import CloseCode, ErrorCode, Refusal, encode_refusal
 from realtime.tests.echo import EchoConsumer, connect_echo
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -132,6 +132,11 @@ async def test_a_failure_in_leave_is_logged_and_escapes_nowhere(
     async with connect_echo("/ws/echo/stuck/", ada) as client:
         await client.expect("welcome")
     assert "Leaving /ws/echo/stuck/ failed" in caplog.text
+
+
+def test_a_refusal_in_what_is_no_unicode_can_be_sent() -> None:
+    refusal = Refusal(ErrorCode.INVALID, "caf\udce9 is a directory")
+    assert '"detail":"caf? is a directory"' in encode_refusal("echo:a", "1", refusal)
 
 
 async def test_a_consumer_outside_admission_says_where_it_belongs() -> None:

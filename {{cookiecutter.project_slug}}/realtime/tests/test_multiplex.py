@@ -2,12 +2,13 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from pytest_django import Settings
 
 from accounts.models import User
-from realtime.delivery.engine import running_engine, this_engine
+from realtime.delivery.engine import running_engine, stop_engine, this_engine
 from realtime.delivery.publishing import dismiss, publish, sign_out
 from realtime.protocol import CloseCode
 from realtime.tests.echo import EchoConsumer, connect_echo
@@ -229,6 +230,28 @@ async def test_what_leaves_as_the_socket_closes_leaves_whole(ada: User) -> None:
             await asyncio.sleep(0)
         EchoConsumer.may_leave.set()
     assert EchoConsumer.left_whole == ["echo:slow"]
+
+
+@pytest.mark.parametrize("again", [False, True])
+async def test_what_leaves_as_the_socket_is_cancelled_leaves_whole(ada: User, again: bool) -> None:
+    EchoConsumer.may_leave = asyncio.Event()
+    EchoConsumer.left.clear()
+    EchoConsumer.left_whole.clear()
+    with suppress(asyncio.CancelledError):
+        async with connect_echo("/ws/", ada) as client:
+            await client.send("join", {}, "echo:slow")
+            if again:
+                await client.send_unheard("join", {}, "echo:slow")
+                await until(lambda: EchoConsumer.left)
+            running = client.communicator.future
+            running.cancel()
+            for _ in range(10):
+                await asyncio.sleep(0)
+            assert not running.done()
+            EchoConsumer.may_leave.set()
+            await running
+    assert EchoConsumer.left_whole == ["echo:slow"]
+    await stop_engine()
 
 
 async def test_a_dismissal_ends_one_topic_and_keeps_the_socket(ada: User) -> None:

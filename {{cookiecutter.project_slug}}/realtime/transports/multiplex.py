@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from realtime.asgi import Application, Receive, Scope, Send
 from realtime.conf import limits
-from realtime.delivery.connection import CLOSE_CODES, Connection, closing_for
+from realtime.delivery.connection import CLOSE_CODES, LEAVE_SECONDS, Connection, closing_for
 from realtime.delivery.socket import Socket
 from realtime.protocol import ClientFrame, CloseCode, Closing, ErrorCode, Refusal, encode
 from realtime.transports.session import ClientSession
@@ -54,9 +54,10 @@ class Multiplexer:
                         self._take(frame)
                     except Refusal as refusal:
                         self._session.socket.refuse(frame.topic, frame.id, refusal)
-                self._end_topics()
+                self._end_topics()  # before the group waits for what a topic may wait for
         finally:
-            await asyncio.gather(*self._end_topics())
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await asyncio.gather(*self._end_topics())
 
     def _end_topics(self) -> list[asyncio.Task[None]]:
         return [topic.end() for topic in self._topics.values()]
@@ -68,7 +69,7 @@ class Multiplexer:
             self._join(frame.topic, frame)
             return
         topic = self._topics.get(frame.topic)
-        if topic is None or topic.has_ended:
+        if topic is None or topic.is_ending:
             raise not_joined(frame.topic)
         topic.take(frame)
 
@@ -82,7 +83,8 @@ class Multiplexer:
             query = _join_data.decode(frame.data)
         except (msgspec.MsgspecError, UnicodeError, RecursionError) as error:
             raise Refusal(ErrorCode.INVALID, f"{frame.type}: {error}") from None
-        topic = TopicSession(name, frame.id, self._session.socket, self._tasks)
+        after = before.overtake() if before else None
+        topic = TopicSession(name, frame.id, self._session.socket, self._tasks, after)
         path = f"{self._scope['path']}{name.replace(':', '/')}/"
         scope = {
             **self._scope,
@@ -93,8 +95,7 @@ class Multiplexer:
         }
         scope.pop("url_route", None)
         self._topics[name] = topic
-        after = before.overtake() if before else None
-        topic.add_turn(topic.begin(self._connection.application, scope, after), self._tasks)
+        topic.begin(topic.join(self._connection.application, scope))
 
 
 class TopicSession(ClientSession):
@@ -103,21 +104,38 @@ class TopicSession(ClientSession):
     Each frame of the client has one answer: the join too, however it ends.
     """
 
-    consumer: "Consumer | None" = None
-    """Runs in no task of its own, so that an idle topic takes little memory."""
+    _consumer: "Consumer | None" = None
+    """In no task of its own once it has joined, so that an idle topic takes little memory."""
 
     def __init__(
-        self, name: str, join_id: str | None, socket: Socket, tasks: asyncio.TaskGroup
+        self,
+        name: str,
+        join_id: str | None,
+        socket: Socket,
+        tasks: asyncio.TaskGroup,
+        after: asyncio.Task[None] | None = None,
     ) -> None:
         self.name = name
         self.socket = socket
-        self.turns = []
-        self._tasks = tasks
+        self.under_way = []
+        self.tasks = tasks
         self._join_id = join_id
         self._join: Literal["waits", "accepted", "refused"] = "waits"
         self._waiting: list[ClientFrame] = []  # until the consumer has joined
+        self._after = after  # the end of the session that this one replaces
         self._leave: ClientFrame | None = None
-        self._leaving: asyncio.Task[None] | None = None
+        self._ending: asyncio.Task[None] | None = None
+
+    async def run(self, consumer: "Consumer") -> None:
+        """Have the consumer join; `take` and `end` do the rest."""
+        self._consumer = consumer
+        try:
+            await consumer._join()
+            while self._waiting:
+                consumer._take(self._waiting.pop(0))
+        except Exception as error:
+            closing = closing_for(error, consumer.scope["path"])
+            consumer._close(closing.code, closing.reason)
 
     def serve(self, topic: str) -> None:
         if topic != self.name:
@@ -131,7 +149,7 @@ class TopicSession(ClientSession):
     def close(self, code: CloseCode, reason: str) -> None:
         if self._join == "waits":
             self._refuse_join(REFUSALS.get(code, ErrorCode.INTERNAL), reason)
-        elif self._join == "accepted" and not self.has_ended:
+        elif self._join == "accepted" and not self.is_ending:
             self.socket.send(encode(self.name, "left", {"code": int(code), "reason": reason}))
         self._refuse_waiting()
         self.end()
@@ -139,27 +157,21 @@ class TopicSession(ClientSession):
     @property
     def is_served(self) -> bool:
         """Whether its client hears the topic: not one that was put out, or joined again."""
-        return not self.has_ended or self._leave is not None
+        return not self.is_ending or self._leave is not None
 
     # For the multiplexer
 
-    async def begin(
-        self, application: Application, scope: Scope, after: asyncio.Task[None] | None
-    ) -> None:
-        """Have the consumer join, once the one that the client has joined before has left."""
-        if after is not None:
-            await asyncio.wait([after])
+    async def join(self, application: Application, scope: Scope) -> None:
+        """Call the consumer's application, once the session that this one replaces has ended."""
+        if self._after is not None:
+            await asyncio.wait([self._after])
         try:
             if self.is_served:
                 await application(scope, _no_topic, _no_topic)
-            if self.consumer is not None:
-                await self.consumer._join()
-                while self._waiting:
-                    self.consumer._take(self._waiting.pop(0), self._tasks)
-        except Exception as error:
+        except Exception as error:  # before a consumer was found
             closing = closing_for(error, scope["path"])
             self.close(closing.code, closing.reason)
-        if self.consumer is None:
+        if self._consumer is None:
             self.end()
 
     def take(self, frame: ClientFrame) -> None:
@@ -167,40 +179,43 @@ class TopicSession(ClientSession):
         if frame.type == "leave":
             self._leave = frame
             self.end()
-        elif len(self.turns) + len(self._waiting) >= UNANSWERED_FRAMES:
+        elif len(self.under_way) + len(self._waiting) >= UNANSWERED_FRAMES:
             detail = _("Wait for the answers to what you sent.")
             raise Refusal(ErrorCode.RATE_LIMITED, detail, 0.5)
-        elif self.consumer is not None and self.consumer.has_joined:
-            self.consumer._take(frame, self._tasks)
+        elif self._consumer is not None and self._consumer.has_joined:
+            self._consumer._take(frame)
         else:
             self._waiting.append(frame)
 
     def overtake(self) -> asyncio.Task[None]:
         """End the topic, since it is joined again."""
-        if self._join == "waits" and not self.has_ended:
+        if self._join == "waits" and not self.is_ending:
             detail = _("%(topic)s was joined again meanwhile.") % {"topic": self.name}
             self._refuse_join(ErrorCode.CONFLICT, detail)
         return self.end()
 
     def end(self) -> asyncio.Task[None]:
         """Have the consumer leave, after what is under way; returns the task that does."""
-        if self._leaving is None:  # in no group: what was cancelled leaves too
-            self._leaving = asyncio.create_task(self._end())
-        return self._leaving
+        if self._ending is None:  # outside the group: consumers leave when it is cancelled, too
+            self._ending = asyncio.create_task(self._end())
+        return self._ending
 
     @property
-    def has_ended(self) -> bool:
-        return self._leaving is not None
+    def is_ending(self) -> bool:
+        """Whether the consumer is to leave, or has left."""
+        return self._ending is not None
 
     @property
     def has_left(self) -> bool:
-        return self._leaving is not None and self._leaving.done()
+        return self._ending is not None and self._ending.done()
 
     async def _end(self) -> None:
         """Have the consumer leave; then send the answers that are due."""
-        while self.turns:
-            await asyncio.wait(self.turns)
-        consumer, self.consumer = self.consumer, None
+        if self._after is not None:
+            await asyncio.wait([self._after])
+        while self.under_way:
+            await asyncio.wait(self.under_way)
+        consumer, self._consumer = self._consumer, None
         if consumer is not None:
             await consumer._leave()
         if self._join == "waits":

@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Coroutine, Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 
 from realtime.asgi import Receive, Scope, Send
-from realtime.delivery.connection import Connection
+from realtime.budgets import charges
+from realtime.delivery.connection import Connection, closing_for
 from realtime.delivery.socket import Socket
 from realtime.protocol import (
     PROTOCOL,
@@ -21,7 +22,12 @@ from realtime.protocol import (
     decode_frame,
 )
 
-Turns = Sequence[asyncio.Task[None]]
+if TYPE_CHECKING:
+    from realtime.consumers import Consumer
+
+COMMANDS_UNDER_WAY = 32
+
+Tasks = Sequence[asyncio.Task[None]]
 
 
 class ClientSession:
@@ -31,12 +37,15 @@ class ClientSession:
     """
 
     socket: Socket
-    turns: list[asyncio.Task[None]]
-    """What is under way for the client, in the order in which it ends."""
+    under_way: list[asyncio.Task[None]]
+    """The tasks that answer the client, in the order in which they end."""
+
+    tasks: asyncio.TaskGroup
+    """Of what is under way."""
 
     def __init__(self, connection: Connection, receive: Receive) -> None:
         self.socket = connection.socket
-        self.turns = []
+        self.under_way = []
         self._connection = connection
         self._receive = receive
 
@@ -59,7 +68,23 @@ class ClientSession:
             raise Closing(CloseCode.VERSION, f"Offer the subprotocol {PROTOCOL}.")
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         connection.paces = False  # a client that sends too fast gets errors from `frame`
+        charges.set(True)  # in this task, and in those that it starts
         return cls(connection, receive)
+
+    async def run(self, consumer: "Consumer") -> None:
+        """Have the consumer join, answer the client's frames, and leave."""
+        try:
+            await consumer._join()
+            async with asyncio.TaskGroup() as self.tasks:
+                while (frame := await self.frame()) is not None:
+                    most = COMMANDS_UNDER_WAY if consumer._take(frame) else 1
+                    while len(self.under_way) >= most:
+                        await asyncio.wait(self.under_way[:1])
+        except Exception as error:
+            closing = closing_for(error, consumer.scope["path"])
+            consumer._close(closing.code, closing.reason)
+        finally:
+            await consumer._leave()
 
     async def frame(self) -> ClientFrame | None:
         """The client's next frame; None at the end."""
@@ -80,14 +105,12 @@ class ClientSession:
                 self._connection.refused()
         return None
 
-    def add_turn(
-        self, work: Coroutine[Any, Any, None], tasks: asyncio.TaskGroup
-    ) -> asyncio.Task[None]:
-        """Do `work`, which ends after the turns that are there."""
-        turn = tasks.create_task(work)
-        self.turns.append(turn)
-        turn.add_done_callback(self.turns.remove)
-        return turn
+    def begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do `work`, which has to end after all that is under way."""
+        task = self.tasks.create_task(work)
+        self.under_way.append(task)
+        task.add_done_callback(self.under_way.remove)
+        return task
 
     @property
     def is_served(self) -> bool:
