@@ -40,7 +40,8 @@ NESTING = 20
 MENTIONS_PER_MESSAGE = 20
 REL = "noopener noreferrer nofollow ugc"
 PLAIN = re.compile(r"(?:[^\n\\`*_~\[\]<>@:&\"]++|~(?!~)|:(?!/))*+", re.ASCII)
-"""One line in which nothing can be Markdown, but for its beginning."""
+"""One line without Markdown, but for its beginning: a single `~`, and a colon that no slash
+follows, are text."""
 BLOCK = re.compile(r"\s|[-+#>]|\d{1,9}[.)]")
 """The beginnings of lines that may be more than text."""
 
@@ -66,7 +67,7 @@ def render(body: str, members: Collection[str] = ()) -> str:
 def plain(body: str) -> str:
     """What a message says, on one line and without marks: for previews and excerpts."""
     if is_plain(body):
-        return body
+        return " ".join(body.split())
     return " ".join("".join(_texts(_parse(body))).split()) or " ".join(body.split())
 
 

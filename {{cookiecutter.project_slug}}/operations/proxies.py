@@ -62,10 +62,13 @@ class FromProxies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if "headers" in scope:
-            client = scope.get("client")
-            said = self._told if self._is_proxy(client) else _untold
-            scope = {**scope, "client": _plain(client), **said(scope)}
+            scope = self._corrected(scope)
         await self._application(scope, receive, send)
+
+    def _corrected(self, scope: Scope) -> Scope:
+        client = scope.get("client")
+        changes = self._told(scope) if self._is_proxy(client) else _untold(scope)
+        return {**scope, "client": _plain(client), **changes}
 
     def _is_proxy(self, client: tuple[str, int] | None) -> bool:
         if not client or not client[0]:

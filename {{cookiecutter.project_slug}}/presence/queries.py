@@ -6,7 +6,6 @@ Reads that a crowd makes at once, as after a restart, are done in the queries of
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from datetime import datetime
-from sys import intern
 from typing import NamedTuple
 
 from accounts.models import Person, User
@@ -27,10 +26,11 @@ class JoinRequest(NamedTuple):
 def rooms_of(user_ids: Collection[int]) -> dict[int, list[str]]:
     """The rooms of each person: the keys of topics that show presence, latest joined first."""
     rooms: dict[int, list[str]] = defaultdict(list)
+    names: dict[str, str] = {}  # a copy of each for every person would take more memory
     for topic in registered():
         if topic.shows_presence:
             for user_id, keys in topic.keys_of(user_ids).items():
-                rooms[user_id] += map(intern, keys)
+                rooms[user_id] += [names.setdefault(key, key) for key in keys]
     return rooms
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
-from django.db import DEFAULT_DB_ALIAS, connection, connections
+from django.db import DEFAULT_DB_ALIAS, connection, connections, transaction
 from django.db.models import Model, Q, QuerySet, Value
 
 KEYS_AT_ONCE = 128
@@ -56,7 +56,7 @@ class Lookup(Generic[Row]):
             return self._fields[i].get_db_prep_value(keys[key][i], database)
 
         def find(keys: Sequence[Key]) -> list[Row]:
-            database = connections[DEFAULT_DB_ALIAS]  # which `connection` would look up each time
+            database = connections[DEFAULT_DB_ALIAS]  # `connection` looks it up for each attribute
             with database.cursor() as cursor:
                 values = [value(database, keys, *p) if isinstance(p, tuple) else p for p in params]
                 cursor.execute(sql, values)
@@ -90,31 +90,36 @@ def _reader(about: Any, select: Sequence[Any]) -> Callable[[Sequence[Any]], Any]
 
 
 def insert(items: Sequence[Model]) -> None:
-    """Save new rows of a model as `bulk_create` does.
+    """Insert new rows of a model as `bulk_create` does.
 
-    Django does it where the database gives more than keys, or a value is an expression.
+    Django does it itself where an item has a primary key, a value is an expression, or the model
+    is one for which `_inserted_fields` has none.
     """
     if not items:
         return
     model, database = type(items[0]), connections[DEFAULT_DB_ALIAS]
-    fields = _inserted(model)
+    fields = _inserted_fields(model)
+    for item in items:
+        item._prepare_related_fields_for_save("insert")  # type: ignore[attr-defined]
     rows = [
         [field.get_db_prep_save(field.pre_save(item, True), database) for field in fields]
         for item in items
-        if item.pk is None
     ]
-    if not fields or len(rows) < len(items) or any(hasattr(v, "as_sql") for r in rows for v in r):
+    has_keys = any(item.pk is not None for item in items)
+    has_expressions = any(hasattr(value, "as_sql") for value in chain.from_iterable(rows))
+    if not fields or has_keys or has_expressions:
         model._default_manager.bulk_create(items)
         return
     meta: Any = model._meta  # Any: a column is typed as one that may be none
     quote = database.ops.quote_name
     columns = ", ".join(quote(field.column) for field in fields)
     into, pk = f"{quote(meta.db_table)} ({columns})", quote(meta.pk.column)
+    place = f"({', '.join(['%s'] * len(fields))})"
     size = database.ops.bulk_batch_size(fields, items)
-    with database.cursor() as cursor:
+    with transaction.atomic(savepoint=False), database.cursor() as cursor:
         for start in range(0, len(items), size):
             some = rows[start : start + size]
-            places = ", ".join([f"({', '.join(['%s'] * len(fields))})"] * len(some))
+            places = ", ".join([place] * len(some))
             sql = f"INSERT INTO {into} VALUES {places} RETURNING {pk}"  # noqa: S608
             cursor.execute(sql, [*chain.from_iterable(some)])
             for item, (key,) in zip(items[start : start + size], cursor.fetchall(), strict=True):
@@ -122,8 +127,9 @@ def insert(items: Sequence[Model]) -> None:
 
 
 @cache
-def _inserted(model: type[Model]) -> list[Any]:  # Any: fields
-    """The fields that `insert` writes; none where only Django knows how."""
+def _inserted_fields(model: type[Model]) -> list[Any]:  # Any: fields
+    """The fields that `insert` writes: none for a model with parents, with fields that are
+    generated or have placeholders, or of which the database gives more than keys."""
     meta = model._meta
     fields = [field for field in meta.local_concrete_fields if field is not meta.pk]
     special = any(field.generated or hasattr(field, "get_placeholder") for field in fields)

@@ -23,7 +23,7 @@ from realtime.servers.uvicorn import LAST_SECONDS
 
 NOT_UTF8 = 1007
 WRITABLE = asyncio.Event()
-"""Of every socket that may be written to: each event of its own takes 0.8 KiB."""
+"""Of all sockets that may be written to: an event for each would take 0.8 KiB."""
 WRITABLE.set()
 
 
@@ -43,7 +43,7 @@ class Server(plain.Server):
 
 
 class Messages:
-    """An `asyncio.Queue` for one reader; that one takes 2.5 KiB of every socket, for its deques."""
+    """Does what uvicorn uses of `asyncio.Queue`, whose deques take 2.5 KiB of every socket."""
 
     __slots__ = ("_arrived", "_waiting")
 
@@ -61,8 +61,11 @@ class Messages:
 
     async def get(self) -> Message:
         while not self._waiting:
-            self._arrived = asyncio.get_running_loop().create_future()
-            await self._arrived
+            if self._arrived is not None and not self._arrived.done():  # somebody else waits, too
+                await asyncio.wait([self._arrived])
+            else:
+                self._arrived = asyncio.get_running_loop().create_future()
+                await self._arrived
         return self._waiting.pop(0)
 
 
@@ -87,15 +90,15 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
-        if not self.close_sent:  # it was not refused
+        if not self.close_sent:  # it was not refused; the application's task has not begun
             self.scope["realtime.lent"] = self.lent  # type: ignore[typeddict-unknown-key]
 
     async def send(self, message: Any) -> None:  # Any: one of uvicorn's private types
         await super().send(message)
         if self.handshake_complete and self.request is not None:  # then nobody reads these again
-            self.request.headers.clear()  # the parser keeps the request
+            self.request.headers.clear()  # the parser keeps the request itself
             self.request = self.response = None  # type: ignore[assignment]
-            self.__dict__ = {**self.__dict__}  # no larger than it need be
+            self.__dict__ = {**self.__dict__}  # without the room that it had to grow
         if message["type"] == "websocket.close" and message.get("code") == CloseCode.FLOODING:
             self._discard()
 

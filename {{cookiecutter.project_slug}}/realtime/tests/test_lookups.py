@@ -3,7 +3,7 @@
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.contenttypes.models import ContentType
-from django.db.models import F, Model, Value
+from django.db.models import F, Model, QuerySet, Value
 from django.db.models.functions import Upper
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
@@ -85,7 +85,9 @@ def test_none_is_found_nowhere(board: Board) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 150])
-def test_rows_are_inserted_as_by_bulk_create(board: Board, count: int) -> None:
+def test_rows_are_inserted_as_by_bulk_create(
+    board: Board, count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def cards(first: int) -> list[Card]:
         seqs = range(first, first + count)
         return [
@@ -95,7 +97,9 @@ def test_rows_are_inserted_as_by_bulk_create(board: Board, count: int) -> None:
 
     now = timezone.now()
     ours, djangos = cards(1_000), cards(2_000)
-    insert(ours)
+    with monkeypatch.context() as patch:
+        patch.setattr(QuerySet, "bulk_create", None)
+        insert(ours)
     Card.objects.bulk_create(djangos)
     for made in (ours, djangos):
         saved = Card.objects.in_bulk([card.pk for card in made])
@@ -111,6 +115,16 @@ def test_what_only_django_can_insert_it_inserts(board: Board) -> None:
     insert([upper])
     titles = Card.objects.filter(seq__gte=1_000).order_by("seq").values_list("title", flat=True)
     assert list(titles) == ["title", "TITLE"]
+
+
+def test_a_row_of_one_that_is_not_saved_is_refused(board: Board) -> None:
+    new = Board(slug="new")
+    card = Card(board=new, client_id="1", title="title", seq=1, rev=1)
+    with pytest.raises(ValueError, match="unsaved related object 'board'"):
+        insert([card])
+    new.save()
+    insert([card])
+    assert Card.objects.get(pk=card.pk).board == new
 
 
 def test_rows_are_increased_as_by_an_update(board: Board) -> None:
