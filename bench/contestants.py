@@ -114,6 +114,7 @@ HUB = Contestant(
     command=(sys.executable, *UVICORN, *FAST, "hub:application"),
     folder=PEERS,
 )
+DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 SERVERS = ("daphne", "uvicorn")
 OURS = tuple(ours(server) for server in SERVERS)
 TUTORIALS = tuple(tutorial(server) for server in SERVERS)

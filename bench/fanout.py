@@ -7,8 +7,8 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from bench.client import Socket, connect_all
-from bench.contestants import Contestant
-from bench.figures import Figure, figure
+from bench.contestants import DATABASES, Contestant
+from bench.figures import Figure
 from bench.nap import napping
 from bench.stage import Crowd, Site, Stage
 from bench.usage import Meter, Usage
@@ -32,7 +32,7 @@ class Fanout:
 
     @property
     def name(self) -> str:
-        kind = "durable messages" if self.kept else "typing and other frames that nothing keeps"
+        kind = f"durable messages, {DATABASES[self.database]}" if self.kept else "typing"
         return f"Fan-out to {self.size:,}: {kind}"
 
 
@@ -122,7 +122,7 @@ class Span:
 async def measure(stage: Stage, contestant: Contestant, work: Fanout) -> Figure:
     values: dict[str, float] = {}
     usages: dict[str, Usage] = {}
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
     async with stage.site(contestant, Crowd(work.size), database=work.database) as site:
         speakers, sockets = await gathered(site, kept=work.kept)
         for in_flight in IN_FLIGHT:
@@ -133,9 +133,11 @@ async def measure(stage: Stage, contestant: Contestant, work: Fanout) -> Figure:
             cost = span.usage.milliseconds(span.delivered) * 1e3
             values[f"{in_flight}: server CPU of 1,000, ms"] = cost
             usages[when] = span.usage
-            notes += (f"{when}: {span.missing} deliveries missing",) * bool(span.missing)
-        notes += ("held back: each member may type once a second",) * bool(speakers.held_back)
-    return figure(work.name, contestant, values, usages, notes)
+            if span.missing:
+                notes.append(f"{when}: {span.missing} deliveries missing")
+        if speakers.held_back:
+            notes.append("held back: each member may type once a second")
+    return Figure(work.name, contestant.name, values, usages, notes)
 
 
 async def gathered(site: Site, *, kept: bool) -> tuple[Speakers, list[Socket]]:

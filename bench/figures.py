@@ -5,11 +5,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from msgspec import Struct, json
+from msgspec import Struct, field, json
 from msgspec.structs import astuple
 
-from bench.contestants import Contestant
 from bench.usage import Usage
+
+
+def _now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
 
 
 class Figure(Struct):
@@ -22,23 +25,10 @@ class Figure(Struct):
     """By the headings of the table, units included."""
     usages: Mapping[str, Usage]
     """Of each part of the work."""
-    notes: Sequence[str]
-    paced: bool
+    notes: Sequence[str] = ()
+    paced: bool = False
     """Whether the load went at a pace of its own, so that the server was not to be busy."""
-    measured_at: str
-
-
-def figure(
-    work: str,
-    contestant: Contestant,
-    values: Mapping[str, float],
-    usages: Mapping[str, Usage],
-    notes: Sequence[str] = (),
-    *,
-    paced: bool = False,
-) -> Figure:
-    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M}"
-    return Figure(work, contestant.name, values, usages, notes, paced, measured_at=now)
+    measured_at: str = field(default_factory=_now)
 
 
 class Spread(Struct):

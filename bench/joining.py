@@ -5,9 +5,8 @@ from dataclasses import dataclass
 
 from bench import machine
 from bench.client import Socket, connect_all
-from bench.contestants import Contestant
-from bench.figures import Figure, figure
-from bench.messages import DATABASES
+from bench.contestants import DATABASES, Contestant
+from bench.figures import Figure
 from bench.stage import Crowd, Site, Stage
 from bench.usage import Meter, Usage
 from bench.wires import Wire
@@ -59,8 +58,8 @@ async def measure(stage: Stage, contestant: Contestant, work: Joining) -> Figure
         "server CPU a join, ms": span.in_all.milliseconds(work.sockets),
         "memory a socket, KiB": span.bytes_each / 1024,
     }
-    notes = (f"{span.lost} sockets were closed",) * bool(span.lost)
-    return figure(work.name, contestant, values, {"": span.joining}, notes)
+    notes = [f"{span.lost} sockets were closed"] if span.lost else []
+    return Figure(work.name, contestant.name, values, {"": span.joining}, notes)
 
 
 async def joined(site: Site, wire: Wire | None) -> Span:

@@ -43,13 +43,13 @@ def family(pid: int) -> list[int]:
     return found
 
 
-def cpu_seconds(pids: list[int]) -> float:
-    """What `pids` have used so far; one that has ended counts for nothing."""
+def cpu_seconds(pid: int) -> float:
+    """What `pid` and its descendants have used so far, with those that have ended."""
     ticks = 0
-    for pid in pids:
+    for each in family(pid):
         with suppress(FileNotFoundError, ProcessLookupError):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            ticks += int(fields[11]) + int(fields[12])
+            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
+            ticks += sum(map(int, fields[11:15]))  # its own, and of the children it waited for
     return ticks / CLOCK_TICKS_PER_SECOND
 
 

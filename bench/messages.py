@@ -8,13 +8,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from bench.client import Socket, connect_all, until
-from bench.contestants import Contestant
+from bench.contestants import DATABASES, Contestant
 from bench.fanout import TEXT, WARM_UP_SECONDS
-from bench.figures import Figure, figure
+from bench.figures import Figure
 from bench.stage import Crowd, Site, Stage
 from bench.usage import Meter, Usage
 
-DATABASES = {"sqlite": "SQLite", "postgres": "PostgreSQL"}
 DRAIN_SECONDS = 5.0
 NUMBER = re.compile(rb"~(\d+)~")
 
@@ -140,16 +139,16 @@ async def measure(stage: Stage, contestant: Contestant, work: Writing) -> Figure
         values["last delivery after the ack, p99 ms"] = quantile(lags, 0.99) * 1e3
     values["server CPU, % of a core"] = span.usage.server * 100
     values["server CPU a message, ms"] = span.usage.milliseconds(span.acked)
-    notes = (f"{span.missing} deliveries missing",) * bool(span.missing)
+    notes = [f"{span.missing} deliveries missing"] if span.missing else []
     usages = {"": span.usage}
-    return figure(work.name, contestant, values, usages, notes, paced=bool(setting.rate))
+    return Figure(work.name, contestant.name, values, usages, notes, paced=setting.rate > 0)
 
 
 async def measure_sender(stage: Stage, contestant: Contestant, work: Writing) -> Figure:
     """One person's socket has many messages in flight, while more and more others hear them."""
     values: dict[str, float] = {}
     usages: dict[str, Usage] = {}
-    notes: tuple[str, ...] = ()
+    notes: list[str] = []
     async with stage.site(contestant, work.setting.crowd, database=work.database) as site:
         writers = Writers()
         sockets: list[Socket] = []
@@ -164,9 +163,11 @@ async def measure_sender(stage: Stage, contestant: Contestant, work: Writing) ->
             usages[room] = span.usage
             heard = [each.heard[:1] for each in span.sent]
             late = sum(map(operator.gt, heard, heard[1:]))
-            notes += (f"{room}: {late} out of order",) * bool(late)
-            notes += (f"{room}: {span.missing} deliveries missing",) * bool(span.missing)
-    return figure(work.name, contestant, values, usages, notes)
+            if late:
+                notes.append(f"{room}: {late} out of order")
+            if span.missing:
+                notes.append(f"{room}: {span.missing} deliveries missing")
+    return Figure(work.name, contestant.name, values, usages, notes)
 
 
 async def written(site: Site, setting: Setting, seconds: float) -> Span:

@@ -6,6 +6,7 @@ from functools import partial
 
 from bench import fanout, joining, messages, scaling, storm
 from bench.contestants import (
+    DATABASES,
     HUB,
     KEEPING,
     OURS,
@@ -65,21 +66,21 @@ def _fanout(sizes: Sizes) -> Entries:
 
 
 def _messages(sizes: Sizes) -> Entries:
-    for database in messages.DATABASES:
+    for database in DATABASES:
         for setting in (messages.HOT, messages.SPREAD):
             work = messages.Writing(setting, database, sizes.seconds)
             yield partial(messages.measure, work=work), _keeping(database)
 
 
 def _latency(sizes: Sizes) -> Entries:
-    for database in messages.DATABASES:
+    for database in DATABASES:
         for setting in (messages.PACED_CROWD, messages.PACED_ROOMS):
             work = messages.Writing(setting, database, sizes.seconds * 2)
             yield partial(messages.measure, work=work), (WS, *_keeping(database, UVICORN))
 
 
 def _sender(sizes: Sizes) -> Entries:
-    for database in messages.DATABASES:
+    for database in DATABASES:
         work = messages.Writing(messages.SENDER, database, sizes.seconds)
         yield partial(messages.measure_sender, work=work), _keeping(database, UVICORN)
 
@@ -87,7 +88,7 @@ def _sender(sizes: Sizes) -> Entries:
 def _joining(sizes: Sizes) -> Entries:
     topic = joining.Joining(sizes.sockets, "sqlite")
     yield partial(joining.measure, work=topic), (SOCKET_IO, *SIGNED_IN, *OURS)
-    for database in messages.DATABASES:
+    for database in DATABASES:
         for rooms in (1, 10):
             work = joining.Joining(sizes.pages, database, rooms)
             yield (
@@ -116,7 +117,8 @@ def _keeping(
     database: str, django: tuple[Contestant, ...] = (*KEEPING, *OURS)
 ) -> tuple[Contestant, ...]:
     """Those that keep messages in this database: Socket.IO in PostgreSQL alone."""
-    return (*(SOCKET_IO_KEEPING,) * (database == "postgres"), *django)
+    peers = (SOCKET_IO_KEEPING,) if database == "postgres" else ()
+    return (*peers, *django)
 
 
 PARTS = {

@@ -38,6 +38,10 @@ class Process:
     def pids(self) -> list[int]:
         return machine.family(self._process.pid)
 
+    @property
+    def cpu_seconds(self) -> float:
+        return machine.cpu_seconds(self._process.pid)
+
     async def listening(self) -> None:
         """Wait until the port accepts a connection."""
         await self._until(accepts)

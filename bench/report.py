@@ -14,26 +14,25 @@ NOTES = """\
   contestant is measured once, those of a table one after the other.
 - Servers, and the Redis and PostgreSQL they use, run on one core; the load runs on the other. In
   "Cost by processes" servers may use both.
-- A note says how busy all were, in shares of a core, where the server was not the limit: it used
-  less than 90 % of its core, and waited for Redis, the database or the round trip; or the load used
-  90 % of its own, and the server could do more. Another says so where programs that are no part of
-  the run took more than 10 % of a core.
+- A note says what limited a figure, where it was not the server: who used which share of a core,
+  if the server used less than 90 % of one; that the server could do more, if the load used 90 % of
+  its own. Another says so where other programs took more than 10 % of a core.
 - Every server is uncompressed; uvicorn runs on uvloop with `--ws websockets-sansio`.
 - This project is measured as baked, in production settings over Redis: session cookie and origin
   checked, membership checked as a room is joined and for each message that is kept. For `typing` it
   is not looked up again: whoever is removed from a room is dismissed from it. Only its rate limits
   are raised, through the `REALTIME` setting, because a few clients do the work of thousands.
-- Fan-out: one frame in flight means that the next is sent when everyone has the last, so that
-  nothing can be packed; with sixteen, a server may write several together. Deliveries a write are
+- Fan-out: one frame in flight means that the next is sent when everyone has the last, so that a
+  write has one frame; with sixteen, a server may write several together. Deliveries a write are
   frames for each TCP segment that came, which on loopback is one write.
 - Delivery is measured from the sender's write to the moment at which another member's client reads
   it. The acknowledgement of a server that sends none is the sender's own copy.
 - A page joins by `/ws/`: notifications, presence, the list of rooms and one room, as the scripts of
   a room's page do. The tutorial and Socket.IO beside it read the same from tables of their own:
   rooms with the last message and a count of unread ones, notifications, members, and who belongs to
-  each room in place of presence, which they have not. Everyone has been there before.
-- The memory of a socket is that of the server process, after 200 have come before it; what Node has
-  not collected yet counts, which makes Socket.IO's uncertain where few sockets come.
+  each room in place of presence. Everyone has been there before.
+- The memory of a socket is that of the server process, after 200 have come before it. It includes
+  what Node has not collected yet, so Socket.IO's varies where few sockets come.
 - The tutorial's variants keep messages in the same database with the same options (SQLite: WAL,
   synchronous FULL). Socket.IO keeps them by an `INSERT` of its own, unordered and unchecked, and
   signs nobody in.

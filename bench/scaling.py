@@ -1,11 +1,10 @@
 """What the same work costs in more and more processes: it scales while that stays the same."""
 
-from dataclasses import replace
 from functools import partial
 
 from bench import fanout, joining, messages
 from bench.contestants import Contestant
-from bench.figures import Figure, figure
+from bench.figures import Figure
 from bench.machine import LOAD_CORE, SERVER_CORE
 from bench.stage import Crowd, Stage
 from bench.usage import Usage
@@ -21,11 +20,8 @@ async def measure(
     usages: dict[str, Usage] = {}
 
     def note(what: str, usage: Usage, count: float) -> None:
-        for who, cores in {
-            "server": usage.server,
-            "Redis": usage.redis,
-            "PostgreSQL": usage.database,
-        }.items():
+        used = ("server", usage.server), ("Redis", usage.redis), ("PostgreSQL", usage.database)
+        for who, cores in used:
             values[f"{what}: {who}, ms"] = cores * usage.seconds * 1e3 / max(count, 1)
         usages[what] = usage
 
@@ -48,5 +44,4 @@ async def measure(
         note("a page's join", joined.in_all, pages)
 
     name = f"{contestant.name}, {processes} process{'es' * (processes > 1)}"
-    who = replace(contestant, name=name)
-    return figure("Cost by processes, PostgreSQL", who, values, usages, paced=True)
+    return Figure("Cost by processes, PostgreSQL", name, values, usages, paced=True)

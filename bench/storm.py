@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from bench.client import Socket, connect, connect_all, until
 from bench.contestants import Contestant
-from bench.figures import Figure, figure
+from bench.figures import Figure
 from bench.reader import PlainReader, Reader, ResumingReader
 from bench.scribes import Scribes
 from bench.stage import Crowd, Site, Stage
@@ -118,4 +118,4 @@ async def measure(stage: Stage, contestant: Contestant, sockets: int) -> Figure:
     }
     kept = f"{missing} lost" if contestant.is_ours else "keeps no messages"
     work = f"Reconnect storm of {sockets:,}, by one topic, SQLite"
-    return figure(work, contestant, values, {"": usage}, (f"{errors} errors", kept))
+    return Figure(work, contestant.name, values, {"": usage}, [f"{errors} errors", kept])

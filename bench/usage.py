@@ -1,6 +1,5 @@
 """What a span of time cost: seconds, and who was busy for how much of it."""
 
-import os
 import time
 from collections.abc import Iterator
 
@@ -46,8 +45,7 @@ class Meter:
     """Begins to measure when made."""
 
     def __init__(self, site: Site) -> None:
-        ours = site.process, site.redis, site.postgres
-        self._pids = [[os.getpid()], *(process.pids if process else [] for process in ours)]
+        self._processes = site.process, site.redis, site.postgres
         self._before = self._now()
 
     def read(self) -> Usage:
@@ -58,5 +56,5 @@ class Meter:
         return Usage(seconds, load, server, redis, database, others)
 
     def _now(self) -> list[float]:
-        used = map(machine.cpu_seconds, self._pids)
-        return [time.perf_counter(), machine.busy_seconds(), *used]
+        used = [process.cpu_seconds if process else 0.0 for process in self._processes]
+        return [time.perf_counter(), machine.busy_seconds(), time.process_time(), *used]

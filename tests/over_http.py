@@ -6,7 +6,7 @@ import os
 import subprocess
 import threading
 from collections import deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -76,7 +76,7 @@ class OverHttp:
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Self:
-        self._start(self._hear())
+        self._start(self._hear)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -91,16 +91,16 @@ class OverHttp:
         return frame
 
     async def send(self, text: str) -> None:
-        self._start(self._command(json.loads(text)))
+        self._start(self._command, json.loads(text))
 
-    def _start(self, work: Any) -> None:  # Any: a coroutine
-        task = asyncio.create_task(self._until_lost(work))
+    def _start(self, work: Callable[..., Awaitable[None]], *args: Json) -> None:
+        task = asyncio.create_task(self._until_lost(work, *args))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _until_lost(self, work: Any) -> None:  # Any: a coroutine
+    async def _until_lost(self, work: Callable[..., Awaitable[None]], *args: Json) -> None:
         try:
-            await work
+            await work(*args)
         except (OSError, EOFError, TimeoutError, ValueError):
             self._frames.put_nowait(1006)
 
