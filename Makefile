@@ -59,7 +59,7 @@ docs: .venv/dev ## Build the documentation into site/; links that lead nowhere s
 	@$(BIN)/python -m tests.documentation site
 
 .PHONY: bench
-bench: .venv-bench/ready ## Measure a bake beside its peers, for an hour; OPTIONS='--only storm' for some rows
+bench: .venv-bench/ready ## Measure a bake beside its peers, for forty minutes; OPTIONS='--only storm' for some rows
 	@$(BENCH)/python -m bench $(OPTIONS)
 
 .PHONY: release

@@ -45,7 +45,7 @@ def markdown(rows: Sequence[Row], failures: Sequence[str] = ()) -> str:
         same = [row for row in rows if row.work == work]
         rounds, when = max(row.rounds for row in same), max(row.measured_at for row in same)
         parts += [f"## {work}", "", f"Rounds: {rounds}; {when} UTC.", "", *_table(same), ""]
-    parts += [f"- Not measured: {failure}" for failure in failures]
+    parts += [f"- Not measured: {failure}" for failure in dict.fromkeys(failures)]
     return "\n".join((*parts, NOTES))
 
 
