@@ -311,7 +311,7 @@ def findings(
             commands += next(folders for kind, folders in FOLDERS if kind.items() <= answers)
         if surroundings.keys() >= PRODUCTION.keys():
             services = {"DATABASE_URL": postgres.create_database(), "REDIS_URL": redis_url}
-            surroundings |= services
+            surroundings = surroundings | services
         for command in commands.split(" && "):
             name, *arguments = command.split()
             done = run([python.with_name(name), *arguments], project, **surroundings)
