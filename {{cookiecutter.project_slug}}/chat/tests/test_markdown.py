@@ -210,9 +210,10 @@ def test_what_a_message_says(body: str, words: str) -> None:
 @pytest.mark.parametrize("shape", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_is_safe_and_costs_a_bounded_work(shape: str) -> None:
     body = shape * (LONGEST_CHARACTERS // len(shape))
-    Page(render(body, ["a"]))
+    html = render(body, ["a"])
+    Page(html)
+    assert len(html) <= 40 * LONGEST_CHARACTERS
     assert plain(body) or not body.strip()
-    assert len(render(body, ["a"])) <= 40 * LONGEST_CHARACTERS
     assert calls(lambda: render(body, ["a"])) <= 120 * LONGEST_CHARACTERS
     assert calls(lambda: mentioned_usernames(body)) <= 120 * LONGEST_CHARACTERS
 

@@ -156,7 +156,7 @@ async def test_a_poll_that_tells_nothing_new_waits_for_what_happens(ada: User) -
         digest = response.headers[b"x-frames-digest"].decode()
     async with asked(body=[JOIN], user=ada, query=f"wait=20&known={digest}") as response:
         await until(lambda: list(this_engine().hub.groups))
-        await asyncio.sleep(2)
+        await asyncio.sleep(0.3)
         publish("echo:a", "said", {"text": "hi"})
         assert await response.status() == 200
         said = {"topic": "echo:a", "type": "said", "data": {"text": "hi"}}
@@ -169,7 +169,7 @@ async def test_a_poll_in_which_nothing_happens_ends(ada: User) -> None:
         await response.status()
         await response.rest()
         digest = response.headers[b"x-frames-digest"].decode()
-    async with asked(body=[JOIN], user=ada, query=f"wait=4&known={digest}") as response:
+    async with asked(body=[JOIN], user=ada, query=f"wait=1&known={digest}") as response:
         assert (await response.status(), await response.rest()) == (200, [])
 
 

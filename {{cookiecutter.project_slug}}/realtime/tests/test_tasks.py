@@ -348,7 +348,7 @@ def test_the_task_of_a_killed_worker_runs_again_after_its_lease(
 def test_workers_run_each_task_once_and_hold_their_leases(
     file: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    settings.REALTIME = {"TASK_LEASE_SECONDS": 9}
+    settings.REALTIME = {"TASK_LEASE_SECONDS": 4.5}
     monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
     go_on = file.with_name("go on")
     slow = jobs.write_when.enqueue(str(file), str(go_on))
