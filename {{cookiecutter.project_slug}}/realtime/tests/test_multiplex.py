@@ -13,6 +13,7 @@ from realtime.delivery.publishing import dismiss, publish, sign_out
 from realtime.protocol import CloseCode
 from realtime.tests.echo import EchoConsumer, connect_echo
 from realtime.tests.wires import until
+from realtime.transports import multiplex
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -251,6 +252,24 @@ async def test_what_leaves_as_the_socket_is_cancelled_leaves_whole(ada: User, ag
             EchoConsumer.may_leave.set()
             await running
     assert EchoConsumer.left_whole == ["echo:slow"]
+    await stop_engine()
+
+
+async def test_what_hangs_as_it_leaves_is_cut_off(
+    ada: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(multiplex, "LEAVE_SECONDS", 0.05)
+    EchoConsumer.may_leave = asyncio.Event()
+    EchoConsumer.left.clear()
+    EchoConsumer.left_whole.clear()
+    with suppress(asyncio.CancelledError, TimeoutError):
+        async with connect_echo("/ws/", ada) as client:
+            await client.send("join", {}, "echo:slow")
+            running = client.communicator.future
+            running.cancel()
+            await asyncio.wait([running], timeout=5)
+            assert running.done()
+    assert (EchoConsumer.left, EchoConsumer.left_whole) == (["echo:slow"], [])
     await stop_engine()
 
 

@@ -1,5 +1,6 @@
 """What is used of the servers' insides is there; and what happens where it is not."""
 
+import asyncio
 import sys
 from importlib import import_module
 from importlib.metadata import version
@@ -27,6 +28,9 @@ GONE = {
         (SANS_IO, ""),
     ],
 }
+
+
+for_uvicorn = pytest.mark.skipif("uvicorn" not in SERVERS, reason="not baked")
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:  # Any: ASGI's
@@ -93,3 +97,33 @@ def take_away(
         monkeypatch.delattr(f"{source}.{cls}.{attribute}")
     else:
         monkeypatch.setitem(module.INSIDE, path, f"{module.INSIDE[path]} {attribute}")
+
+
+@for_uvicorn
+async def test_what_comes_is_read_in_order_by_all_who_wait() -> None:
+    messages = import_module("realtime.servers.lending_uvicorn").Messages()
+    readers = [asyncio.create_task(messages.get()) for _ in range(3)]
+    await asyncio.sleep(0)
+    for number in range(4):
+        messages.put_nowait(number)
+    async with asyncio.timeout(5):
+        assert sorted(await asyncio.gather(*readers)) == [0, 1, 2]
+        assert (await messages.get(), messages.empty()) == (3, True)
+        waiting = asyncio.create_task(messages.get())
+        await asyncio.sleep(0)
+        messages.put_nowait("late")
+        assert await waiting == "late"
+
+
+@for_uvicorn
+def test_only_the_socket_that_is_full_waits() -> None:
+    protocol = import_module("realtime.servers.lending_uvicorn").WebSocketProtocol
+    one, other = object.__new__(protocol), object.__new__(protocol)
+    for each in (one, other):
+        each.writable = import_module("realtime.servers.lending_uvicorn").WRITABLE
+    one.pause_writing()
+    full = one.writable
+    assert (full.is_set(), other.writable.is_set()) == (False, True)
+    one.resume_writing()
+    assert full.is_set()
+    assert one.writable is other.writable
