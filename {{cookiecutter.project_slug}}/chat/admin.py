@@ -93,12 +93,9 @@ class RoomAdmin(DeletesOneByOne):
 class MembershipAdmin(DeletesOneByOne, ReadOnlyAdmin):
     list_display = ["user", "room", "role", "joined_at", "last_read"]
     list_filter = ["role", "joined_at"]
+    list_select_related = ["room", "user"]
     search_fields = ["user__username", "user__display_name", "room__slug", "room__name"]
     ordering = ["-joined_at", "-pk"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        memberships: QuerySet[Membership] = super().get_queryset(request)
-        return memberships.select_related("room", "user")
 
     def has_delete_permission(
         self, request: HttpRequest, membership: Membership | None = None
@@ -125,12 +122,9 @@ class BanAdmin(DeletesOneByOne, ReadOnlyAdmin):
 
     list_display = ["user", "room", "banned_by", "created_at"]
     list_filter = ["created_at"]
+    list_select_related = ["room", "user", "banned_by"]
     search_fields = ["user__username", "user__display_name", "room__slug", "room__name"]
     ordering = ["-created_at", "-pk"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Ban]:
-        bans: QuerySet[Ban] = super().get_queryset(request)
-        return bans.select_related("room", "user", "banned_by")
 
     def delete_model(self, request: HttpRequest, ban: Ban) -> None:
         actions.lift_ban(ban.room, None, ban.user)
@@ -156,12 +150,9 @@ class MessageAdmin(DeletesOneByOne, ReadOnlyAdmin):
 
     list_display = ["room", "seq", "author", "beginning", "created_at", "is_deleted"]
     list_filter = ["created_at", ("deleted_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["room", "author"]
     search_fields = ["body", "author__username", "room__slug"]
     ordering = ["-pk"]
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
-        found: QuerySet[Message] = super().get_queryset(request)
-        return found.select_related("room", "author")
 
     @admin.display(description=_("body"))
     def beginning(self, message: Message) -> str:

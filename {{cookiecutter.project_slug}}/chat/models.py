@@ -398,7 +398,7 @@ class Message(FeedItem):
             seq=self.seq,
             rev=self.rev,
             client_id=self.client_id,
-            author=self.author.as_person() if self.author else deleted_person(),
+            author=self.sender,
             body=self.body,
             html=render(self.body, names),
             reply_to=self.reply_to,
@@ -415,7 +415,12 @@ class Message(FeedItem):
 
     def as_quote(self) -> QuoteData:
         words = "" if self.deleted_at else self.words[:QUOTE_CHARACTERS]
-        return QuoteData(self.author.as_person() if self.author else deleted_person(), words)
+        return QuoteData(self.sender, words)
+
+    @property
+    def sender(self) -> Person:
+        """Its author, or who stands for one whose account was deleted."""
+        return self.author.as_person() if self.author else deleted_person()
 
     @property
     def characters(self) -> int:

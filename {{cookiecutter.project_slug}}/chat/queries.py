@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet,
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User, as_person, deleted_person
+from accounts.models import User, as_person
 from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH
 from chat.frames import PAGE_MESSAGES, History, LastMessage, ReaderPerson, RoomSummary
 from chat.markdown import mentioned_usernames
@@ -372,9 +372,7 @@ def _last_messages(ids: Iterable[int | None]) -> dict[int, LastMessage]:
     )
     return {
         message.room_id: LastMessage(
-            message.author.as_person() if message.author else deleted_person(),
-            message.words[:PREVIEW_CHARACTERS],
-            message.created_at,
+            message.sender, message.words[:PREVIEW_CHARACTERS], message.created_at
         )
         for message in messages
     }

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime
 from typing import NamedTuple
 from unicodedata import normalize
 
@@ -11,10 +10,9 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _
 
-from accounts.models import Person, User, deleted_person
+from accounts.models import User
 from chat.budgets import SEARCHES
-from chat.frames import AttachmentData
-from chat.models import PICTURES, Attachment, Membership, Message, Room, other_people
+from chat.models import PICTURES, Attachment, Membership, Message, other_people
 from chat.queries import person_by_username
 from chat.words import Says, Term
 from realtime.protocol import ErrorCode, Refusal
@@ -60,21 +58,11 @@ class Query(NamedTuple):
         return bool(self.terms or self.usernames or self.things)
 
 
-class Result(NamedTuple):
-    """A message as it is shown among others that were found."""
-
-    room: Room
-    seq: int
-    author: Person
-    created_at: datetime
-    parts: Sequence[Part]
-    attachments: Sequence[AttachmentData]
-
-
 class Page(NamedTuple):
-    """Some results, the latest first, and the message `before` which there are more."""
+    """Some messages, the latest first, each with the parts of its excerpt; and the message `before`
+    which there are more."""
 
-    results: Sequence[Result]
+    results: Sequence[tuple[Message, Sequence[Part]]]
     before: int | None
 
 
@@ -143,7 +131,7 @@ def found(user: User, query: Query, before: int = -1) -> Page:
     for message in shown:
         message.room.name = message.room.name_beside(others.get((user.pk, message.room_id)))
     return Page(
-        [_result(message, query.terms) for message in shown],
+        [(message, excerpt(message.words, query.terms)) for message in shown],
         shown[-1].pk if len(rows) > len(shown) else None,
     )
 
@@ -161,17 +149,6 @@ def _rooms(user: User, slugs: Sequence[str]) -> QuerySet[Membership, int]:
                 )
                 raise Refusal(ErrorCode.NOT_FOUND, detail % {"slug": slug})
     return places.values_list("room", flat=True)
-
-
-def _result(message: Message, terms: Sequence[Term]) -> Result:
-    return Result(
-        room=message.room,
-        seq=message.seq,
-        author=message.author.as_person() if message.author else deleted_person(),
-        created_at=message.created_at,
-        parts=excerpt(message.words, terms),
-        attachments=[attachment.as_data() for attachment in message.attachments.all()],
-    )
 
 
 def excerpt(text: str, terms: Sequence[Term]) -> list[Part]:

@@ -10,7 +10,6 @@ from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import deleted_person
 from chat.models import Membership, Message, Room
 from chat.queries import named_for
 from realtime.feeds.outlets import Outlet
@@ -163,7 +162,7 @@ def bot_id() -> str:
 
 
 def _text(room: Room, message: Message) -> str:
-    author = message.author.name if message.author else deleted_person()["name"]
+    author = message.sender["name"]
     head = author if room.is_direct else f"{room.name} · {author}"
     files = "".join(f"\n📎 {each.name}" for each in message.attachments.all())
     said = f"{message.body}{files}".strip() or message.words

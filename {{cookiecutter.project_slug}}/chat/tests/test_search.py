@@ -35,8 +35,8 @@ def browser(ada: User) -> Client:
 def bodies(user: User, text: str) -> list[str]:
     """What the first page of results says."""
     return [
-        "".join(part for part, _ in result.parts)
-        for result in search.found(user, search.read(text)).results
+        "".join(part for part, _ in parts)
+        for _, parts in search.found(user, search.read(text)).results
     ]
 
 
@@ -149,9 +149,9 @@ def test_the_words_of_someone_who_is_deleted_stay_and_those_of_a_room_do_not(
     say(private, bob, "words that go")
     bob.delete()
     actions.delete_room(private)
-    (result,) = search.found(ada, search.read("words")).results
-    assert result.author["name"] == "Deleted user"
-    assert result.parts == [("words", True), (" that stay", False)]
+    ((message, parts),) = search.found(ada, search.read("words")).results
+    assert message.sender["name"] == "Deleted user"
+    assert parts == [("words", True), (" that stay", False)]
     assert Message.objects.filter(Says([Term("words")])).count() == 1
 
 
@@ -296,7 +296,7 @@ def test_more_results_follow_by_their_time_and_nothing_comes_twice(
     link = "/search/?q=plan"
     while link:
         page = browser.get(link)
-        seen += ["".join(text for text, _ in each.parts) for each in page.context["found"].results]
+        seen += ["".join(text for text, _ in parts) for _, parts in page.context["found"].results]
         say(public, ada, "plan of later")
         more = re.search(r'rel="next"\s+href="([^"]*)"', page.content.decode())
         link = f"/search/{more[1].replace('&amp;', '&')}" if more else ""
