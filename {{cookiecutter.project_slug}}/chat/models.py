@@ -113,7 +113,7 @@ class Room(Feed):
     link_code = models.CharField(
         max_length=32, unique=True, null=True, blank=True, default=None, editable=False
     )
-    """What stands in the address of its invitation link: see `chat.actions.make_link`."""
+    """What stands in the address of its invitation link: see `chat.actions.set_link`."""
     link_until = models.DateTimeField(null=True, blank=True, default=None, editable=False)
     archived_at = models.DateTimeField(
         _("archived at"), null=True, blank=True, default=None, editable=False

@@ -159,8 +159,8 @@ def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @require_POST
 @login_required
 def archive(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    change = actions.reopen_room if "reopen" in request.POST else actions.archive_room
-    change(queries.room_by_slug(slug), request.user)
+    room = queries.room_by_slug(slug)
+    actions.set_archived(room, request.user, "reopen" not in request.POST)
     return redirect("chat:room", slug)
 
 
@@ -264,9 +264,9 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @require_POST
 @login_required
 def change_link(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    change = actions.withdraw_link if "withdraw" in request.POST else actions.make_link
+    room = queries.room_by_slug(slug)
     with _refusals_shown(request):
-        change(queries.room_by_slug(slug), request.user)
+        actions.set_link(room, request.user, on="withdraw" not in request.POST)
     return redirect(f"{reverse('chat:settings', args=[slug])}#link")
 
 

@@ -1,7 +1,8 @@
 """Rooms and their people: making, naming and ending rooms; entering, inviting, leaving, roles."""
 
 import secrets
-from datetime import datetime, timedelta
+from collections.abc import Collection
+from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import Case, IntegerField, Value, When
@@ -36,6 +37,8 @@ from realtime.protocol import CloseCode, ErrorCode, Refusal
 from realtime.topics import topic_left, topics_changed
 
 Role = Membership.Role
+OWNERS = {Role.OWNER}
+MODERATORS = {Role.OWNER, Role.MODERATOR}
 
 SLUG_CHARACTERS = 40
 LINK_BYTES = 16
@@ -86,7 +89,7 @@ def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
     """
     with room.changing() as changes:
         room = changes.feed
-        _let_moderate(room, by, _("Only the room's moderators can change it."))
+        _let(room, by, MODERATORS, _("Only the room's moderators can change it."))
         if room.is_direct:
             raise Refusal(ErrorCode.CONFLICT, _("A direct conversation has its people's names."))
         room.name, room.about = clean_name(name), clean_about(about)
@@ -96,23 +99,21 @@ def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
         return room
 
 
-def archive_room(room: Room, by: User | None) -> None:
-    """Let nobody write in a room any more, as one of its owners. Archiving twice is harmless.
+def set_archived(room: Room, by: User | None, archived: bool) -> None:
+    """Let nobody write in a room any more, or let people again, as one of its owners.
 
     Raises:
         Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct),
             `rate_limited`.
     """
-    _set_archived(room, by, timezone.now())
-
-
-def reopen_room(room: Room, by: User | None) -> None:
-    """Let people write in an archived room again, as one of its owners; harmless in others.
-
-    Raises:
-        Refusal: as `archive_room`.
-    """
-    _set_archived(room, by, None)
+    with room.changing() as changes:
+        room = changes.feed
+        _refuse_direct(room)
+        _let(room, by, OWNERS, _("Only an owner of the room can archive it."))
+        if bool(room.archived_at) != archived:
+            room.archived_at = timezone.now() if archived else None
+            room.save(update_fields=["archived_at"])
+            publish(room.topic, "room.updated", {"room": room.as_data()})
 
 
 def transfer_room(room: Room, by: User, person: User) -> None:
@@ -124,7 +125,7 @@ def transfer_room(room: Room, by: User, person: User) -> None:
     """
     with room.changing() as changes:
         room = changes.feed
-        _let_own(room, by, _("Only an owner of the room can hand it over."))
+        _let(room, by, OWNERS, _("Only an owner of the room can hand it over."))
         heir = _member(room, person)
         if heir is None:
             raise _not_in_room(person)
@@ -143,7 +144,7 @@ def delete_room(room: Room, by: User | None = None) -> None:
     with room.changing() as changes:
         if by:
             _refuse_direct(changes.feed)
-            _let_own(changes.feed, by, _("Only an owner of the room can delete it."))
+            _let(changes.feed, by, OWNERS, _("Only an owner of the room can delete it."))
         close(changes.feed)
 
 
@@ -243,7 +244,7 @@ def add_bot(room: Room, by: User | None, bot: User) -> Room:
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _let_moderate(room, by, _("Only the room's moderators can add bots."))
+        _let(room, by, MODERATORS, _("Only the room's moderators can add bots."))
         _admit(room, bot, by)
         return room
 
@@ -293,23 +294,23 @@ def withdraw_invitation(room: Room, by: User, person: User) -> None:
             withdraw(invitation)
 
 
-def make_link(room: Room, by: User) -> None:
-    """Make a room's invitation link anew, as one of its moderators: the former one ends.
+def set_link(room: Room, by: User, *, on: bool) -> None:
+    """Make a room's invitation link anew, as one of its moderators, or end it: the former one ends.
 
     Raises:
-        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct
-            or archived), `rate_limited`.
+        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct; or it
+            is archived, and gets no link), `rate_limited`.
     """
-    _set_link(room, by, secrets.token_urlsafe(LINK_BYTES))
-
-
-def withdraw_link(room: Room, by: User) -> None:
-    """End a room's invitation link, as one of its moderators; harmless where there is none.
-
-    Raises:
-        Refusal: as `make_link`.
-    """
-    _set_link(room, by, None)
+    with room.changing() as changes:
+        room = changes.feed
+        _refuse_direct(room)
+        detail = _("Only the room's moderators can change its invitation link.")
+        _let(room, by, MODERATORS, detail)
+        if on:
+            check_open(room)
+        room.link_code = secrets.token_urlsafe(LINK_BYTES) if on else None
+        room.link_until = timezone.now() + LINK_LIFETIME if on else None
+        room.save(update_fields=["link_code", "link_until"])
 
 
 def follow_link(code: str, user: User) -> Room:
@@ -340,7 +341,7 @@ def remove_member(room: Room, by: User | None, person: User) -> None:
     with room.changing() as changes:
         room = changes.feed
         _refuse_direct(room)
-        _let_moderate(room, by, _("Only the room's moderators can remove people."))
+        _let(room, by, MODERATORS, _("Only the room's moderators can remove people."))
         member = _member(room, person)
         if member is None:
             return
@@ -359,7 +360,7 @@ def lift_ban(room: Room, by: User | None, person: User) -> None:
     """
     with room.changing() as changes:
         detail = _("Only the room's moderators can let people back in.")
-        _let_moderate(changes.feed, by, detail)
+        _let(changes.feed, by, MODERATORS, detail)
         _lift(changes.feed, person, by)
 
 
@@ -464,47 +465,13 @@ def hand_over(owner: Membership) -> None:
         _set_role(heir, Role.OWNER)
 
 
-def _let_moderate(room: Room, by: User | None, detail: str) -> None:
-    """Check that somebody moderates the room, and let them pay for it."""
+def _let(room: Room, by: User | None, roles: Collection[str], detail: str) -> None:
+    """Check that somebody has one of these roles in the room, and let them pay for it."""
     if by is None:
         return
-    if not membership_of(by, room).may_moderate:
+    if membership_of(by, room).role not in roles:
         raise Refusal(ErrorCode.FORBIDDEN, detail)
     MODERATION.spend(by)
-
-
-def _let_own(room: Room, by: User | None, detail: str) -> None:
-    """Check that somebody owns the room, and let them pay for it."""
-    if by is None:
-        return
-    if not membership_of(by, room).is_owner:
-        raise Refusal(ErrorCode.FORBIDDEN, detail)
-    MODERATION.spend(by)
-
-
-def _set_archived(room: Room, by: User | None, at: datetime | None) -> None:
-    with room.changing() as changes:
-        room = changes.feed
-        _refuse_direct(room)
-        _let_own(room, by, _("Only an owner of the room can archive it."))
-        if bool(room.archived_at) == bool(at):
-            return
-        room.archived_at = at
-        room.save(update_fields=["archived_at"])
-        publish(room.topic, "room.updated", {"room": room.as_data()})
-
-
-def _set_link(room: Room, by: User, code: str | None) -> None:
-    with room.changing() as changes:
-        room = changes.feed
-        _refuse_direct(room)
-        detail = _("Only the room's moderators can change its invitation link.")
-        _let_moderate(room, by, detail)
-        if code:
-            check_open(room)
-        room.link_code = code
-        room.link_until = timezone.now() + LINK_LIFETIME if code else None
-        room.save(update_fields=["link_code", "link_until"])
 
 
 def _turn_out(room: Room, user_id: int, code: CloseCode, reason: str) -> None:

@@ -21,7 +21,7 @@ SETTINGS = "/rooms/general/settings/"
 @pytest.fixture
 def archived(ada: User, public: Room, say: Say) -> Room:
     say(public, ada, "Before", client_id="before")
-    actions.archive_room(public, ada)
+    actions.set_archived(public, ada, True)
     return public
 
 
@@ -78,8 +78,8 @@ def test_nobody_is_invited_to_an_archived_room(ada: User, eve: User, archived: R
     with refused(ErrorCode.CONFLICT):
         actions.invite(archived, ada, eve)
     with refused(ErrorCode.CONFLICT):
-        actions.make_link(archived, ada)
-    actions.withdraw_link(archived, ada)
+        actions.set_link(archived, ada, on=True)
+    actions.set_link(archived, ada, on=False)
     owner = signed_in(ada)
     assert 'name="username"' not in owner.get("/rooms/general/").content.decode()
     page = owner.post("/rooms/general/link/", follow=True).content.decode()
@@ -109,15 +109,18 @@ def test_owners_alone_end_a_room(ada: User, bob: User, eve: User, public: Room) 
     assert "Archive the room" not in page
     assert "Archive the room" in signed_in(ada).get(SETTINGS).content.decode()
     for person in (bob, eve):
-        for end in (actions.archive_room, actions.reopen_room, actions.delete_room):
+        for archived in (True, False):
             with refused(ErrorCode.FORBIDDEN):
-                end(public, person)
+                actions.set_archived(public, person, archived)
+        with refused(ErrorCode.FORBIDDEN):
+            actions.delete_room(public, person)
         with refused(ErrorCode.FORBIDDEN):
             actions.transfer_room(public, person, ada)
     direct = actions.start_direct(ada, bob)
-    for end in (actions.archive_room, actions.delete_room):
-        with refused(ErrorCode.CONFLICT):
-            end(direct, ada)
+    with refused(ErrorCode.CONFLICT):
+        actions.set_archived(direct, ada, True)
+    with refused(ErrorCode.CONFLICT):
+        actions.delete_room(direct, ada)
 
 
 def test_an_owner_hands_it_over(ada: User, bob: User, public: Room) -> None:
