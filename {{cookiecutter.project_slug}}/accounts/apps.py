@@ -7,6 +7,4 @@ class AccountsConfig(AppConfig):
     verbose_name = _("People")
 
     def ready(self) -> None:
-        from accounts.receivers import connect_signals
-
-        connect_signals()
+        from accounts import receivers  # noqa: F401 (connects them)

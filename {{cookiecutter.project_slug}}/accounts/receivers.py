@@ -10,6 +10,7 @@ from allauth.account.signals import email_confirmed, password_reset
 from allauth.mfa.models import Authenticator
 from allauth.mfa.signals import authenticator_added
 from allauth.socialaccount.models import SocialAccount
+from django.dispatch import receiver
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -17,12 +18,7 @@ from realtime.delivery.publishing import recheck
 from realtime.sessions import end_sessions
 
 
-def connect_signals() -> None:
-    authenticator_added.connect(_factor_added)
-    password_reset.connect(_password_reset)
-    email_confirmed.connect(_address_confirmed)
-
-
+@receiver(authenticator_added)
 def _factor_added(
     request: HttpRequest, user: User, authenticator: Authenticator, **kwargs: Any
 ) -> None:
@@ -35,6 +31,7 @@ def _factor_added(
     record_authentication(request, user, "mfa", **used)
 
 
+@receiver(password_reset)
 def _password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
     """Who reads the mail owns the account: whoever had it without that is left no way in.
 
@@ -51,6 +48,7 @@ def _password_reset(request: HttpRequest, user: User, **kwargs: Any) -> None:
         verify_email(request, address)
 
 
+@receiver(email_confirmed)
 def _address_confirmed(request: HttpRequest, email_address: EmailAddress, **kwargs: Any) -> None:
     """Keep what was connected before the first confirmation to who confirms while signed in."""
     user_id = email_address.user_id

@@ -2,22 +2,26 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cache
+from inspect import isasyncgenfunction
 from threading import BoundedSemaphore, Thread
 from time import monotonic, time
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Error, register
 from django.db.models import QuerySet
+from django.dispatch import receiver
 from django.utils.functional import Promise
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
+from accounts.names import validate_username
 from chat import actions
 from chat.models import Membership, Message
 from chat.signals import Posted, messages_posted
@@ -79,11 +83,25 @@ Answer = Callable[[Conversation], AsyncGenerator[str, None]]
 """What ANSWERING_BOTS names: an `async def` that yields an answer piece by piece."""
 
 
-def connect_signals() -> None:
-    messages_posted.connect(enqueue_answers)
-    tidying.connect(enqueue_finishing)
+@register
+def check_answering_bots(app_configs: Any, **kwargs: Any) -> Iterator[Error]:  # Any: Django's
+    """Each of `ANSWERING_BOTS` has a username and leads to an async generator."""
+    for username, path in settings.ANSWERING_BOTS.items():
+        try:
+            validate_username(username)
+            fault = "" if isasyncgenfunction(import_string(path)) else "it is no async generator"
+        except Exception as error:  # whatever its module raises
+            fault = " ".join(getattr(error, "messages", [f"{type(error).__name__}: {error}"]))
+        if fault or username != username.lower():
+            yield Error(
+                f"ANSWERING_BOTS: {username} cannot answer by {path}: {fault or 'upper case'}",
+                hint="Give a username in lower case and the dotted path of an `async def` that "
+                "yields text.",
+                id="bots.E001",
+            )
 
 
+@receiver(messages_posted)
 def enqueue_answers(news: Sequence[Posted], **kwargs: Any) -> None:  # Any: a signal's
     """Enqueue an answer of each bot that new messages of people are meant for.
 
@@ -156,6 +174,7 @@ def finish_answers() -> None:
     _cut_off(each for each in messages if (each.author_id, each.client_id) not in written)
 
 
+@receiver(tidying)
 def enqueue_finishing(**kwargs: Any) -> None:  # Any: a signal's
     """Look for messages to be finished, if there are any that are being written."""
     if _being_written().exists():

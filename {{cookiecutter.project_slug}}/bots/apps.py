@@ -9,8 +9,4 @@ class BotsConfig(AppConfig):
     verbose_name = _("Bots")
 
     def ready(self) -> None:
-        from bots import answering, checks  # noqa: F401 (registers the check)
-        from bots.notifications import connect_notifications
-
-        answering.connect_signals()
-        connect_notifications()
+        from bots import answering, notifications  # noqa: F401 (connect to signals)

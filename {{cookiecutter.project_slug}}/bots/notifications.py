@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.dispatch import receiver
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
@@ -12,13 +13,17 @@ from notifications.kinds import Kind, register
 WEBHOOK_OFF = "bots.webhook_off"
 
 
-def connect_notifications() -> None:
-    title, text = _("Webhooks"), _("{bot} of {room} is off: {why}")
-    link = "bots:room"
-    register(Kind(WEBHOOK_OFF, title, text, lambda row: reverse(link, args=[row.data["slug"]])))
-    webhook_off.connect(tell_its_maker)
+register(
+    Kind(
+        WEBHOOK_OFF,
+        _("Webhooks"),
+        _("{bot} of {room} is off: {why}"),
+        link=lambda row: reverse("bots:room", args=[row.data["slug"]]),
+    )
+)
 
 
+@receiver(webhook_off)
 def tell_its_maker(webhook: Webhook, **kwargs: Any) -> None:  # Any: whatever a signal sends
     if webhook.created_by_id:
         room = webhook.room

@@ -10,13 +10,8 @@ class ChatConfig(AppConfig):
     verbose_name = _("Chat")
 
     def ready(self) -> None:
-        from chat import notifications
-        from chat.actions import attachments, people, previews
+        from chat import notifications  # noqa: F401 (connects to signals)
+        from chat.actions import people, previews  # noqa: F401 (connect to signals)
         from chat.words import keep_triggers
-        from realtime.tasks.worker import tidying
 
-        notifications.connect_signals()
-        people.connect_signals()
-        previews.connect_signals()
-        tidying.connect(attachments.enqueue_pruning)
         post_migrate.connect(keep_triggers, sender=self)

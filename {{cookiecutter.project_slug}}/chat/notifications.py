@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from django.db.models import Q
+from django.dispatch import receiver
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
@@ -30,26 +31,6 @@ MESSAGE = "chat.message"
 INVITATION = "chat.invitation"
 
 
-def connect_signals() -> None:
-    """Register the kinds, and notify people by chat's signals from now on."""
-    signals.messages_coming.connect(attention)
-    signals.messages_posted.connect(posted)
-    signals.message_edited.connect(edited)
-    signals.message_deleted.connect(deleted)
-    signals.person_invited.connect(invited)
-    signals.invitation_settled.connect(invitation_settled)
-    signals.member_left.connect(member_left)
-    signals.room_renamed.connect(room_renamed)
-    signals.room_deleted.connect(room_deleted)
-    register(_about_a_message(MENTION, _("Mentions"), _("{actor} mentioned you in {room}")))
-    register(_about_a_message(REPLY, _("Replies"), _("{actor} answered you in {room}")))
-    register(_about_a_message(DIRECT, _("Direct messages"), _("{actor} wrote to you")))
-    everything = _about_a_message(MESSAGE, _("All of chosen rooms"), _("{actor} wrote in {room}"))
-    register(replace(everything, personal=False))
-    invitation = Kind(INVITATION, _("Invitations"), _("{actor} invites you to {room}"))
-    register(replace(invitation, groups=INVITATION, link=lambda _: reverse("chat:home")))
-
-
 def _about_a_message(name: str, title: Promise, text: Promise) -> Kind:
     return Kind(name, title, text, excerpt="{excerpt}", icon="message", link=_to_the_message)
 
@@ -57,6 +38,15 @@ def _about_a_message(name: str, title: Promise, text: Promise) -> Kind:
 def _to_the_message(notification: Notification) -> str:
     slug = Room.topics.key(notification.target)
     return f"{Room.topics.link(slug)}?at={notification.data['seq']}"
+
+
+register(_about_a_message(MENTION, _("Mentions"), _("{actor} mentioned you in {room}")))
+register(_about_a_message(REPLY, _("Replies"), _("{actor} answered you in {room}")))
+register(_about_a_message(DIRECT, _("Direct messages"), _("{actor} wrote to you")))
+everything = _about_a_message(MESSAGE, _("All of chosen rooms"), _("{actor} wrote in {room}"))
+register(replace(everything, personal=False))
+invitation = Kind(INVITATION, _("Invitations"), _("{actor} invites you to {room}"))
+register(replace(invitation, groups=INVITATION, link=lambda _: reverse("chat:home")))
 
 
 class Attention(NamedTuple):
@@ -69,12 +59,14 @@ class Attention(NamedTuple):
 # Any, as `kwargs` here and below: whatever else a signal sends
 
 
+@receiver(signals.messages_coming)
 def attention(topics: Collection[str], addressed: Collection[str], **kwargs: Any) -> Attention:
     """Whom new messages in rooms may interest."""
     following = who_wants_everything(topics)
     return Attention(following, viewers({*addressed, *(t for t in topics if following[t])}))
 
 
+@receiver(signals.messages_posted)
 def posted(news: Sequence[Posted], answers: Mapping[object, Attention], **kwargs: Any) -> None:
     """Notify of new messages: one call for all messages of a transaction, see `notify_all`.
 
@@ -101,6 +93,7 @@ def posted(news: Sequence[Posted], answers: Mapping[object, Attention], **kwargs
         notify_all(notices, viewing)
 
 
+@receiver(signals.message_edited)
 def edited(
     message: Message,
     mentioned: Collection[int],
@@ -134,11 +127,13 @@ def edited(
         notify_all([_notice(MENTION, message, newly)], viewing)
 
 
+@receiver(signals.message_deleted)
 def deleted(message: Message, **kwargs: Any) -> None:
     """A message was deleted: its notifications quote it."""
     retract(told(target=message.room.topic, key=str(message.seq)))
 
 
+@receiver(signals.person_invited)
 def invited(invitation: Invitation, **kwargs: Any) -> None:
     notify(
         [invitation.user_id],
@@ -149,16 +144,19 @@ def invited(invitation: Invitation, **kwargs: Any) -> None:
     )
 
 
+@receiver(signals.invitation_settled)
 def invitation_settled(room: Room, user: User, **kwargs: Any) -> None:
     """An invitation was accepted, declined or withdrawn."""
     retract(told(target=room.topic, kind=INVITATION, notification__recipient=user))
 
 
+@receiver(signals.member_left)
 def member_left(room: Room, user: User, **kwargs: Any) -> None:
     """A person may no longer see the room, nor the notifications from it."""
     retract(told(target=room.topic, notification__recipient=user))
 
 
+@receiver(signals.room_renamed)
 def room_renamed(room: Room, **kwargs: Any) -> None:
     enqueue_many(retell_room, [(room.pk,)])
 
@@ -170,6 +168,7 @@ def retell_room(room_id: int) -> None:
         retell(told(target=room.topic), room=room.name)
 
 
+@receiver(signals.room_deleted)
 def room_deleted(room: Room, **kwargs: Any) -> None:
     retract(told(target=room.topic))
 

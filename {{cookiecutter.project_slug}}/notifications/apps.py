@@ -7,6 +7,4 @@ class NotificationsConfig(AppConfig):
     name = "notifications"
 
     def ready(self) -> None:
-        from notifications import renaming
-
-        renaming.connect_signals()
+        from notifications import renaming  # noqa: F401 (connects to signals)

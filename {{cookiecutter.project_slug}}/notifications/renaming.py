@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import QuerySet
+from django.dispatch import receiver
 
 from accounts.models import User
 from accounts.signals import people_leaving, person_changed
@@ -13,22 +14,19 @@ from notifications.queries import in_chunks, told
 from realtime.tasks import enqueue_many, task
 
 
-def connect_signals() -> None:
-    person_changed.connect(_person_changed)
-    people_leaving.connect(_people_leaving)
-
-
 @task
 def refresh(notification_ids: list[int]) -> None:
     """Show notifications as they are now, with the names of their people."""
     retell(told(notification__in=notification_ids))
 
 
+@receiver(person_changed)
 def _person_changed(user: User, fields: set[str], **kwargs: Any) -> None:  # Any: a signal's
     if fields != {"is_active"}:
         _enqueue(Notification.objects.filter(actor=user))
 
 
+@receiver(people_leaving)
 def _people_leaving(users: Iterable[User], **kwargs: Any) -> None:  # Any: a signal's
     _enqueue(Notification.objects.filter(actor__in=users))
 

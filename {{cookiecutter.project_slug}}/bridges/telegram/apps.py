@@ -1,7 +1,6 @@
 """The bridge to Telegram as a Django app."""
 
 from django.apps import AppConfig
-from django.core import checks
 
 
 class TelegramConfig(AppConfig):
@@ -10,9 +9,4 @@ class TelegramConfig(AppConfig):
     verbose_name = "Telegram"
 
     def ready(self) -> None:
-        from bridges.telegram import linking, sending
-        from notifications.actions import notified
-
-        linking.connect_signals()
-        notified.connect(sending.enqueue)
-        checks.register(linking.check_token)
+        from bridges.telegram import linking, sending  # noqa: F401 (connect to signals)

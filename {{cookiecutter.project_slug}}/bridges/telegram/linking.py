@@ -11,6 +11,7 @@ from django.conf import settings
 from django.core import checks
 from django.db import transaction
 from django.db.models import Q
+from django.dispatch import receiver
 from django.utils import timezone
 
 from accounts.models import User
@@ -77,12 +78,7 @@ def unlink(user: User) -> None:
     Link.objects.filter(user=user).delete()
 
 
-def connect_signals() -> None:
-    """A changed password ends what an intruder may have linked."""
-    password_changed.connect(_password_changed)
-    password_reset.connect(_password_changed)
-
-
+@checks.register
 def check_token(app_configs: Any, **kwargs: Any) -> list[checks.CheckMessage]:  # Any: Django's
     """System check: the token looks like one. It is not shown, since it is a secret."""
     if not settings.TELEGRAM_TOKEN or TOKEN.fullmatch(settings.TELEGRAM_TOKEN):
@@ -100,5 +96,7 @@ def _digest(code: str) -> str:
     return sha256(code.encode(errors="replace")).hexdigest()
 
 
+@receiver([password_changed, password_reset])
 def _password_changed(user: User, **kwargs: Any) -> None:  # Any: a signal sends what it likes
+    """End what an intruder may have linked."""
     unlink(user)

@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Any
 
+from django.dispatch import receiver
+
 from bridges.telegram.models import Link
 from chat.models import Message, Room
 from chat.queries import named_for
+from notifications.actions import notified
 from notifications.models import UNREAD, Notification
 from realtime.tasks import enqueue_many, task, unfinished
 
@@ -43,6 +46,7 @@ def tell(link_id: int, notification_id: int) -> None:
         link.show(named_for(link.user, message.room), message, is_new=True)
 
 
+@receiver(notified)
 def enqueue(notifications: Sequence[Notification], **kwargs: Any) -> None:  # Any: a signal's
     """Enqueue what people with a chat are notified of outside the room that they read there."""
     links = Link.objects.filter(user__in={each.recipient_id for each in notifications})

@@ -15,6 +15,7 @@ from django.core.files.base import ContentFile, File
 from django.core.files.storage import default_storage
 from django.db import transaction
 from django.db.models import Q
+from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -28,6 +29,7 @@ from chat.queries import check_open, membership_of
 from realtime.delivery.publishing import publish
 from realtime.protocol import ErrorCode, Refusal
 from realtime.tasks import task
+from realtime.tasks.worker import tidying
 from realtime.text import plain
 
 logger = logging.getLogger(__name__)
@@ -131,6 +133,7 @@ def prune_attachments() -> None:
     enqueue_pruning()
 
 
+@receiver(tidying)
 def enqueue_pruning(**kwargs: object) -> None:  # a signal's arguments
     """Prune, if there is something to be pruned."""
     old = Q(room=None) | Q(message=None, created_at__lt=timezone.now() - UNSENT_KEPT)

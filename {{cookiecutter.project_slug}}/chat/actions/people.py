@@ -1,12 +1,10 @@
-"""What becomes of rooms and messages when the accounts of their people change or are deleted.
-
-Connected to the signals of `accounts.signals`, so that every door leads here.
-"""
+"""What becomes of rooms and messages when the accounts of their people change or are deleted."""
 
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from django.db.models import Q
+from django.dispatch import receiver
 
 from accounts.models import User, lock_people
 from accounts.signals import people_changing, people_leaving, person_changed
@@ -22,12 +20,7 @@ from realtime.delivery.publishing import publish
 from realtime.feeds.changes import Changes, changing
 
 
-def connect_signals() -> None:
-    people_changing.connect(lock_rooms)
-    person_changed.connect(show_change)
-    people_leaving.connect(leave_rooms)
-
-
+@receiver(people_changing)
 def lock_rooms(user_ids: Collection[int], **kwargs: Any) -> None:  # Any: whatever a signal sends
     """Lock the rooms of people who change: one of them may need another owner."""
     memberships = Membership.objects.filter(user__in=user_ids)
@@ -35,6 +28,7 @@ def lock_rooms(user_ids: Collection[int], **kwargs: Any) -> None:  # Any: whatev
     list(rooms.filter(pk__in=memberships.values("room")).values_list("pk"))
 
 
+@receiver(person_changed)
 def show_change(user: User, fields: set[str], **kwargs: Any) -> None:  # Any: as above
     """Show somebody's new name to their rooms; hand over the rooms of whom is deactivated."""
     memberships = Membership.objects.filter(user=user).select_related("room", "user")
@@ -47,6 +41,7 @@ def show_change(user: User, fields: set[str], **kwargs: Any) -> None:  # Any: as
         _tell_partners([user.pk])
 
 
+@receiver(people_leaving)
 def leave_rooms(users: Sequence[User], **kwargs: Any) -> None:  # Any: as above
     """Take people who are about to be deleted out of their rooms.
 

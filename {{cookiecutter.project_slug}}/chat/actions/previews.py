@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.dispatch import receiver
 from django.utils.text import Truncator
 
 from chat import signals
@@ -35,11 +36,6 @@ TITLE_CHARACTERS = 120
 DESCRIPTION_CHARACTERS = 240
 READ_CHARACTERS = 2_000
 """Of a title or a description, however long it is."""
-
-
-def connect_signals() -> None:
-    signals.messages_posted.connect(_posted)
-    signals.message_edited.connect(_edited)
 
 
 @task(priority=-10)  # what people wait for comes first
@@ -120,10 +116,12 @@ def _line(head: _Head, names: Sequence[str], characters: int) -> str:
     return Truncator(next(filter(is_visible, lines), "")).chars(characters)
 
 
+@receiver(signals.messages_posted)
 def _posted(news: Sequence[Posted], **kwargs: Any) -> None:  # Any: a signal sends what it likes
     _enqueue([each.message for each in news])
 
 
+@receiver(signals.message_edited)
 def _edited(message: Message, **kwargs: Any) -> None:  # Any: as above
     if message.preview and message.preview["url"] != first_link(message.body):
         message.preview = None

@@ -1,7 +1,6 @@
 """Web push as a Django app."""
 
 from django.apps import AppConfig
-from django.core import checks
 from django.utils.translation import gettext_lazy as _
 
 
@@ -11,8 +10,4 @@ class WebPushConfig(AppConfig):
     verbose_name = _("Web push")
 
     def ready(self) -> None:
-        from notifications.actions import notified
-        from notifications.webpush import keys, tasks
-
-        notified.connect(tasks.enqueue)
-        checks.register(keys.check_secret)
+        from notifications.webpush import tasks  # noqa: F401 (connects to a signal)

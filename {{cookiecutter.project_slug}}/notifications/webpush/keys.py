@@ -36,6 +36,7 @@ def public_key() -> str:
     return base64.urlsafe_b64encode(point).rstrip(b"=").decode()
 
 
+@checks.register
 def check_secret(
     app_configs: Any,  # Any: Django's signature
     **kwargs: Any,

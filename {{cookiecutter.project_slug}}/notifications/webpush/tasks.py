@@ -5,6 +5,9 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from django.dispatch import receiver
+
+from notifications.actions import notified
 from notifications.models import UNREAD, Notification
 from notifications.webpush.keys import is_configured
 from notifications.webpush.messages import encrypted, headers_for, message_of
@@ -34,6 +37,7 @@ def push(subscription_id: int, notification_id: int) -> None:
         _push(subscription, notification)
 
 
+@receiver(notified)
 def enqueue(notifications: Sequence[Notification], **kwargs: Any) -> None:  # Any: a signal's
     """Enqueue what is to be pushed to the browsers of these notifications' people."""
     if not is_configured():
