@@ -9,8 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext_lazy as _
 
 from accounts import pictures
-from accounts.colors import COLORS
-from accounts.models import Portrait, User, validate_free
+from accounts.models import COLORS, Portrait, User, validate_free
 from accounts.names import DISPLAY_NAME_LENGTH, tidy, validate_display_name
 from realtime.budgets import HOUR, Budget
 
@@ -88,11 +87,11 @@ class PortraitForm(forms.Form):
             ) from None
 
 
+@transaction.atomic
 def set_portrait(user: User, content: bytes | None) -> None:
     """Show a person by this picture from now on; by initials where it is None."""
-    with transaction.atomic():
-        user.portrait = secrets.token_hex(16) if content else ""
-        user.save(update_fields=["portrait"])  # first: it locks what is locked before people
-        Portrait.objects.filter(user=user).delete()
-        if content:
-            Portrait.objects.create(user=user, code=user.portrait, content=content)
+    user.portrait = secrets.token_hex(16) if content else ""
+    user.save(update_fields=["portrait"])  # first: it locks what is locked before people
+    Portrait.objects.filter(user=user).delete()
+    if content:
+        Portrait.objects.create(user=user, code=user.portrait, content=content)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from contextlib import AbstractContextManager, nullcontext
+from hashlib import sha256
 from typing import Any, ClassVar, NotRequired, TypedDict
 
 from django.contrib.auth.models import AbstractUser, UserManager
@@ -12,20 +13,35 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from accounts import signals
-from accounts.colors import COLORS, color_for
 from accounts.names import (
     DELETED_NAME,
     DISPLAY_NAME_LENGTH,
     LOOK_CHARACTERS,
     USERNAME_LENGTH,
     initials,
-    is_reserved,
     look,
+    reserved_looks,
     username_pattern,
     validate_display_name,
     validate_username,
 )
 from realtime.delivery.publishing import recheck
+
+COLORS = [
+    ("#c92a2a", _("Red")),
+    ("#bf4310", _("Orange")),
+    ("#8f5f00", _("Amber")),
+    ("#55730b", _("Olive")),
+    ("#2b7a35", _("Green")),
+    ("#087f5b", _("Teal")),
+    ("#0b7285", _("Cyan")),
+    ("#1c6cb5", _("Blue")),
+    ("#3b5bdb", _("Indigo")),
+    ("#6741d9", _("Violet")),
+    ("#9c36b5", _("Purple")),
+    ("#c2255c", _("Pink")),
+]
+"""The colours of people, on each of which white initials can be read."""
 
 
 class Person(TypedDict):
@@ -64,6 +80,12 @@ def deleted_person() -> Person:
     """Stands for the author of messages whose account was deleted."""
     name = str(DELETED_NAME)
     return Person(id=0, username="", name=name, color="#71717a", initials=initials(name))
+
+
+def color_for(username: str) -> str:
+    """The default colour of a username, always the same one."""
+    digest = sha256(username.encode()).digest()
+    return COLORS[digest[0] % len(COLORS)][0]
 
 
 class PeopleQuerySet(models.QuerySet["User"]):
@@ -227,7 +249,7 @@ def validate_free(name: str, owner: User | None = None) -> None:
     others = User.objects.exclude(pk=owner.pk if owner and owner.pk else 0)
     same_username = models.Q(username__regex=username_pattern(looks))
     is_kept = owner is not None and owner.look == looks
-    if (is_reserved(looks) and not is_kept) or others.filter(
+    if (looks in reserved_looks() and not is_kept) or others.filter(
         models.Q(look=looks) | same_username
     ).exists():
         raise ValidationError(

@@ -65,13 +65,9 @@ def look(name: str) -> str:
     return tidy(name.casefold().translate(_LOOKALIKES))[:LOOK_CHARACTERS]
 
 
-def is_reserved(looks: str) -> bool:
-    return looks in _reserved_looks()
-
-
 @cache
-def _reserved_looks() -> frozenset[str]:
-    """In all languages, since a site may change its own."""
+def reserved_looks() -> frozenset[str]:
+    """Of names that nobody has, in all languages, since a site may change its own."""
     looks: set[str] = set()
     for language, _name in settings.LANGUAGES:
         with override(language):

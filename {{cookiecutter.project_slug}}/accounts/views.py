@@ -2,7 +2,6 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext as _
@@ -52,8 +51,7 @@ def change_portrait(request: AuthenticatedRequest) -> HttpResponse:
     removes = "remove" in request.POST
     if not removes and not form.is_valid():
         return _show_profile(request, ProfileForm(request.user), form)
-    with transaction.atomic():
-        set_portrait(request.user, None if removes else form.cleaned_data["picture"])
+    set_portrait(request.user, None if removes else form.cleaned_data["picture"])
     messages.success(
         request, _("Your picture is removed.") if removes else _("Your picture is saved.")
     )

@@ -6,8 +6,9 @@ from django.db import transaction
 from django.utils.text import slugify
 from django.utils.translation import gettext as _
 
-from accounts.models import User, validate_free
-from accounts.names import DISPLAY_NAME_LENGTH, USERNAME_LENGTH, tidy, validate_display_name
+from accounts.forms import free_name
+from accounts.models import User
+from accounts.names import USERNAME_LENGTH, tidy, validate_display_name
 from bots.models import URL_CHARACTERS, Webhook
 from chat import actions
 from chat.models import Room
@@ -103,13 +104,9 @@ def check_url(url: str) -> None:
 
 
 def _make_bot(name: str) -> User:
-    name = tidy(name)
     try:
-        validate_display_name(name)
-        validate_free(name)
-        if len(name) > DISPLAY_NAME_LENGTH:
-            detail = _("A name has at most %(most)s characters.") % {"most": DISPLAY_NAME_LENGTH}
-            raise ValidationError(detail)
+        validate_display_name(tidy(name))
+        name = free_name(name)
     except ValidationError as error:
         raise Refusal(ErrorCode.INVALID, " ".join(error.messages)) from None
     base = username = f"{slugify(name)[: USERNAME_LENGTH - 10].strip('-_') or 'room'}-bot"

@@ -1,5 +1,3 @@
-"""Chat as a Django app."""
-
 from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils.translation import gettext_lazy as _

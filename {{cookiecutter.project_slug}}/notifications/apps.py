@@ -1,5 +1,3 @@
-"""Notifications as a Django app."""
-
 from django.apps import AppConfig
 
 

@@ -48,17 +48,6 @@ class TargetLevel(TextChoices):
     NOTHING = "nothing", _("Nothing")
 
 
-class UnknownKind(LookupError):
-    """No app has registered this kind."""
-
-    def __init__(self, name: str) -> None:
-        known = ", ".join(sorted(_kinds)) or "none"
-        super().__init__(
-            f"There is no kind of notification called {name!r}; there are: {known}. "
-            "Register it in the ready() of the app that raises it, see notifications/kinds.py."
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Kind:
     """One kind of notification.
@@ -105,12 +94,15 @@ def get(name: str) -> Kind:
     """The kind of that name.
 
     Raises:
-        UnknownKind: there is none.
+        LookupError: there is none.
     """
-    try:
-        return _kinds[name]
-    except KeyError:
-        raise UnknownKind(name) from None
+    if kind := _kinds.get(name):
+        return kind
+    raise LookupError(
+        f"There is no kind of notification called {name!r}; there are: "
+        f"{', '.join(sorted(_kinds))}. "
+        "Register it in the ready() of the app that raises it, see notifications/kinds.py."
+    )
 
 
 def known() -> list[Kind]:

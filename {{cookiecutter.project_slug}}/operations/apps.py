@@ -1,5 +1,3 @@
-"""Operations as a Django app."""
-
 from django.apps import AppConfig
 
 

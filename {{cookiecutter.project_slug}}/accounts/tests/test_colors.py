@@ -1,8 +1,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts.colors import COLORS, color_for
-from accounts.models import User
+from accounts.models import COLORS, User, color_for
 
 
 def contrast_with_white(color: str) -> float:

@@ -2,8 +2,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from accounts.colors import color_for
-from accounts.models import User
+from accounts.models import User, color_for
 
 
 def test_a_person_is_shown_by_id_username_name_colour_and_initials(grace: User) -> None:

@@ -1,5 +1,3 @@
-"""MQTT as a Django app."""
-
 from django.apps import AppConfig
 
 
@@ -7,9 +5,3 @@ class MqttConfig(AppConfig):
     name = "bridges.mqtt"
     label = "mqtt"
     verbose_name = "MQTT"
-
-    def ready(self) -> None:
-        from bridges.mqtt.models import enqueue_pruning
-        from realtime.tasks.worker import tidying
-
-        tidying.connect(enqueue_pruning)

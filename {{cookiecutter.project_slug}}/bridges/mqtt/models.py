@@ -9,6 +9,7 @@ import msgspec
 from django.conf import settings
 from django.db import models
 from django.db.models import UniqueConstraint
+from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -17,6 +18,7 @@ from realtime.delivery.publishing import publish
 from realtime.feeds.models import Feed, FeedItem, FeedKey
 from realtime.feeds.outlets import Outlet
 from realtime.tasks import task
+from realtime.tasks.worker import tidying
 
 REASON_CHARACTERS = 300
 KEPT = timedelta(days=30)
@@ -157,6 +159,7 @@ def prune() -> None:
     enqueue_pruning()
 
 
+@receiver(tidying)
 def enqueue_pruning(**kwargs: object) -> None:  # a signal's arguments
     """Prune, if there is something to be pruned."""
     old = {"created_at__lt": timezone.now() - KEPT}

@@ -1,5 +1,3 @@
-"""The bridge to Telegram as a Django app."""
-
 from django.apps import AppConfig
 
 
