@@ -1,7 +1,8 @@
 """Rooms and their people: making, naming and ending rooms; entering, inviting, leaving, roles."""
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import transaction
@@ -87,8 +88,7 @@ def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
         Refusal: `invalid`, `too_large`, `forbidden`, `not_found`, `conflict` (the room is direct),
             `rate_limited`.
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _let(room, by, MODERATORS, _("Only the room's moderators can change it."))
         if room.is_direct:
             raise Refusal(ErrorCode.CONFLICT, _("A direct conversation has its people's names."))
@@ -106,8 +106,7 @@ def set_archived(room: Room, by: User | None, archived: bool) -> None:
         Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct),
             `rate_limited`.
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _refuse_direct(room)
         _let(room, by, OWNERS, _("Only an owner of the room can archive it."))
         if bool(room.archived_at) != archived:
@@ -123,12 +122,9 @@ def transfer_room(room: Room, by: User, person: User) -> None:
         Refusal: `forbidden`, `not_found` (they are not in the room), `conflict` (oneself, a bot,
             or an inactive account), `rate_limited`.
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _let(room, by, OWNERS, _("Only an owner of the room can hand it over."))
-        heir = _member(room, person)
-        if heir is None:
-            raise _not_in_room(person)
+        heir = _present(room, person)
         if person == by or person.is_bot or not heir.user.is_active:
             raise Refusal(ErrorCode.CONFLICT, _("Choose another person, whose account is active."))
         _set_role(heir, Role.OWNER)
@@ -141,11 +137,11 @@ def delete_room(room: Room, by: User | None = None) -> None:
     Raises:
         Refusal: `forbidden`, `not_found` (it is gone already), `conflict` (the room is direct).
     """
-    with room.changing() as changes:
+    with _locked(room) as room:
         if by:
-            _refuse_direct(changes.feed)
-            _let(changes.feed, by, OWNERS, _("Only an owner of the room can delete it."))
-        close(changes.feed)
+            _refuse_direct(room)
+            _let(room, by, OWNERS, _("Only an owner of the room can delete it."))
+        close(room)
 
 
 def start_direct(user: User, other: User) -> Room:
@@ -189,8 +185,7 @@ def enter(room: Room, user: User) -> Membership:
     membership = Membership.objects.filter(room=room, user=user).first()
     if membership is not None:
         return membership
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         check_may_join(room, user)
         return _admit(room, user)
 
@@ -204,8 +199,7 @@ def invite(room: Room, by: User, person: User) -> Invitation:
         Refusal: `forbidden`, `not_found` (no such active person), `conflict` (the room is direct,
             or archived, or they are in it), `rate_limited`.
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _refuse_direct(room)
         check_open(room)
         membership = membership_of(by, room)
@@ -241,8 +235,7 @@ def add_bot(room: Room, by: User | None, bot: User) -> Room:
         Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct),
             `rate_limited`.
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _refuse_direct(room)
         _let(room, by, MODERATORS, _("Only the room's moderators can add bots."))
         _admit(room, bot, by)
@@ -255,11 +248,9 @@ def accept_invitation(room: Room, user: User) -> Membership:
     Raises:
         Refusal: `not_found` (there is no invitation), `rate_limited`.
     """
-    with room.changing() as changes:
-        room = changes.feed
-        membership = room.memberships.filter(user=user).first()
-        if membership is not None:
-            return membership
+    with _locked(room) as room:
+        if member := _member(room, user):
+            return member
         if not room.invitations.filter(user=user).exists():
             raise Refusal(ErrorCode.NOT_FOUND, _("There is no such invitation any more."))
         return _admit(room, user)
@@ -271,8 +262,7 @@ def decline_invitation(room: Room, user: User) -> None:
     Raises:
         Refusal: `not_found`, the room is gone.
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         for invitation in room.invitations.filter(user=user):
             withdraw(invitation)
         close_if_deserted(room)
@@ -284,8 +274,7 @@ def withdraw_invitation(room: Room, by: User, person: User) -> None:
     Raises:
         Refusal: `forbidden`, `not_found` (the room is gone).
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         membership = membership_of(by, room)
         for invitation in room.invitations.filter(user=person):
             if invitation.invited_by_id != by.pk and not membership.may_moderate:
@@ -301,8 +290,7 @@ def set_link(room: Room, by: User, *, on: bool) -> None:
         Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct; or it
             is archived, and gets no link), `rate_limited`.
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _refuse_direct(room)
         detail = _("Only the room's moderators can change its invitation link.")
         _let(room, by, MODERATORS, detail)
@@ -338,8 +326,7 @@ def remove_member(room: Room, by: User | None, person: User) -> None:
         Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (oneself, or the room is
             direct), `rate_limited`.
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _refuse_direct(room)
         _let(room, by, MODERATORS, _("Only the room's moderators can remove people."))
         member = _member(room, person)
@@ -358,10 +345,9 @@ def lift_ban(room: Room, by: User | None, person: User) -> None:
     Raises:
         Refusal: `forbidden`, `not_found` (the room is gone), `rate_limited`.
     """
-    with room.changing() as changes:
-        detail = _("Only the room's moderators can let people back in.")
-        _let(changes.feed, by, MODERATORS, detail)
-        _lift(changes.feed, person, by)
+    with _locked(room) as room:
+        _let(room, by, MODERATORS, _("Only the room's moderators can let people back in."))
+        _lift(room, person, by)
 
 
 def leave_room(room: Room, user: User) -> None:
@@ -373,8 +359,7 @@ def leave_room(room: Room, user: User) -> None:
     Raises:
         Refusal: `conflict` (the room is direct), `not_found` (it is gone).
     """
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _refuse_direct(room)
         if member := _member(room, user):
             _remove(member, _("You left this room."))
@@ -389,13 +374,10 @@ def change_role(room: Room, by: User, person: User, role: str) -> Membership:
     """
     if role not in Role.values:
         raise Refusal(ErrorCode.INVALID, _("A role is owner, moderator or member."))
-    with room.changing() as changes:
-        room = changes.feed
+    with _locked(room) as room:
         _refuse_direct(room)
         giver = membership_of(by, room)
-        member = _member(room, person)
-        if member is None:
-            raise _not_in_room(person)
+        member = _present(room, person)
         if member.role == role:  # as for whoever gives up their own role twice
             return member
         if not giver.is_owner:
@@ -465,6 +447,13 @@ def hand_over(owner: Membership) -> None:
         _set_role(heir, Role.OWNER)
 
 
+@contextmanager
+def _locked(room: Room) -> Iterator[Room]:
+    """A transaction that holds the room's lock, with the room as it is now."""
+    with room.changing() as changes:
+        yield changes.feed
+
+
 def _let(room: Room, by: User | None, roles: Collection[str], detail: str) -> None:
     """Check that somebody has one of these roles in the room, and let them pay for it."""
     if by is None:
@@ -506,13 +495,15 @@ def _refuse_removal(member: Membership, remover: Membership) -> None:
         raise Refusal(ErrorCode.FORBIDDEN, _("Only an owner can remove a moderator."))
 
 
-def _not_in_room(person: User) -> Refusal:
-    detail = _("%(name)s is not in this room.") % {"name": person.name}
-    return Refusal(ErrorCode.NOT_FOUND, detail)
-
-
 def _member(room: Room, person: User) -> Membership | None:
     return room.memberships.filter(user=person).select_related("room", "user").first()
+
+
+def _present(room: Room, person: User) -> Membership:
+    if member := _member(room, person):
+        return member
+    detail = _("%(name)s is not in this room.") % {"name": person.name}
+    raise Refusal(ErrorCode.NOT_FOUND, detail)
 
 
 def _admit(room: Room, user: User, by: User | None = None) -> Membership:
