@@ -423,6 +423,11 @@ class Message(FeedItem):
         return self.author.as_person() if self.author else deleted_person()
 
     @property
+    def answered_id(self) -> int | None:
+        """Of the author whom it answers."""
+        return self.quoted.author_id if self.quoted else None
+
+    @property
     def characters(self) -> int:
         preview = sum(map(len, self.preview.values())) if self.preview else 0
         return 2 * len(self.body) + preview  # as it is, and about as much as HTML

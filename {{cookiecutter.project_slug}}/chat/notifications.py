@@ -189,10 +189,7 @@ def _excerpt(message: Message) -> str:
 
 def _answered(message: Message) -> set[int]:
     """The author whom a message answers, if it answers one who is still in the room."""
-    if message.reply_to is None:
-        return set()
-    author = Message.objects.filter(room=message.room_id, seq=message.reply_to).values("author")
-    members = Membership.objects.filter(room=message.room_id, user__in=author)
+    members = Membership.objects.filter(room=message.room_id, user=message.answered_id)
     return set(members.values_list("user", flat=True))
 
 

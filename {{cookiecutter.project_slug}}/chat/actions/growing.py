@@ -1,6 +1,6 @@
 """Messages that grow: a bot's answer, shown while it is written and finished by one revision."""
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
@@ -89,8 +89,7 @@ def finish_message(message: Message, note: str | Promise = "") -> MessageData | 
         changes.save(message, fields=["body", "writing"])
         data = message.as_data(mentioned)
         publish(room.topic, "message.updated", data, rev=message.rev)
-        answered = _answered(message).values_list("author", flat=True).first()
-        news = [Posted(message, mentioned, answered)]
+        news = [Posted(message, mentioned, message.answered_id)]
         signals.messages_posted.send(Message, news=news, answers=dict(answers))
         return data
 
@@ -105,16 +104,11 @@ def stop_message(room: Room, user: User, *, seq: int) -> MessageData:
     message = Message.objects.filter(room=room, seq=seq).select_related("room").first()
     if message is None:
         raise Refusal(ErrorCode.NOT_FOUND, _("There is no such message."))
-    if not (membership.may_moderate or _answered(message).filter(author=user).exists()):
+    if not (membership.may_moderate or message.answered_id == user.pk):
         raise Refusal(
             ErrorCode.FORBIDDEN, _("Only who asked and the room's moderators can stop this.")
         )
     return finish_message(message, STOPPED) or Message.objects.get(pk=message.pk).as_data()
-
-
-def _answered(message: Message) -> QuerySet[Message]:
-    """The message that one answers."""
-    return Message.objects.filter(room=message.room_id, seq=message.reply_to or 0)
 
 
 def fitting(text: str, less: int = 0) -> str:
