@@ -26,8 +26,8 @@ from realtime.starting import boards
 from realtime.starting.boards import actions
 from realtime.starting.boards.consumers import BoardConsumer
 from realtime.starting.boards.models import Board, Card
-from realtime.starting.routing import application
 from realtime.testing import Client, connect
+from realtime.tests.started import application
 from realtime.topics import latest_revisions
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -3,9 +3,9 @@
 from accounts.models import User
 from realtime.starting.boards.consumers import BoardConsumer
 from realtime.starting.boards.models import Board
-from realtime.starting.routing import application
 from realtime.tests.feed_devices import FeedUnderTest
 from realtime.tests.feed_story import Rounds, play, the_story
+from realtime.tests.started import application
 
 
 def make_board(owner: User, number: int) -> Board:

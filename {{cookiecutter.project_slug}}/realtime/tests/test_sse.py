@@ -15,7 +15,7 @@ from realtime.delivery import connection
 from realtime.delivery.publishing import publish
 from realtime.protocol import encode
 from realtime.starting.boards.models import Board
-from realtime.starting.routing import application
+from realtime.tests.started import application
 from realtime.tests.test_feeds import add
 from realtime.tests.test_http import Json, Response, asked
 from realtime.transports.sse import EventStream
