@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from django.conf import settings
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY, get_user_model
@@ -15,6 +15,9 @@ from django.db.models import CharField, QuerySet, Value
 from django.db.models.functions import Cast
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+
+if TYPE_CHECKING:
+    from realtime.delivery.connection import Connection
 
 SessionData = dict[str, Any]  # Any: what apps keep in a session
 
@@ -84,18 +87,7 @@ def end_sessions(user_id: int, but: str | None = None) -> None:
         store(key).delete()
 
 
-class Suspect(Protocol):
-    """A socket whose sign-in may have ended."""
-
-    user_id: int
-    password: str
-    session_key: str
-
-
-SuspectType = TypeVar("SuspectType", bound=Suspect)
-
-
-def signed_out(suspects: Iterable[SuspectType]) -> list[SuspectType]:
+def signed_out(suspects: Iterable["Connection"]) -> list["Connection"]:
     """Those whose session ended, or whose user was deactivated, deleted or changed the password.
 
     One query for any number of sockets. It runs once a period for all of them, since
