@@ -205,13 +205,13 @@ OBJECT = 'is not a JSON object: write one such as {"FRAME_BYTES": 65536}.'
         (
             "REALTIME",
             '{"DATABASE_THREADS": 0}',
-            "has a wrong limit: `DATABASE_THREADS` is not above 0 and at most 1000000000. "
+            "has a wrong limit: Expected `int` >= 1 - at `$.DATABASE_THREADS`. "
             "docs/engine.md lists them.",
         ),
         (
             "REALTIME",
             '{"TICKET_SECONDS": 1e300}',
-            "has a wrong limit: `TICKET_SECONDS` is not above 0 and at most 1000000000. "
+            "has a wrong limit: Expected `float` <= 1000000000.0 - at `$.TICKET_SECONDS`. "
             "docs/engine.md lists them.",
         ),
         (
