@@ -16,7 +16,11 @@ ANSWERS = json.loads(r"""{{ cookiecutter | tojson }}""")
 # For each answer, the paths that only one choice of it keeps.
 ONLY_FOR = {
     "asgi_server": {
-        # daphne is the development server of both
+        "daphne": [
+            "realtime/management/commands/runserver.py",
+            "realtime/servers/daphne.py",
+            "realtime/servers/lending_daphne.py",
+        ],
         "uvicorn": ["realtime/servers/uvicorn.py", "realtime/servers/lending_uvicorn.py"],
     },
     "ci": {"github": [".github"], "gitlab": [".gitlab-ci.yml"]},

@@ -8,6 +8,7 @@ import json
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AsyncExitStack, ExitStack, closing
+from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -35,8 +36,7 @@ COMMANDS = {
     "hypercorn": "hypercorn --bind 127.0.0.1:{port} config.asgi:application",
     "granian": "granian --interface asgi --port {port} config.asgi:application",
 }
-ON_DAPHNE = "from config.settings import *\n\nASGI_SERVER = 'daphne'\n"
-OURS = {"serve on uvicorn": "config.settings", "serve on daphne": "config.on_daphne"}
+OURS = ["serve on uvicorn", "serve on daphne"]
 STOCK = """
 
 from realtime.tests.stock import stock_urlpatterns
@@ -64,27 +64,38 @@ def site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterat
             REALTIME=json.dumps(LIMITS | FAST),
             SECRET_KEY="of every bake here " * 3,  # sessions of one are known to another
         )
-        project = bake(asgi_server="uvicorn")
-        (project / "config/on_daphne.py").write_text(ON_DAPHNE)
-        with (project / "config/routing.py").open("a") as routing:
-            routing.write(STOCK)
+        project = stocked(bake(asgi_server="uvicorn"))
         manage(project, "migrate", **surroundings)
         manage(project, "collectstatic", "--no-input", **surroundings)
         with Site("any", project, python, surroundings, redis) as site:
             yield site
 
 
+def stocked(project: Path) -> Path:
+    """A project with routes to the stock consumers."""
+    with (project / "config/routing.py").open("a") as routing:
+        routing.write(STOCK)
+    return project
+
+
 @pytest.fixture(scope="module")
-def any_server(site: Site) -> Iterator[AnyServer]:
+def on_daphne(site: Site, bake: Bake, manage: Manage) -> Site:
+    """The same site, served by a project that was made for daphne."""
+    project = stocked(bake(asgi_server="daphne"))
+    manage(project, "collectstatic", "--no-input", **site.environment)
+    return replace(site, project=project)
+
+
+@pytest.fixture(scope="module")
+def any_server(site: Site, on_daphne: Site) -> Iterator[AnyServer]:
     """Start a server by its name in `COMMANDS` or `OURS`, once; it ends with the module."""
     with ExitStack() as stack:
         running: dict[str, Server] = {}
 
         def any_server(name: str) -> Server:
             if name not in running:
-                settings = OURS.get(name, "config.settings")
-                serving = site.serving(COMMANDS.get(name, SERVE), DJANGO_SETTINGS_MODULE=settings)
-                running[name] = stack.enter_context(serving)
+                one = on_daphne if name == "serve on daphne" else site
+                running[name] = stack.enter_context(one.serving(COMMANDS.get(name, SERVE)))
             return running[name]
 
         yield any_server
@@ -447,7 +458,7 @@ def test_a_stock_consumer_ends_as_it_likes(site: Site, stock_server: Server) -> 
 
 
 @pytest.mark.parametrize("name", OURS)
-def test_a_drain_tells_stock_consumers_too(site: Site, name: str) -> None:
+def test_a_drain_tells_stock_consumers_too(site: Site, on_daphne: Site, name: str) -> None:
     async def scene(server: Server) -> None:
         url, session = server.websocket_url, site.people[0].session
         async with (
@@ -460,7 +471,7 @@ def test_a_drain_tells_stock_consumers_too(site: Site, name: str) -> None:
             assert [(await everything(each))[1] for each in (one, two)] == [1012, 1012]
             await stopped
 
-    with site.serving(SERVE, DJANGO_SETTINGS_MODULE=OURS[name]) as server:
+    with (on_daphne if name == "serve on daphne" else site).serving() as server:
         asyncio.run(scene(server))
         assert server.process
         assert server.process.returncode == 0, server.log

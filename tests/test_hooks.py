@@ -19,6 +19,9 @@ from tests.hooks import POST_GEN, PRE_GEN, default_answers, questions, run_hook
 
 # The paths that a bake has only with this answer.
 PARTS: list[tuple[str, Any, str]] = [
+    ("asgi_server", "daphne", "realtime/management/commands/runserver.py"),
+    ("asgi_server", "daphne", "realtime/servers/daphne.py"),
+    ("asgi_server", "daphne", "realtime/servers/lending_daphne.py"),
     ("asgi_server", "uvicorn", "realtime/servers/uvicorn.py"),
     ("asgi_server", "uvicorn", "realtime/servers/lending_uvicorn.py"),
     ("ci", "github", ".github"),

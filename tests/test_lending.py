@@ -53,7 +53,7 @@ import_module(f"realtime.servers.{server}").run(application, listener)
 
 @pytest.fixture(scope="module", params=["daphne", "uvicorn"])
 def server(request: pytest.FixtureRequest, bake: Bake, python: Path) -> Iterator[Server]:
-    project = bake(asgi_server="uvicorn")  # which has both
+    project = bake(asgi_server=request.param)
     (project / "stock.py").write_text(APPLICATION, encoding="utf-8")
     surroundings = served(DJANGO_SETTINGS_MODULE="config.settings")
     command = f"python stock.py {request.param} {{port}}"

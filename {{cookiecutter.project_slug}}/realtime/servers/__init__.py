@@ -1,11 +1,11 @@
-"""Serving the project: one module per ASGI server, each with `run(application, listener)`.
+"""Serving the project on the ASGI server that it was made for, by `run(application, listener)`.
 
-The project runs on any ASGI server. These modules make two of them faster: each lends the engine
-the transport behind a WebSocket, as `scope["realtime.lent"]`. A frame is then encoded once and
-written to a thousand sockets as the same bytes, and the engine sees how much waits for a slow
-reader. The code that uses private names of a server is in `lending_daphne.py` and
-`lending_uvicorn.py`; where a name is missing, the server is used as it is. Both ways drain on
-SIGTERM: sockets are closed with 1012, and commands under way are finished.
+The project runs on any ASGI server. What is here makes its own one faster: it lends the engine the
+transport behind a WebSocket, as `scope["realtime.lent"]`. A frame is then encoded once and written
+to a thousand sockets as the same bytes, and the engine sees how much waits for a slow reader. The
+code that uses private names of the server is in `lending_*.py`; where a name is missing, the server
+is used as it is. Both ways drain on SIGTERM: sockets are closed with 1012, and commands under way
+are finished.
 """
 
 DISCARDED_BYTES = 1_048_576
