@@ -55,7 +55,7 @@ def main() -> None:
     Path("licenses", ANSWERS["license"]).replace("LICENSE")
     for path in [*not_chosen(), "licenses"]:
         remove_what_was_baked(Path(path), over_a_project)
-    if left := [path for path in not_chosen() if git("ls-files", path)]:
+    if over_a_project and (left := [path for path in not_chosen() if git("ls-files", path)]):
         say(f"git has {', '.join(left)}, which was not chosen: remove what is not your own.")
     make_scripts_executable()
     if is_of_cruft_alone():
@@ -105,15 +105,16 @@ def note_the_template() -> None:
     typed = [Path(base, ANSWERS["_template"]).resolve() for base in bases]
     local = next((path for path in typed if (path / "cookiecutter.json").exists()), None)
     at = ("-C", str(local or ANSWERS["_repo_dir"]))
-    commit = git(*at, "rev-parse", "--verify", "--quiet", "HEAD").strip()
-    if git(*at, "rev-parse", "--show-prefix").strip():
+    head = git(*at, "rev-parse", "--show-prefix", "--verify", "--quiet", "HEAD")
+    prefix, _, commit = head.partition("\n")
+    if prefix:
         commit = ""  # of a repository that the template is a folder of
     address = local or git(*at, "remote", "get-url", "origin").strip() or ANSWERS["_template"]
     answers = {name: answer for name, answer in ANSWERS.items() if not name.startswith("_")}
     note = {
         # without the name and the token of who bakes: this file is committed
         "template": re.sub(r"(https?://)[^/]*@", r"\1", str(address)),
-        "commit": commit or None,
+        "commit": commit.strip() or None,
         "checkout": None,
         "context": {"cookiecutter": {**answers, "_version": ANSWERS["_version"]}},
         "directory": None,

@@ -122,12 +122,13 @@ def faults() -> dict[str, str | None]:
 
 def would_lose_files() -> bool:
     """Whether the project's folder was there before, with files that git could not bring back."""
-    before = {path.name for path in Path().iterdir()} - {".git"}
+    if all(path.name == ".git" for path in Path().iterdir()):
+        return False
     changes = git("status", "--porcelain", "--untracked-files", ".")
     ignored = git("ls-files", "--others", "--ignored", "--exclude-standard", "-z").split("\0")
     baked = Path(os.environ.get("PWD", ""), ANSWERS.get("_repo_dir", ANSWERS["_template"]), SOURCE)
     lost = any((baked / name).is_file() for name in ignored if not CACHED.search(name))
-    return bool(before) and (bool(changes) or lost or not git("ls-files"))
+    return bool(changes) or lost or not git("ls-files")
 
 
 def git(*arguments: str) -> str:
