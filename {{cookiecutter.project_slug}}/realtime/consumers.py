@@ -142,7 +142,7 @@ class Consumer:
     async def subscribe(self, group: str) -> None:
         """Let the socket hear what is published to `group`; before the welcome it is held back."""
         if group not in self._groups:
-            self._groups.append(group)
+            self._groups.append(self._engine.hub.shared_name(group))
         await self._engine.hub.subscribe(group, self, hold=not self.has_joined)
 
     def unsubscribe(self, group: str) -> None:

@@ -71,20 +71,29 @@ class Subscriber(Protocol):
         """Make up for what the layer may have lost, beyond events that have a revision."""
 
 
+NOTHING_HELD: dict[Socket, tuple[set[Subscriber], list[Frame]]] = {}
+"""Of every group where nobody waits for a welcome; an empty dict of its own takes 64 bytes."""
+
+
 class Group:
-    """The local subscribers and sockets of one group."""
+    """The local subscribers of one group. Most groups have one: those of a person alone."""
 
-    __slots__ = ("held", "joined", "kept", "layer_name", "sockets", "subscribers")
+    __slots__ = ("held", "joined", "kept", "layer_name", "name", "subscribers")
 
-    def __init__(self, layer_name: str) -> None:
+    def __init__(self, name: str, layer_name: str) -> None:
+        self.name = name
         self.layer_name = layer_name
         self.joined = asyncio.Event()  # set while the layer's group has this process in it
-        self.sockets: dict[Socket, int] = {}  # each with the number of its subscribers
         self.subscribers: dict[Subscriber, None] = {}  # a set of ten takes twice as much
-        self.held: dict[Socket, tuple[set[Subscriber], list[Frame]]] = {}
+        self.held = NOTHING_HELD
         """Of sockets that wait for a welcome: the subscribers who do, and the frames till then."""
 
-        self.kept: dict[str, Any] = {}  # Any: as of `Hub.kept`
+        self.kept: dict[str, Any] | None = None  # Any: as of `Hub.kept`
+
+    @property
+    def sockets(self) -> set[Socket]:
+        """The sockets of the subscribers, each once."""
+        return {subscriber.socket for subscriber in self.subscribers}
 
     def join(self) -> None:
         self.joined.set()
@@ -92,6 +101,8 @@ class Group:
 
     def hold(self, subscriber: Subscriber) -> None:
         """Keep what the subscriber's socket would hear until `release`."""
+        if self.held is NOTHING_HELD:
+            self.held = {}
         holders, _ = self.held.setdefault(subscriber.socket, (set(), []))
         holders.add(subscriber)
 
@@ -101,6 +112,7 @@ class Group:
         holders.discard(subscriber)
         if not holders:
             self.held.pop(subscriber.socket, None)
+            self.held = self.held or NOTHING_HELD
             for frame in frames:
                 subscriber.socket.write(frame)
 
@@ -129,7 +141,7 @@ class Hub:
         self._groups: dict[str, Group] = {}
         # By the layer's name: the groups to be in, those that were added, and by the number of a
         # call that was not heard yet those that are joined when it is.
-        self._wanted = {name: Group(name) for name in (self._probe, layer_group(CONTROL))}
+        self._wanted = {name: Group(name, name) for name in (self._probe, layer_group(CONTROL))}
         self._added: set[str] = set()
         self._unconfirmed: dict[int, set[str]] = {}
         self._heard_at = 0.0  # when a call was last heard, or the first of several was due
@@ -158,6 +170,10 @@ class Hub:
 
     # Subscribing
 
+    def shared_name(self, group: str) -> str:
+        """The name of `group` as the string that the hub has of it, for whoever keeps many."""
+        return self._groups[group].name if group in self._groups else group
+
     async def subscribe(self, group: str, subscriber: Subscriber, *, hold: bool = False) -> None:
         """Let `subscriber`'s socket hear `group` from now on.
 
@@ -174,12 +190,11 @@ class Hub:
             raise Refusal(ErrorCode.NOT_FOUND, _("There is nothing of that name."))
         local = self._groups.get(group)
         if local is None:
-            local = self._groups[group] = Group(layer_group(group))
+            local = self._groups[group] = Group(group, layer_group(group))
             self._wanted[local.layer_name] = local
             self._changed.set()
         if subscriber not in local.subscribers:
             local.subscribers[subscriber] = None
-            local.sockets[subscriber.socket] = local.sockets.get(subscriber.socket, 0) + 1
             if hold:
                 local.hold(subscriber)
         if not local.joined.is_set():
@@ -199,10 +214,8 @@ class Hub:
             return
         socket = subscriber.socket
         del local.subscribers[subscriber]
-        local.sockets[socket] -= 1
-        if not local.sockets[socket]:
-            del local.sockets[socket]
-            local.held.pop(socket, None)
+        if socket in local.held and socket not in local.sockets:
+            del local.held[socket]
         local.release(subscriber)
         if not local.subscribers:
             del self._groups[group]
@@ -230,7 +243,12 @@ class Hub:
         Whoever has subscribed may use what is there: a change since is still to be heard.
         """
         local = self._groups.get(group)
-        return local.kept if local is not None and local.joined.is_set() else {}
+        if local is None or not local.joined.is_set():
+            return {}
+        kept = local.kept
+        if kept is None:
+            kept = local.kept = {}
+        return kept
 
     def subscribers(self, group: str) -> list[Subscriber]:
         """The subscribers of `group` in this process."""
@@ -252,13 +270,12 @@ class Hub:
         """Write the `texts` of events to the group's sockets in this process."""
         local = self._groups.get(group)
         if local is not None:
-            local.kept = {}
-            metrics.frames_sent.inc(len(local.sockets) * len(texts))
-            frame, held = Frame(*texts), local.held
-            hearing = (
-                [each for each in local.sockets if each not in held] if held else local.sockets
-            )
-            for socket in hearing:
+            local.kept = None
+            sockets, held = local.sockets, local.held
+            metrics.frames_sent.inc(len(sockets) * len(texts))
+            sockets.difference_update(held)
+            frame = Frame(*texts)
+            for socket in sockets:
                 socket.write(frame)
             for _, frames in held.values():
                 if len(frames) < HELD_FRAMES:
@@ -282,7 +299,7 @@ class Hub:
                 for local in self._wanted.values():
                     if local.joined.is_set():
                         local.joined = asyncio.Event()
-                    local.kept = {}
+                    local.kept = None
                 longest = min(RETRY_SECONDS, 0.2 * 2 ** min(self._failures, 8))
                 await asyncio.sleep(random.uniform(0.1, longest))
         finally:

@@ -180,6 +180,32 @@ async def test_a_holder_that_leaves_takes_nothing_from_others_of_its_socket(
     await until(lambda: one.heard == ["1"])
 
 
+async def test_whoever_leaves_before_the_welcome_hears_nothing_of_what_was_held(
+    started: Started,
+) -> None:
+    one, two = Listener(), Listener()
+    for each in (one, two):
+        await started.hub.subscribe("chat:a", each, hold=True)
+    started.hub.deliver("chat:a", "1")
+    started.hub.unsubscribe("chat:a", one)
+    started.hub.release("chat:a", two)
+    await until(lambda: two.heard == ["1"])
+    assert one.heard == []
+
+
+async def test_the_name_of_a_group_is_shared_as_long_as_it_has_a_subscriber(
+    started: Started,
+) -> None:
+    one, two = Listener(), Listener()
+    first, second = ("".join(["chat:", "a"]) for _ in range(2))
+    await started.hub.subscribe(first, one)
+    await started.hub.subscribe(second, two)
+    started.hub.unsubscribe("chat:a", one)
+    assert started.hub.shared_name(second) is first
+    started.hub.unsubscribe("chat:a", two)
+    assert started.hub.shared_name(second) is second
+
+
 async def test_events_that_wait_for_the_layer_travel_together_in_order(started: Started) -> None:
     listener = Listener()
     await started.hub.subscribe("chat:a", listener)
