@@ -61,14 +61,14 @@ class FromProxies:
         self._in_a_row = proxies != PRIVATE_NETWORKS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "headers" in scope:
-            scope = self._corrected(scope)
+        if "headers" in scope:  # in place: a WebSocket would keep a copy for as long as it lasts
+            scope.update(self._corrections(scope))
         await self._application(scope, receive, send)
 
-    def _corrected(self, scope: Scope) -> Scope:
+    def _corrections(self, scope: Scope) -> Scope:
         client = scope.get("client")
         changes = self._told(scope) if self._is_proxy(client) else _untold(scope)
-        return {**scope, "client": _plain(client), **changes}
+        return {"client": _plain(client), **changes}
 
     def _is_proxy(self, client: tuple[str, int] | None) -> bool:
         if not client or not client[0]:
