@@ -110,7 +110,8 @@ class PresenceConsumer(Consumer):
 
     def _state_on_join(self) -> tuple[bool, str | None]:
         """From the data of the join; what is not valid there is ignored."""
-        asked = {name: self.query[name] for name in ("state", "viewing") if name in self.query}
+        query = self.query
+        asked = {name: query[name] for name in ("state", "viewing") if name in query}
         try:
             return _away_and_viewing(msgspec.convert({"state": "online", **asked}, frames.SetState))
         except msgspec.ValidationError:

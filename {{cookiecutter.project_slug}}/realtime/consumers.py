@@ -79,7 +79,6 @@ class Consumer:
         self.user = scope["user"]
         self.user_id: int = self.user.pk
         self.socket: Socket = session.socket
-        self.query = dict(parse_qsl(scope.get("query_string", b"").decode("latin-1")))
         self.kwargs: dict[str, str] = scope["url_route"]["kwargs"]
         self._topic = ""
         self._session = session
@@ -117,6 +116,11 @@ class Consumer:
         return application
 
     # For subclasses
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query of the URL, or what came with the join; read again each time."""
+        return dict(parse_qsl(self.scope.get("query_string", b"").decode("latin-1")))
 
     @property
     def topic(self) -> str:

@@ -169,9 +169,9 @@ class FeedConsumer(Consumer, Generic[FeedType]):
         topics = self.feed_model.topics
         self.topic = topics.topic(self.feed_key)
         await self.subscribe(topics.group(self.feed_key))
-        since = None
-        if "since" in self.query:
-            since = Since(number(self.query["since"]), self.query.get("epoch", ""))
+        query, since = self.query, None
+        if "since" in query:
+            since = Since(number(query["since"]), query.get("epoch", ""))
         answer = await self._requests.submit(Request(self.feed_key, self.user, since, joins=True))
         self.feed = answer.feed
         self.welcome(answer.welcome, rev=answer.rev)
