@@ -46,6 +46,12 @@ class VerifiedSession(NamedTuple):
     session_key: str
     session_data: str  # encoded, as its row has it
 
+    def opened(self) -> SessionBase:
+        """The session as its row has it: nothing is read again."""
+        store: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
+        store.load = partial(store.decode, self.session_data)  # type: ignore[method-assign]
+        return store
+
 
 def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | None]:
     """Each session, or None where nobody is signed in by it; in two queries, without a write.
@@ -64,13 +70,6 @@ def verified_sessions(session_keys: Sequence[str]) -> list[VerifiedSession | Non
         VerifiedSession(user, key, rows[key]) if (user := verified.get(key)) is not None else None
         for key in session_keys
     ]
-
-
-def opened_session(session_key: str, data: str) -> SessionBase:
-    """The session with this key and `data`, as its row has them: nothing is read again."""
-    session: SessionBase = import_module(settings.SESSION_ENGINE).SessionStore(session_key)
-    session.load = partial(session.decode, data)  # type: ignore[method-assign]
-    return session
 
 
 def end_sessions(user_id: int, but: str | None = None) -> None:

@@ -12,7 +12,7 @@ from realtime.delivery.connection import Connection
 from realtime.delivery.engine import Engine, this_engine
 from realtime.delivery.socket import Lent, Socket, ignore
 from realtime.protocol import PROTOCOL, TICKET_PREFIX, CloseCode, Closing
-from realtime.sessions import VerifiedSession, opened_session, session_rows
+from realtime.sessions import VerifiedSession, session_rows
 from realtime.tracing import new_id, request_id
 
 logger = logging.getLogger(__name__)
@@ -70,9 +70,7 @@ class AdmissionMiddleware:
             **scope,
             "subprotocols": offered,
             "user": signed_in.user,
-            "session": SimpleLazyObject(
-                partial(opened_session, signed_in.session_key, signed_in.session_data)
-            ),
+            "session": SimpleLazyObject(signed_in.opened),
             "cookies": SimpleLazyObject(partial(cookies_of, scope)),
             "realtime.connection": connection,
             "path_remaining": remaining,

@@ -54,6 +54,7 @@ class Multiplexer:
                         self._take(frame)
                     except Refusal as refusal:
                         self._session.socket.refuse(frame.topic, frame.id, refusal)
+                    del frame  # which is not kept until the next one comes
                 self._end_topics()  # before the group waits for what a topic may wait for
         finally:
             async with asyncio.timeout(LEAVE_SECONDS):
@@ -145,6 +146,7 @@ class TopicSession(ClientSession):
         if self._join == "waits":
             self._join = "accepted"
             self.socket.send(encode(self.name, "ok", {}, frame_id=self._join_id))
+            self._join_id = None
 
     def close(self, code: CloseCode, reason: str) -> None:
         if self._join == "waits":

@@ -80,6 +80,7 @@ class ClientSession:
                     most = COMMANDS_UNDER_WAY if consumer._take(frame) else 1
                     while len(self.under_way) >= most:
                         await asyncio.wait(self.under_way[:1])
+                    del frame  # which is not kept until the next one comes
         except Exception as error:
             closing = closing_for(error, consumer.scope["path"])
             consumer._close(closing.code, closing.reason)
