@@ -17,7 +17,7 @@ from realtime.delivery.connection import refusal_for
 from realtime.delivery.engine import this_engine
 from realtime.delivery.socket import Socket
 from realtime.protocol import ClientFrame, CloseCode, ErrorCode, Refusal, encode
-from realtime.transports.session import ClientSession, Tasks
+from realtime.transports.session import ClientSession, Tasks, without
 
 Handler = TypeVar("Handler", bound=Callable[..., object])
 
@@ -84,7 +84,7 @@ class Consumer:
         self._session = session
         self._engine = this_engine()
         self._groups: list[str] = []
-        self._alone: list[asyncio.Task[None]] = []  # what is under way and runs alone
+        self._alone: Tasks = ()  # what is under way and runs alone
         self.has_joined = False
 
     def __init_subclass__(cls) -> None:
@@ -216,9 +216,12 @@ class Consumer:
         first = self._alone[-1:] if together else before
         task = self._session.begin(self._answer(frame, first, before))
         if not together:
-            self._alone.append(task)
-            task.add_done_callback(self._alone.remove)
+            self._alone = (*self._alone, task)
+            task.add_done_callback(self._forget)
         return together
+
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._alone = without(task, self._alone)
 
     async def _answer(self, frame: ClientFrame, first: Tasks, before: Tasks) -> None:
         """Wait for `first`, handle a frame, wait for those `before`, then send the answer."""

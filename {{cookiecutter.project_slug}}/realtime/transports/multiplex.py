@@ -118,7 +118,6 @@ class TopicSession(ClientSession):
     ) -> None:
         self.name = name
         self.socket = socket
-        self.under_way = []
         self.tasks = tasks
         self._join_id = join_id
         self._join: Literal["waits", "accepted", "refused"] = "waits"
