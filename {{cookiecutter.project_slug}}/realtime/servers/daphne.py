@@ -29,7 +29,7 @@ INSIDE = {
         " handleContentChunk process"
     ),
     "daphne.server:Server": (
-        "connections create_application handle_reply http_factory kill_all_applications"
+        "application connections create_application handle_reply http_factory kill_all_applications"
         " listen_success root_path ws_factory"
     ),
     "daphne.ws_protocol:WebSocketProtocol": "application_queue transport",

@@ -34,6 +34,7 @@ from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
 from realtime.servers import DISCARDED_BYTES
 from realtime.servers import daphne as plain
+from realtime.servers.messages import Messages
 
 logger = logging.getLogger(__name__)
 
@@ -66,8 +67,11 @@ class Server(plain.Server):
         if scope["type"] != "websocket":
             return super().create_application(protocol, scope)
         protocol.lent = scope["realtime.lent"] = Lent(Transport(protocol))
-        queue = super().create_application(protocol, scope)
-        return queue if queue is None else PausingQueue(queue, protocol.transport)
+        scope["asgi"] = {"version": "3.0"}
+        messages = PausingMessages(protocol.transport)
+        running = self.application(scope, messages.get, partial(self.handle_reply, protocol))
+        self.connections[protocol]["application_instance"] = asyncio.ensure_future(running)
+        return messages
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:  # Any: untyped in daphne
         if isinstance(protocol, WebSocketProtocol):
@@ -328,17 +332,19 @@ class Transport:
             transport.flush()
 
 
-class PausingQueue:
-    """The queue of a socket's messages; it pauses reading while too many wait."""
+class PausingMessages(Messages):
+    """The messages of a socket; it pauses reading while too many wait."""
 
-    def __init__(self, queue: "asyncio.Queue[Message]", tcp: Any) -> None:  # Any: untyped
-        self._queue = queue
+    __slots__ = ("_paused", "_tcp")
+
+    def __init__(self, tcp: Any) -> None:  # Any: untyped in Twisted
+        super().__init__()
         self._tcp = tcp
         self._paused = False
 
     def put_nowait(self, message: Message) -> None:
-        self._queue.put_nowait(message)
-        if self._queue.qsize() >= WAITING_MESSAGES and not self._paused:
+        super().put_nowait(message)
+        if len(self._waiting) >= WAITING_MESSAGES and not self._paused:
             self._paused = True
             self._tcp.pauseProducing()
             self._resume_when_read()
@@ -346,7 +352,7 @@ class PausingQueue:
     def _resume_when_read(self) -> None:
         if not self._tcp.connected:
             return
-        if self._queue.qsize() < WAITING_MESSAGES:
+        if len(self._waiting) < WAITING_MESSAGES:
             self._paused = False
             self._tcp.resumeProducing()
         else:

@@ -13,12 +13,12 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.frames import Frame
 from websockets.http11 import Request
 
-from realtime.asgi import Message
 from realtime.conf import limits
 from realtime.delivery.socket import Lent
 from realtime.protocol import CloseCode
 from realtime.servers import DISCARDED_BYTES
 from realtime.servers import uvicorn as plain
+from realtime.servers.messages import Messages
 from realtime.servers.uvicorn import LAST_SECONDS
 
 NOT_UTF8 = 1007
@@ -40,33 +40,6 @@ class Server(plain.Server):
         for each in self.servers:
             each.close()
         await super().shutdown(sockets)
-
-
-class Messages:
-    """Does what uvicorn uses of `asyncio.Queue`, whose deques take 2.5 KiB of every socket."""
-
-    __slots__ = ("_arrived", "_waiting")
-
-    def __init__(self) -> None:
-        self._waiting: list[Message] = []
-        self._arrived: asyncio.Future[None] | None = None
-
-    def put_nowait(self, message: Message) -> None:
-        self._waiting.append(message)
-        if self._arrived is not None and not self._arrived.done():
-            self._arrived.set_result(None)
-
-    def empty(self) -> bool:
-        return not self._waiting
-
-    async def get(self) -> Message:
-        while not self._waiting:
-            if self._arrived is not None and not self._arrived.done():  # somebody else waits, too
-                await asyncio.wait([self._arrived])
-            else:
-                self._arrived = asyncio.get_running_loop().create_future()
-                await self._arrived
-        return self._waiting.pop(0)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
