@@ -20,10 +20,14 @@ from notifications.frames import (
     Unseen,
 )
 from notifications.models import Inbox, Notification
+from realtime.batching import Batcher
 from realtime.consumers import command
+from realtime.database import in_database
 from realtime.feeds.consumer import FeedConsumer
 from realtime.feeds.reading import latest_of_each
 from realtime.protocol import ErrorCode, Refusal
+
+unread_read: Batcher[tuple[int, str], queries.UnreadOf] = Batcher(queries.unread_of)
 
 
 class NotificationConsumer(FeedConsumer[Inbox]):
@@ -64,12 +68,16 @@ class NotificationConsumer(FeedConsumer[Inbox]):
         return queries.listed(self.user_id, data.before, data.limit)
 
     @command("read")
-    def mark_read(self, data: Read) -> Unseen:
+    async def mark_read(self, data: Read) -> Unseen:
         match data:
             case Read(id=int(pk), target=None):
-                return Unseen(actions.mark_read(self.user, pk))
+                return Unseen(await in_database(actions.mark_read, self.user, pk))
             case Read(id=None, target=str(target)):
-                return Unseen(actions.mark_target_read(self.user, target))
+                # Every page asks as it opens, and most have nothing to read there.
+                unread = await unread_read.submit((self.user_id, target))
+                if target not in unread.targets:
+                    return Unseen(unread.in_all)
+                return Unseen(await in_database(actions.mark_target_read, self.user, target))
         raise Refusal(ErrorCode.INVALID, _("Name either an id or a target."))
 
     @command("read_all")

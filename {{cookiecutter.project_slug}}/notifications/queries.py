@@ -1,7 +1,8 @@
 """Reading notifications: what pages and sockets show. Nothing here writes."""
 
-from collections.abc import Collection, Iterable, Iterator
-from typing import Any
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from django.db.models import QuerySet
 
@@ -10,6 +11,7 @@ from notifications import kinds
 from notifications.frames import PAGE_NOTIFICATIONS, Listed
 from notifications.kinds import Level, TargetLevel
 from notifications.models import (
+    UNREAD,
     Happening,
     Inbox,
     KindPreference,
@@ -41,6 +43,26 @@ def listed(user_id: int, before: int | None = None, limit: int = PAGE_NOTIFICATI
 
 def unread_count(user_id: int) -> int:
     return Inbox.objects.filter(user=user_id).values_list("unread", flat=True).first() or 0
+
+
+class UnreadOf(NamedTuple):
+    """What somebody has not read: how much altogether, and of which of the targets asked for."""
+
+    in_all: int
+    targets: Collection[str]
+
+
+def unread_of(asked: Sequence[tuple[int, str]]) -> list[UnreadOf]:
+    """For each person, by their id, and target; two queries, one where nobody has any unread."""
+    inboxes = Inbox.objects.filter(user__in={user_id for user_id, _ in asked}, unread__gt=0)
+    counts = dict(inboxes.values_list("user", "unread"))
+    targets: dict[int, set[str]] = defaultdict(set)
+    if counts:
+        wanted = {target for user_id, target in asked if user_id in counts}
+        rows = Notification.objects.filter(UNREAD, recipient__in=counts, target__in=wanted)
+        for user_id, target in rows.order_by().values_list("recipient", "target").distinct():
+            targets[user_id].add(target)
+    return [UnreadOf(counts.get(user_id, 0), targets[user_id]) for user_id, _ in asked]
 
 
 class Levels:

@@ -1,5 +1,6 @@
 """Notifications on the wire."""
 
+import asyncio
 from functools import partial
 
 import pytest
@@ -152,6 +153,29 @@ async def test_a_target_is_read_at_once(ada: User) -> None:
         assert read["data"]["notification"]["target"] == "test:hall"
         assert read["data"]["notification"]["read_at"] is not None
         assert reply["data"] == {"unread": 1}
+
+
+async def test_those_who_read_at_once_read_what_is_their_own(ada: User, bob: User) -> None:
+    def tell_both() -> None:
+        notify([ada, bob], "test.call", target="test:hall", room="hall")
+        notify([ada], "test.call", target="test:yard", room="yard")
+
+    await in_database(tell_both)
+    async with (
+        connect("/ws/notifications/", ada) as laptop,
+        connect("/ws/notifications/", ada) as phone,
+        connect("/ws/notifications/", bob) as other,
+    ):
+        in_hall, in_cellar, in_yard = await asyncio.gather(
+            laptop.send("read", {"target": "test:hall"}),
+            phone.send("read", {"target": "test:cellar"}),
+            other.send("read", {"target": "test:yard"}),
+        )
+        after = await phone.send("read", {"target": "test:cellar"})
+
+    assert (in_hall["data"], in_yard["data"]) == ({"unread": 1}, {"unread": 1})
+    assert in_cellar["data"]["unread"] in {1, 2}
+    assert after["data"] == {"unread": 1}
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from accounts.models import User
 from notifications import actions
 from notifications.actions import notify
 from notifications.models import Inbox, Notification
-from notifications.queries import of, told
+from notifications.queries import UnreadOf, of, told, unread_of
 from notifications.tests.conftest import assert_numbers_hold
 from realtime.protocol import ErrorCode, Refusal
 
@@ -58,6 +58,21 @@ def test_marking_all_as_read_with_nothing_unread_changes_nothing(ada: User) -> N
     actions.mark_all_read(ada)
 
     assert Inbox.objects.get(user=ada).last_rev == 2
+
+
+@pytest.mark.parametrize(("unread", "queries"), [(0, 1), (1, 2)])
+def test_what_a_crowd_has_not_read_takes_few_queries(
+    people: list[User], unread: int, queries: int
+) -> None:
+    notify(people[:unread], "test.call", target="test:hall", room="hall")
+    notify(people[:unread], "test.rumour", target="test:yard", rumour="it rains")
+
+    with CaptureQueriesContext(connection) as captured:
+        found = unread_of([(user.pk, "test:hall") for user in people])
+
+    assert found[:unread] == [UnreadOf(2, {"test:hall"})] * unread
+    assert found[unread:] == [UnreadOf(0, set())] * (8 - unread)
+    assert len(captured) == queries
 
 
 def test_someone_who_was_never_told_anything_has_nothing_to_read(ada: User) -> None:
