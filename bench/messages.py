@@ -65,7 +65,7 @@ class Sent:
     at: float
     acked_at: float = 0.0
     heard: list[float] = field(default_factory=list)
-    """When it reached each of the others in the room."""
+    """When it reached each of the others in the room who note it."""
 
 
 class Writers:
@@ -216,7 +216,7 @@ async def _written(
     sent = [each for each in new if began <= each.at < ended] if setting.rate else acked
     if not any(each.heard for each in sent):
         raise RuntimeError(f"no message came through; last heard: {writers.other!r}")
-    missing = sum(others - len(each.heard) for each in sent) + uncounted()
+    missing = sum(others - len(each.heard) for each in sent) + max(uncounted(), 0)
     return Span(usage, len(acked), sent, missing)
 
 

@@ -37,7 +37,7 @@ actions.invite(actions.create_room(wide, name=f"Asked {'W' * 60}", kind="private
 actions.create_room(wide, name=f"Join {'W' * 60}")
 actions.create_room(wide, name="Hidden", kind="private")
 actions.create_room(ada, name="Empty")
-actions.set_archived(actions.create_room(ada, name="Archived"), ada, True)
+actions.set_archived(actions.create_room(ada, name="Archived"), ada, archived=True)
 print("seeded", room.slug, direct.slug)
 """
 

@@ -67,7 +67,7 @@ def look(name: str) -> str:
 
 @cache
 def reserved_looks() -> frozenset[str]:
-    """Of names that nobody has, in all languages, since a site may change its own."""
+    """The looks of reserved names, in all languages, since a site may change its own."""
     looks: set[str] = set()
     for language, _name in settings.LANGUAGES:
         with override(language):

@@ -2,18 +2,16 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cache
-from inspect import isasyncgenfunction
 from threading import BoundedSemaphore, Thread
 from time import monotonic, time
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Error, register
 from django.db.models import QuerySet
 from django.dispatch import receiver
 from django.utils.functional import Promise
@@ -21,7 +19,6 @@ from django.utils.module_loading import import_string
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from accounts.names import validate_username
 from chat import actions
 from chat.models import Membership, Message
 from chat.signals import Posted, messages_posted
@@ -81,24 +78,6 @@ class Conversation:
 
 Answer = Callable[[Conversation], AsyncGenerator[str, None]]
 """What ANSWERING_BOTS names: an `async def` that yields an answer piece by piece."""
-
-
-@register
-def check_answering_bots(app_configs: Any, **kwargs: Any) -> Iterator[Error]:  # Any: Django's
-    """Each of `ANSWERING_BOTS` has a username and leads to an async generator."""
-    for username, path in settings.ANSWERING_BOTS.items():
-        try:
-            validate_username(username)
-            fault = "" if isasyncgenfunction(import_string(path)) else "it is no async generator"
-        except Exception as error:  # whatever its module raises
-            fault = " ".join(getattr(error, "messages", [f"{type(error).__name__}: {error}"]))
-        if fault or username != username.lower():
-            yield Error(
-                f"ANSWERING_BOTS: {username} cannot answer by {path}: {fault or 'upper case'}",
-                hint="Give a username in lower case and the dotted path of an `async def` that "
-                "yields text.",
-                id="bots.E001",
-            )
 
 
 @receiver(messages_posted)

@@ -7,4 +7,4 @@ class BotsConfig(AppConfig):
     verbose_name = _("Bots")
 
     def ready(self) -> None:
-        from bots import answering, notifications  # noqa: F401 (connect to signals)
+        from bots import answering, checks, notifications  # noqa: F401 (register and connect)

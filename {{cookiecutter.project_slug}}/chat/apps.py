@@ -9,7 +9,7 @@ class ChatConfig(AppConfig):
 
     def ready(self) -> None:
         from chat import notifications  # noqa: F401 (connects to signals)
-        from chat.actions import people, previews  # noqa: F401 (connect to signals)
+        from chat.actions import attachments, people, previews  # noqa: F401 (connect to signals)
         from chat.words import keep_triggers
 
         post_migrate.connect(keep_triggers, sender=self)

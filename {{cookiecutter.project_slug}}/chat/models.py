@@ -113,7 +113,7 @@ class Room(Feed):
     link_code = models.CharField(
         max_length=32, unique=True, null=True, blank=True, default=None, editable=False
     )
-    """What stands in the address of its invitation link: see `chat.actions.set_link`."""
+    """What stands in the address of its invitation link: see `chat.actions.make_link`."""
     link_until = models.DateTimeField(null=True, blank=True, default=None, editable=False)
     archived_at = models.DateTimeField(
         _("archived at"), null=True, blank=True, default=None, editable=False
@@ -201,11 +201,11 @@ class Membership(models.Model):
 
     @property
     def is_owner(self) -> bool:
-        return self.role == self.Role.OWNER
+        return self.role in OWNERS
 
     @property
     def may_moderate(self) -> bool:
-        return self.role in (self.Role.OWNER, self.Role.MODERATOR)
+        return self.role in MODERATORS
 
     @property
     def may_invite(self) -> bool:
@@ -226,6 +226,10 @@ class Membership(models.Model):
         memberships = cls.objects.filter(user__in=user_ids)
         active_at = Coalesce(latest, F("joined_at"))
         return memberships.annotate(active_at=active_at).order_by("-active_at", "-pk")
+
+
+OWNERS = {Membership.Role.OWNER}
+MODERATORS = {*OWNERS, Membership.Role.MODERATOR}
 
 
 class Invitation(models.Model):
@@ -423,8 +427,8 @@ class Message(FeedItem):
         return self.author.as_person() if self.author else deleted_person()
 
     @property
-    def answered_id(self) -> int | None:
-        """Of the author whom it answers."""
+    def answered_author_id(self) -> int | None:
+        """The id of who wrote the message that it answers; None where there is nobody."""
         return self.quoted.author_id if self.quoted else None
 
     @property

@@ -43,10 +43,21 @@ def _to_the_message(notification: Notification) -> str:
 register(_about_a_message(MENTION, _("Mentions"), _("{actor} mentioned you in {room}")))
 register(_about_a_message(REPLY, _("Replies"), _("{actor} answered you in {room}")))
 register(_about_a_message(DIRECT, _("Direct messages"), _("{actor} wrote to you")))
-everything = _about_a_message(MESSAGE, _("All of chosen rooms"), _("{actor} wrote in {room}"))
-register(replace(everything, personal=False))
-invitation = Kind(INVITATION, _("Invitations"), _("{actor} invites you to {room}"))
-register(replace(invitation, groups=INVITATION, link=lambda _: reverse("chat:home")))
+register(
+    replace(
+        _about_a_message(MESSAGE, _("All of chosen rooms"), _("{actor} wrote in {room}")),
+        personal=False,
+    )
+)
+register(
+    Kind(
+        INVITATION,
+        _("Invitations"),
+        _("{actor} invites you to {room}"),
+        groups=INVITATION,
+        link=lambda _: reverse("chat:home"),
+    )
+)
 
 
 class Attention(NamedTuple):
@@ -189,7 +200,10 @@ def _excerpt(message: Message) -> str:
 
 def _answered(message: Message) -> set[int]:
     """The author whom a message answers, if it answers one who is still in the room."""
-    members = Membership.objects.filter(room=message.room_id, user=message.answered_id)
+    author = message.answered_author_id
+    if author is None:
+        return set()
+    members = Membership.objects.filter(room=message.room_id, user=author)
     return set(members.values_list("user", flat=True))
 
 

@@ -160,7 +160,7 @@ def settings(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @login_required
 def archive(request: AuthenticatedRequest, slug: str) -> HttpResponse:
     room = queries.room_by_slug(slug)
-    actions.set_archived(room, request.user, "reopen" not in request.POST)
+    actions.set_archived(room, request.user, archived="reopen" not in request.POST)
     return redirect("chat:room", slug)
 
 
@@ -264,9 +264,9 @@ def invite(request: AuthenticatedRequest, slug: str) -> HttpResponse:
 @require_POST
 @login_required
 def change_link(request: AuthenticatedRequest, slug: str) -> HttpResponse:
-    room = queries.room_by_slug(slug)
+    change = actions.withdraw_link if "withdraw" in request.POST else actions.make_link
     with _refusals_shown(request):
-        actions.set_link(room, request.user, on="withdraw" not in request.POST)
+        change(queries.room_by_slug(slug), request.user)
     return redirect(f"{reverse('chat:settings', args=[slug])}#link")
 
 

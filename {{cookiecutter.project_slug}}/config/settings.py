@@ -68,7 +68,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # https://docs.djangoproject.com/en/5.2/ref/applications/
 
 INSTALLED_APPS = [
-    "realtime",  # first: its runserver and runworker replace others
+    "realtime",  # first: its commands replace those of the same name
     "daphne",
     "channels",
     "django.contrib.admin",

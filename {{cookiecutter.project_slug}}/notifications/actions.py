@@ -96,7 +96,7 @@ def notify(
     and those who view the target are told too (see `notify_all`).
 
     Raises:
-        LookupError: nobody has registered the kind.
+        UnknownKind: nobody has registered the kind.
         KeyError: its text needs something that is not in `data`.
         ValueError: the target's name or the key is too long.
     """
@@ -232,7 +232,7 @@ def set_preference(user: User, kind: str, level: str) -> None:
     _check_level(level, Level.values)
     try:
         kinds.get(kind)
-    except LookupError:
+    except kinds.UnknownKind:
         raise Refusal(ErrorCode.NOT_FOUND, _("There is no such kind of notification.")) from None
     KindPreference.objects.update_or_create(user=user, kind=kind, defaults={"level": level})
 

@@ -2,8 +2,9 @@
 
     register(Kind("shop.sold", _("Sales"), _("{actor} bought {item}"), link="/sales/"))
 
-belongs in the `ready` of that app, with `gettext_lazy` as `_`. Texts and links are made when they
-are shown, from the row's `data`, so their words may change at any time.
+belongs in the `ready` of that app, or in a module that its `ready` imports, with `gettext_lazy` as
+`_`. Texts and links are made when they are shown, from the row's `data`, so their words may change
+at any time.
 """
 
 from collections.abc import Callable
@@ -77,6 +78,10 @@ class Kind:
     icon: str = "bell"
 
 
+class UnknownKind(LookupError):
+    """No app has registered this kind."""
+
+
 _kinds: dict[str, Kind] = {}
 
 
@@ -94,14 +99,14 @@ def get(name: str) -> Kind:
     """The kind of that name.
 
     Raises:
-        LookupError: there is none.
+        UnknownKind: there is none.
     """
     if kind := _kinds.get(name):
         return kind
-    raise LookupError(
+    raise UnknownKind(
         f"There is no kind of notification called {name!r}; there are: "
-        f"{', '.join(sorted(_kinds))}. "
-        "Register it in the ready() of the app that raises it, see notifications/kinds.py."
+        f"{', '.join(sorted(_kinds)) or 'none'}. Register it in a module that the ready() of its "
+        "app imports, see notifications/kinds.py."
     )
 
 

@@ -61,7 +61,8 @@ class FromProxies:
         self._in_a_row = proxies != PRIVATE_NETWORKS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if "headers" in scope:  # in place: a WebSocket would keep a copy for as long as it lasts
+        # In place, against ASGI's rule to copy: a WebSocket would keep both scopes while it lasts.
+        if "headers" in scope:
             scope.update(self._corrections(scope))
         await self._application(scope, receive, send)
 

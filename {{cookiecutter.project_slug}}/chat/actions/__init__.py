@@ -36,13 +36,14 @@ from chat.actions.rooms import (
     invite,
     leave_room,
     lift_ban,
+    make_link,
     remove_member,
     set_archived,
-    set_link,
     start_direct,
     transfer_room,
     update_room,
     withdraw_invitation,
+    withdraw_link,
 )
 
 __all__ = [
@@ -64,13 +65,13 @@ __all__ = [
     "invite",
     "leave_room",
     "lift_ban",
+    "make_link",
     "mark_read",
     "mark_readings",
     "post_message",
     "post_messages",
     "remove_member",
     "set_archived",
-    "set_link",
     "start_direct",
     "stop_message",
     "storage_failed",
@@ -79,4 +80,5 @@ __all__ = [
     "update_room",
     "upload",
     "withdraw_invitation",
+    "withdraw_link",
 ]

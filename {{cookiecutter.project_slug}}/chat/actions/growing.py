@@ -89,7 +89,7 @@ def finish_message(message: Message, note: str | Promise = "") -> MessageData | 
         changes.save(message, fields=["body", "writing"])
         data = message.as_data(mentioned)
         publish(room.topic, "message.updated", data, rev=message.rev)
-        news = [Posted(message, mentioned, message.answered_id)]
+        news = [Posted(message, mentioned, message.answered_author_id)]
         signals.messages_posted.send(Message, news=news, answers=dict(answers))
         return data
 
@@ -104,7 +104,7 @@ def stop_message(room: Room, user: User, *, seq: int) -> MessageData:
     message = Message.objects.filter(room=room, seq=seq).select_related("room").first()
     if message is None:
         raise Refusal(ErrorCode.NOT_FOUND, _("There is no such message."))
-    if not (membership.may_moderate or message.answered_id == user.pk):
+    if not (membership.may_moderate or message.answered_author_id == user.pk):
         raise Refusal(
             ErrorCode.FORBIDDEN, _("Only who asked and the room's moderators can stop this.")
         )

@@ -179,7 +179,7 @@ def post_messages(drafts: Sequence[Draft]) -> list[MessageData | Refusal]:
             publish(each.room.topic, "message.created", results[id(each)], rev=each.rev)
         # Skip notifications for messages that were written elsewhere, long ago.
         news = [
-            Posted(each, mentioned[each.pk], each.answered_id)
+            Posted(each, mentioned[each.pk], each.answered_author_id)
             for each in new
             if each.created_at == now
         ]

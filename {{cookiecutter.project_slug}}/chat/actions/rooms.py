@@ -22,7 +22,16 @@ from chat.budgets import (
     MODERATION,
     ROOMS,
 )
-from chat.models import Ban, BanEvent, Invitation, Membership, Room, room_list_topic
+from chat.models import (
+    MODERATORS,
+    OWNERS,
+    Ban,
+    BanEvent,
+    Invitation,
+    Membership,
+    Room,
+    room_list_topic,
+)
 from chat.queries import (
     REMOVED,
     check_may_join,
@@ -38,8 +47,6 @@ from realtime.protocol import CloseCode, ErrorCode, Refusal
 from realtime.topics import topic_left, topics_changed
 
 Role = Membership.Role
-OWNERS = {Role.OWNER}
-MODERATORS = {Role.OWNER, Role.MODERATOR}
 
 SLUG_CHARACTERS = 40
 LINK_BYTES = 16
@@ -89,7 +96,7 @@ def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
             `rate_limited`.
     """
     with _locked(room) as room:
-        _let(room, by, MODERATORS, _("Only the room's moderators can change it."))
+        _require_role(room, by, MODERATORS, _("Only the room's moderators can change it."))
         if room.is_direct:
             raise Refusal(ErrorCode.CONFLICT, _("A direct conversation has its people's names."))
         room.name, room.about = clean_name(name), clean_about(about)
@@ -99,8 +106,10 @@ def update_room(room: Room, by: User | None, *, name: str, about: str) -> Room:
         return room
 
 
-def set_archived(room: Room, by: User | None, archived: bool) -> None:
+def set_archived(room: Room, by: User | None, *, archived: bool) -> None:
     """Let nobody write in a room any more, or let people again, as one of its owners.
+
+    Harmless where it is so already.
 
     Raises:
         Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct),
@@ -108,7 +117,7 @@ def set_archived(room: Room, by: User | None, archived: bool) -> None:
     """
     with _locked(room) as room:
         _refuse_direct(room)
-        _let(room, by, OWNERS, _("Only an owner of the room can archive it."))
+        _require_role(room, by, OWNERS, _("Only an owner of the room can archive it."))
         if bool(room.archived_at) != archived:
             room.archived_at = timezone.now() if archived else None
             room.save(update_fields=["archived_at"])
@@ -123,7 +132,7 @@ def transfer_room(room: Room, by: User, person: User) -> None:
             or an inactive account), `rate_limited`.
     """
     with _locked(room) as room:
-        _let(room, by, OWNERS, _("Only an owner of the room can hand it over."))
+        _require_role(room, by, OWNERS, _("Only an owner of the room can hand it over."))
         heir = _present(room, person)
         if person == by or person.is_bot or not heir.user.is_active:
             raise Refusal(ErrorCode.CONFLICT, _("Choose another person, whose account is active."))
@@ -140,7 +149,7 @@ def delete_room(room: Room, by: User | None = None) -> None:
     with _locked(room) as room:
         if by:
             _refuse_direct(room)
-            _let(room, by, OWNERS, _("Only an owner of the room can delete it."))
+            _require_role(room, by, OWNERS, _("Only an owner of the room can delete it."))
         close(room)
 
 
@@ -237,7 +246,7 @@ def add_bot(room: Room, by: User | None, bot: User) -> Room:
     """
     with _locked(room) as room:
         _refuse_direct(room)
-        _let(room, by, MODERATORS, _("Only the room's moderators can add bots."))
+        _require_role(room, by, MODERATORS, _("Only the room's moderators can add bots."))
         _admit(room, bot, by)
         return room
 
@@ -283,22 +292,23 @@ def withdraw_invitation(room: Room, by: User, person: User) -> None:
             withdraw(invitation)
 
 
-def set_link(room: Room, by: User, *, on: bool) -> None:
-    """Make a room's invitation link anew, as one of its moderators, or end it: the former one ends.
+def make_link(room: Room, by: User) -> None:
+    """Make a room's invitation link anew, as one of its moderators: the former one ends.
 
     Raises:
-        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct; or it
-            is archived, and gets no link), `rate_limited`.
+        Refusal: `forbidden`, `not_found` (the room is gone), `conflict` (the room is direct
+            or archived), `rate_limited`.
     """
-    with _locked(room) as room:
-        _refuse_direct(room)
-        detail = _("Only the room's moderators can change its invitation link.")
-        _let(room, by, MODERATORS, detail)
-        if on:
-            check_open(room)
-        room.link_code = secrets.token_urlsafe(LINK_BYTES) if on else None
-        room.link_until = timezone.now() + LINK_LIFETIME if on else None
-        room.save(update_fields=["link_code", "link_until"])
+    _set_link(room, by, secrets.token_urlsafe(LINK_BYTES))
+
+
+def withdraw_link(room: Room, by: User) -> None:
+    """End a room's invitation link, as one of its moderators; harmless where there is none.
+
+    Raises:
+        Refusal: as `make_link`, but for an archived room.
+    """
+    _set_link(room, by, None)
 
 
 def follow_link(code: str, user: User) -> Room:
@@ -328,7 +338,7 @@ def remove_member(room: Room, by: User | None, person: User) -> None:
     """
     with _locked(room) as room:
         _refuse_direct(room)
-        _let(room, by, MODERATORS, _("Only the room's moderators can remove people."))
+        _require_role(room, by, MODERATORS, _("Only the room's moderators can remove people."))
         member = _member(room, person)
         if member is None:
             return
@@ -346,7 +356,7 @@ def lift_ban(room: Room, by: User | None, person: User) -> None:
         Refusal: `forbidden`, `not_found` (the room is gone), `rate_limited`.
     """
     with _locked(room) as room:
-        _let(room, by, MODERATORS, _("Only the room's moderators can let people back in."))
+        _require_role(room, by, MODERATORS, _("Only the room's moderators can let people back in."))
         _lift(room, person, by)
 
 
@@ -454,8 +464,20 @@ def _locked(room: Room) -> Iterator[Room]:
         yield changes.feed
 
 
-def _let(room: Room, by: User | None, roles: Collection[str], detail: str) -> None:
-    """Check that somebody has one of these roles in the room, and let them pay for it."""
+def _set_link(room: Room, by: User, code: str | None) -> None:
+    with _locked(room) as room:
+        _refuse_direct(room)
+        detail = _("Only the room's moderators can change its invitation link.")
+        _require_role(room, by, MODERATORS, detail)
+        if code:
+            check_open(room)
+        room.link_code = code
+        room.link_until = timezone.now() + LINK_LIFETIME if code else None
+        room.save(update_fields=["link_code", "link_until"])
+
+
+def _require_role(room: Room, by: User | None, roles: Collection[str], detail: str) -> None:
+    """Check that somebody has one of these roles in the room, and charge their budget."""
     if by is None:
         return
     if membership_of(by, room).role not in roles:

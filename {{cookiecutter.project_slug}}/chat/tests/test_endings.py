@@ -21,7 +21,7 @@ SETTINGS = "/rooms/general/settings/"
 @pytest.fixture
 def archived(ada: User, public: Room, say: Say) -> Room:
     say(public, ada, "Before", client_id="before")
-    actions.set_archived(public, ada, True)
+    actions.set_archived(public, ada, archived=True)
     return public
 
 
@@ -78,8 +78,8 @@ def test_nobody_is_invited_to_an_archived_room(ada: User, eve: User, archived: R
     with refused(ErrorCode.CONFLICT):
         actions.invite(archived, ada, eve)
     with refused(ErrorCode.CONFLICT):
-        actions.set_link(archived, ada, on=True)
-    actions.set_link(archived, ada, on=False)
+        actions.make_link(archived, ada)
+    actions.withdraw_link(archived, ada)
     owner = signed_in(ada)
     assert 'name="username"' not in owner.get("/rooms/general/").content.decode()
     page = owner.post("/rooms/general/link/", follow=True).content.decode()
@@ -111,14 +111,14 @@ def test_owners_alone_end_a_room(ada: User, bob: User, eve: User, public: Room) 
     for person in (bob, eve):
         for archived in (True, False):
             with refused(ErrorCode.FORBIDDEN):
-                actions.set_archived(public, person, archived)
+                actions.set_archived(public, person, archived=archived)
         with refused(ErrorCode.FORBIDDEN):
             actions.delete_room(public, person)
         with refused(ErrorCode.FORBIDDEN):
             actions.transfer_room(public, person, ada)
     direct = actions.start_direct(ada, bob)
     with refused(ErrorCode.CONFLICT):
-        actions.set_archived(direct, ada, True)
+        actions.set_archived(direct, ada, archived=True)
     with refused(ErrorCode.CONFLICT):
         actions.delete_room(direct, ada)
 

@@ -21,7 +21,7 @@ ENDED = "This invitation link has expired or was withdrawn."
 
 @pytest.fixture
 def link(ada: User, private: Room) -> str:
-    actions.set_link(private, ada, on=True)
+    actions.make_link(private, ada)
     private.refresh_from_db()
     return f"/join/{private.link_code}/"
 
@@ -104,8 +104,8 @@ def test_who_was_removed_does_not_come_back_by_it(
 
 def test_members_and_strangers_make_none(ada: User, bob: User, eve: User, private: Room) -> None:
     for person in (bob, eve):
-        for on in (True, False):
+        for change in (actions.make_link, actions.withdraw_link):
             with refused(ErrorCode.FORBIDDEN):
-                actions.set_link(private, person, on=on)
+                change(private, person)
     with refused(ErrorCode.CONFLICT):
-        actions.set_link(actions.start_direct(ada, bob), ada, on=True)
+        actions.make_link(actions.start_direct(ada, bob), ada)

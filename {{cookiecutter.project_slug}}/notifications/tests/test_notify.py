@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from accounts.models import User
 from notifications import actions
 from notifications.actions import Notice, notify, notify_all
-from notifications.kinds import Kind, Level, TargetLevel, register
+from notifications.kinds import Kind, Level, TargetLevel, UnknownKind, register
 from notifications.models import Inbox, Notification
 from notifications.queries import of
 from notifications.tests.conftest import assert_numbers_hold
@@ -50,7 +50,7 @@ def test_without_a_link_of_its_kind_it_leads_to_its_target(ada: User) -> None:
 
 
 def test_an_unknown_kind_is_an_error_that_names_the_known_ones(ada: User) -> None:
-    with pytest.raises(LookupError, match=r"test\.knock.*test\.call"):
+    with pytest.raises(UnknownKind, match=r"test\.knock.*test\.call"):
         notify([ada], "test.knock")
 
 

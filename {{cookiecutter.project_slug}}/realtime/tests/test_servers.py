@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from realtime.servers.messages import Messages
 from realtime.servers.private_names import missing_names
 
 SERVERS = [name for name in ("daphne", "uvicorn") if find_spec(f"realtime.servers.{name}")]
@@ -99,20 +100,20 @@ def take_away(
         monkeypatch.setitem(module.INSIDE, path, f"{module.INSIDE[path]} {attribute}")
 
 
-@for_uvicorn
 async def test_what_comes_is_read_in_order_by_all_who_wait() -> None:
-    messages = import_module("realtime.servers.lending_uvicorn").Messages()
+    messages = Messages()
     readers = [asyncio.create_task(messages.get()) for _ in range(3)]
     await asyncio.sleep(0)
     for number in range(4):
-        messages.put_nowait(number)
+        messages.put_nowait({"number": number})
     async with asyncio.timeout(5):
-        assert sorted(await asyncio.gather(*readers)) == [0, 1, 2]
-        assert (await messages.get(), messages.empty()) == (3, True)
+        read = await asyncio.gather(*readers)
+        assert sorted(message["number"] for message in read) == [0, 1, 2]
+        assert (await messages.get(), messages.empty()) == ({"number": 3}, True)
         waiting = asyncio.create_task(messages.get())
         await asyncio.sleep(0)
-        messages.put_nowait("late")
-        assert await waiting == "late"
+        messages.put_nowait({"number": 4})
+        assert await waiting == {"number": 4}
 
 
 @for_uvicorn
