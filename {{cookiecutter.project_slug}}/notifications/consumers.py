@@ -27,7 +27,7 @@ from realtime.feeds.consumer import FeedConsumer
 from realtime.feeds.reading import latest_of_each
 from realtime.protocol import ErrorCode, Refusal
 
-unread_read: Batcher[tuple[int, str], queries.UnreadOf] = Batcher(queries.unread_of)
+unread_asked: Batcher[tuple[int, str], queries.UnreadOf] = Batcher(queries.unread_of)
 
 
 class NotificationConsumer(FeedConsumer[Inbox]):
@@ -74,7 +74,7 @@ class NotificationConsumer(FeedConsumer[Inbox]):
                 return Unseen(await in_database(actions.mark_read, self.user, pk))
             case Read(id=None, target=str(target)):
                 # Every page asks as it opens, and most have nothing to read there.
-                unread = await unread_read.submit((self.user_id, target))
+                unread = await unread_asked.submit((self.user_id, target))
                 if target not in unread.targets:
                     return Unseen(unread.in_all)
                 return Unseen(await in_database(actions.mark_target_read, self.user, target))

@@ -86,24 +86,24 @@ def end_sessions(user_id: int, but: str | None = None) -> None:
         store(key).delete()
 
 
-def signed_out(suspects: Iterable["Connection"]) -> list["Connection"]:
+def signed_out(connections: Iterable["Connection"]) -> list["Connection"]:
     """Those whose session ended, or whose user was deactivated, deleted or changed the password.
 
     One query for any number of sockets. It runs once a period for all of them, since
     `queryset.update()` and expiry send no signal.
     """
-    suspects = list(suspects)
-    live_sessions = _live({each.session_key for each in suspects})
+    connections = list(connections)
+    live_sessions = _live({each.session_key for each in connections})
     active_users = (
         get_user_model()
         ._default_manager.order_by()
-        .filter(pk__in={each.user_id for each in suspects}, is_active=True)
+        .filter(pk__in={each.user_id for each in connections}, is_active=True)
         .values_list(Cast("pk", CharField()), "password")
     )
     live = set(live_sessions.values_list("session_key", Value("")).union(active_users, all=True))
     return [
         each
-        for each in suspects
+        for each in connections
         if (each.session_key, "") not in live or (str(each.user_id), each.password) not in live
     ]
 

@@ -72,7 +72,8 @@ class Subscriber(Protocol):
 
 
 NOTHING_HELD: dict[Socket, tuple[set[Subscriber], list[Frame]]] = {}
-"""Of every group where nobody waits for a welcome; an empty dict of its own takes 64 bytes."""
+"""Of every group where nobody waits for a welcome, and never written to: an empty dict of its own
+takes 64 bytes."""
 
 
 class Group:
@@ -81,7 +82,7 @@ class Group:
     __slots__ = ("held", "joined", "kept", "layer_name", "name", "subscribers")
 
     def __init__(self, name: str, layer_name: str) -> None:
-        self.name = name
+        self.name = name  # one string, which consumers share: see `Hub.shared_name`
         self.layer_name = layer_name
         self.joined = asyncio.Event()  # set while the layer's group has this process in it
         self.subscribers: dict[Subscriber, None] = {}  # a set of ten takes twice as much
@@ -171,7 +172,7 @@ class Hub:
     # Subscribing
 
     def shared_name(self, group: str) -> str:
-        """The name of `group` as the string that the hub has of it, for whoever keeps many."""
+        """The string that the hub has for the name of `group`: consumers keep it, not a copy."""
         return self._groups[group].name if group in self._groups else group
 
     async def subscribe(self, group: str, subscriber: Subscriber, *, hold: bool = False) -> None:
