@@ -53,15 +53,16 @@ class UnreadOf(NamedTuple):
 
 
 def unread_of(asked: Sequence[tuple[int, str]]) -> list[UnreadOf]:
-    """For each person, by their id, and target; two queries, one where nobody has any unread."""
-    inboxes = Inbox.objects.filter(user__in={user_id for user_id, _ in asked}, unread__gt=0)
-    counts = dict(inboxes.values_list("user", "unread"))
+    """For each person, by their id, and target; two queries."""
+    user_ids = {user_id for user_id, _ in asked}
+    rows = Notification.objects.filter(
+        UNREAD, recipient__in=user_ids, target__in={target for _, target in asked}
+    )
     targets: dict[int, set[str]] = defaultdict(set)
-    if counts:
-        wanted = {target for user_id, target in asked if user_id in counts}
-        rows = Notification.objects.filter(UNREAD, recipient__in=counts, target__in=wanted)
-        for user_id, target in rows.order_by().values_list("recipient", "target").distinct():
-            targets[user_id].add(target)
+    for user_id, target in rows.order_by().values_list("recipient", "target").distinct():
+        targets[user_id].add(target)
+    # After the rows: a count is told with nothing there, when others may have read it meanwhile.
+    counts = dict(Inbox.objects.filter(user__in=user_ids).values_list("user", "unread"))
     return [UnreadOf(counts.get(user_id, 0), targets[user_id]) for user_id, _ in asked]
 
 

@@ -61,8 +61,9 @@ class FromProxies:
         self._in_a_row = proxies != PRIVATE_NETWORKS
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        # In place, against ASGI's rule to copy: a WebSocket would keep both scopes while it lasts.
         if "headers" in scope:
+            if scope.get("type") != "websocket":  # which would keep both scopes while it lasts
+                scope = {**scope}
             scope.update(self._corrections(scope))
         await self._application(scope, receive, send)
 

@@ -215,7 +215,8 @@ class Hub:
             return
         socket = subscriber.socket
         del local.subscribers[subscriber]
-        if socket in local.held and socket not in local.sockets:
+        _, frames = local.held.get(socket, (set(), []))
+        if frames and socket not in local.sockets:  # or a crowd that leaves would walk the crowd
             del local.held[socket]
         local.release(subscriber)
         if not local.subscribers:

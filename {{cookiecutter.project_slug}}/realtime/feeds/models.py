@@ -190,7 +190,6 @@ class FeedKey(models.ForeignKey[SetType, GetType]):
 
     Args:
         once: the fields by which a retry is recognised: adding an item again gives the first one.
-            An item with None in one of them is always new.
     """
 
     def __init__(self, to: Any, once: Sequence[str] = (), **options: Any) -> None:  # Any: Django's
