@@ -207,7 +207,8 @@ async def _written(
     new = writers.sent[first:]
 
     def uncounted() -> int:
-        return counting * len(new) - (writers.counted - counted)
+        acked = sum(each.acked_at > 0 for each in new)  # the others are still on their way
+        return counting * acked - (writers.counted - counted)
 
     await until(
         lambda: uncounted() <= 0 and all(len(each.heard) >= others for each in new), DRAIN_SECONDS
