@@ -51,6 +51,7 @@ from realtime.consumers import Consumer, command
 from realtime.database import in_database
 from realtime.delivery.publishing import publish
 from realtime.feeds.consumer import FeedConsumer, Guest
+from realtime.lookups import Lookup
 from realtime.protocol import CloseCode, Nothing, Refusal
 
 TYPING_SECONDS = 1.0
@@ -64,6 +65,8 @@ readings: Batcher[actions.Reading, int] = Batcher(
 )
 slugs_read: Batcher[int, list[str]] = Batcher(slugs_of)
 rooms_read: Batcher[tuple[int, list[str]], list[RoomSummary]] = Batcher(rooms_among)
+
+_memberships = Lookup(Membership.objects.all(), "room", "user")
 
 
 class ChatConsumer(FeedConsumer[Room]):
@@ -97,10 +100,8 @@ class ChatConsumer(FeedConsumer[Room]):
         Whoever was here before and is no member any more has left, or was removed: a page that is
         still open somewhere does not bring them back.
         """
-        memberships = Membership.objects.filter(
-            room__in={each.feed.pk for each in guests}, user__in={each.user.pk for each in guests}
-        )
-        by_guest = {(each.room_id, each.user_id): each for each in memberships}
+        keys = {(each.feed.pk, each.user.pk) for each in guests}
+        by_guest = {(each.room_id, each.user_id): each for each in _memberships(keys)}
 
         @cache  # also while the layer is not joined yet, when nothing is kept
         def members(room: Room) -> tuple[list[ReaderPerson], int]:

@@ -209,12 +209,16 @@ def _answered(message: Message) -> set[int]:
 
 def _members(news: Sequence[Posted], following: Mapping[str, set[int]]) -> dict[int, set[int]]:
     """By room: the members who were answered or follow a room; in direct rooms, both people."""
-    rooms = {message.room_id: message.room for message, _, _ in news}
-    wanted = set[int]().union(*following.values())
-    wanted |= {answered for _, _, answered in news if answered is not None}
+    people: dict[int, set[int | None]] = defaultdict(set)
+    for each in news:
+        room = each.message.room
+        people[room.pk] |= {each.answered, *following.get(room.topic, ())} - {None}
+    wanted = [Q(room=room_id, user__in=ids) for room_id, ids in people.items() if ids]
+    if direct := {each.message.room_id for each in news if each.message.room.is_direct}:
+        wanted.append(Q(room__in=direct))
     members: dict[int, set[int]] = defaultdict(set)
-    if wanted or any(room.is_direct for room in rooms.values()):
-        found = Membership.objects.filter(Q(user__in=wanted) | Q(room__kind=Room.Kind.DIRECT))
-        for room_id, user_id in found.filter(room__in=rooms).values_list("room", "user"):
+    if wanted:
+        found = Membership.objects.filter(Q(*wanted, _connector=Q.OR))
+        for room_id, user_id in found.values_list("room", "user"):
             members[room_id].add(user_id)
     return members

@@ -231,14 +231,16 @@ def people_to_talk_to(user: User, query: str) -> QuerySet[User]:
 def mentioned_members(said: Iterable[tuple[int, str]]) -> dict[tuple[int, str], list[User]]:
     """For each room, by its id, and body: the active members that the body names, in its order."""
     usernames = {(room_id, body): mentioned_usernames(body) for room_id, body in said}
-    wanted = set[str]().union(*usernames.values())
+    named: dict[int, set[str]] = defaultdict(set)
+    for (room_id, _body), names in usernames.items():
+        named[room_id].update(names)
+    wanted = [
+        Q(room=room_id, user__username__in=names) for room_id, names in named.items() if names
+    ]
     if not wanted:
         return {each: [] for each in usernames}
-    memberships = Membership.objects.filter(
-        room__in={room_id for room_id, _ in usernames},
-        user__username__in=wanted,
-        user__is_active=True,
-    ).select_related("user")
+    memberships = Membership.objects.filter(Q(*wanted, _connector=Q.OR), user__is_active=True)
+    memberships = memberships.select_related("user")
     members = {(each.room_id, each.user.username): each.user for each in memberships}
     return {
         (room_id, body): [members[room_id, name] for name in names if (room_id, name) in members]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -41,13 +42,20 @@ from realtime.protocol import ErrorCode, Refusal
 from realtime.viewing import viewers
 
 EMOJI_PER_MESSAGE = 20
-"""In a larger room, telling everybody how far everybody has read would drown the messages."""
 UNATTACHABLE = _(
     "A file of this message is not there any more, or was sent already. Attach it again."
 )
 
-
 _memberships = Lookup(Membership.objects.select_related("user"), "room", "user")
+_messages = Lookup(Message.objects.select_related("author"), "room", "seq")
+# Locked in one order, so that two transactions never wait for each other.
+_places = Lookup(
+    Membership.objects.select_for_update(no_key=True, of=("self",))
+    .select_related("room")
+    .order_by("room_id", "user_id"),
+    "room",
+    "user",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,15 +319,8 @@ def mark_readings(readings: Sequence[Reading]) -> list[int | Refusal]:
     Returns for each reading in turn where its person is now, or the `Refusal` of `mark_read`.
     """
     with transaction.atomic():
-        # Locked in the order of their ids, so that two transactions never wait for each other.
-        rows = Membership.objects.select_for_update(no_key=True, of=("self",)).filter(
-            room__in={reading.room_id for reading in readings},
-            user__in={reading.user_id for reading in readings},
-        )
-        memberships = {
-            (each.room_id, each.user_id): each
-            for each in rows.select_related("room").order_by("pk")
-        }
+        keys = sorted({(reading.room_id, reading.user_id) for reading in readings})
+        memberships = {(each.room_id, each.user_id): each for each in _places(keys)}
         before = {pk: membership.last_read for pk, membership in memberships.items()}
         places: list[int | Refusal] = []
         for room_id, user_id, seq in readings:
@@ -396,26 +397,24 @@ def _answered(
         for draft in drafts
         if (room := rooms.get(draft.room.pk)) and 0 < (draft.reply_to or 0) <= room.last_rev
     }
-    if not wanted:
-        return {}
-    messages = Message.objects.filter(
-        room__in={room_id for room_id, _ in wanted}, seq__in={seq for _, seq in wanted}
-    )
-    return {(each.room_id, each.seq): each for each in messages.select_related("author")}
+    return {(each.room_id, each.seq): each for each in _messages(wanted)}
 
 
 def _save_places(moved: Sequence[Membership]) -> None:
-    """Write and publish the new places: most people of a room are at the same one, its end."""
-    for seq in {membership.last_read for membership in moved}:
-        there = [membership.pk for membership in moved if membership.last_read == seq]
-        Membership.objects.filter(pk__in=there).update(last_read=seq)
-    for room in {membership.room for membership in moved}:
+    """Write and publish the new places."""
+    Membership.objects.bulk_create(  # one query; each conflicts with itself and is written over
+        moved, update_conflicts=True, unique_fields=["id"], update_fields=["last_read"]
+    )
+    rooms = {membership.room for membership in moved}
+    one_more = Membership.objects.filter(room=OuterRef("pk"))[READ_SHOWN_MEMBERS:]
+    large = set(Room.objects.filter(Exists(one_more), pk__in=[room.pk for room in rooms]))
+    for room in rooms:
         reads = [
             {"user_id": each.user_id, "seq": each.last_read}
             for each in moved
             if each.room_id == room.pk
         ]
-        if room.memberships.all()[: READ_SHOWN_MEMBERS + 1].count() <= READ_SHOWN_MEMBERS:
+        if room not in large:
             for read in reads:
                 publish(room.topic, "read", read)
         else:
