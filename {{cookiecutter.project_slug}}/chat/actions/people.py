@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.dispatch import receiver
 
 from accounts.models import User, lock_people
@@ -49,9 +49,7 @@ def leave_rooms(users: Sequence[User], **kwargs: Any) -> None:  # Any: as above
     without an author. A room that nobody can enter any more is deleted.
     """
     user_ids = [user.pk for user in users]
-    messages = Message.objects.filter(
-        Q(author__in=user_ids) | Q(reactions__user__in=user_ids) | Q(mentions__user__in=user_ids)
-    )
+    messages = touched(user_ids)
     invitations = Invitation.objects.filter(Q(user__in=user_ids) | Q(invited_by__in=user_ids))
     memberships = Membership.objects.filter(user__in=user_ids)
     rooms = Room.objects.filter(
@@ -66,9 +64,18 @@ def leave_rooms(users: Sequence[User], **kwargs: Any) -> None:  # Any: as above
         _tell_partners(user_ids)
         for membership in memberships.select_related("room", "user"):
             depart(membership)
-        _disown(changes, user_ids, list(messages.values_list("pk", flat=True).distinct()))
+        _disown(changes, user_ids, list(messages.values_list("pk", flat=True)))
         for room in changes.feeds.values():
             close_if_deserted(room)
+
+
+def touched(user_ids: Collection[int]) -> QuerySet[Message]:
+    """The messages that people wrote, reacted to or are mentioned in."""
+    written = Message.objects.filter(author__in=user_ids).order_by().values("pk")
+    reactions = Reaction.objects.filter(user__in=user_ids).order_by().values("message")
+    mentions = Mention.objects.filter(user__in=user_ids).order_by().values("message")
+    # A union, since with OR the database reads every message.
+    return Message.objects.filter(pk__in=written.union(reactions, mentions))
 
 
 def _tell_partners(user_ids: Collection[int]) -> None:

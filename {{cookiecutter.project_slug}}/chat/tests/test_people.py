@@ -1,11 +1,15 @@
 """Entering, inviting, leaving, removing, roles."""
 
+import re
+
 import pytest
+from django.db import connection
 
 from accounts.forms import set_portrait
 from accounts.models import User
 from chat import actions
-from chat.models import Invitation, Room
+from chat.actions.people import touched
+from chat.models import Invitation, Message, Room
 from chat.queries import members_shown
 from chat.tests.conftest import Published, Say, refused
 from realtime.protocol import CloseCode, ErrorCode
@@ -275,3 +279,23 @@ def test_a_public_room_outlasts_its_members(ada: User, bob: User, public: Room) 
     for user in (ada, bob):
         actions.leave_room(public, user)
     assert Room.objects.filter(pk=public.pk).exists()
+
+
+def test_what_somebody_touched_is_found_without_reading_every_message(
+    ada: User, bob: User, eve: User, public: Room, say: Say
+) -> None:
+    for body in ("@eve", "Hello", "Hello"):
+        say(public, bob, body)
+    actions.enter(public, eve)
+    written = say(public, eve).seq
+    actions.toggle_reaction(public, eve, seq=2, emoji="👍")
+    mentioned = say(public, ada, "@eve").seq
+    Message.objects.bulk_create(
+        Message(room=public, author=bob, client_id=str(seq), seq=seq, rev=seq)
+        for seq in range(100, 10_100)
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE chat_message")
+    messages = touched([eve.pk])
+    assert set(messages.values_list("seq", flat=True)) == {2, written, mentioned}
+    assert not re.search(r"scan (on )?chat_message\b", messages.explain(), re.IGNORECASE)
