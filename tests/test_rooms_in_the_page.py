@@ -182,6 +182,23 @@ def test_in_a_large_room_nobody_sees_it(
     expect(receipts).to_have_count(0)
 
 
+def test_in_a_large_room_those_who_are_not_listed_are_counted_too(
+    ada: Person, grace: Person, site: Server, manage: Manage
+) -> None:
+    room = make_room(ada, "Stadium")
+    enter(grace, room)
+    code = CROWD.format(slug=room.split("/")[2]).replace("aaron", "fan").replace("12", "200")
+    manage(site.project, "shell", "-c", code, **site.environment)
+    ada.page.reload()
+    ada.comes_in()
+    count = ada.page.locator("[data-room-page] [data-part=count]").first
+    expect(count).to_have_text("202")
+    expect(ada.page.locator("[data-username=grace]")).to_have_count(0)
+    grace.page.get_by_role("button", name="Leave the room").click()
+    grace.page.get_by_role("dialog").get_by_role("button", name="Leave").click()
+    expect(count).to_have_text("201")
+
+
 def test_a_picture_is_shown_wherever_its_person_is(
     ada: Person, grace: Person, tmp_path: Path
 ) -> None:

@@ -83,7 +83,8 @@ class Members {
 
   #left(id) {
     this.#line(id)?.remove();
-    if (this.#people.delete(id)) this.#counted(this.#count - 1);
+    const isUnlisted = this.#people.size < this.#count; // Of a large room not everybody is listed.
+    if (this.#people.delete(id) || isUnlisted) this.#counted(this.#count - 1);
   }
 
   #line(id) {
