@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, StorageState, expect
+from playwright.sync_api import Browser, Route, StorageState, expect
 
 from tests.conftest import Bake, Manage
 from tests.people import Person
@@ -197,6 +197,31 @@ def test_in_a_large_room_those_who_are_not_listed_are_counted_too(
     grace.page.get_by_role("button", name="Leave the room").click()
     grace.page.get_by_role("dialog").get_by_role("button", name="Leave").click()
     expect(count).to_have_text("201")
+
+
+def test_an_edit_is_not_sent_in_place_of_a_message_that_waits_for_its_file(ada: Person) -> None:
+    make_room(ada, "Darkroom")
+    ada.say("First")
+    expect(ada.said).to_have_text(["First"])
+    held: list[Route] = []
+    ada.page.route("**/attachments/", lambda route: held.append(route))
+    ada.page.get_by_label("Files", exact=True).set_input_files(
+        {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"notes"}
+    )
+    ada.box.press("Enter")
+    ada.box.press("ArrowUp")
+    ada.box.press_sequentially(" and sec")
+    with ada.page.expect_response("**/attachments/"):
+        held.pop().continue_()
+    files = ada.page.get_by_label("Files to send")
+    expect(files.get_by_role("progressbar")).to_be_hidden()
+    ada.box.press_sequentially("ond")
+    ada.box.press("Enter")
+    expect(ada.said).to_have_text(["First and second"])
+    expect(files).to_be_visible()
+    ada.box.press("Enter")
+    expect(ada.page.get_by_role("link", name="notes.txt")).to_be_visible()
+    expect(ada.said).to_have_count(2)
 
 
 def test_a_picture_is_shown_wherever_its_person_is(

@@ -116,6 +116,7 @@ class Composer {
   }
 
   #enter(mode, title, quote) {
+    this.#sendWhenUploaded = false; // What waits for its files is neither this edit nor this reply.
     this.#mode = mode;
     part(this.#context, "title").textContent = title;
     part(this.#context, "quote").textContent = quote;
