@@ -224,6 +224,21 @@ def test_an_edit_is_not_sent_in_place_of_a_message_that_waits_for_its_file(ada: 
     expect(ada.said).to_have_count(2)
 
 
+def test_an_unread_message_that_is_deleted_is_not_counted_any_more(
+    ada: Person, grace: Person
+) -> None:
+    room = make_room(ada, "Attic")
+    enter(grace, room)
+    grace.page.goto("/")
+    badge = grace.item_of(room).get_by_role("img")
+    ada.say("One", "Two")
+    expect(badge).to_have_accessible_name("2 unread")
+    ada.message("Two").focus()
+    ada.page.keyboard.press("Delete")
+    ada.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(badge).to_have_accessible_name("1 unread")
+
+
 def test_a_picture_is_shown_wherever_its_person_is(
     ada: Person, grace: Person, tmp_path: Path
 ) -> None:

@@ -61,6 +61,7 @@ export class RoomList extends EventTarget {
     room.rev = rev;
     if (type === "message.created") this.#said(room, message);
     else if (isSame(room.last_message, message)) room.last_message = message;
+    if (type === "message.deleted") this.#forget(room, message.seq);
     this.#changed();
   }
 
@@ -71,6 +72,14 @@ export class RoomList extends EventTarget {
     room.news.push(message.seq);
     room.unread += 1;
     room.mentioned ||= message.mentions.includes(this.#you.username);
+  }
+
+  /** A deleted message is unread no more; of those that the server counted, its next count leaves it out. */
+  #forget(room, seq) {
+    if (!room.news.includes(seq)) return;
+    room.news = room.news.filter((unread) => unread !== seq);
+    room.unread -= 1;
+    room.mentioned &&= room.unread > 0;
   }
 
   #read(room, seq) {
