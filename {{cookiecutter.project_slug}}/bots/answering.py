@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import AsyncGenerator, Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -88,11 +89,12 @@ def enqueue_answers(news: Sequence[Posted], **kwargs: Any) -> None:  # Any: a si
     """
     if not settings.ANSWERING_BOTS:
         return
+    partners = _bots_in({each.message.room_id for each in news if each.message.room.is_direct})
     asked = [
         (each.message, bot)
         for each in news
         if each.message.author and not each.message.author.is_bot
-        for bot in {*each.mentioned, *_partner(each.message)}
+        for bot in {*each.mentioned, *partners[each.message.room_id]}
         if bot.is_bot and bot.username in settings.ANSWERING_BOTS
     ]
     if asked:
@@ -101,11 +103,14 @@ def enqueue_answers(news: Sequence[Posted], **kwargs: Any) -> None:  # Any: a si
         enqueue_many(answer, [(m.pk, bot.pk, why.detail if why else "") for (m, bot), why in calls])
 
 
-def _partner(message: Message) -> list[User]:
-    if not message.room.is_direct:
-        return []
-    others = Membership.objects.filter(room=message.room_id).exclude(user=message.author_id)
-    return [each.user for each in others.select_related("user")]
+def _bots_in(room_ids: Collection[int]) -> Mapping[int, list[User]]:
+    """By room, its bots."""
+    bots: dict[int, list[User]] = defaultdict(list)
+    if room_ids:
+        found = Membership.objects.filter(room__in=room_ids, user__is_bot=True)
+        for each in found.select_related("user"):
+            bots[each.room_id].append(each.user)
+    return bots
 
 
 @task

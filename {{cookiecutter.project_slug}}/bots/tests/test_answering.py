@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from django.core.checks import run_checks
 from django.core.files.uploadedfile import SimpleUploadedFile
-from django.db import connections
+from django.db import connection, connections
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
@@ -18,6 +19,7 @@ from bots import answering
 from bots.tests import answers
 from chat import actions
 from chat.models import Message, Room
+from chat.signals import Posted
 from chat.tests.conftest import Published, Say, refused
 from realtime.budgets import charging
 from realtime.models import TaskRow
@@ -97,6 +99,29 @@ def test_in_a_direct_room_every_message_is_answered(bob: User, helper: User, say
     run_due()
 
     assert the_answer().body == "Hello"
+
+
+def test_the_bots_of_many_direct_rooms_are_found_by_one_query(
+    ada: User,
+    bob: User,
+    helper: User,
+    answers_by: Callable[[str], None],
+) -> None:
+    answers_by("in_pieces")
+    drafts = [
+        actions.Draft(actions.start_direct(person, helper), person.pk, "a", "Hello")
+        for person in (ada, bob)
+    ]
+    actions.post_messages(drafts)
+    news = [
+        Posted(message, [], None)
+        for message in Message.objects.select_related("room", "author").order_by("pk")
+    ]
+    TaskRow.objects.all().delete()
+    with CaptureQueriesContext(connection) as queries:
+        answering.enqueue_answers(news)
+    assert sum("chat_membership" in query["sql"] for query in queries) == 1
+    assert TaskRow.objects.count() == 2
 
 
 def test_bots_do_not_answer_bots_nor_what_is_not_meant_for_them(
