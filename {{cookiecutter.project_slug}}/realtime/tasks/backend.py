@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 from channels.layers import InMemoryChannelLayer, get_channel_layer
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 from django.utils.module_loading import import_string
 
 from realtime.delivery.engine import running_engine
@@ -129,7 +129,7 @@ def _row(task: "Task[..., Any]", args: Sequence[object], kwargs: dict[str, Any])
         kwargs=dict(kwargs),
         queue_name=task.queue_name,
         priority=task.priority,
-        due_at=task.run_after or timezone.now(),
+        due_at=task.run_after or Now(),
     )
 
 

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Collection
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cache, partial
 from pathlib import Path
 from tempfile import gettempdir
@@ -22,7 +22,7 @@ from typing import Any
 from channels.consumer import AsyncConsumer
 from django.conf import settings
 from django.db import DataError, close_old_connections, connection, connections, transaction
-from django.db.models import Count, F, Min, QuerySet
+from django.db.models import Count, Expression, F, Min, QuerySet
 from django.db.models.functions import Coalesce, Now
 from django.dispatch import Signal
 from django.utils import timezone
@@ -107,7 +107,7 @@ class Worker:
         self._hung: set[Thread] = set()
         self._more = False  # whether there may be more to claim when one of them ends
         self._thread = Thread(target=self._run, name="tasks", daemon=True)
-        self._renew_at = 0.0
+        self._renewed_at = 0.0
         self._tidy_at = 0.0
 
     def start(self) -> None:
@@ -136,9 +136,10 @@ class Worker:
                 self._alive.touch()
             try:
                 close_old_connections()
-                if time() >= self._renew_at:  # also after a sleep of the machine
+                # Also after a sleep of the machine, and where its clock was put back.
+                if not 0 <= time() - self._renewed_at < third:
                     self._renew()
-                    self._renew_at = time() + third
+                    self._renewed_at = time()
                 self._claim()
                 self._tidy()
             except Exception as error:  # the database is away; the next poll tries again
@@ -230,8 +231,7 @@ def claim(count: int, queues: Collection[str] | None = None) -> list[TaskRow]:
     Args:
         queues: the names of those to look in; all by default.
     """
-    now = timezone.now()
-    due = TaskRow.objects.filter(UNFINISHED, due_at__lte=now)
+    due = TaskRow.objects.filter(UNFINISHED, due_at__lte=Now())
     if queues is not None:
         due = due.filter(queue_name__in=queues)
     due = due.order_by("-priority", "due_at", "pk")
@@ -246,7 +246,7 @@ def claim(count: int, queues: Collection[str] | None = None) -> list[TaskRow]:
             due_at=_lease_end(),
             attempts=F("attempts") + 1,
             started_at=Coalesce("started_at", Now()),
-            last_attempted_at=now,
+            last_attempted_at=Now(),
         )
         return sorted(claimed, key=lambda row: ids.index(row.pk))
 
@@ -267,7 +267,7 @@ def perform(row: TaskRow) -> None:
         context = [TaskContext(task_result=result)] if task.takes_context else []
         value = task.call(*context, *result.args, **result.kwargs)
     except NotYet as error:
-        due_at, attempts = timezone.now() + error.pause, F("attempts") - 1
+        due_at, attempts = Now() + error.pause, F("attempts") - 1
         _held(row).update(status=TaskResultStatus.READY, due_at=due_at, attempts=attempts)
     except BaseException as error:
         if not connection.in_atomic_block:
@@ -299,7 +299,7 @@ def retry(rows: QuerySet[TaskRow]) -> int:
     """Have failed tasks run again, with as many attempts as at first; returns how many."""
     failed = rows.filter(status=TaskResultStatus.FAILED)
     fresh = {"status": TaskResultStatus.READY, "attempts": 0, "finished_at": None}
-    count = failed.update(due_at=timezone.now(), **fresh)
+    count = failed.update(due_at=Now(), **fresh)
     for queue in known_queues():
         transaction.on_commit(partial(wake, queue))
     return count
@@ -324,8 +324,9 @@ def drop_finished() -> None:
         TaskRow.objects.filter(status=status, finished_at__lt=timezone.now() - kept).delete()
 
 
-def _lease_end() -> datetime:
-    return timezone.now() + timedelta(seconds=limits().task_lease_seconds)
+def _lease_end() -> Expression:
+    """By the database's clock, as all that is due: those of two machines may differ."""
+    return Now() + timedelta(seconds=limits().task_lease_seconds)
 
 
 def _succeed(row: TaskRow, value: Any) -> None:  # Any: what a task returns
@@ -362,7 +363,7 @@ def _fail(row: TaskRow, error: BaseException, where: str = "") -> None:
         "Task %s (%s) failed, attempt %s of %s; the next is in %.0f seconds: %s: %s",
         *(row.pk, row.path, row.attempts, ATTEMPTS, pause.total_seconds(), what.__name__, error),
     )
-    _held(row).update(status=TaskResultStatus.READY, due_at=timezone.now() + pause, **details)
+    _held(row).update(status=TaskResultStatus.READY, due_at=Now() + pause, **details)
 
 
 def _end(row: TaskRow, status: TaskResultStatus, **values: Any) -> None:

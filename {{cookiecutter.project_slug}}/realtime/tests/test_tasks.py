@@ -21,6 +21,7 @@ from django.conf import settings
 from django.contrib.admin import site
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -194,6 +195,41 @@ def test_who_has_lost_the_lease_changes_nothing() -> None:
     assert TaskRow.objects.get().status == TaskResultStatus.RUNNING
     perform(other)
     assert TaskRow.objects.get().status == TaskResultStatus.READY
+
+
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(hours=-1)])
+def test_clocks_that_differ_hold_up_no_task_and_take_none_away(
+    ahead: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = timezone.now() + ahead
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(timezone, "now", lambda: other)
+        jobs.note.enqueue("hello")
+    (held,) = claim(1)
+
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr(timezone, "now", lambda: other)
+        assert claim(1) == []
+        perform(held)
+
+    assert jobs.heard == ["hello"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_holds_its_leases_when_its_clock_is_put_back(
+    file: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.REALTIME = {"TASK_LEASE_SECONDS": 4.5}
+    go_on = file.with_name("go on")
+    slow = jobs.write_when.enqueue(str(file), str(go_on))
+
+    with working():
+        until(lambda: "begun" in file.read_text())
+        monkeypatch.setattr(worker, "time", lambda: time.time() - 3_600)
+        lease_end = TaskRow.objects.get(pk=slow.id).due_at
+        until(lambda: TaskRow.objects.get(pk=slow.id).due_at > lease_end)
+        assert TaskRow.objects.get(pk=slow.id).attempts == 1  # nobody has claimed it again
+        go_on.touch()
 
 
 def test_a_value_that_cannot_be_kept_does_not_run_the_task_again(
@@ -468,7 +504,7 @@ def working(alive: Path | None = None) -> Iterator[worker.Worker]:
 
 
 def make_due() -> None:
-    TaskRow.objects.update(due_at=timezone.now())
+    TaskRow.objects.update(due_at=Now())
 
 
 @contextmanager
