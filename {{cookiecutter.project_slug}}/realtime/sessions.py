@@ -19,6 +19,8 @@ from django.utils.crypto import constant_time_compare
 if TYPE_CHECKING:
     from realtime.delivery.connection import Connection
 
+DROPPED_AT_ONCE = 10_000
+
 SessionData = dict[str, Any]  # Any: what apps keep in a session
 
 
@@ -84,6 +86,13 @@ def end_sessions(user_id: int, but: str | None = None) -> None:
     theirs = [key for key, data in rows.iterator() if decode(data).get(SESSION_KEY) == str(user_id)]
     for key in theirs:
         store(key).delete()
+
+
+def drop_expired() -> None:
+    """Drop sessions that are over: Django leaves them where they are."""
+    rows = session_rows()._default_manager
+    over = rows.filter(expire_date__lt=timezone.now()).values("pk")[:DROPPED_AT_ONCE]
+    rows.filter(pk__in=over).delete()
 
 
 def signed_out(connections: Iterable["Connection"]) -> list["Connection"]:

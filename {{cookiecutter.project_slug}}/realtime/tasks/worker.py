@@ -30,6 +30,7 @@ from django.utils import timezone
 from realtime import metrics
 from realtime.budgets import drop_full
 from realtime.conf import limits
+from realtime.sessions import drop_expired
 from realtime.tasks.api import (
     TaskContext,
     TaskResultStatus,
@@ -192,6 +193,7 @@ class Worker:
             self._tidy_at = monotonic() + TIDY_SECONDS
             drop_finished()
             drop_full()
+            drop_expired()
             tidying.send(type(self))
 
 

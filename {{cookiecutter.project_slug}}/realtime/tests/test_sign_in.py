@@ -20,6 +20,7 @@ from realtime.delivery import engine
 from realtime.delivery.engine import this_engine
 from realtime.protocol import Closing
 from realtime.sessions import signed_out, verified_sessions
+from realtime.tasks.worker import Worker
 from realtime.testing import session_key_of
 from realtime.tests.echo import connect_echo
 
@@ -47,6 +48,15 @@ def test_sessions_that_ended_open_nothing(ada: User) -> None:
     assert users_of("made-up") == [None]
     Session.objects.filter(pk=key).update(expire_date=timezone.now())
     assert users_of(key) == [None]
+
+
+def test_a_worker_drops_the_sessions_that_are_over(ada: User) -> None:
+    over, live = session_key_of(ada), session_key_of(ada)
+    Session.objects.filter(pk=over).update(expire_date=timezone.now())
+
+    Worker()._tidy()
+
+    assert [each.pk for each in Session.objects.all()] == [live]
 
 
 def test_a_changed_password_or_a_deactivation_ends_sessions(ada: User) -> None:
