@@ -93,6 +93,7 @@ class Connection:
         such messages sets this to False and calls `take` itself."""
         self._receive = receive
         self._send = send
+        self._paced: Message | None = None  # it came too fast, and nobody waits for it any more
         self._bucket = TokenBucket(bounds.frames_per_second, bounds.frames_burst)
         self._refusals = TokenBucket(bounds.flood_refusals / 10, bounds.flood_refusals)
         self._lifetime: asyncio.Timeout | None = None
@@ -133,27 +134,27 @@ class Connection:
             self._connected = True
             return {"type": "websocket.connect"}
         while self.socket.closing is None and not self._disconnected:
+            message, self._paced = self._paced, None
+            if message is None:
+                try:
+                    async with asyncio.timeout(None) as self._receiving:
+                        message = await self._receive()
+                except TimeoutError:  # the socket is closed from here
+                    break
+                finally:
+                    self._receiving = None
+                if message["type"] == "websocket.disconnect":
+                    self._disconnected = True
+                    self.socket.abandon()
+                    self._end()
+                    return message
+                self._note_received(message)
             try:
-                async with asyncio.timeout(None) as self._receiving:
-                    message = await self._receive()
-            except TimeoutError:  # the socket is closed from here
-                break
-            finally:
-                self._receiving = None
-            if message["type"] == "websocket.disconnect":
-                self._disconnected = True
-                self.socket.abandon()
-                self._end()
-                return message
-            self.last_heard = asyncio.get_running_loop().time()
-            metrics.frames_received.inc()
-            text = message.get("text") or ""
-            content = message.get("bytes") or text.encode("utf-8", "replace")
-            if len(content) > limits().frame_bytes:
-                bound = f"Frames have {limits().frame_bytes} bytes at most."
-                self.socket.close(CloseCode.TOO_BIG, bound)
-            while self.paces and self.socket.closing is None and (wait := self.take()):
-                await asyncio.sleep(wait)
+                while self.paces and self.socket.closing is None and (wait := self.take()):
+                    await asyncio.sleep(wait)
+            except asyncio.CancelledError:  # as by a timeout of the application's own
+                self._paced = message
+                raise
             if self.socket.closing is None:
                 return message
         if self._disconnected:  # the application was told, and asks again: it waits for its end
@@ -201,6 +202,15 @@ class Connection:
         self.last_heard = asyncio.get_running_loop().time()
         if self.socket.closing is None and self.take():
             self.refused()
+
+    def _note_received(self, message: Message) -> None:
+        self.last_heard = asyncio.get_running_loop().time()
+        metrics.frames_received.inc()
+        text = message.get("text") or ""
+        content = message.get("bytes") or text.encode("utf-8", "replace")
+        if len(content) > limits().frame_bytes:
+            bound = f"Frames have {limits().frame_bytes} bytes at most."
+            self.socket.close(CloseCode.TOO_BIG, bound)
 
     async def _deliver(self, message: Message) -> None:
         if not self.socket.is_open:

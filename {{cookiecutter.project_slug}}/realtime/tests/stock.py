@@ -1,6 +1,7 @@
 """Applications as Channels' documentation writes them, each at its own URL behind admission."""
 
 import asyncio
+from contextlib import suppress
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -153,6 +154,18 @@ async def never_ends(scope: Scope, receive: Receive, send: Send) -> None:
         await receive()
 
 
+async def polls(scope: Scope, receive: Receive, send: Send) -> None:
+    """Looks a hundred times a second for what has come, as a game's loop does."""
+    await receive()
+    await send({"type": "websocket.accept"})
+    while True:
+        with suppress(TimeoutError):
+            event = await asyncio.wait_for(receive(), 0.01)
+            if event["type"] != "websocket.receive":
+                return
+            await send({**event, "type": "websocket.send"})
+
+
 async def returns(scope: Scope, receive: Receive, send: Send) -> None:
     """Leaves its socket open."""
     await receive()
@@ -161,6 +174,7 @@ async def returns(scope: Scope, receive: Receive, send: Send) -> None:
 
 functions: dict[str, Any] = {
     "denies": denies,
+    "polls": polls,
     "pushes": pushes,  # Any: ASGI applications, where Django's `path` wants views
     "raw": raw,
     "never-ends": never_ends,

@@ -169,17 +169,18 @@ async def test_a_message_too_big_closes_with_1009(ada: User, settings: Settings,
     assert stock.ended == [(name, 1009)]
 
 
+@pytest.mark.parametrize(("name", "per_second"), [("raw", 200), ("polls", 50)])
 async def test_who_sends_too_fast_is_read_more_slowly_and_loses_nothing(
-    ada: User, settings: Settings
+    ada: User, settings: Settings, name: str, per_second: int
 ) -> None:
-    settings.REALTIME = {"FRAMES_PER_SECOND": 200, "FRAMES_BURST": 1}
+    settings.REALTIME = {"FRAMES_PER_SECOND": per_second, "FRAMES_BURST": 1}
     began_at = monotonic()
-    async with connect_stock("/ws/stock/raw/", ada) as client:
+    async with connect_stock(f"/ws/stock/{name}/", ada) as client:
         for number in range(20):
             await client.communicator.send_to(text_data=str(number))
         heard = [await client.communicator.receive_from(20) for _ in range(20)]
     assert heard == [str(number) for number in range(20)]
-    assert monotonic() - began_at > 19 / 200
+    assert monotonic() - began_at > 19 / per_second
 
 
 async def test_one_socket_more_than_a_person_may_have_is_closed_with_4029(
