@@ -7,6 +7,7 @@ from django.utils.functional import SimpleLazyObject
 
 from realtime.admission.auth import cookies_of, sign_in
 from realtime.asgi import Application, Receive, Scope, Send
+from realtime.budgets import charges
 from realtime.conf import limits
 from realtime.delivery.connection import Connection
 from realtime.delivery.engine import Engine, this_engine
@@ -23,8 +24,8 @@ class AdmissionMiddleware:
 
     It replaces Channels' `AuthMiddlewareStack` and `AllowedHostsOriginValidator`: the application
     finds `scope["user"]`, `scope["session"]` and `scope["cookies"]`. In addition it accepts
-    tickets, enforces the limits of `REALTIME`, and closes the socket when the sign-in ends or the
-    process stops. The application speaks plain ASGI.
+    tickets, enforces the limits of `REALTIME`, takes what people do from their budgets, and closes
+    the socket when the sign-in ends or the process stops. The application speaks plain ASGI.
 
     Raises:
         ImproperlyConfigured: sessions are not rows.
@@ -41,6 +42,7 @@ class AdmissionMiddleware:
         engine = this_engine()
         gaps = engine.gaps
         request_id.set(new_id())
+        charges.set(True)  # in this task, and in those and the threads that it starts
         lent: Lent = scope.get("realtime.lent") or Lent(None)
         socket = Socket(send, lent.transport)
         lent.on_end = socket.abandon

@@ -12,11 +12,15 @@ from channels.generic.websocket import (
     AsyncJsonWebsocketConsumer,
     AsyncWebsocketConsumer,
     JsonWebsocketConsumer,
+    WebsocketConsumer,
 )
 from django.contrib.auth import get_user_model
+from django.db import transaction
 from django.urls import path
 
+from realtime.admission.tickets import TICKETS
 from realtime.asgi import Receive, Scope, Send
+from realtime.protocol import Refusal
 
 Event = dict[str, Any]  # Any: an ASGI event
 
@@ -130,6 +134,19 @@ class SignsOut(AsyncWebsocketConsumer):
         await logout(self.scope)
 
 
+class Spends(WebsocketConsumer):
+    """Does what costs its person something, in Channels' thread."""
+
+    def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            with transaction.atomic():
+                TICKETS.spend(self.scope["user"])
+        except Refusal as refusal:
+            self.send(refusal.code)
+        else:
+            self.send("spent")
+
+
 async def pushes(scope: Scope, receive: Receive, send: Send) -> None:
     """Sends and never listens."""
     await receive()
@@ -186,6 +203,7 @@ stock_urlpatterns = [
     path("ws/stock/async-name/", AsyncByName.as_asgi()),
     path("ws/stock/sync-name/", SyncByName.as_asgi()),
     path("ws/stock/signs-out/", SignsOut.as_asgi()),
+    path("ws/stock/spends/", Spends.as_asgi()),
     path("ws/stock/ends/<slug:how>/", Ends.as_asgi()),
     *(path(f"ws/stock/{name}/", function) for name, function in functions.items()),
 ]

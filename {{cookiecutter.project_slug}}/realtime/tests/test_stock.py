@@ -183,6 +183,18 @@ async def test_who_sends_too_fast_is_read_more_slowly_and_loses_nothing(
     assert monotonic() - began_at > 19 / per_second
 
 
+async def test_what_an_application_does_for_a_person_is_paid_for(
+    ada: User, settings: Settings
+) -> None:
+    settings.BUDGETS = {"tickets": [2, 3_600]}
+    async with connect_stock("/ws/stock/spends/", ada) as client:
+        answers = []
+        for _ in range(3):
+            await client.communicator.send_to(text_data="spend")
+            answers.append(await client.communicator.receive_from(20))
+    assert answers == ["spent", "spent", "rate_limited"]
+
+
 async def test_one_socket_more_than_a_person_may_have_is_closed_with_4029(
     ada: User, settings: Settings
 ) -> None:

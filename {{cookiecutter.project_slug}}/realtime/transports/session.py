@@ -8,7 +8,6 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.translation import gettext as _
 
 from realtime.asgi import Receive, Scope, Send
-from realtime.budgets import charges
 from realtime.delivery.connection import Connection, closing_for
 from realtime.delivery.socket import Socket
 from realtime.protocol import (
@@ -68,7 +67,6 @@ class ClientSession:
             raise Closing(CloseCode.VERSION, f"Offer the subprotocol {PROTOCOL}.")
         await send({"type": "websocket.accept", "subprotocol": PROTOCOL})
         connection.paces = False  # a client that sends too fast gets errors from `frame`
-        charges.set(True)  # in this task, and in those that it starts
         return cls(connection, receive)
 
     async def run(self, consumer: "Consumer") -> None:
