@@ -99,13 +99,16 @@ class Connection:
         self._lifetime: asyncio.Timeout | None = None
         self._receiving: asyncio.Timeout | None = None
         self._answers_http = False  # whether the server can, in place of a handshake
+        self._rejectable = False  # the socket was accepted before the application was asked
         self._connected = False  # whether the application has been told
         self._disconnected = False
         socket.on_close = self._end
 
     async def run(self, scope: Scope) -> None:
         """Run the application until either side ends the socket, and leave nothing behind."""
-        self._answers_http = "websocket.http.response" in scope.get("extensions", ())
+        self._rejectable = self.socket.accepted
+        extensions = scope.get("extensions", ())
+        self._answers_http = "websocket.http.response" in extensions and not self._rejectable
         path = scope["path"]
         try:
             async with asyncio.timeout(None) as self._lifetime:
@@ -167,9 +170,16 @@ class Connection:
         """Send what the application sends; nothing once the socket has ended."""
         match message["type"]:
             case "websocket.accept":
+                self._rejectable = self._answers_http = False
                 await self.socket.accept(message)
             case "websocket.send":
                 await self._deliver(message)
+            case "websocket.close" | "websocket.http.response.start" if self._rejectable:
+                code = message.get("code", CloseCode.NORMAL)
+                if code == CloseCode.NORMAL:  # as a rejected handshake has no code
+                    code = CloseCode.FORBIDDEN
+                self.socket.close(code, message.get("reason") or "The application refuses you.")
+                await self.socket.finish()
             case "websocket.close":
                 code, reason = message.get("code") or CloseCode.NORMAL, message.get("reason") or ""
                 self.socket.close(code, reason)
@@ -178,8 +188,6 @@ class Connection:
                 else:  # the handshake is rejected, by HTTP
                     self.socket.abandon()
                     await self._send(message)
-            case "websocket.http.response.start" if self.socket.accepted:  # before it was asked
-                self.socket.close(CloseCode.FORBIDDEN, "The application refuses you.")
             case "websocket.http.response.start" if not self._answers_http:
                 await self.send({"type": "websocket.close"})
             case "websocket.http.response.start":

@@ -107,6 +107,8 @@ class Ends(AsyncWebsocketConsumer):
         match self.scope["url_route"]["kwargs"]["how"]:
             case "rejects":
                 await self.close(4000)
+            case "refuses":
+                await self.close()
             case "breaks":
                 raise RuntimeError("a bug")
             case _:

@@ -142,6 +142,13 @@ async def test_a_stock_consumer_s_messages_are_events_until_its_client_leaves(
         assert [await response.line() for _ in range(2)] == ["retry: 2000", "data: tick"]
 
 
+@pytest.mark.parametrize("topic", ["stock:ends:refuses", "stock:denies"])
+async def test_whom_a_stock_consumer_rejects_is_told_by_the_status(ada: User, topic: str) -> None:
+    path = f"/api/realtime/topics/{topic}"
+    async with asked(path, user=ada, method="GET", origin=None) as response:
+        assert await response.status() == 403
+
+
 @pytest.mark.parametrize(
     ("path", "headers", "status"),
     [

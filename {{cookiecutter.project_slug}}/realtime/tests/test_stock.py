@@ -295,6 +295,20 @@ async def test_a_handshake_that_an_application_rejects_is_answered_as_asgi_has_i
     assert (await client.receive_output(20))["code"] == 4000
 
 
+@pytest.mark.parametrize("name", ["ends/refuses", "denies"])
+async def test_who_was_accepted_before_an_application_rejects_is_closed_with_4403(
+    ada: User, name: str
+) -> None:
+    cookie = f"sessionid={await in_database(session_key_of, ada)}".encode()
+    headers = [(b"host", b"testserver"), (b"origin", b"http://testserver"), (b"cookie", cookie)]
+    client = WebsocketCommunicator(application, f"/ws/stock/{name}/", headers, ["realtime.v1"])
+    client.scope["extensions"] = {"websocket.http.response": {}}
+    assert await client.connect(20) == (True, "realtime.v1")
+    assert (await client.receive_output(20))["code"] == 4403
+    await client.wait(20)
+    assert await client.receive_nothing()
+
+
 async def test_an_application_that_fails_before_it_accepts_closes_with_1011(ada: User) -> None:
     async with connect_stock("/ws/stock/ends/breaks/", ada) as client:
         assert await client.closed() == 1011
