@@ -107,7 +107,6 @@ async def asked(
     scope: Scope = {
         "type": "http",
         "method": method,
-        "scheme": "http",
         "path": path,
         "query_string": query.encode(),
         "headers": [(name.encode(), value.encode()) for name, value in sent.items()],

@@ -134,7 +134,7 @@ class Topics:
         site = headers.get(b"sec-fetch-site", OWN_SITES[0])
         if b"origin" not in headers and site in OWN_SITES:
             # A browser sends no Origin with a GET of its own site.
-            own = b"%s://%s" % (scope["scheme"].encode(), headers.get(b"host", b""))
+            own = b"%s://%s" % (scope.get("scheme", "http").encode(), headers.get(b"host", b""))
             websocket["headers"] = [*scope["headers"], (b"origin", own)]
         await EventStream(topic, receive, send).run(self._application, websocket)
 
