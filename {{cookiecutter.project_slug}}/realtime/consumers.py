@@ -37,12 +37,23 @@ class _Command(NamedTuple):
     together: bool
 
 
+def _known(marked: Any, handler: Callable[..., Any]) -> _Command:
+    """The command that the method `marked` declares, and `handler` of a subclass carries out."""
+    hints = get_type_hints(marked)
+    answer = hints.pop("return", Any)
+    (data_type,) = hints.values()
+    handle = handler if iscoroutinefunction(handler) else partial(in_database, handler)
+    return _Command(handle, msgspec.json.Decoder(data_type), answer, marked.together)
+
+
 def command(type: str, *, together: bool = False) -> Callable[[Handler], Handler]:
     """Mark a consumer's method as the handler of the frames of `type`.
 
     The method takes the frame's data, decoded as the type that its parameter is annotated with,
     and returns the data of the `ok` reply (None for an empty one) or a `Reply`. It raises
     `Refusal` to answer with an error.
+
+    A subclass overrides the method as any other; it may come from a mixin.
 
     An `async def` method must not use the ORM itself. A plain `def` method may: it runs in one of
     the `DATABASE_THREADS` (4) threads that a process's sockets share, so that as many run at a
@@ -89,18 +100,18 @@ class Consumer:
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        cls.commands = dict(cls.commands)
-        declared = [vars(base).get("events", {}) for base in reversed(cls.__mro__)]
-        cls.events = dict(item for events in declared for item in events.items())
-        for handler in vars(cls).values():
-            if hasattr(handler, "command_type"):
-                hints = get_type_hints(handler)
-                answer = hints.pop("return", Any)
-                (data_type,) = hints.values()
-                decoder = msgspec.json.Decoder(data_type)
-                handle = handler if iscoroutinefunction(handler) else partial(in_database, handler)
-                known = _Command(handle, decoder, answer, handler.together)
-                cls.commands[handler.command_type] = known
+        bases = [vars(base) for base in reversed(cls.__mro__)]
+        cls.events = dict(item for each in bases for item in each.get("events", {}).items())
+        marked = {
+            name: handler
+            for each in bases
+            for name, handler in each.items()
+            if hasattr(handler, "command_type")
+        }
+        cls.commands = {
+            handler.command_type: _known(handler, getattr(cls, name))
+            for name, handler in marked.items()
+        }
 
     @classmethod
     def as_asgi(cls) -> Any:  # Any: an ASGI application, where Django's `path` wants a view

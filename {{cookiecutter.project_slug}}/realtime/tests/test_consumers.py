@@ -5,12 +5,17 @@ from contextlib import AsyncExitStack
 from typing import Any
 
 import pytest
+from channels.routing import URLRouter
 from django.core.exceptions import ImproperlyConfigured
+from django.urls import path
 
 from accounts.models import User
+from realtime.admission.middleware import AdmissionMiddleware
+from realtime.consumers import command
 from realtime.delivery.publishing import dismiss, publish
 from realtime.protocol import CloseCode, ErrorCode, Refusal, encode_refusal
-from realtime.tests.echo import EchoConsumer, connect_echo
+from realtime.testing import connect
+from realtime.tests.echo import EchoConsumer, Nothing, Say, connect_echo
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,6 +28,29 @@ async def test_a_command_is_answered_and_its_event_reaches_everyone(ada: User, b
         for client in (one, two):
             event = await client.expect("said")
             assert event == {"topic": "echo:a", "type": "said", "data": {"text": "hello"}}
+
+
+class Greets:
+    """Adds a command to a consumer."""
+
+    @command("greet")
+    def greet(self, data: Nothing) -> str:
+        raise NotImplementedError
+
+
+class PoliteConsumer(Greets, EchoConsumer):
+    async def say(self, data: Say) -> dict[str, str]:
+        return await super().say(Say(f"{data.text}, please"))
+
+    def greet(self, data: Nothing) -> str:
+        return "Good day."
+
+
+async def test_commands_come_from_mixins_and_are_overridden_as_methods(ada: User) -> None:
+    routes = URLRouter([path("ws/echo/<slug:slug>/", PoliteConsumer.as_asgi())])
+    async with connect("/ws/echo/a/", ada, application=AdmissionMiddleware(routes)) as client:
+        assert (await client.send("say", {"text": "tea"}))["data"] == {"text": "tea, please"}
+        assert (await client.send("greet"))["data"] == "Good day."
 
 
 async def test_what_is_published_while_joining_comes_after_the_welcome(ada: User) -> None:
