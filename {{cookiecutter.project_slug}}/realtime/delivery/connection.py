@@ -7,6 +7,8 @@ from typing import Final
 
 from django.http import Http404
 from django.utils.translation import gettext as _
+from psycopg import OperationalError
+from redis.exceptions import RedisError
 
 from realtime import metrics
 from realtime.asgi import Application, Message, Receive, Scope, Send
@@ -255,6 +257,8 @@ CLOSE_CODES = {
     ErrorCode.RATE_LIMITED: CloseCode.FLOODING,
     ErrorCode.UNAVAILABLE: CloseCode.OVERLOAD,
 }
+LAYER_AWAY = (ConnectionError, OperationalError, RedisError)
+"""What stock consumers raise while the channel layer is away: not Django's errors."""
 
 
 def refusal_for(error: Exception, what: str) -> Refusal:
@@ -279,5 +283,8 @@ def closing_for(error: Exception, what: str) -> Closing:
     """How a socket, or a topic, closes whose application was ended by `error`."""
     if isinstance(error, Closing):
         return error
+    if isinstance(error, LAYER_AWAY):
+        logger.error("%s failed: %s: %s", what, type(error).__name__, error)
+        return Closing(CloseCode.OVERLOAD, "The server cannot serve you now.")
     refusal = refusal_for(error, what)
     return Closing(CLOSE_CODES.get(refusal.code, CloseCode.FAILURE), refusal.detail)

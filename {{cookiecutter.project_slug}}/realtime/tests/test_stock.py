@@ -6,11 +6,13 @@ from time import monotonic
 from typing import Any
 
 import pytest
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.generic.websocket import AsyncJsonWebsocketConsumer, AsyncWebsocketConsumer
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.urls import path, re_path
+from psycopg import OperationalError
 from pytest_django import Settings
+from redis.exceptions import RedisError
 
 from accounts.models import User
 from realtime.admission.middleware import AdmissionMiddleware
@@ -312,6 +314,27 @@ async def test_who_was_accepted_before_an_application_rejects_is_closed_with_440
 async def test_an_application_that_fails_before_it_accepts_closes_with_1011(ada: User) -> None:
     async with connect_stock("/ws/stock/ends/breaks/", ada) as client:
         assert await client.closed() == 1011
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionError("gone"), OperationalError("gone"), RedisError("gone")]
+)
+async def test_an_application_that_fails_with_its_layer_closes_with_1013(
+    ada: User, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    class Fails(AsyncWebsocketConsumer):
+        async def receive(
+            self, text_data: str | None = None, bytes_data: bytes | None = None
+        ) -> None:
+            raise error
+
+    layered = AdmissionMiddleware(Fails.as_asgi())
+    async with connect_stock("/", ada, application=layered) as client:
+        await client.communicator.send_to(text_data="anything")
+        assert await client.closed() == 1013
+    (failed,) = [each for each in caplog.records if each.levelname == "ERROR"]
+    assert failed.getMessage() == f"/ failed: {type(error).__name__}: gone"
+    assert failed.exc_info is None, "A crowd would fill the log with tracebacks."
 
 
 async def test_an_application_that_returns_closes_its_socket(ada: User) -> None:
