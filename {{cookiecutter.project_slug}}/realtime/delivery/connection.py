@@ -5,6 +5,7 @@ import logging
 from time import monotonic
 from typing import Final
 
+from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
 from psycopg import OperationalError
@@ -272,6 +273,8 @@ def refusal_for(error: Exception, what: str) -> Refusal:
             return error
         case Http404():
             return Refusal(ErrorCode.NOT_FOUND, _("There is nothing here."))
+        case PermissionDenied():
+            return Refusal(ErrorCode.FORBIDDEN, _("You may not do this."))
         case _ if is_away(error):
             logger.error("%s failed: %s", what, error)
             return Refusal(ErrorCode.UNAVAILABLE, _("The database is away. Try again."), 1)

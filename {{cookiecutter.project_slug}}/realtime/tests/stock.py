@@ -15,7 +15,9 @@ from channels.generic.websocket import (
     WebsocketConsumer,
 )
 from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
+from django.http import Http404
 from django.urls import path
 
 from realtime.admission.tickets import TICKETS
@@ -109,6 +111,10 @@ class Ends(AsyncWebsocketConsumer):
                 await self.close(4000)
             case "refuses":
                 await self.close()
+            case "permits-nobody":
+                raise PermissionDenied
+            case "finds-nothing":
+                raise Http404
             case "breaks":
                 raise RuntimeError("a bug")
             case _:

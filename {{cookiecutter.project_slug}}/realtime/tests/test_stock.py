@@ -311,9 +311,14 @@ async def test_who_was_accepted_before_an_application_rejects_is_closed_with_440
     assert await client.receive_nothing()
 
 
-async def test_an_application_that_fails_before_it_accepts_closes_with_1011(ada: User) -> None:
-    async with connect_stock("/ws/stock/ends/breaks/", ada) as client:
-        assert await client.closed() == 1011
+@pytest.mark.parametrize(
+    ("how", "code"), [("breaks", 1011), ("permits-nobody", 4403), ("finds-nothing", 4404)]
+)
+async def test_an_application_that_fails_before_it_accepts_closes_with_a_code(
+    ada: User, how: str, code: int
+) -> None:
+    async with connect_stock(f"/ws/stock/ends/{how}/", ada) as client:
+        assert await client.closed() == code
 
 
 @pytest.mark.parametrize(
