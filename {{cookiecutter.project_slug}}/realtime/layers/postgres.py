@@ -79,10 +79,14 @@ class PostgresChannelLayer(BaseChannelLayer):
         return message
 
     async def group_add(self, group: str, channel: str) -> None:
+        """Let the channel hear the group.
+
+        Raises:
+            RuntimeError: the channel is not of this process, as of Channels' layer over pub/sub.
+        """
         self.require_valid_group_name(group)
         self.require_valid_channel_name(channel)
-        self._part.open(channel)
-        self._part.groups.setdefault(group, set()).add(channel)
+        self._part.join(group, channel)
         await self._part.listen()
 
     async def group_discard(self, group: str, channel: str) -> None:
@@ -136,6 +140,14 @@ class LoopPart:
 
     def open(self, channel: str) -> asyncio.Queue[bytes | None]:
         return self._queues.setdefault(channel, asyncio.Queue())
+
+    def join(self, group: str, channel: str) -> None:
+        if channel not in self._queues:
+            raise RuntimeError(
+                f"{channel} is no channel of this process, so nothing could reach it here: call "
+                "group_add() in the consumer, with its own channel_name."
+            )
+        self.groups.setdefault(group, set()).add(channel)
 
     def close(self, channel: str) -> None:
         self._queues.pop(channel, None)

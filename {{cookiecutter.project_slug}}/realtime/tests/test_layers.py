@@ -5,6 +5,7 @@ import pytest
 from realtime import layers
 from realtime.layers import check_layer_url, layer
 from realtime.layers.core import CoreChannelLayer
+from realtime.layers.postgres import PostgresChannelLayer
 
 PUBSUB = "realtime.layers.pubsub.PubSubChannelLayer"
 CORE = "realtime.layers.core.CoreChannelLayer"
@@ -118,3 +119,9 @@ def test_an_address_without_its_package_says_how_to_install_it(
 
 async def test_no_error_is_left_to_nobody_where_redis_goes() -> None:
     await CoreChannelLayer(hosts=["redis://127.0.0.1:1"])._clean_receive_backup(0, "channel")
+
+
+async def test_a_channel_of_another_process_joins_no_group_over_postgresql() -> None:
+    over_postgres = PostgresChannelLayer("postgres://nowhere.invalid/")
+    with pytest.raises(RuntimeError, match=r"specific!elsewhere is no channel of this process"):
+        await over_postgres.group_add("lobby", "specific!elsewhere")
