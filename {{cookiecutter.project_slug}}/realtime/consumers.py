@@ -41,6 +41,11 @@ def _known(marked: Any, handler: Callable[..., Any]) -> _Command:
     """The command that the method `marked` declares, and `handler` of a subclass carries out."""
     hints = get_type_hints(marked)
     answer = hints.pop("return", Any)
+    if len(hints) != 1:
+        raise TypeError(
+            f"{marked.__qualname__} takes the data of a frame: annotate its one parameter with the "
+            "type, such as `data: Nothing` of realtime.protocol for none."
+        )
     (data_type,) = hints.values()
     handle = handler if iscoroutinefunction(handler) else partial(in_database, handler)
     return _Command(handle, msgspec.json.Decoder(data_type), answer, marked.together)

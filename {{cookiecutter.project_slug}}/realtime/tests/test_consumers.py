@@ -53,6 +53,15 @@ async def test_commands_come_from_mixins_and_are_overridden_as_methods(ada: User
         assert (await client.send("greet"))["data"] == "Good day."
 
 
+def test_a_command_without_a_type_says_what_to_write() -> None:
+    with pytest.raises(TypeError, match=r"Untyped\.say takes the data of a frame: annotate"):
+
+        class Untyped(EchoConsumer):
+            @command("say")
+            async def say(self, data) -> None:  # type: ignore[no-untyped-def,override]
+                pass
+
+
 async def test_what_is_published_while_joining_comes_after_the_welcome(ada: User) -> None:
     async with connect_echo("/ws/echo/busy/", ada) as client:
         assert [(await client.receive())["type"] for _ in range(2)] == ["welcome", "early"]
