@@ -16,6 +16,7 @@ from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.conf import limits
 from realtime.database import is_away
 from realtime.delivery.socket import TOO_SLOW, Socket
+from realtime.layers.leftovers import forget_made
 from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
 from realtime.sessions import VerifiedSession
 
@@ -128,6 +129,7 @@ class Connection:
             logger.error("%s went on for %d s after its end", path, LEAVE_SECONDS)
         finally:
             self._lifetime = None
+            forget_made()
             await self.socket.finish(next(iter(scope["subprotocols"]), None))
             by = "the client" if self.socket.closing is None else int(self.socket.closing[0])
             seconds = round(asyncio.get_running_loop().time() - self.opened_at, 3)

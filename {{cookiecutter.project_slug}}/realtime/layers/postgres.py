@@ -9,6 +9,7 @@ import asyncio
 import logging
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
@@ -16,6 +17,8 @@ import msgspec
 from channels.layers import BaseChannelLayer
 from psycopg import AsyncConnection
 from psycopg.sql import SQL, Identifier
+
+from realtime.layers import leftovers
 
 logger = logging.getLogger(__name__)
 
@@ -52,6 +55,7 @@ class PostgresChannelLayer(BaseChannelLayer):
     async def new_channel(self, prefix: str = "specific") -> str:
         channel = f"{prefix}!{uuid4().hex}"
         self._part.open(channel)
+        leftovers.note(partial(self._part.close, channel))
         await self._part.listen()
         return channel
 
@@ -150,7 +154,8 @@ class LoopPart:
         self.groups.setdefault(group, set()).add(channel)
 
     def close(self, channel: str) -> None:
-        self._queues.pop(channel, None)
+        if self._queues.pop(channel, None) is None:
+            return
         left = {group: members - {channel} for group, members in self.groups.items()}
         self.groups = {group: members for group, members in left.items() if members}
         if not self._queues and self._taking is not None:

@@ -2,12 +2,21 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Any
 
 from channels_redis.pubsub import RedisPubSubChannelLayer
 
+from realtime.layers import leftovers
+
 
 class PubSubChannelLayer(RedisPubSubChannelLayer):
+    async def new_channel(self, *prefix: str) -> str:
+        layer = self._get_layer()
+        channel: str = await layer.new_channel(*prefix)
+        leftovers.note(partial(_forget, layer, channel))
+        return channel
+
     async def group_add_all(
         self, groups: Collection[str], channel: str
     ) -> Iterable[Collection[str]]:
@@ -48,3 +57,9 @@ class PubSubChannelLayer(RedisPubSubChannelLayer):
                 await pipeline.execute()
             for group in names:
                 del messages[group]
+
+
+def _forget(layer: Any, channel: str) -> None:  # Any: untyped in channels_redis
+    if layer.channels.pop(channel, None) is not None:
+        for members in layer.groups.values():
+            members.discard(channel)

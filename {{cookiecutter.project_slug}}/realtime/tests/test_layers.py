@@ -1,11 +1,14 @@
 """Each form of LAYER_URL."""
 
+from unittest.mock import AsyncMock
+
 import pytest
 
 from realtime import layers
 from realtime.layers import check_layer_url, layer
 from realtime.layers.core import CoreChannelLayer
-from realtime.layers.postgres import PostgresChannelLayer
+from realtime.layers.leftovers import forget_made
+from realtime.layers.postgres import LoopPart, PostgresChannelLayer
 
 PUBSUB = "realtime.layers.pubsub.PubSubChannelLayer"
 CORE = "realtime.layers.core.CoreChannelLayer"
@@ -125,3 +128,15 @@ async def test_a_channel_of_another_process_joins_no_group_over_postgresql() -> 
     over_postgres = PostgresChannelLayer("postgres://nowhere.invalid/")
     with pytest.raises(RuntimeError, match=r"specific!elsewhere is no channel of this process"):
         await over_postgres.group_add("lobby", "specific!elsewhere")
+
+
+async def test_a_channel_ends_with_the_task_that_made_it_over_postgresql(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(LoopPart, "listen", AsyncMock())
+    over_postgres = PostgresChannelLayer("postgres://nowhere.invalid/")
+    channel = await over_postgres.new_channel()
+    await over_postgres.group_add("lobby", channel)
+    forget_made()
+    with pytest.raises(RuntimeError, match=r"is no channel of this process"):
+        await over_postgres.group_add("lobby", channel)

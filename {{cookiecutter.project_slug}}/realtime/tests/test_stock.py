@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from channels.generic.websocket import AsyncJsonWebsocketConsumer, AsyncWebsocketConsumer
+from channels.layers import get_channel_layer
 from channels.routing import URLRouter
 from channels.testing import WebsocketCommunicator
 from django.urls import path, re_path
@@ -340,6 +341,24 @@ async def test_an_application_that_fails_with_its_layer_closes_with_1013(
     (failed,) = [each for each in caplog.records if each.levelname == "ERROR"]
     assert failed.getMessage() == f"/ failed: {type(error).__name__}: gone"
     assert failed.exc_info is None, "A crowd would fill the log with tracebacks."
+
+
+@pytest.mark.redis
+async def test_an_application_that_fails_leaves_no_channel_behind(ada: User) -> None:
+    class Fails(AsyncWebsocketConsumer):
+        groups = ["fails"]
+
+        async def said(self, event: Message) -> None:
+            raise RuntimeError("a bug")
+
+    kept = get_channel_layer()._get_layer()
+    layered = AdmissionMiddleware(Fails.as_asgi())
+    async with connect_stock("/", ada, application=layered) as client:
+        (channel,) = kept.groups[kept._get_group_channel_name("fails")]
+        await kept.group_send("fails", {"type": "said"})
+        assert await client.closed() == 1011
+    assert channel not in kept.channels
+    assert not kept.groups[kept._get_group_channel_name("fails")]
 
 
 async def test_an_application_that_returns_closes_its_socket(ada: User) -> None:
