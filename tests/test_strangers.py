@@ -146,6 +146,7 @@ def inputs() -> Iterator[tuple[str, str, dict[str, str], bytes]]:
         yield from (("GET", page, {"Cookie": each}, b"") for each in cookies)
         yield from (("GET", f"{page}?{each}", {}, b"") for each in queries)
         yield from (("GET", page, each, b"") for each in headers)
+    yield from (("POST", f"/api/realtime/frames?{each}", {}, b"") for each in queries)
     nines = "9" * 5_000
     for path in (
         *("/%00", "/%ff/", "//x", "/%2e%2e/", "/people/%00/", "/people/%C4%B0/", "/rooms/%00/"),

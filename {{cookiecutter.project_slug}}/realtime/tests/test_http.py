@@ -172,6 +172,13 @@ async def test_a_poll_in_which_nothing_happens_ends(ada: User) -> None:
         assert (await response.status(), await response.rest()) == (200, [])
 
 
+@pytest.mark.parametrize("known", ["a%0d%0aX-More:%20b", "%ff", "%E2%82%AC"])
+async def test_what_a_client_says_that_it_knows_is_in_no_header(ada: User, known: str) -> None:
+    async with asked(body=[JOIN], user=ada, query=f"wait=0&known={known}") as response:
+        assert await response.status() == 200
+        assert response.headers[b"x-frames-digest"] == b""
+
+
 async def test_a_request_without_frames_says_whether_one_may_come(ada: User) -> None:
     async with asked(user=ada, query="wait=1") as response:
         assert (await response.status(), await response.rest()) == (200, [])
@@ -242,6 +249,8 @@ async def test_a_bad_frame_gets_an_error_and_the_others_their_answers(
         (b"", "wait=", "POST", 400),
         (b"", "wait=1e9", "POST", 400),
         (b"", "wait=" + "9" * 5_000, "POST", 400),
+        (b"", "wait=%b2", "POST", 400),
+        (b"", "wait=%C2%B2", "POST", 400),
         (b"", "", "GET", 405),
         (b"", "", "PUT", 405),
     ],

@@ -195,7 +195,7 @@ class PollingSocket(HttpSocket):
             await self._respond_whole(status)
 
     async def keep_up(self) -> None:
-        digest = self._known
+        digest = ""
         with suppress(TimeoutError):
             async with asyncio.timeout(self._seconds):
                 while self._unanswered > 0 and not self._is_full:
@@ -237,10 +237,12 @@ class Frames:
         if scope["method"] != "POST":
             await refuse(send, 405, "Send frames by POST.", (b"allow", b"POST"))
             return
-        fields = parse_qs(scope["query_string"], keep_blank_values=True)
+        fields = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True)
         query = {name: values[-1] for name, values in fields.items()}
-        wait = query.get(b"wait")
-        if wait is not None and not (wait.isdigit() and int(wait[:9]) <= LONGEST_WAIT_SECONDS):
+        wait = query.get("wait")
+        if wait is not None and not (
+            wait.isascii() and wait.isdigit() and int(wait[:9]) <= LONGEST_WAIT_SECONDS
+        ):
             bound = f"`wait` is a number of seconds, {LONGEST_WAIT_SECONDS} at most."
             await refuse(send, 400, bound)
             return
@@ -253,7 +255,7 @@ class Frames:
             bound = f"A request has {limits().frames_burst} frames and {most} bytes at most."
             await refuse(send, 413, bound)
             return
-        known = query.get(b"known", b"").decode("latin-1")
+        known = query.get("known", "")
         exchange: HttpSocket = (
             PollingSocket(receive, send, frames=len(lines), seconds=int(wait), known=known)
             if wait is not None
