@@ -14,13 +14,14 @@ import pytest
 
 from tests.conftest import Bake, Manage
 from tests.projects import Server, served
-from tests.raw import exchange
+from tests.raw import exchange, tcp
 from tests.services import Redis
 from tests.sites import LIMITS, Site, tail
 
 BODY_SECONDS = 5
 SLACK_SECONDS = 10.0  # on a busy machine
 CONNECTIONS = 600
+ENDLESS_BYTES = 33_554_432  # more than the system keeps for a server that does not read
 TOKEN = "t" * 32
 LARGE = b"Content-Length: 3000000\r\n"
 FORM = "application/x-www-form-urlencoded"
@@ -80,6 +81,20 @@ def test_slow_headers_of_a_later_request_end_the_connection(server: Server) -> N
     assert answer.startswith(b"HTTP/1.1 200")
     assert answer.count(b"HTTP/1.1") == 1
     assert took < LIMITS["HANDSHAKE_SECONDS"] + SLACK_SECONDS
+
+
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        b"GET /" + b"a" * 80_000,
+        b"GET / HTTP/1.1\r\nX-Large: ",
+        b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nx\r\n0\r\nX-Large: ",
+    ],
+    ids=["line", "header", "trailer"],
+)
+def test_headers_without_an_end_are_cut_off(server: Server, beginning: bytes) -> None:
+    with tcp(server) as client, pytest.raises(ConnectionError):
+        client.sendall(beginning + b"a" * ENDLESS_BYTES)
 
 
 def test_many_slow_bodies_end_and_hold_up_nobody(server: Server) -> None:

@@ -21,6 +21,8 @@ from realtime.servers import uvicorn as plain
 from realtime.servers.messages import Messages
 from realtime.servers.uvicorn import LAST_SECONDS
 
+HEAD_BYTES = 65_536
+"""Of a request, what comes before its body, or after it."""
 NOT_UTF8 = 1007
 WRITABLE = asyncio.Event()
 """Of all sockets that may be written to: an event for each would take 0.8 KiB."""
@@ -152,11 +154,28 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen when imported
-    """Closes a connection that sends no request, or no further one, in time."""
+    """Closes a connection that sends no request, or no further one, in time; and one whose headers
+    do not end, which httptools would keep."""
+
+    _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
         self._await_request()
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_bytes > HEAD_BYTES and getattr(self, "parser", None):  # h11 has its own bound
+            self.transport.close()
+
+    def on_body(self, body: bytes) -> None:
+        self._head_bytes = 0
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        self._head_bytes = 0
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

@@ -17,7 +17,8 @@ LAST_SECONDS = 3  # how long a drained server waits for requests that are not an
 INSIDE = {
     "uvicorn.config:Config": "http ws",
     "uvicorn.protocols.http.auto:AutoHTTPProtocol": (
-        "connection_made cycle handle_websocket_upgrade loop on_response_complete transport"
+        "connection_made cycle data_received handle_websocket_upgrade loop on_response_complete"
+        " transport"
     ),
     "uvicorn.protocols.websockets.websockets_sansio_impl:WebSocketsSansIOProtocol": (
         "close_sent close_timer conn connection_made curr_msg_data_type data_received frames"
