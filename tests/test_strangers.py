@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from threading import Barrier
@@ -13,6 +14,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests.conftest import Bake, Manage
+from tests.machine import rss_mib
 from tests.projects import Server, served
 from tests.raw import exchange, tcp
 from tests.services import Redis
@@ -21,6 +23,8 @@ from tests.sites import LIMITS, Site, tail
 BODY_SECONDS = 5
 SLACK_SECONDS = 10.0  # on a busy machine
 CONNECTIONS = 600
+WAITING_BYTES = 16_777_216
+WAITING_MIB = 100.0  # a tenth of what the requests in them would take
 ENDLESS_BYTES = 33_554_432  # more than the system keeps for a server that does not read
 TOKEN = "t" * 32
 LARGE = b"Content-Length: 3000000\r\n"
@@ -95,6 +99,18 @@ def test_slow_headers_of_a_later_request_end_the_connection(server: Server) -> N
 def test_headers_without_an_end_are_cut_off(server: Server, beginning: bytes) -> None:
     with tcp(server) as client, pytest.raises(ConnectionError):
         client.sendall(beginning + b"a" * ENDLESS_BYTES)
+
+
+def test_requests_that_wait_for_each_other_take_little_memory(server: Server) -> None:
+    assert server.process is not None
+    written = tail(server)
+    before = rss_mib(server.process.pid)
+    get = post(server, b"").replace(b"POST", b"GET")
+    with tcp(server) as client, suppress(OSError):
+        client.sendall(get * (WAITING_BYTES // len(get)))
+    assert rss_mib(server.process.pid) < before + WAITING_MIB
+    exchange(server, get.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+    assert "Traceback" not in written()
 
 
 def test_many_slow_bodies_end_and_hold_up_nobody(server: Server) -> None:

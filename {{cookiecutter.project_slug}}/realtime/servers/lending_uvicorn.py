@@ -23,6 +23,8 @@ from realtime.servers.uvicorn import LAST_SECONDS
 
 HEAD_BYTES = 65_536
 """Of a request, what comes before its body, or after it."""
+WAITING_REQUESTS = 100
+"""Of one connection, which has sent them without waiting for answers."""
 NOT_UTF8 = 1007
 WRITABLE = asyncio.Event()
 """Of all sockets that may be written to: an event for each would take 0.8 KiB."""
@@ -154,20 +156,30 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
 
 class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen when imported
-    """Closes a connection that sends no request, or no further one, in time; and one whose headers
-    do not end, which httptools would keep."""
+    """Closes a connection that sends no request, or no further one, in time.
+
+    It aborts one whose headers do not end, or whose requests wait: httptools and uvicorn keep them
+    all. h11 has bounds of its own, and calls nothing but `data_received` of what counts them here.
+    """
 
     _head_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:
         super().connection_made(transport)
+        self._unanswered: list[Any] = []  # Any: as `last` below
         self._await_request()
 
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_bytes > HEAD_BYTES and getattr(self, "parser", None):  # h11 has its own bound
-            self.transport.close()
+        if self._head_bytes > HEAD_BYTES and getattr(self, "parser", None):
+            self._abort()
+
+    def on_headers_complete(self) -> None:
+        super().on_headers_complete()
+        self._unanswered.append(self.cycle)
+        if len(self._unanswered) > WAITING_REQUESTS:
+            self._abort()
 
     def on_body(self, body: bytes) -> None:
         self._head_bytes = 0
@@ -179,8 +191,15 @@ class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chose
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
+        del self._unanswered[:1]
         self._handshake_timer.cancel()
         self._await_request()
+
+    def _abort(self) -> None:
+        for cycle in self._unanswered:  # or the one that is being answered would be written to
+            cycle.disconnected = True
+            cycle.message_event.set()
+        self.transport.abort()
 
     def _await_request(self) -> None:
         self._handshake_timer = self.loop.call_later(
