@@ -79,8 +79,11 @@ class Webhook(Outlet):
 
     def deliver(self, items: Sequence[Message]) -> None:
         """Post a message as it is now, other than the bot's own and unfinished ones."""
-        if not self.room.memberships.filter(user=self.bot_id).exists():
+        bot = User.objects.filter(pk=self.bot_id, memberships__room=self.room_id).first()
+        if bot is None:
             raise GiveUp(str(_("Its bot is not in the room any more.")))
+        if not bot.is_active:
+            raise GiveUp(str(_("This account is not active. Ask whoever runs this site.")))
         for message in items:
             if message.author_id != self.bot_id and not message.writing:
                 self._post(message)

@@ -133,6 +133,9 @@ def hook(request: HttpRequest, secret: str) -> HttpResponse:
     if webhook is None:
         detail = _("There is no such webhook. It may have been renewed.")
         raise Refusal(ErrorCode.NOT_FOUND, detail)
+    if not webhook.bot.is_active:
+        detail = _("This account is not active. Ask whoever runs this site.")
+        raise Refusal(ErrorCode.FORBIDDEN, detail)
     posted = _posted(request)
     key = request.headers.get("Idempotency-Key") or posted.id or secrets.token_hex(16)
     client_id = sha256(key.encode(errors="replace")).hexdigest()

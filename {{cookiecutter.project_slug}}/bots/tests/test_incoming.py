@@ -143,6 +143,15 @@ def test_a_bot_that_was_removed_from_the_room_may_not_post(
     assert post(address, {"text": "Hello"}).status_code == 403
 
 
+def test_a_bot_that_was_made_inactive_may_not_post(address: str) -> None:
+    User.objects.filter(is_bot=True).update(is_active=False)
+
+    response = post(address, {"text": "Deployed"})
+    assert response.status_code == 403
+    assert response.json()["detail"] == ("This account is not active. Ask whoever runs this site.")
+    assert not Message.objects.exists()
+
+
 def test_while_the_database_is_away_it_is_unavailable(
     address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -170,13 +170,15 @@ def test_after_three_days_it_is_off(
     assert not webhook.is_active
 
 
-@pytest.mark.parametrize("gone", ["address", "bot"])
+@pytest.mark.parametrize("gone", ["address", "bot", "inactive"])
 def test_what_is_gone_for_good_is_off_at_once(
     webhook: Webhook, receiver: Receiver, room: Room, ada: User, bob: User, say: Say, gone: str
 ) -> None:
     receiver.statuses = [410]
     if gone == "bot":
         actions.remove_member(room, ada, webhook.bot)
+    if gone == "inactive":
+        User.objects.filter(pk=webhook.bot_id).update(is_active=False)
     say(room, bob, "Hello")
     run_due()
 
