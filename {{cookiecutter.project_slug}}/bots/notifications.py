@@ -7,6 +7,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from bots.models import Webhook, webhook_off
+from chat.models import MODERATORS
 from notifications.actions import notify
 from notifications.kinds import Kind, register
 
@@ -25,10 +26,11 @@ register(
 
 @receiver(webhook_off)
 def tell_its_maker(webhook: Webhook, **kwargs: Any) -> None:  # Any: whatever a signal sends
-    if webhook.created_by_id:
-        room = webhook.room
+    room = webhook.room
+    maker = room.memberships.filter(user=webhook.created_by_id, role__in=MODERATORS).first()
+    if maker:
         notify(
-            [webhook.created_by_id],
+            [maker.user_id],
             WEBHOOK_OFF,
             target=room.topic,
             room=room.name,
