@@ -153,9 +153,7 @@ class Room(Feed):
 
     def name_beside(self, other: Person | None) -> str:
         """The room's name; in a direct room, that of the `other` person in it."""
-        if not self.is_direct:
-            return self.name
-        return other["name"] if other else str(_("Nobody"))
+        return direct_name(other) if self.is_direct else self.name
 
     def as_data(self) -> RoomData:
         return RoomData(self.slug, self.name, self.kind, self.about, bool(self.archived_at))
@@ -547,9 +545,18 @@ class Mention(models.Model):
         return f"@{self.user} in {self.message}"
 
 
+def direct_name(other: Person | None) -> str:
+    """What a direct room is called for someone, by the `other` person in it."""
+    return other["name"] if other else str(_("Nobody"))
+
+
 def other_people(rooms: Iterable[Room]) -> dict[tuple[int, int], Person]:
     """The other person in each of `rooms` that is direct, by the id of the one and the room's."""
-    direct = [room for room in rooms if room.is_direct]
+    return other_people_in({room.pk for room in rooms if room.is_direct})
+
+
+def other_people_in(direct: Collection[int]) -> dict[tuple[int, int], Person]:
+    """As `other_people`, for the ids of direct rooms."""
     if not direct:
         return {}
     pairs: dict[int, list[User]] = defaultdict(list)

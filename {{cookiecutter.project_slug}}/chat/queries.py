@@ -23,7 +23,9 @@ from chat.models import (
     Mention,
     Message,
     Room,
+    direct_name,
     other_people,
+    other_people_in,
 )
 from realtime.feeds.reading import following, latest
 from realtime.protocol import ErrorCode, Refusal
@@ -43,6 +45,7 @@ MEMBER_FIELDS = (
     *("user__is_bot", "user__portrait"),
     *("role", "last_read"),
 )
+SUMMARY_FIELDS = ("user", "room", "room__slug", "room__name", "room__kind", "room__last_rev")
 
 
 def room_by_slug(slug: str) -> Room:
@@ -342,26 +345,27 @@ def _summaries(
         message__seq__gt=OuterRef("last_read"),
     ).exclude(message__author=OuterRef("user"))
     rows = list(
-        memberships.select_related("room").annotate(
+        memberships.annotate(
             latest=Subquery(messages.order_by("-seq").values("pk")[:1]),
             unread=_Count(others.order_by().values("pk")[:UNREAD_COUNTED]),
             mentioned=Exists(mentions),
-        )[:limit]
+        ).values_list(*SUMMARY_FIELDS, "latest", "unread", "mentioned", named=True)[:limit]
     )
     last_messages = _last_messages({row.latest for row in rows})
-    people = other_people(row.room for row in rows)
+    direct = Room.Kind.DIRECT
+    people = other_people_in({row.room for row in rows if row.room__kind == direct})
     rooms: defaultdict[int, list[RoomSummary]] = defaultdict(list)
     for row in rows:
-        person = people.get((row.user_id, row.room_id))
-        rooms[row.user_id].append(
+        person = people.get((row.user, row.room))
+        rooms[row.user].append(
             RoomSummary(
-                slug=row.room.slug,
-                name=row.room.name_beside(person),
-                kind=row.room.kind,
-                rev=row.room.last_rev,
+                slug=row.room__slug,
+                name=direct_name(person) if row.room__kind == direct else row.room__name,
+                kind=row.room__kind,
+                rev=row.room__last_rev,
                 unread=row.unread,
                 mentioned=row.mentioned,
-                last_message=last_messages.get(row.room_id),
+                last_message=last_messages.get(row.room),
                 person=person,
             )
         )

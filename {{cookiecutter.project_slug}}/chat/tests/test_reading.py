@@ -1,6 +1,7 @@
 """Reading: places, pages of history, changes, lists of rooms."""
 
 import pytest
+from django.db.models.signals import post_init
 from pytest_django import DjangoAssertNumQueries
 
 from accounts.models import User
@@ -231,3 +232,20 @@ def test_the_lists_of_many_people_are_read_in_the_queries_of_one(
         lists = rooms_among([(ada.pk, slugs[0]), (bob.pk, slugs[1]), (ada.pk, [public.slug])])
     assert lists == [rooms_of(ada), rooms_of(bob), [rooms_of(ada)[-1]]]
     assert [room.unread for room in lists[0]] == [1, 0, 1]
+
+
+def test_the_lists_of_a_crowd_make_no_room_for_each_row(
+    ada: User, bob: User, public: Room, private: Room
+) -> None:
+    made: list[Room] = []
+
+    def note(instance: Room, **_: object) -> None:
+        made.append(instance)
+
+    post_init.connect(note, sender=Room)
+    try:
+        lists = rooms_among([(who.pk, [public.slug, private.slug]) for who in (ada, bob)])
+    finally:
+        post_init.disconnect(note, sender=Room)
+    assert [{room.name for room in rooms} for rooms in lists] == [{"General", "Engineering"}] * 2
+    assert made == []
