@@ -260,3 +260,18 @@ def test_a_picture_is_shown_wherever_its_person_is(
     ada.page.evaluate(loaded, address)
     grace.page.get_by_role("button", name="Remove the picture").click()
     expect(ada.message("Do you see me?").locator("image")).to_have_count(0)
+
+
+def test_what_waits_is_not_sent_by_whoever_has_signed_in_meanwhile(
+    ada: Person, grace: Person
+) -> None:
+    room = make_room(ada, "Diary")
+    enter(grace, room)
+    ada.lose_the_connection()
+    ada.say("Ada's own words")
+    expect(ada.waiting).to_have_text(["Ada's own words"])
+    ada.context.add_cookies(grace.context.cookies())  # as another tab of the same browser does
+    ada.find_the_connection()
+    expect(ada.page.get_by_role("heading", name="You are signed out.")).to_be_visible()
+    grace.say("Nothing was said before this")
+    expect(grace.said).to_have_text(["Nothing was said before this"])

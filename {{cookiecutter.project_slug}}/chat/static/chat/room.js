@@ -3,6 +3,7 @@
 import { pageData, part } from "../js/dom.js";
 import { socket } from "../realtime/connection.js";
 import { Feed } from "../realtime/feed.js";
+import { wipe } from "../realtime/signed-out.js";
 
 /**
  * Each part of the page imports `room`, finds its own elements, and listens to `room.topic` and `room.messages` by
@@ -20,6 +21,7 @@ class Room extends EventTarget {
     Object.assign(this, { slug, kind, you, upload, limits, unread: opening.unread, at: opening.at });
     this.#opening = opening;
     this.topic = socket.topic(`chat:${slug}`);
+    this.topic.addEventListener("welcome", (event) => this.#check(event)); // Before any part sends what waits.
     this.messages = new Feed(this.topic, { items: "messages", list: "history", keepDeleted: true });
   }
 
@@ -28,6 +30,14 @@ class Room extends EventTarget {
     const { rev, epoch, history } = this.#opening;
     this.messages.begin({ rev, epoch }, history);
     this.messages.join();
+  }
+
+  /** Somebody else has signed in meanwhile: what waits here is not theirs to send. */
+  #check(event) {
+    if (event.detail.data.you.id === this.you.id) return;
+    event.stopImmediatePropagation();
+    socket.close();
+    wipe();
   }
 
   get isArchived() {
