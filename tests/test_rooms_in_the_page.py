@@ -262,6 +262,29 @@ def test_a_picture_is_shown_wherever_its_person_is(
     expect(ada.message("Do you see me?").locator("image")).to_have_count(0)
 
 
+def test_an_edit_that_is_not_saved_comes_back_and_the_draft_after_it(ada: Person) -> None:
+    make_room(ada, "Study")
+    ada.say("First")
+    expect(ada.said).to_have_text(["First"])
+    ada.box.fill("A draft")
+    ada.page.locator("[data-seq]").focus()
+    ada.page.keyboard.press("e")
+    ada.box.fill("")
+    ada.box.press("Enter")
+    expect(ada.page.get_by_text("A message cannot be empty. Write something, or")).to_be_visible()
+
+    ada.box.fill("First, with care")
+    ada.lose_the_connection()
+    ada.box.press("Enter")
+    expect(ada.page.get_by_text("That did not go through")).to_be_visible()
+    expect(ada.box).to_have_value("First, with care")
+    ada.find_the_connection()
+    ada.comes_in()
+    ada.box.press("Enter")
+    expect(ada.said).to_have_text(["First, with care"])
+    expect(ada.box).to_have_value("A draft")
+
+
 def test_what_waits_is_not_sent_by_whoever_has_signed_in_meanwhile(
     ada: Person, grace: Person
 ) -> None:

@@ -137,7 +137,10 @@ class Composer {
       return;
     }
     if (name === "edit") {
-      if (!body) return;
+      if (!body) {
+        toast(gettext("A message cannot be empty. Write something, or delete it in its menu."), "error");
+        return;
+      }
       this.#cancel();
       if (body !== message.body) this.#save(message, body);
       return;
@@ -163,10 +166,10 @@ class Composer {
     if (!this.#uploads.failed) this.#form.requestSubmit();
   }
 
-  /** Changes a message; if that is refused, its new text comes back, unless something else is being written. */
+  /** Changes a message; if that is refused, its new text comes back: what else is being written is kept as the draft. */
   async #save(message, body) {
     const saved = await attempt(room.messages.command("message.edit", { seq: message.seq, body }));
-    if (saved || this.#mode.name !== "new" || this.#input.value) return;
+    if (saved || this.#mode.name === "edit") return;
     this.#edit(message);
     this.#write(body);
   }
