@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, Route, StorageState, expect
+from playwright.sync_api import Browser, FilePayload, Route, StorageState, expect
 
 from tests.conftest import Bake, Manage
 from tests.people import Person
@@ -283,6 +283,31 @@ def test_an_edit_that_is_not_saved_comes_back_and_the_draft_after_it(ada: Person
     ada.box.press("Enter")
     expect(ada.said).to_have_text(["First, with care"])
     expect(ada.box).to_have_value("A draft")
+
+
+def test_a_file_that_does_not_get_through_is_tried_again_and_kept_from_being_lost(
+    ada: Person,
+) -> None:
+    room = make_room(ada, "Archive")
+    ada.losses_expected = True
+    ada.page.route(f"**{room}attachments/", lambda route: route.abort())
+    file: FilePayload = {"name": "notes.txt", "mimeType": "text/plain", "buffer": b"hello"}
+    ada.page.get_by_label("Files", exact=True).set_input_files(file)
+    listed = ada.page.get_by_label("Files to send").get_by_role("listitem")
+    expect(listed).to_contain_text("It did not get through.")
+    ada.page.on("dialog", lambda dialog: dialog.dismiss())
+    with ada.page.expect_event("dialog") as asked:
+        ada.page.get_by_role("link", name="Search this room").first.click()
+    assert asked.value.type == "beforeunload"
+
+    ada.page.unroute(f"**{room}attachments/")
+    listed.get_by_role("button", name="Try again").click()
+    expect(listed.get_by_role("progressbar")).to_be_hidden()
+    ada.say("Here they are")
+    link = ada.message("Here they are").get_by_role("link", name="notes.txt")
+    expect(link).to_be_visible()
+    ada.page.get_by_role("link", name="Search this room").first.click()
+    ada.page.wait_for_url("**/search/**")
 
 
 def test_what_waits_is_not_sent_by_whoever_has_signed_in_meanwhile(

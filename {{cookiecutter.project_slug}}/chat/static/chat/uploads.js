@@ -8,7 +8,7 @@ import { room } from "./room.js";
 
 const PREVIEW_PX = 96;
 const UPLOADS_AT_ONCE = 3;
-const LOST = gettext("There is no connection. It goes on when that is back.");
+const LOST = gettext("It did not get through. It goes on once there is a connection, or when you try again.");
 
 /** Dispatches `change` when files come, go, or are uploaded. */
 export class Uploads extends EventTarget {
@@ -115,11 +115,11 @@ export class Uploads extends EventTarget {
     this.#show(entry);
   }
 
-  #show({ element, file, size, data, error, lost }) {
+  #show({ element, file, size, data, error }) {
     show(part(element, "detail"), error || sizeOf(size));
     element.classList.toggle("upload--failed", Boolean(error));
     part(element, "progress").hidden = Boolean(data || error);
-    part(element, "retry").hidden = !error || lost || !file;
+    part(element, "retry").hidden = !error || !file;
     this.#changed();
   }
 
@@ -168,8 +168,14 @@ export class Uploads extends EventTarget {
     });
   }
 
+  /** Nothing keeps the files when the page goes: the browser asks first, as long as they can still be sent. */
+  #ask(event) {
+    if (this.#list.closest("form:not([inert])")?.isConnected) event.preventDefault();
+  }
+
   #changed() {
     this.#list.hidden = this.#entries.length === 0;
+    window.onbeforeunload = this.#entries.length ? (event) => this.#ask(event) : null;
     this.dispatchEvent(new CustomEvent("change"));
   }
 }
