@@ -285,6 +285,54 @@ def test_an_edit_that_is_not_saved_comes_back_and_the_draft_after_it(ada: Person
     expect(ada.box).to_have_value("A draft")
 
 
+def test_lists_that_change_keep_the_focus(ada: Person, grace: Person) -> None:
+    room = make_room(ada, "Hall")
+    other = make_room(grace, "Yard")
+    enter(ada, other)
+    grace.say("Before")
+    enter(grace, room)
+    item = ada.item_of(other)
+    expect(ada.page.locator("[data-part=rooms] a").first).to_have_attribute("href", other)
+    item.focus()
+    grace.say("News")
+    expect(ada.page.locator("[data-part=rooms] a").first).to_have_attribute("href", room)
+    expect(item).to_be_focused()
+
+    ada.page.goto("/")
+    link = ada.page.locator(".home").get_by_role("link", name="New room")
+    link.focus()
+    make_room(grace, "Attic of Grace")
+    grace.page.get_by_label("Username of somebody to invite").fill("ada")
+    grace.page.get_by_role("button", name="Invite", exact=True).click()
+    expect(ada.page.get_by_role("button", name="Accept")).to_be_visible()
+    expect(link).to_be_focused()
+
+
+def test_a_button_that_goes_leaves_the_focus_to_what_it_led_to(ada: Person) -> None:
+    make_room(ada, "Loft")
+    ada.say("\n".join(["a line"] * 20), "\n".join(["a line"] * 20), "The last one")
+    expect(ada.message("The last one")).to_be_in_viewport()
+    ada.page.locator("[data-part=timeline]").evaluate("view => (view.scrollTop = 0)")
+    latest = ada.page.get_by_role("button", name="Latest messages")
+    expect(latest).to_be_visible()
+    ada.page.keyboard.press("Shift+Tab")  # what is focused next is focused by keys
+    latest.focus()
+    ada.page.keyboard.press("Enter")
+    expect(ada.message("The last one")).to_be_focused()
+
+
+def test_the_focus_of_someone_who_is_removed_goes_on_to_the_way_out(
+    ada: Person, grace: Person
+) -> None:
+    room = make_room(grace, "Club")
+    enter(ada, room)
+    grace.page.get_by_role("button", name="More about Ada Lovelace").click()
+    grace.page.get_by_role("button", name="Remove from the room").click()
+    grace.page.get_by_role("dialog").get_by_role("button", name="Remove").click()
+    expect(ada.page.get_by_text("You are not in this room any more.")).to_be_visible()
+    expect(ada.page.get_by_role("alert").get_by_role("link", name="All rooms")).to_be_focused()
+
+
 def test_a_file_that_does_not_get_through_is_tried_again_and_kept_from_being_lost(
     ada: Person,
 ) -> None:

@@ -10,6 +10,20 @@ export function part(root, name) {
   return root.querySelector(`[data-part="${name}"]`);
 }
 
+/** Puts `items` in place of what is in `list`; one that has the focus keeps it, which moving takes from it. */
+export function arrange(list, items) {
+  const { activeElement } = document;
+  list.replaceChildren(...items);
+  if (list.contains(activeElement)) activeElement.focus({ preventScroll: true });
+}
+
+/** Hides an element or shows it again; `heir` takes the focus from one that goes, where keys have put it there. */
+export function hide(element, hidden, heir) {
+  const leaves = hidden && element.matches(":focus-visible, :has(:focus-visible)");
+  element.hidden = hidden;
+  if (leaves) heir?.focus({ preventScroll: true });
+}
+
 /** @returns {object} what the server put into the page under that id with `json_script` */
 export function pageData(id) {
   return JSON.parse(document.getElementById(id).textContent);

@@ -6,5 +6,9 @@ socket.topic("chat").addEventListener("rooms.changed", async () => {
   const response = await fetch(location.href);
   if (response.redirected || !response.ok) return;
   const fresh = new DOMParser().parseFromString(await response.text(), "text/html");
-  document.querySelector(".home").replaceWith(fresh.querySelector(".home"));
+  const home = document.querySelector(".home");
+  const focused = home.contains(document.activeElement) ? document.activeElement.closest("[href], [action]") : null;
+  home.replaceWith(fresh.querySelector(".home"));
+  const place = focused?.getAttribute("href") ?? focused?.getAttribute("action");
+  document.querySelector(`.home [href="${place}"], .home [action="${place}"] button`)?.focus({ preventScroll: true });
 });

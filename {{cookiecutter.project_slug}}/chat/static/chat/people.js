@@ -1,6 +1,6 @@
 // The people of the room: their names for the rest of the page, the list of them, the menu of each, and their panel.
 
-import { clone, part, show } from "../js/dom.js";
+import { arrange, clone, part, show } from "../js/dom.js";
 import { avatar } from "../js/pictures.js";
 import { gettext, interpolate, locale } from "../js/texts.js";
 import { storage } from "../realtime/storage.js";
@@ -93,15 +93,13 @@ class Members {
 
   /** Puts those who are here first, and hides those whose names the filter does not have. */
   #arrange() {
-    const { activeElement } = document;
     const words = this.#filter.value.trim().replace(/^@/, "").toLowerCase();
     const lines = Array.from(this.#list.children);
     for (const line of lines) line.hidden = !names(line).some((name) => name.toLowerCase().includes(words));
     room.part("nobody").hidden = lines.some(({ hidden }) => !hidden);
     const sorted = hereFirst(lines);
     if (sorted.every((line, index) => line === lines[index])) return;
-    this.#list.replaceChildren(...sorted);
-    if (this.#list.contains(activeElement)) activeElement.focus({ preventScroll: true });
+    arrange(this.#list, sorted);
   }
 
   #counted(count) {

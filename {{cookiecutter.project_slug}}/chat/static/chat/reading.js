@@ -1,6 +1,6 @@
 // How far the reader has read: only what they have seen, one message after another, or what they say they have.
 
-import { show } from "../js/dom.js";
+import { hide, show } from "../js/dom.js";
 import { gettext, interpolate, ngettext } from "../js/texts.js";
 import { attempt } from "./popups.js";
 import { room } from "./room.js";
@@ -54,7 +54,7 @@ class Reading {
     }
     const count = messages.items.filter(({ seq, author }) => author.id !== you.id && seq > this.#read).length;
     const words = interpolate(ngettext("%(count)s new message", "%(count)s new messages", count), { count });
-    this.#button.hidden = view.atEnd;
+    hide(this.#button, view.atEnd, room.part("messages").lastElementChild);
     show(this.#button.querySelector("span"), count && !messages.newer ? words : gettext("Latest messages"));
     this.#showBar(shown);
   }
@@ -63,7 +63,7 @@ class Reading {
   #showBar(shown) {
     const { unread } = room;
     const isAbove = unread && shown && unread.first < shown.first;
-    this.#bar.hidden = !isAbove || this.#read >= unread.last;
+    hide(this.#bar, !isAbove || this.#read >= unread.last, shown && document.getElementById(`message-${shown.first}`));
     if (!this.#bar.hidden) show(room.part("unread-words"), newSince(unread));
   }
 

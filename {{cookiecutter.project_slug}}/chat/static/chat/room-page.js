@@ -40,10 +40,12 @@ topic.addEventListener("state", () => {
   room.page.dataset.state = topic.state;
   const words = topic.state === "refused" && REFUSED[topic.reason];
   if (!words) return; // After a sign-out the banner says so.
+  const writes = room.part("composer").contains(document.activeElement);
   room.page.classList.add("room--refused");
   room.tell("closed", words);
   show(room.part("refused-text"), words);
   room.part("refused").hidden = false;
+  if (writes) room.part("refused").querySelector("a").focus();
 });
 
 new Banner(room.page, socket);

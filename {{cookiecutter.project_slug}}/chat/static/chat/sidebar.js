@@ -1,7 +1,7 @@
 // The list of rooms beside every page of chat: the latest first, with what was said and what is unread.
 
 import { setBadge } from "../js/badge.js";
-import { clone, part, plain, show } from "../js/dom.js";
+import { arrange, clone, part, plain, show } from "../js/dom.js";
 import { avatar, icon } from "../js/pictures.js";
 import { gettext, interpolate, ngettext } from "../js/texts.js";
 import { brief, moment } from "../js/times.js";
@@ -31,10 +31,9 @@ class Sidebar {
 
   #show() {
     const items = this.#rooms.all.map((room) => this.#item(room));
-    // Moving an element takes the focus from it, so only when the order has changed.
     const { children } = this.#list;
     const moved = items.length !== children.length || items.some((item, index) => item !== children[index]);
-    if (moved) this.#list.replaceChildren(...items);
+    if (moved) arrange(this.#list, items);
     part(this.#element, "empty").hidden = items.length > 0;
     setBadge("chat", this.#rooms.all.reduce((sum, room) => sum + room.unread, 0));
   }

@@ -1,6 +1,6 @@
 // The part of the timeline that is in view: what is above and below it comes and goes without moving it.
 
-import { part } from "../js/dom.js";
+import { hide, part } from "../js/dom.js";
 import { attempt } from "./popups.js";
 import { room } from "./room.js";
 
@@ -166,7 +166,9 @@ class View extends EventTarget {
   }
 
   #show(name) {
-    for (const each of ["loading", "earlier", "beginning"]) part(this.#start, each).hidden = each !== name;
+    for (const each of ["loading", "earlier", "beginning"]) {
+      hide(part(this.#start, each), each !== name, this.#content.firstElementChild);
+    }
   }
 }
 
