@@ -23,6 +23,17 @@ for number in range(12):
     actions.enter(room, User.objects.create(username=f"aaron{{number:02}}"))
 """
 
+LAST_WEEK = """
+from datetime import timedelta
+
+from django.utils import timezone
+
+from chat.models import Message
+
+week_ago = timezone.now() - timedelta(days=7)
+Message.objects.filter(room__slug="{slug}").update(created_at=week_ago)
+"""
+
 
 @pytest.fixture(scope="module")
 def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
@@ -356,6 +367,23 @@ def test_a_file_that_does_not_get_through_is_tried_again_and_kept_from_being_los
     expect(link).to_be_visible()
     ada.page.get_by_role("link", name="Search this room").first.click()
     ada.page.wait_for_url("**/search/**")
+
+
+def test_what_was_said_today_was_said_yesterday_after_midnight(
+    ada: Person, site: Server, manage: Manage
+) -> None:
+    room = make_room(ada, "Bedroom")
+    ada.say("Last week")
+    expect(ada.said).to_have_text(["Last week"])
+    manage(site.project, "shell", "-c", LAST_WEEK.format(slug="bedroom"), **site.environment)
+    ada.say("Good night")
+    expect(ada.said).to_have_count(2)
+    ada.page.clock.install()
+    enter(ada, room)
+    day = ada.message("Good night").locator("[data-part=day]")
+    expect(day).to_have_text("Today")
+    ada.page.clock.fast_forward("24:00:00")
+    expect(day).to_have_text("Yesterday", timeout=10_000)
 
 
 def test_what_waits_is_not_sent_by_whoever_has_signed_in_meanwhile(

@@ -3,6 +3,7 @@
 import { locale } from "./texts.js";
 
 const DAY_MS = 86_400_000;
+const LOOK_MS = 60_000;
 const WEEK_DAYS = 7;
 const UNITS = [
   ["year", 31_536_000],
@@ -50,6 +51,17 @@ export function brief(date, now = new Date()) {
   const days = daysAgo(date, now);
   if (days <= 0) return clock(date);
   return days < WEEK_DAYS ? weekday.format(date) : short.format(date);
+}
+
+/** Calls back when another day has begun: what is said in words of today is out of date. */
+export function eachDay(changed) {
+  let last = new Date();
+  setInterval(() => {
+    const now = new Date();
+    if (sameDay(last, now)) return;
+    last = now;
+    changed();
+  }, LOOK_MS);
 }
 
 export function sameDay(a, b) {

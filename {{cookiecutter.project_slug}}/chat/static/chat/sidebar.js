@@ -4,7 +4,7 @@ import { setBadge } from "../js/badge.js";
 import { arrange, clone, part, plain, show } from "../js/dom.js";
 import { avatar, icon } from "../js/pictures.js";
 import { gettext, interpolate, ngettext } from "../js/texts.js";
-import { brief, moment } from "../js/times.js";
+import { brief, eachDay, moment } from "../js/times.js";
 import { socket } from "../realtime/connection.js";
 import { RoomList } from "./room-list.js";
 
@@ -27,6 +27,7 @@ class Sidebar {
     this.#current = current;
     this.#rooms = new RoomList({ socket, you: this.#you });
     this.#rooms.addEventListener("change", () => this.#show());
+    eachDay(() => this.#show());
   }
 
   #show() {

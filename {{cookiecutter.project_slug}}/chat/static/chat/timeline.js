@@ -2,7 +2,7 @@
 
 import { part } from "../js/dom.js";
 import { gettext, interpolate, ngettext } from "../js/texts.js";
-import { clock, day, sameDay } from "../js/times.js";
+import { clock, day, eachDay, sameDay } from "../js/times.js";
 import { createMessage, quoteOf, showMessage, showQuote, unfold } from "./message.js";
 import { attempt } from "./popups.js";
 import { room } from "./room.js";
@@ -37,6 +37,7 @@ class Timeline {
     topic.addEventListener("message.growing", ({ detail: { data } }) => this.#grow(data));
     topic.addEventListener("welcome", ({ detail: { data } }) => this.#renamed(data.members));
     topic.addEventListener("member.updated", ({ detail: { data } }) => this.#renamed([data.member]));
+    eachDay(() => view.keep(() => this.#arrange(() => true)));
     this.#moveWithKeys();
   }
 
