@@ -34,6 +34,8 @@ week_ago = timezone.now() - timedelta(days=7)
 Message.objects.filter(room__slug="{slug}").update(created_at=week_ago)
 """
 
+NOTE_ENDS = "document.addEventListener('animationend', ({target}) => (window.ended = target.id))"
+
 
 @pytest.fixture(scope="module")
 def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
@@ -384,6 +386,15 @@ def test_what_was_said_today_was_said_yesterday_after_midnight(
     expect(day).to_have_text("Today")
     ada.page.clock.fast_forward("24:00:00")
     expect(day).to_have_text("Yesterday", timeout=10_000)
+
+
+def test_an_address_of_a_message_shows_which_one_it_is(ada: Person) -> None:
+    room = make_room(ada, "Library")
+    ada.say("This one", "That one", "Another")
+    expect(ada.said).to_have_count(3)
+    ada.page.add_init_script(NOTE_ENDS)
+    enter(ada, f"{room}?at=2")
+    ada.page.wait_for_function("() => window.ended === 'message-2'")
 
 
 def test_what_waits_is_not_sent_by_whoever_has_signed_in_meanwhile(

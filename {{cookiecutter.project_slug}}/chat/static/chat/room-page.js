@@ -13,6 +13,7 @@ import "./receipts.js";
 import { room } from "./room.js";
 import "./timeline.js";
 import "./toolbar.js";
+import { view } from "./view.js";
 
 const REFUSED = {
   forbidden: gettext("You are not in this room any more."),
@@ -51,3 +52,4 @@ topic.addEventListener("state", () => {
 new Banner(room.page, socket);
 confirmForms();
 room.open();
+view.mark(room.at);

@@ -78,8 +78,14 @@ class View extends EventTarget {
     if (!line) return;
     line.scrollIntoView({ block: "center" });
     line.focus({ preventScroll: true });
-    line.classList.add("message--found");
-    line.addEventListener("animationend", () => line.classList.remove("message--found"), { once: true });
+    this.mark(seq);
+  }
+
+  /** Shows for a moment which message it is that a link led to. */
+  mark(seq) {
+    const line = document.getElementById(`message-${seq}`);
+    line?.classList.add("message--found");
+    line?.addEventListener("animationend", () => line.classList.remove("message--found"), { once: true });
   }
 
   toEnd() {
