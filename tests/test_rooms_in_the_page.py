@@ -397,6 +397,21 @@ def test_an_address_of_a_message_shows_which_one_it_is(ada: Person) -> None:
     ada.page.wait_for_function("() => window.ended === 'message-2'")
 
 
+def test_what_is_sent_in_one_tab_does_not_wait_in_another(ada: Person) -> None:
+    room = make_room(ada, "Kitchen")
+    tab = ada.context.new_page()
+    tab.goto(room)
+    other = tab.get_by_label("Write a message")
+    expect(tab.locator("[data-state=joined]")).to_be_visible()
+    ada.box.fill("Said once")
+    expect(other).to_have_value("Said once")
+    ada.box.press("Enter")
+    expect(ada.said).to_have_text(["Said once"])
+    expect(other).to_have_value("")
+    other.fill("Half written")
+    expect(ada.box).to_have_value("Half written")
+
+
 def test_what_waits_is_not_sent_by_whoever_has_signed_in_meanwhile(
     ada: Person, grace: Person
 ) -> None:

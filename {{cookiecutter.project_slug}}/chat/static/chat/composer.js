@@ -38,6 +38,13 @@ class Draft {
     if (value) storage.set(this.#key, value);
     else storage.remove(this.#key);
   }
+
+  /** Calls back with the text as it was and as it is when another tab has changed it. */
+  watch(changed) {
+    addEventListener("storage", ({ key, oldValue, newValue }) => {
+      if (key === this.#key) changed(oldValue ?? "", newValue ?? "");
+    });
+  }
 }
 
 /** Tells the room `send` ({body, reply_to, attachments}) and `type` (a key was pressed). */
@@ -65,6 +72,7 @@ class Composer {
     room.addEventListener("takeback", ({ detail }) => this.#takeBack(detail));
     room.addEventListener("archived", () => this.#mode.name === "new" || this.#cancel());
     room.addEventListener("closed", ({ detail }) => this.#close(detail));
+    this.#draft.watch((before, text) => this.#mode.name !== "edit" && this.#input.value === before && this.#write(text));
     this.#fit();
     if (!matchMedia("(hover: none)").matches) this.#input.focus();
   }
