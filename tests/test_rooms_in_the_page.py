@@ -371,6 +371,14 @@ def test_a_file_that_does_not_get_through_is_tried_again_and_kept_from_being_los
     ada.page.wait_for_url("**/search/**")
 
 
+def test_a_phone_at_twice_the_size_of_text_has_room_to_write_in(ada: Person) -> None:
+    make_room(ada, "Closet")
+    ada.page.set_viewport_size({"width": 195, "height": 422})
+    place = ada.box.bounding_box()
+    assert place is not None
+    assert place["width"] > 150
+
+
 def test_what_was_said_today_was_said_yesterday_after_midnight(
     ada: Person, site: Server, manage: Manage
 ) -> None:
