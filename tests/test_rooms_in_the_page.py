@@ -379,6 +379,16 @@ def test_a_phone_at_twice_the_size_of_text_has_room_to_write_in(ada: Person) -> 
     assert place["width"] > 150
 
 
+def test_what_is_chosen_shows_where_the_system_sets_the_colours(ada: Person) -> None:
+    make_room(ada, "Gallery")
+    ada.page.emulate_media(forced_colors="active")
+    ada.page.keyboard.press("Control+k")
+    places = ada.page.get_by_role("dialog").get_by_role("option")
+    expect(places.first).to_be_visible()
+    outlines = places.evaluate_all("all => all.map(one => getComputedStyle(one).outlineStyle)")
+    assert (outlines[0], set(outlines[1:])) == ("solid", {"none"})
+
+
 def test_what_was_said_today_was_said_yesterday_after_midnight(
     ada: Person, site: Server, manage: Manage
 ) -> None:
