@@ -19,4 +19,5 @@ export function wipe() {
   document.title = gettext("Signed out");
   document.body.replaceChildren(main);
   link.focus(); // whatever had it is gone
+  addEventListener("keydown", (event) => event.stopImmediatePropagation(), { capture: true }); // so is what keys lead to
 }
