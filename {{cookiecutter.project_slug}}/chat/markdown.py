@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, MutableMapping, Sequence
 from typing import Any
 
+from django.urls import reverse
 from django.utils.html import escape
 from markdown_it import MarkdownIt
 from markdown_it.renderer import RendererHTML
@@ -34,7 +35,8 @@ LANGUAGES = {
 HIGHLIGHTED = 1_000
 """Characters of code that are highlighted in a message: each may take 40 of HTML, and some lexers
 take time that grows with the square of them."""
-LINK = re.compile(r"(https?://|mailto:)[^\s]|/rooms/[-\w]+/$", re.IGNORECASE | re.ASCII)
+LINK = re.compile(r"(https?://|mailto:)[^\s]", re.IGNORECASE | re.ASCII)
+SLUG_AT_END = re.compile(r"/([-\w]+)/$", re.ASCII)
 WEB = re.compile("https?://", re.IGNORECASE | re.ASCII)
 NESTING = 20
 MENTIONS_PER_MESSAGE = 20
@@ -152,6 +154,14 @@ def _address(state: StateInline, silent: bool) -> bool:
     return True
 
 
+def _leads_somewhere(url: str) -> bool:
+    """Whether it is the address of a page, a mail address or the path of a room."""
+    if LINK.match(url):
+        return True
+    slug = SLUG_AT_END.search(url)
+    return slug is not None and url == reverse("chat:room", args=[slug[1]])
+
+
 class _Renderer(RendererHTML):
     def mention(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Env) -> str:
         token = tokens[idx]
@@ -185,4 +195,4 @@ _markdown = MarkdownIt("zero", {"breaks": True, "maxNesting": NESTING}, renderer
 _markdown.inline.ruler.before("escape", "mention", _mention)
 _markdown.inline.ruler.before("escape", "address", _address)
 _markdown.enable(RULES)
-_markdown.validateLink = lambda url: LINK.match(url) is not None  # type: ignore[method-assign]
+_markdown.validateLink = _leads_somewhere  # type: ignore[method-assign]

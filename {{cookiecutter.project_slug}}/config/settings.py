@@ -172,8 +172,8 @@ CHANNEL_LAYERS = {"default": layer(LAYER_URL, REDIS_PREFIX)}
 WEB_CONCURRENCY = env.read("WEB_CONCURRENCY", parsers.whole(1, 500), default=1)
 REALTIME = env.read("REALTIME", limits_of, default={})
 CHECK_EVENTS = DEBUG  # no event is sent that its consumer does not declare
-# Where UPLOAD_BYTES counts instead of BODY_BYTES.
-UPLOAD_PATHS = r"/rooms/[-\w]+/attachments/|/settings/picture/"
+# Where UPLOAD_BYTES counts instead of BODY_BYTES, wherever config/urls.py puts these pages.
+UPLOAD_PATHS = r".*/rooms/[-\w]+/attachments/|.*/settings/picture/"
 # How often a person may do what others see, such as {"rooms": [20, 3600]}: see docs/limits.md.
 BUDGETS = env.read("BUDGETS", budgets_of, default={})
 

@@ -1,5 +1,7 @@
 // Notifications on the desktop: if the person allowed them, unless quiet, while no tab of the site is visible.
 
+import { linkTo } from "./list.js";
+
 const SEEN = "notifications-seen";
 
 /** Every visible tab holds this lock, so that a hidden tab can tell whether there is a visible one. */
@@ -34,7 +36,7 @@ export async function showOnDesktop({ id, text, excerpt, quiet }, opened) {
     shown.addEventListener("click", () => {
       window.focus();
       opened();
-      location.assign(`/notifications/${id}/`);
+      location.assign(linkTo(id));
       shown.close();
     });
   } catch {

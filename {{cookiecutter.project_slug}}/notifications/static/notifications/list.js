@@ -10,6 +10,11 @@ const PAGE = 20;
 const COUNTED = 99;
 const NONE = gettext("Nothing yet. When somebody needs you, it shows here.");
 
+/** The page that reads a notification and opens what it is about. */
+export function linkTo(id) {
+  return document.getElementById("bell").dataset.follow.replace(/0\/$/, `${id}/`);
+}
+
 export class NotificationList {
   #feed;
   #root;
@@ -46,7 +51,7 @@ export class NotificationList {
     const isRead = this.#feed.isRead(row);
     item.dataset.id = row.id;
     item.classList.toggle("notification--unread", !isRead);
-    part(item, "link").href = part(item, "link").getAttribute("href").replace("0", row.id);
+    part(item, "link").href = linkTo(row.id);
     part(item, "mark").replaceChildren(row.actor ? avatar(row.actor, "small") : icon(row.icon));
     part(item, "text").textContent = row.text;
     part(item, "excerpt").textContent = row.excerpt;

@@ -29,16 +29,17 @@ export async function subscribe(key) {
 }
 
 export async function unsubscribe(subscription) {
-  await post("/notifications/push/unsubscribe/", { endpoint: subscription.endpoint });
+  await post("unsubscribe", { endpoint: subscription.endpoint });
   await subscription.unsubscribe();
 }
 
 /** Sends the subscription to the server, for the person who is signed in now. */
 export async function tell(subscription) {
-  await post("/notifications/push/subscribe/", subscription);
+  await post("subscribe", subscription);
 }
 
-async function post(path, data) {
+async function post(action, data) {
+  const path = document.getElementById("push").dataset[action];
   const token = document.querySelector("[name=csrfmiddlewaretoken]").value;
   const headers = { "Content-Type": "application/json", "X-CSRFToken": token, Accept: "application/json" };
   const response = await fetch(path, { method: "POST", headers, body: JSON.stringify(data) });
