@@ -19,6 +19,7 @@ FILES = {"en": "emoji.json", "de": "emoji.de.json"}
 COMPONENTS = "component"  # skin tones and hair, which are no emoji by themselves
 LIGHTEST = "\U0001f3fb"
 AS_PICTURE = "\ufe0f"
+KNOWN_EVERYWHERE = 11  # the version of 2018
 
 Json = dict[str, Any]  # Any: JSON
 
@@ -54,10 +55,11 @@ def write(file: Path, data: list[Json], groups: list[Json], shortcodes: Json) ->
 
 
 def rows(data: list[Json], group: Json, shortcodes: Json) -> Iterator[str]:
-    """The group's emoji in their order, each as `emoji|name|shortcode|keywords|tones`.
+    """The group's emoji in their order, each as `emoji|name|shortcode|keywords|tones|version`.
 
-    Without a shortcode it is the name with underscores. What a search for the beginnings of words
-    in those and in the group's name finds is no keyword.
+    The version is there where systems in use may not know it. Without a shortcode it is the name
+    with underscores. What a search for the beginnings of words in those and in the group's name
+    finds is no keyword.
     """
     for item in sorted((item for item in data if item.get("group") == group["order"]), key=order):
         name = item["label"]
@@ -70,7 +72,8 @@ def rows(data: list[Json], group: Json, shortcodes: Json) -> Iterator[str]:
             if not any(word.startswith(tag) for word in said + keywords) and tag[1:]:
                 keywords.append(tag)
         code = "" if code == shortcode_of(name) else code
-        yield "|".join([written(item), name, code, " ".join(keywords), tones(item)]).rstrip("|")
+        row = [written(item), name, code, " ".join(keywords), tones(item), version(item)]
+        yield "|".join(row).rstrip("|")
 
 
 def shortcode_of(name: str) -> str:
@@ -87,6 +90,11 @@ def written(item: Json) -> str:
 def tones(item: Json) -> str:
     """Whether people in it have a tone of skin: that of all of them follows each of them."""
     return "t" if any(LIGHTEST in skin["emoji"] for skin in item.get("skins", [])) else ""
+
+
+def version(item: Json) -> str:
+    """Of the emoji, such as `15.1`, where it is new."""
+    return str(item["version"]) if item["version"] > KNOWN_EVERYWHERE else ""
 
 
 def order(item: Json) -> int:

@@ -74,6 +74,17 @@ from accounts.models import User
 User.objects.filter(username="{username}").delete()
 """
 
+# A box for one emoji, and two pictures for a sequence.
+OLD_FONTS = """
+Object.assign(CanvasRenderingContext2D.prototype, {
+  fillText(text, x, y) {
+    this.fillStyle = text === "🫪" ? "#f0f" : "#fc0";
+    this.fillRect(x, y, 16, 16);
+  },
+  measureText: (text) => ({ width: text === "🙂\u200d↔️" ? 40 : 20 }),
+});
+"""
+
 
 @pytest.fixture(scope="module")
 def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
@@ -696,6 +707,17 @@ def test_an_emoji_is_found_and_its_tone_and_itself_are_remembered(
     expect(picker.get_by_role("option")).to_have_text(["👋🏽"])
     ada.page.keyboard.press("Escape")
     expect(ada.page.get_by_role("button", name="Emoji", exact=True)).to_be_focused()
+
+
+def test_emoji_that_the_system_does_not_know_are_not_offered(ada: Person, room: str) -> None:
+    ada.context.add_init_script(OLD_FONTS)
+    ada.page.reload()
+    ada.page.get_by_role("button", name="Emoji", exact=True).click()
+    picker = ada.page.get_by_role("dialog", name="Emoji")
+    expect(picker.get_by_role("option", name="melting face")).to_be_visible()
+    for name in ("distorted face", "head shaking horizontally"):
+        picker.get_by_label("Find an emoji").fill(name)
+        expect(picker.get_by_text("There is no emoji of that name.")).to_be_visible()
 
 
 def test_emoji_that_could_not_be_loaded_are_asked_for_again(ada: Person, room: str) -> None:

@@ -71,8 +71,8 @@ def test_whatever_the_page_offers_is_an_emoji_and_fits_its_column() -> None:
     offered = [emoji for emoji, *_ in rows]
     toned = [
         emoji[0] + TONE + emoji[1:].removeprefix("\ufe0f")
-        for emoji, *_, tone in rows
-        if tone == "t"
+        for emoji, *said in rows
+        if said[3:4] == ["t"]
     ]
 
     assert len(offered) == len(set(offered)) == 1914

@@ -3,6 +3,7 @@
 import { gettext } from "../js/texts.js";
 import { forgetOthers, storage } from "../realtime/storage.js";
 import { fold } from "./choices.js";
+import { glyphs } from "./glyphs.js";
 import { room } from "./room.js";
 
 const MINE = `emoji:${room.you.id}:`;
@@ -72,12 +73,18 @@ async function load() {
   const response = await fetch(document.getElementById("emoji-picker").dataset.set);
   if (!response.ok) throw new Error(`The emoji could not be loaded: ${response.status}`);
   const groups = Object.entries(await response.json());
-  return groups.map(([name, rows]) => ({ name, emoji: rows.map((row) => read(row, name)) }));
+  const isDrawn = glyphs();
+  const known = new Map([[undefined, true]]); // Where the first of a version is drawn, all of it are.
+  const isKnown = ({ emoji, version }) => {
+    if (!known.has(version)) known.set(version, isDrawn(emoji));
+    return known.get(version);
+  };
+  return groups.map(([name, rows]) => ({ name, emoji: rows.map((row) => read(row, name)).filter(isKnown) }));
 }
 
 function read(row, group) {
-  const [emoji, name, code, keywords = "", tones] = row.split("|");
+  const [emoji, name, code, keywords = "", tones, version] = row.split("|");
   const shortcode = code || fold(name).replace(/[^\p{L}\p{N}]+/gu, "_");
   const words = fold(`${name} ${shortcode} ${keywords} ${group}`).split(AROUND_WORDS);
-  return { emoji, name, shortcode, words, hasTones: tones === "t" };
+  return { emoji, name, shortcode, words, hasTones: tones === "t", version };
 }
