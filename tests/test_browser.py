@@ -211,8 +211,9 @@ def test_markdown_is_shown_as_it_is_meant_and_nothing_in_it_runs(
     expect(grace.said.last.locator("em")).to_have_text("Bread")
 
 
+@pytest.mark.parametrize("is_caught_up", [False, True], ids=["live", "caught up"])
 def test_a_quote_says_what_a_message_said_that_is_not_loaded(
-    ada: Person, grace: Person, room: str, site: Server, manage: Manage
+    ada: Person, grace: Person, room: str, site: Server, manage: Manage, is_caught_up: bool
 ) -> None:
     ada.say("Who has the **key**?")
     expect(grace.said).to_have_count(1)
@@ -229,11 +230,16 @@ def test_a_quote_says_what_a_message_said_that_is_not_loaded(
     expect(grace.message("Who has the key?")).to_have_count(0)
     quote = grace.message("I do.").get_by_role("link", name="Ada Lovelace")
     expect(quote).to_have_text("Ada Lovelace Who has the key?")
+    if is_caught_up:
+        grace.lose_the_connection()
     ada.page.goto(f"{room}?at=1")
     ada.message("Who has the key?").hover()
     ada.page.get_by_role("button", name="More", exact=True).click()
     ada.page.get_by_role("button", name="Delete").click()
     ada.page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    if is_caught_up:
+        expect(ada.page.locator("#message-1")).to_have_text(re.compile("This message was deleted"))
+        grace.find_the_connection()
     expect(quote).to_have_text("Ada Lovelace This message was deleted.")
     quote.click()
     expect(grace.page.locator("#message-1")).to_be_in_viewport()
