@@ -67,6 +67,41 @@ async def carry():
 
 print(json.dumps(asyncio.run(carry())))
 """
+SPREAD = """
+import asyncio, json
+from channels.layers import get_channel_layer
+from redis.exceptions import ConnectionError
+
+GROUPS = [f"group-{number}" for number in range(12)]
+
+
+async def spread():
+    layer = get_channel_layer()
+    channel = await layer.new_channel()
+    up, down = [], []
+    for group in GROUPS:
+        try:
+            await layer.group_add(group, channel)
+            up.append(group)
+        except ConnectionError:
+            down.append(group)
+    for order in (up + down, down + up):
+        messages = {group: {"type": group} for group in order}
+        try:
+            await layer.group_send_all(messages)
+            assert not down, "the failure is told"
+        except ConnectionError:
+            assert set(down) <= messages.keys(), "what cannot be sent is left"
+        sent = [group for group in order if group not in messages]
+        heard = [(await layer.receive(channel))["type"] for _ in sent]
+        assert sorted(heard) == sorted(sent)
+        if order[0] in up:
+            assert set(sent) == set(up)
+    return len(up), len(down)
+
+
+print(json.dumps(asyncio.run(spread())))
+"""
 ENQUEUE = """
 import json, time
 from realtime.tests import jobs
@@ -203,6 +238,26 @@ def woken(site: Site, folder: Path) -> float:
     """In how many seconds a task of a command is done by the worker."""
     *_, last = site.inside(ENQUEUE.format(file=str(folder / "written")))
     return float(last)
+
+
+def test_many_groups_are_sent_to_over_two_redis_of_which_one_is_down(
+    project: Path, manage: Manage
+) -> None:
+    """A failure leaves what was not sent: of the server that is down, and of those after it."""
+    with Redis() as one, Redis() as two:
+        addresses = {"REDIS_URL": one.url, "LAYER_URL": f"{one.url},{two.url}"}
+
+        def spread() -> list[int]:
+            said = manage(project, "shell", "-v", "0", "-c", SPREAD, **addresses)
+            up_and_down: list[int] = json.loads(said)
+            return up_and_down
+
+        assert spread() == [12, 0]
+        two.kill()
+        up, down = spread()
+        assert (up > 0, down > 0, up + down) == (True, True, 12)
+        two.start()
+        assert spread() == [12, 0]
 
 
 @pytest.mark.parametrize("kind", MAKERS)
