@@ -44,6 +44,8 @@ WORDS = re.compile(r"[^\W\d_]{2,}")
 CAPITALIZED = re.compile(r"^[A-Z][a-z]")
 IN_A_TAG = re.compile(r"""[=:]["']([A-Z][a-z][^"']*)["']""")
 """Words given to an include or a filter, and not by `_("...")`."""
+STAND_IN = re.compile(r"""\|(?:default|default_if_none|yesno):["']([^"']*)["']""")
+"""What a variable shows in the place of its value."""
 TRANSLATED = re.compile(r"blocktrans(late)?\b")
 CLASS = re.compile(r"[a-z]+--[a-z]+")
 LITERAL = {"MQTT", "QR", "Telegram", "from:ada", "in:general", "has:file"}
@@ -88,7 +90,10 @@ def unmarked_in_template(source: str) -> Iterator[str]:
             rest += token.contents
         else:
             until = _end_of(token)
-            given += IN_A_TAG.findall(token.contents)
+            found = IN_A_TAG.findall(token.contents)
+            is_text = token.token_type == TokenType.VAR and rest.rfind("<") <= rest.rfind(">")
+            found += STAND_IN.findall(token.contents) if is_text else []
+            given += dict.fromkeys(found)
     for text in Shown(rest).texts + given:
         words = " ".join(text.split())
         if WORDS.search(words) and words not in LITERAL and not CLASS.fullmatch(words):
@@ -113,6 +118,8 @@ NOT_FOUND = re.compile(r"(?<!function )(?<!\.)\bn?gettext\((?=[^)])")
 COMMENT = r"//[^\n]*|/\*.*?\*/"
 TOKEN = re.compile(rf"{COMMENT}|{REGULAR_EXPRESSION}|(Error\()?({STRING})", re.DOTALL)
 SENTENCE = re.compile(r"^\W*[A-Z][a-z]+(\W*$|\W? \w|\W*\$)|[a-z]{2,} [a-z]{2,} [a-z]{2,}")
+SHOWN_AS = re.compile(r"\b(textContent|title|ariaLabel|placeholder) = $")
+IN_BRACES = re.compile(r"\$\{[^}]*\}")
 KEYS = {
     *("Backspace", "Control", "Delete", "End", "Enter", "Escape", "Home", "Shift", "Tab"),
     *("Files", "Mac", "Notification"),  # of the browser
@@ -124,7 +131,8 @@ def unmarked_in_script(source: str) -> Iterator[str]:
     yield from NOT_FOUND.findall(rest)
     for match in TOKEN.finditer(rest):
         is_error, text = match[1], (match[2] or "")[1:-1]
-        if SENTENCE.search(text) and text not in KEYS and not is_error:
+        is_shown = SHOWN_AS.search(rest[: match.start()]) and WORDS.search(IN_BRACES.sub("", text))
+        if (is_shown or SENTENCE.search(text)) and text not in KEYS and not is_error:
             yield text
 
 
@@ -291,10 +299,13 @@ def test_every_name_in_the_admin_and_in_refusals_is_marked() -> None:
         (".html", '{% include "a.html" with help="Letters" kind="wide" %}', ["Letters"]),
         (".html", '{% include "a.html" with help=_("Letters") %}', []),
         (".html", '{{ name|default:"Nobody" }}{{ day|date:"H:i" }}', ["Nobody"]),
+        (".html", '<p>{{ is_on|yesno:"on,off" }} {{ name|default:_("nobody") }}</p>', ["on,off"]),
+        (".html", "<p class=\"{{ is_on|yesno:'on,off' }}\"></p>", []),
         (".html", "<script>let Some = 'Text here'</script>{# Not this #}", []),
         (".txt", "Hello {{ name }},\n{% url 'home' %}", ["Hello ,"]),
         (".js", 'show("Sent now"); // Not this', ["Sent now"]),
         (".js", 'const text = gettext("Sent now");', []),
+        (".js", 'item.title = "off"; item.part = "off"; item.title = `${off}`;', ["off"]),
         (".js", 'ngettext("One thing", "%(count)s things in all", 2)', []),
         (".js", "button.ariaLabel = `Remove ${name}`;", ["Remove ${name}"]),
         (".js", "show(gettext(texts[0]), gettext(one + two))", 2 * ["gettext("]),
