@@ -9,7 +9,9 @@ A test asks for what it needs by name:
 - `redis_url`, `postgres_url` are services that the whole run shares (the database is the test's
   own, and empty); `redis` is a server of the test's own, to stop, kill and restart;
 - `site` is a running site on one kind of server and then on the other, with people and rooms;
-- `browser` is Chromium.
+- `browser` is Chromium; `demo(project, **environment)` serves the demo people, as in production;
+- `arrive("ada")` is one of them at a browser, at the `site` of the module; `ada` and `grace` are
+  two, and `room` is a new one that both are in.
 """
 
 import json
@@ -21,9 +23,10 @@ from shutil import copyfile, copymode
 
 import pytest
 from cookiecutter.main import cookiecutter
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, StorageState, sync_playwright
 
 from tests import environment, tables
+from tests.people import Person
 from tests.programs import program
 from tests.projects import Server, run, served
 from tests.services import Postgres, Redis
@@ -40,6 +43,7 @@ CHROMIUM = (
 Bake = Callable[..., Path]
 Manage = Callable[..., str]
 Serve = Callable[..., Server]
+Arrive = Callable[..., Person]
 
 
 LONGEST = "daphne uvicorn test_bakes.py test_any_server.py".split()
@@ -208,6 +212,60 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def demo(python: Path, manage: Manage, redis_url: str) -> Iterator[Serve]:
+    """Start a server of a project with the demo people; it ends with the module."""
+    with ExitStack() as servers:
+
+        def demo(project: Path, **changes: str) -> Server:
+            surroundings = served(REDIS_URL=redis_url, **changes)
+            manage(project, "migrate", **surroundings)
+            manage(project, "collectstatic", "--no-input", **surroundings)
+            manage(project, "seed_demo", "--force", **surroundings)
+            return servers.enter_context(Server(python, project, surroundings))
+
+        yield demo
+
+
+@pytest.fixture(scope="module")
+def sessions() -> dict[str, StorageState]:
+    """The cookies of those who have signed in, by username."""
+    return {}
+
+
+@pytest.fixture
+def arrive(browser: Browser, site: Server, sessions: dict[str, StorageState]) -> Iterator[Arrive]:
+    """Let a person come, signed in; in the end, nobody's console may have complained."""
+    people: list[Person] = []
+
+    def arrive(username: str, *, phone: bool = False) -> Person:
+        people.append(Person(browser, site, username, sessions, phone=phone))
+        return people[-1]
+
+    yield arrive
+    for person in people:
+        person.context.close()
+    assert [complaint for person in people for complaint in person.complaints] == []
+
+
+@pytest.fixture
+def ada(arrive: Arrive) -> Person:
+    return arrive("ada")
+
+
+@pytest.fixture
+def grace(arrive: Arrive) -> Person:
+    return arrive("grace")
+
+
+@pytest.fixture
+def room(ada: Person, grace: Person, request: pytest.FixtureRequest) -> str:
+    """A new room that both are in."""
+    room = ada.make_room(request.node.name.removeprefix("test_").replace("_", " ")[:40])
+    grace.enter(room)
+    return room
 
 
 def literal(answer: str | bool) -> str | bool:

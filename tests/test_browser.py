@@ -5,20 +5,17 @@ The site runs as in production, with Redis: hashed files, the content security p
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
-from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
-from tests.conftest import CHROMIUM, Bake, Manage
+from tests.conftest import CHROMIUM, Arrive, Bake, Manage, Serve
 from tests.people import PASSWORD, Bell, Person
 from tests.programs import program
-from tests.projects import Server, served
-
-Arrive = Callable[..., Person]
+from tests.projects import Server
 
 THUMB_PX = 44
 
@@ -87,45 +84,8 @@ Object.assign(CanvasRenderingContext2D.prototype, {
 
 
 @pytest.fixture(scope="module")
-def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
-    project = bake()
-    surroundings = served(REDIS_URL=redis_url, BUDGETS='{"rooms": [1000, 3600]}')  # one a test
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
-    with Server(python, project, surroundings) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def sessions() -> dict[str, StorageState]:
-    """The cookies of those who have signed in, by username."""
-    return {}
-
-
-@pytest.fixture
-def arrive(browser: Browser, site: Server, sessions: dict[str, StorageState]) -> Iterator[Arrive]:
-    """Let a person come, signed in; in the end, nobody's console may have complained."""
-    people: list[Person] = []
-
-    def arrive(username: str, *, phone: bool = False) -> Person:
-        people.append(Person(browser, site, username, sessions, phone=phone))
-        return people[-1]
-
-    yield arrive
-    for person in people:
-        person.context.close()
-    assert [complaint for person in people for complaint in person.complaints] == []
-
-
-@pytest.fixture
-def ada(arrive: Arrive) -> Person:
-    return arrive("ada")
-
-
-@pytest.fixture
-def grace(arrive: Arrive) -> Person:
-    return arrive("grace")
+def site(bake: Bake, demo: Serve) -> Server:
+    return demo(bake(), BUDGETS='{"rooms": [1000, 3600]}')  # one a test
 
 
 @pytest.fixture
@@ -146,14 +106,6 @@ def announce(newcomer: Person, site: Server, manage: Manage) -> Callable[[], Non
         manage(site.project, "shell", "-c", code, **site.environment)
 
     return announce
-
-
-@pytest.fixture
-def room(ada: Person, grace: Person, request: pytest.FixtureRequest) -> str:
-    """A new room that both are in."""
-    room = ada.make_room(request.node.name.removeprefix("test_").replace("_", " ")[:40])
-    grace.enter(room)
-    return room
 
 
 def post_lines(manage: Manage, site: Server, room: str, count: int) -> None:

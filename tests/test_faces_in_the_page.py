@@ -228,11 +228,6 @@ def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return (folder / "node_modules/axe-core/axe.min.js").read_text("utf-8")
 
 
-@pytest.fixture(scope="module")
-def sessions() -> dict[str, StorageState]:
-    return {}
-
-
 @pytest.fixture
 def ada(browser: Browser, site: Server, sessions: dict[str, StorageState]) -> Iterator[Person]:
     """Ada on a phone."""

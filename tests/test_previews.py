@@ -1,18 +1,15 @@
 """Previews of links in Chromium: the server looks at a page, and readers see what it says."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
-from playwright.sync_api import Browser, FloatRect, Locator, StorageState, expect
+from playwright.sync_api import FloatRect, Locator, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Serve
 from tests.people import Person
-from tests.projects import Server, served
-
-Arrive = Callable[..., Person]
+from tests.projects import Server
 
 HISTORY = """
 from accounts.models import User
@@ -72,51 +69,8 @@ def website() -> Iterator[Website]:
 
 
 @pytest.fixture(scope="module")
-def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
-    project = bake()
-    surroundings = served(REDIS_URL=redis_url, LINK_PREVIEWS="true", ALLOW_PRIVATE_ADDRESSES="true")
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
-    with Server(python, project, surroundings) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def sessions() -> dict[str, StorageState]:
-    return {}
-
-
-@pytest.fixture
-def arrive(browser: Browser, site: Server, sessions: dict[str, StorageState]) -> Iterator[Arrive]:
-    people: list[Person] = []
-
-    def arrive(username: str) -> Person:
-        people.append(Person(browser, site, username, sessions))
-        return people[-1]
-
-    yield arrive
-    for person in people:
-        person.context.close()
-    assert [complaint for person in people for complaint in person.complaints] == []
-
-
-@pytest.fixture
-def ada(arrive: Arrive) -> Person:
-    return arrive("ada")
-
-
-@pytest.fixture
-def grace(arrive: Arrive) -> Person:
-    return arrive("grace")
-
-
-@pytest.fixture
-def room(ada: Person, grace: Person, request: pytest.FixtureRequest) -> str:
-    """A new room that both are in."""
-    room = ada.make_room(request.node.name.removeprefix("test_").replace("_", " ")[:40])
-    grace.enter(room)
-    return room
+def site(bake: Bake, demo: Serve) -> Server:
+    return demo(bake(), LINK_PREVIEWS="true", ALLOW_PRIVATE_ADDRESSES="true")
 
 
 def run(manage: Manage, site: Server, code: str, room: str, **values: object) -> None:

@@ -1,17 +1,14 @@
 """What the page of a room shows of its people and of what its owner does, in Chromium."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Route, StorageState, expect
+from playwright.sync_api import FilePayload, Route, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Serve
 from tests.people import Person
-from tests.projects import Server, served
-
-Arrive = Callable[..., Person]
+from tests.projects import Server
 
 CROWD = """
 from accounts.models import User
@@ -38,43 +35,8 @@ NOTE_ENDS = "document.addEventListener('animationend', ({target}) => (window.end
 
 
 @pytest.fixture(scope="module")
-def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
-    project = bake()
-    surroundings = served(REDIS_URL=redis_url)
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
-    with Server(python, project, surroundings) as server:
-        yield server
-
-
-@pytest.fixture(scope="module")
-def sessions() -> dict[str, StorageState]:
-    return {}
-
-
-@pytest.fixture
-def arrive(browser: Browser, site: Server, sessions: dict[str, StorageState]) -> Iterator[Arrive]:
-    people: list[Person] = []
-
-    def arrive(username: str) -> Person:
-        people.append(Person(browser, site, username, sessions))
-        return people[-1]
-
-    yield arrive
-    for person in people:
-        person.context.close()
-    assert [complaint for person in people for complaint in person.complaints] == []
-
-
-@pytest.fixture
-def ada(arrive: Arrive) -> Person:
-    return arrive("ada")
-
-
-@pytest.fixture
-def grace(arrive: Arrive) -> Person:
-    return arrive("grace")
+def site(bake: Bake, demo: Serve) -> Server:
+    return demo(bake())
 
 
 def make_room(person: Person, name: str) -> str:
