@@ -103,7 +103,7 @@ class Outlet(models.Model):
     @transaction.atomic
     def enqueue(self, pause: timedelta = timedelta()) -> None:
         """Enqueue the task that delivers, in place of the one that was there."""
-        call = deliver_outlet.using(run_after=timezone.now() + pause)
+        call = deliver_outlet.using(run_after=timezone.now() + pause if pause else None)
         self._write(task=int(call.enqueue(self._meta.label, self.pk).id))
 
     def _run(self) -> None:

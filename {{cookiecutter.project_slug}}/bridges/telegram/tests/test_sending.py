@@ -2,6 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.db.models.functions import Now
 from django.utils import timezone
 from telegram.error import RetryAfter
 
@@ -156,7 +157,7 @@ def test_a_failure_is_made_up_for_without_doubling(
     (row,) = TaskRow.objects.filter(status="READY")
     pause = (row.due_at - timezone.now()).total_seconds()
     assert 3_590 < pause <= 3_600 if fault == 429 else 20 < pause <= 30
-    TaskRow.objects.update(due_at=timezone.now())
+    TaskRow.objects.update(due_at=Now())
     assert sent(api) == ["Tea Room · bob: 1", "Tea Room · bob: 2"]
 
 

@@ -1,6 +1,7 @@
 """Pushing to browsers: what arrives, what is tried again, what is given up."""
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 from py_vapid import Vapid02
 from pytest_django import Settings
@@ -26,7 +27,7 @@ def call(user: User) -> None:
 
 
 def due_now() -> None:
-    TaskRow.objects.update(due_at=timezone.now())
+    TaskRow.objects.update(due_at=Now())
 
 
 def seconds_until_due() -> int:
