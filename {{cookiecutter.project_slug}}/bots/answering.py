@@ -8,7 +8,7 @@ from concurrent.futures import Future
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from functools import cache
-from threading import BoundedSemaphore, Thread
+from threading import Thread
 from time import monotonic, time
 from typing import Any
 
@@ -25,10 +25,8 @@ from chat.models import Membership, Message
 from chat.signals import Posted, messages_posted
 from chat.text import BODY_CHARACTERS
 from realtime.budgets import HOUR, Budget
-from realtime.conf import limits
 from realtime.protocol import Refusal
-from realtime.tasks import NotYet, enqueue_many, task, unfinished
-from realtime.tasks.backend import wake_here
+from realtime.tasks import enqueue_many, task, unfinished
 from realtime.tasks.worker import tidying
 
 logger = logging.getLogger(__name__)
@@ -40,7 +38,6 @@ GROW_SECONDS = 0.5
 STALL_SECONDS = 60.0
 """How long a generator may yield nothing."""
 ANSWER_SECONDS = 600.0
-BUSY_SECONDS = 2.0
 TURNS = 20
 
 CUT_OFF = _("(Cut off: this was interrupted.)")
@@ -117,8 +114,8 @@ def _bots_in(room_ids: Collection[int]) -> Mapping[int, list[User]]:
 def answer(message_id: int, bot_id: int, refusal: str = "") -> None:
     """Answer a message as a bot.
 
-    It takes half of the process's `TASK_THREADS` at most: when these are taken it waits. A message
-    that is there already was begun by a worker that was killed, and is finished in any case.
+    A message that is there already was begun by a worker that was killed, and is finished in any
+    case.
 
     Args:
         refusal: said instead, once a minute: why there is no answer.
@@ -134,17 +131,11 @@ def answer(message_id: int, bot_id: int, refusal: str = "") -> None:
         if refusal:
             minute = f"answer--{question.author_id}-{time() // 60:.0f}"
             actions.post_message(**place, client_id=minute, body=refusal)
-        elif not _places().acquire(blocking=False):
-            raise NotYet(BUSY_SECONDS)
         else:
-            try:
-                message, is_new = actions.begin_message(**place, client_id=client_id)
-                if is_new:
-                    note = _Writer(message, bot, question).write()
-                    actions.finish_message(message, note)
-            finally:
-                _places().release()
-                wake_here()  # for one that waits
+            message, is_new = actions.begin_message(**place, client_id=client_id)
+            if is_new:
+                note = _Writer(message, bot, question).write()
+                actions.finish_message(message, note)
     except Refusal as error:  # the room is gone, or the bot is out of it
         logger.info("%s does not answer message %s: %s", bot, message_id, error.detail)
 
@@ -242,11 +233,6 @@ def _conversation(question: Message, bot: User) -> Conversation:
 def _text(message: Message) -> str:
     files = [f"(File: {each.name})" for each in message.attachments.all()]
     return "\n".join([message.body or message.words, *files])
-
-
-@cache
-def _places() -> BoundedSemaphore:
-    return BoundedSemaphore(max(1, limits().task_threads // 2))
 
 
 @cache

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from realtime.models import TaskRow
 from realtime.protocol import ErrorCode
 from realtime.tasks import run_due
 from realtime.tasks.worker import tidying
-from realtime.tests.test_tasks import make_due, until
+from realtime.tests.test_tasks import until
 
 pytestmark = pytest.mark.django_db
 
@@ -34,12 +34,9 @@ CUT_OFF_SO_FAR = "So far\n\n(Cut off: this was interrupted.)"
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answering, "GROW_SECONDS", 0.02)
     answers.heard.clear()
-    answering._places.cache_clear()
-    yield
-    answering._places.cache_clear()
 
 
 @pytest.fixture
@@ -420,25 +417,6 @@ def test_whoever_asks_too_much_is_told_when_to_go_on(
     assert bodies[0] == "@helper 0"
     assert bodies[1].startswith("You asked bots many times in a short time. Try again in")
     assert len(bodies) == 2
-
-
-def test_many_answers_leave_room_for_other_tasks(
-    room: Room, bob: User, helper: User, say: Say, settings: Settings
-) -> None:
-    settings.REALTIME = {"TASK_THREADS": 2}
-    say(room, bob, "@helper?")
-    answering._places().acquire()
-
-    for _ in range(10):
-        assert run_due() == 1
-        make_due()
-    assert not Message.objects.filter(author=helper).exists()
-    assert [(row.status, row.attempts) for row in TaskRow.objects.all()] == [("READY", 0)]
-
-    answering._places().release()
-    make_due()
-    run_due()
-    assert the_answer().body == "@helper?"
 
 
 @pytest.mark.parametrize(

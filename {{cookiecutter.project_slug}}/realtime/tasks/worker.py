@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import sys
+from collections import Counter
 from collections.abc import Collection
 from datetime import timedelta
 from functools import cache, partial
@@ -37,7 +38,7 @@ from realtime.tasks.api import (
     task_finished,
     task_started,
 )
-from realtime.tasks.backend import here, task_at, wake, wake_here
+from realtime.tasks.backend import QUEUE, here, task_at, wake, wake_here
 from realtime.tasks.models import UNFINISHED, TaskRow
 
 logger = logging.getLogger(__name__)
@@ -90,6 +91,9 @@ class TooLong(Exception):
 
 class Worker:
     """Runs tasks from `start` until `stop`.
+
+    The calls of one task take half of its threads at most, so that the others go on: not of a
+    worker that runs queues of their own alone.
 
     A thread that hangs cannot be ended: another takes its place. When as many hang as may work, the
     worker takes no more tasks, and ends the process if that has no other purpose.
@@ -151,12 +155,27 @@ class Worker:
         threads = limits().task_threads
         self._hung = {thread for thread in self._hung if thread.is_alive()}
         free = threads - len(self._running) if len(self._hung) < threads else 0
-        rows = claim(free, self._queues) if free > 0 and not self._stopping else []
-        self._more = len(rows) >= free
-        for row in rows:
-            thread = Thread(target=self._perform, args=[row], name=f"task-{row.pk}", daemon=True)
-            self._running[thread] = row, monotonic()
-            thread.start()
+        self._more = True
+        while free > 0 and not self._stopping:
+            held_back = self._with_enough(threads)
+            rows = claim(1, self._queues, but=held_back)
+            if not rows:
+                self._more = bool(held_back)
+                break
+            self._start(rows[0])
+            free -= 1
+
+    def _with_enough(self, threads: int) -> list[str]:
+        """The paths of the tasks that have as many threads as they may."""
+        if QUEUE not in self._queues:
+            return []
+        running = Counter(row.path for row, _ in list(self._running.values()))
+        return [path for path, count in running.items() if count >= (threads + 1) // 2]
+
+    def _start(self, row: TaskRow) -> None:
+        thread = Thread(target=self._perform, args=[row], name=f"task-{row.pk}", daemon=True)
+        self._running[thread] = row, monotonic()
+        thread.start()
 
     def _perform(self, row: TaskRow) -> None:
         try:
@@ -227,15 +246,20 @@ def known_queues() -> Collection[str]:
     return queues
 
 
-def claim(count: int, queues: Collection[str] | None = None) -> list[TaskRow]:
+def claim(
+    count: int, queues: Collection[str] | None = None, *, but: Collection[str] = ()
+) -> list[TaskRow]:
     """Take up to `count` due tasks, by priority and age, which nobody else takes for a lease.
 
     Args:
         queues: the names of those to look in; all by default.
+        but: the module paths of tasks of which none is taken.
     """
     due = TaskRow.objects.filter(UNFINISHED, due_at__lte=Now())
     if queues is not None:
         due = due.filter(queue_name__in=queues)
+    if but:
+        due = due.exclude(path__in=but)
     due = due.order_by("-priority", "due_at", "pk")
     if not due.exists():  # asked first: on SQLite any transaction takes the one write lock
         return []

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from io import StringIO
@@ -319,10 +319,10 @@ def test_a_worker_runs_some_at_a_time_and_more_when_one_ends(
     go_on = file.with_name("go on")
     enqueue_many(jobs.write_when, [(str(file), str(go_on))] * 20)
     with working():
-        until(lambda: file.read_text().count("begun") == 8)
+        until(lambda: file.read_text().count("begun") == 4)  # half of the threads
         go_on.touch()
         until(lambda: file.read_text().count("done") == 20)
-    assert file.read_text().splitlines()[:8] == ["begun"] * 8
+    assert file.read_text().splitlines()[:4] == ["begun"] * 4
 
 
 @pytest.mark.django_db(transaction=True)
@@ -418,6 +418,34 @@ def test_a_worker_that_is_stopped_finishes_what_it_runs_and_leaves_the_rest(
     assert [row.status for row in TaskRow.objects.order_by("pk")] == ["SUCCESSFUL", "READY"]
 
 
+@pytest.mark.django_db(transaction=True)
+def test_one_task_leaves_half_of_the_threads_to_others(file: Path, settings: Settings) -> None:
+    settings.REALTIME = {"TASK_THREADS": 4}
+    go_on = file.with_name("go on")
+    enqueue_many(jobs.write_when, [(str(file), str(go_on))] * 5)
+    jobs.note.enqueue("meanwhile")
+    with working():
+        until(lambda: jobs.heard == ["meanwhile"])
+        until(lambda: file.exists() and file.read_text().count("begun") == 2)
+        assert TaskRow.objects.filter(status=TaskResultStatus.READY).count() == 3
+
+        go_on.touch()
+        until(lambda: file.read_text().count("done") == 5)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_task_takes_all_threads_of_a_worker_of_its_own_queue(
+    file: Path, settings: Settings
+) -> None:
+    settings.REALTIME = {"TASK_THREADS": 4}
+    go_on = file.with_name("go on")
+    for _ in range(4):
+        jobs.write_when.using(queue_name="thumbnail.generate").enqueue(str(file), str(go_on))
+    with working(queues=["thumbnail.generate"]):
+        until(lambda: file.exists() and file.read_text().count("begun") == 4)
+        go_on.touch()
+
+
 @pytest.fixture
 def hanging(file: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The file that a hanging task waits for; a worker gives it up soon, and works on alone."""
@@ -437,7 +465,7 @@ def test_a_task_that_hangs_is_given_up_and_another_thread_takes_its_place(
     others_go_on = file.with_name("others go on")
     with working():
         until(lambda: TaskRow.objects.get(pk=hung.id).exception)
-        settings.REALTIME = {"TASK_THREADS": 2}
+        settings.REALTIME = {"TASK_THREADS": 4}
         enqueue_many(jobs.write_when, [(str(file), str(others_go_on))] * 2)
         until(lambda: file.read_text().count("begun") == 3)
         others_go_on.touch()
@@ -463,7 +491,7 @@ def test_a_worker_whose_threads_all_hang_takes_no_more_and_ends_a_process_of_its
     ended: list[tuple[int, int]] = []
     monkeypatch.setattr("os.kill", lambda *signal: ended.append(signal))
     enqueue_many(jobs.write_when, [(str(file), str(hanging))] * 2)
-    with working(file.with_name("alive") if alone else None):
+    with working(alive=file.with_name("alive") if alone else None):
         until(lambda: "2 threads hang in tasks" in caplog.text)
         jobs.write.enqueue(str(file), "never")
         time.sleep(0.2)  # in which it looks several times
@@ -493,9 +521,11 @@ def test_a_worker_of_channels_that_no_message_can_reach_says_so() -> None:
 
 
 @contextmanager
-def working(alive: Path | None = None) -> Iterator[worker.Worker]:
+def working(
+    queues: Collection[str] | None = None, *, alive: Path | None = None
+) -> Iterator[worker.Worker]:
     """A worker in this process."""
-    running = worker.Worker(alive=alive)
+    running = worker.Worker(queues, alive=alive)
     running.start()
     try:
         yield running
