@@ -377,6 +377,7 @@ TELEGRAM_API = env.read("TELEGRAM_API", parsers.origin, default="https://api.tel
 
 DEFAULT_FROM_EMAIL = env.read("DEFAULT_FROM_EMAIL", parsers.mailbox, default=OWNER_EMAIL)
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+EMAIL_SUBJECT_PREFIX = ACCOUNT_EMAIL_SUBJECT_PREFIX
 EMAIL_TIMEOUT = 10
 EMAIL_SERVER = env.read("EMAIL_URL", email, default={})
 vars().update(EMAIL_SERVER or email("consolemail://"))
