@@ -22,9 +22,9 @@ from realtime.servers.messages import Messages
 from realtime.servers.uvicorn import LAST_SECONDS
 
 HEAD_BYTES = 65_536
-"""Of a request, what comes before its body, or after it."""
+"""Of a request's first line and headers, or of its trailers."""
 WAITING_REQUESTS = 100
-"""Of one connection, which has sent them without waiting for answers."""
+"""Of one connection, which sent them before the first was answered."""
 NOT_UTF8 = 1007
 WRITABLE = asyncio.Event()
 """Of all sockets that may be written to: an event for each would take 0.8 KiB."""
@@ -158,8 +158,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chosen when imported
     """Closes a connection that sends no request, or no further one, in time.
 
-    It aborts one whose headers do not end, or whose requests wait: httptools and uvicorn keep them
-    all. h11 has bounds of its own, and calls nothing but `data_received` of what counts them here.
+    It aborts one that exceeds `HEAD_BYTES` or `WAITING_REQUESTS`, which httptools and uvicorn do
+    not bound. h11 has bounds of its own, and does not call the `on_` methods that count here.
     """
 
     _head_bytes = 0
@@ -178,7 +178,7 @@ class HttpProtocol(AutoHTTPProtocol):  # type: ignore[misc, valid-type]  # chose
     def on_headers_complete(self) -> None:
         super().on_headers_complete()
         self._unanswered.append(self.cycle)
-        if len(self._unanswered) > WAITING_REQUESTS:
+        if len(self._unanswered) == WAITING_REQUESTS + 1:  # once: what was read may have thousands
             self._abort()
 
     def on_body(self, body: bytes) -> None:

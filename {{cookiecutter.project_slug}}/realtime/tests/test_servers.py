@@ -7,6 +7,7 @@ from importlib.metadata import version
 from importlib.util import find_spec
 from types import ModuleType
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -128,3 +129,20 @@ def test_only_the_socket_that_is_full_waits() -> None:
     one.resume_writing()
     assert full.is_set()
     assert one.writable is other.writable
+
+
+@for_uvicorn
+def test_a_connection_with_too_many_requests_is_aborted_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    protocol = import_module("realtime.servers.lending_uvicorn").HttpProtocol
+    monkeypatch.setattr(protocol.__base__, "on_headers_complete", lambda _: None, raising=False)
+    connection = object.__new__(protocol)
+    connection._unanswered = []
+    connection.cycle, connection.transport = Mock(), Mock()
+    for _ in range(100):
+        connection.on_headers_complete()
+    assert connection.transport.abort.call_count == 0
+    for _ in range(1_000):  # as one read may have
+        connection.on_headers_complete()
+    assert connection.transport.abort.call_count == 1
