@@ -37,7 +37,7 @@ class _Command(NamedTuple):
     together: bool
 
 
-def _known(marked: Any, handler: Callable[..., Any]) -> _Command:
+def _declared(marked: Any, handler: Callable[..., Any]) -> _Command:
     """The command that the method `marked` declares, and `handler` of a subclass carries out."""
     hints = get_type_hints(marked)
     answer = hints.pop("return", Any)
@@ -58,7 +58,8 @@ def command(type: str, *, together: bool = False) -> Callable[[Handler], Handler
     and returns the data of the `ok` reply (None for an empty one) or a `Reply`. It raises
     `Refusal` to answer with an error.
 
-    A subclass overrides the method as any other; it may come from a mixin.
+    A subclass overrides the method as any other, or sets it to None to have no such command; it
+    may come from a mixin.
 
     An `async def` method must not use the ORM itself. A plain `def` method may: it runs in one of
     the `DATABASE_THREADS` (4) threads that a process's sockets share, so that as many run at a
@@ -108,14 +109,15 @@ class Consumer:
         bases = [vars(base) for base in reversed(cls.__mro__)]
         cls.events = dict(item for each in bases for item in each.get("events", {}).items())
         marked = {
-            name: handler
+            handler.command_type: (name, handler)
             for each in bases
             for name, handler in each.items()
             if hasattr(handler, "command_type")
         }
         cls.commands = {
-            handler.command_type: _known(handler, getattr(cls, name))
-            for name, handler in marked.items()
+            frame: _declared(handler, getattr(cls, name))
+            for frame, (name, handler) in marked.items()
+            if getattr(cls, name) is not None
         }
 
     @classmethod

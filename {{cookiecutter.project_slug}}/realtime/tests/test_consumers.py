@@ -38,6 +38,22 @@ class Greets:
         raise NotImplementedError
 
 
+class LoudConsumer(EchoConsumer):
+    @command("say")
+    async def shout(self, data: Say) -> dict[str, str]:
+        return {"text": data.text.upper()}
+
+
+class WhisperConsumer(LoudConsumer):
+    @command("say")
+    async def say(self, data: Say) -> dict[str, str]:
+        return {"text": data.text.lower()}
+
+
+class MuteConsumer(EchoConsumer):
+    say = None  # type: ignore[assignment]
+
+
 class PoliteConsumer(Greets, EchoConsumer):
     async def say(self, data: Say) -> dict[str, str]:
         return await super().say(Say(f"{data.text}, please"))
@@ -51,6 +67,23 @@ async def test_commands_come_from_mixins_and_are_overridden_as_methods(ada: User
     async with connect("/ws/echo/a/", ada, application=AdmissionMiddleware(routes)) as client:
         assert (await client.send("say", {"text": "tea"}))["data"] == {"text": "tea, please"}
         assert (await client.send("greet"))["data"] == "Good day."
+
+
+@pytest.mark.parametrize(
+    ("consumer", "answer"),
+    [
+        (LoudConsumer, ("TEA", None)),
+        (WhisperConsumer, ("tea", None)),
+        (MuteConsumer, (None, "unknown_type")),
+    ],
+)
+async def test_the_last_class_to_declare_a_command_has_it(
+    ada: User, consumer: type[EchoConsumer], answer: tuple[str | None, str | None]
+) -> None:
+    routes = URLRouter([path("ws/echo/<slug:slug>/", consumer.as_asgi())])
+    async with connect("/ws/echo/a/", ada, application=AdmissionMiddleware(routes)) as client:
+        reply = await client.send("say", {"text": "Tea"})
+        assert (reply["data"].get("text"), reply["data"].get("code")) == answer
 
 
 def test_a_command_without_a_type_says_what_to_write() -> None:
