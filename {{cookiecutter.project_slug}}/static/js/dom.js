@@ -10,16 +10,17 @@ export function part(root, name) {
   return root.querySelector(`[data-part="${name}"]`);
 }
 
-/** Puts `items` in place of what is in `list`; one that has the focus keeps it, which moving takes from it. */
+/** Replaces the children of `list`; moving takes the focus from one that has it, so it is given back. */
 export function arrange(list, items) {
   const { activeElement } = document;
   list.replaceChildren(...items);
   if (list.contains(activeElement)) activeElement.focus({ preventScroll: true });
 }
 
-/** Hides an element or shows it again; `heir` takes the focus from one that goes, where keys have put it there. */
+/** Hides or shows an element. If it has the keyboard's focus when it is hidden, `heir` gets the focus. */
 export function hide(element, hidden, heir) {
-  const leaves = hidden && element.matches(":focus-visible, :has(:focus-visible)");
+  const { activeElement } = document;
+  const leaves = hidden && element.contains(activeElement) && activeElement.matches(":focus-visible");
   element.hidden = hidden;
   if (leaves) heir?.focus({ preventScroll: true });
 }

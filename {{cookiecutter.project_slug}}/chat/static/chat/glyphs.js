@@ -1,13 +1,14 @@
 // Which emoji the system's fonts have: in place of others they draw a box, or several pictures.
 
 const SIZE = 32;
-const COLOR = "#f0f"; // Of text and boxes: without green, which every emoji has some of that is looked at here.
+const COLOR = "#f0f"; // Of text and boxes. It has no green, and every emoji that is checked here has some.
 const KNOWN = "😀";
 
 /** @returns {(emoji: string) => boolean} whether it is one picture, in colours; true where no emoji has colours */
 export function glyphs() {
   const canvas = Object.assign(document.createElement("canvas"), { width: SIZE, height: SIZE });
   const context = canvas.getContext("2d", { willReadFrequently: true });
+  if (!context) return () => true;
   const family = getComputedStyle(document.documentElement).getPropertyValue("--font-emoji");
   Object.assign(context, { font: `${SIZE / 2}px ${family}`, fillStyle: COLOR, textBaseline: "top" });
 
