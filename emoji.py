@@ -19,7 +19,7 @@ FILES = {"en": "emoji.json", "de": "emoji.de.json"}
 COMPONENTS = "component"  # skin tones and hair, which are no emoji by themselves
 LIGHTEST = "\U0001f3fb"
 AS_PICTURE = "\ufe0f"
-KNOWN_EVERYWHERE = 11  # the version of 2018
+KNOWN_EVERYWHERE = 11  # the version of emoji of 2018
 
 Json = dict[str, Any]  # Any: JSON
 
@@ -57,9 +57,9 @@ def write(file: Path, data: list[Json], groups: list[Json], shortcodes: Json) ->
 def rows(data: list[Json], group: Json, shortcodes: Json) -> Iterator[str]:
     """The group's emoji in their order, each as `emoji|name|shortcode|keywords|tones|version`.
 
-    The version is there where systems in use may not know it. Without a shortcode it is the name
-    with underscores. What a search for the beginnings of words in those and in the group's name
-    finds is no keyword.
+    The version is empty unless systems in use may not know the emoji. Without a shortcode it is
+    the name with underscores. What a search for the beginnings of words in those and in the
+    group's name finds is no keyword.
     """
     for item in sorted((item for item in data if item.get("group") == group["order"]), key=order):
         name = item["label"]
@@ -93,7 +93,7 @@ def tones(item: Json) -> str:
 
 
 def version(item: Json) -> str:
-    """Of the emoji, such as `15.1`, where it is new."""
+    """The version that added the emoji, such as `15.1`; empty if systems in use know it."""
     return str(item["version"]) if item["version"] > KNOWN_EVERYWHERE else ""
 
 

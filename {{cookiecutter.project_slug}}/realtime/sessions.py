@@ -88,8 +88,8 @@ def end_sessions(user_id: int, but: str | None = None) -> None:
         store(key).delete()
 
 
-def drop_expired() -> None:
-    """Drop sessions that are over: Django leaves them where they are."""
+def drop_expired_sessions() -> None:
+    """Delete expired sessions, at most `DROPPED_AT_ONCE`: Django keeps their rows."""
     rows = session_rows()._default_manager
     over = rows.filter(expire_date__lt=timezone.now()).values("pk")[:DROPPED_AT_ONCE]
     rows.filter(pk__in=over).delete()

@@ -49,7 +49,7 @@ UNATTACHABLE = _(
 _memberships = Lookup(Membership.objects.select_related("user"), "room", "user")
 _messages = Lookup(Message.objects.select_related("author"), "room", "seq")
 # Locked in one order, so that two transactions never wait for each other.
-_places = Lookup(
+_locked_memberships = Lookup(
     Membership.objects.select_for_update(no_key=True, of=("self",))
     .select_related("room")
     .order_by("room_id", "user_id"),
@@ -320,7 +320,7 @@ def mark_readings(readings: Sequence[Reading]) -> list[int | Refusal]:
     """
     with transaction.atomic():
         keys = sorted({(reading.room_id, reading.user_id) for reading in readings})
-        memberships = {(each.room_id, each.user_id): each for each in _places(keys)}
+        memberships = {(each.room_id, each.user_id): each for each in _locked_memberships(keys)}
         before = {pk: membership.last_read for pk, membership in memberships.items()}
         places: list[int | Refusal] = []
         for room_id, user_id, seq in readings:
@@ -402,7 +402,7 @@ def _answered(
 
 def _save_places(moved: Sequence[Membership]) -> None:
     """Write and publish the new places."""
-    Membership.objects.bulk_create(  # one query; each conflicts with itself and is written over
+    Membership.objects.bulk_create(  # one query for all: every row exists, so it is updated
         moved, update_conflicts=True, unique_fields=["id"], update_fields=["last_read"]
     )
     rooms = {membership.room for membership in moved}

@@ -49,7 +49,7 @@ def leave_rooms(users: Sequence[User], **kwargs: Any) -> None:  # Any: as above
     without an author. A room that nobody can enter any more is deleted.
     """
     user_ids = [user.pk for user in users]
-    messages = touched(user_ids)
+    messages = messages_touched_by(user_ids)
     invitations = Invitation.objects.filter(Q(user__in=user_ids) | Q(invited_by__in=user_ids))
     memberships = Membership.objects.filter(user__in=user_ids)
     rooms = Room.objects.filter(
@@ -69,7 +69,7 @@ def leave_rooms(users: Sequence[User], **kwargs: Any) -> None:  # Any: as above
             close_if_deserted(room)
 
 
-def touched(user_ids: Collection[int]) -> QuerySet[Message]:
+def messages_touched_by(user_ids: Collection[int]) -> QuerySet[Message]:
     """The messages that people wrote, reacted to or are mentioned in."""
     written = Message.objects.filter(author__in=user_ids).order_by().values("pk")
     reactions = Reaction.objects.filter(user__in=user_ids).order_by().values("message")

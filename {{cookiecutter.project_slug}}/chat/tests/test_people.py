@@ -8,7 +8,7 @@ from django.db import connection
 from accounts.forms import set_portrait
 from accounts.models import User
 from chat import actions
-from chat.actions.people import touched
+from chat.actions.people import messages_touched_by
 from chat.models import Invitation, Message, Room
 from chat.queries import members_shown
 from chat.tests.conftest import Published, Say, refused
@@ -296,6 +296,6 @@ def test_what_somebody_touched_is_found_without_reading_every_message(
     )
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE chat_message")
-    messages = touched([eve.pk])
+    messages = messages_touched_by([eve.pk])
     assert set(messages.values_list("seq", flat=True)) == {2, written, mentioned}
     assert not re.search(r"scan (on )?chat_message\b", messages.explain(), re.IGNORECASE)

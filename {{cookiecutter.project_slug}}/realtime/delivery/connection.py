@@ -97,7 +97,7 @@ class Connection:
         such messages sets this to False and calls `take` itself."""
         self._receive = receive
         self._send = send
-        self._paced: Message | None = None  # it came too fast, and nobody waits for it any more
+        self._paced: Message | None = None  # received; the application stopped waiting
         self._bucket = TokenBucket(bounds.frames_per_second, bounds.frames_burst)
         self._refusals = TokenBucket(bounds.flood_refusals / 10, bounds.flood_refusals)
         self._lifetime: asyncio.Timeout | None = None
@@ -261,7 +261,7 @@ CLOSE_CODES = {
     ErrorCode.UNAVAILABLE: CloseCode.OVERLOAD,
 }
 LAYER_AWAY = (ConnectionError, OperationalError, RedisError)
-"""What stock consumers raise while the channel layer is away: not Django's errors."""
+"""What stock consumers raise while the channel layer is away; Django has errors of its own."""
 
 
 def refusal_for(error: Exception, what: str) -> Refusal:

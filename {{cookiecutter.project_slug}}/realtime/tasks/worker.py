@@ -31,7 +31,7 @@ from django.utils import timezone
 from realtime import metrics
 from realtime.budgets import drop_full
 from realtime.conf import limits
-from realtime.sessions import drop_expired
+from realtime.sessions import drop_expired_sessions
 from realtime.tasks.api import (
     TaskContext,
     TaskResultStatus,
@@ -212,7 +212,7 @@ class Worker:
             self._tidy_at = monotonic() + TIDY_SECONDS
             drop_finished()
             drop_full()
-            drop_expired()
+            drop_expired_sessions()
             tidying.send(type(self))
 
 
@@ -351,7 +351,7 @@ def drop_finished() -> None:
 
 
 def _lease_end() -> Expression:
-    """By the database's clock, as all that is due: those of two machines may differ."""
+    """By the database's clock, since the clocks of two machines may differ."""
     return Now() + timedelta(seconds=limits().task_lease_seconds)
 
 

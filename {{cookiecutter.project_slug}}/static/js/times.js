@@ -3,7 +3,7 @@
 import { locale } from "./texts.js";
 
 const DAY_MS = 86_400_000;
-const LOOK_MS = 60_000;
+const DAY_CHECK_MS = 60_000;
 const WEEK_DAYS = 7;
 const UNITS = [
   ["year", 31_536_000],
@@ -53,7 +53,7 @@ export function brief(date, now = new Date()) {
   return days < WEEK_DAYS ? weekday.format(date) : short.format(date);
 }
 
-/** Calls back when another day has begun: what is said in words of today is out of date. */
+/** Calls back when a new day has begun, since words such as "Today" are then out of date. */
 export function eachDay(changed) {
   let last = new Date();
   setInterval(() => {
@@ -61,7 +61,7 @@ export function eachDay(changed) {
     if (sameDay(last, now)) return;
     last = now;
     changed();
-  }, LOOK_MS);
+  }, DAY_CHECK_MS);
 }
 
 export function sameDay(a, b) {

@@ -168,7 +168,7 @@ export class Uploads extends EventTarget {
     });
   }
 
-  /** Nothing keeps the files when the page goes: the browser asks first, as long as they can still be sent. */
+  /** The files are lost when the page is left, so the browser asks first while they can still be sent. */
   #ask(event) {
     if (this.#list.closest("form:not([inert])")?.isConnected) event.preventDefault();
   }
