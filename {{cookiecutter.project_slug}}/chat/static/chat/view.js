@@ -172,9 +172,11 @@ class View extends EventTarget {
   }
 
   #show(name) {
-    for (const each of ["loading", "earlier", "beginning"]) {
-      hide(part(this.#start, each), each !== name, this.#content.firstElementChild);
-    }
+    this.keep(() => {
+      for (const each of ["loading", "earlier", "beginning"]) {
+        hide(part(this.#start, each), each !== name, this.#content.firstElementChild);
+      }
+    });
   }
 }
 
