@@ -501,6 +501,7 @@ def test_a_link_leads_to_its_message_with_what_is_around_it(
     expect(grace.message("line 59")).to_be_in_viewport(ratio=1)
     while not grace.message("line 119").count():
         grace.page.get_by_role("log").evaluate("log => log.scrollTo(0, log.scrollHeight)")
+    grace.page.get_by_role("log").evaluate("log => log.scrollTo(0, log.scrollHeight)")
     expect(grace.message("line 119")).to_be_in_viewport()
 
 

@@ -75,10 +75,11 @@ def test_the_documented_examples_run(
         asyncio.run(asyncio.wait_for(scene(), SCENE_SECONDS))
         with urlopen(f"{site.url}/examples/export/") as exported:
             assert exported.read() == b"name\nada\n"
+        worked = worker.log
     finally:
-        worker.stop()
+        worker.stop()  # by an interrupt, which Channels' own command logs wherever it comes
     site.stop()
-    assert "Traceback" not in site.log + worker.log
+    assert "Traceback" not in site.log + worked
 
 
 def add_the_examples(project: Path) -> None:

@@ -75,9 +75,17 @@ from redis.exceptions import ConnectionError
 GROUPS = [f"group-{number}" for number in range(12)]
 
 
+async def new_channel(layer):
+    while True:
+        try:
+            return await layer.new_channel()
+        except ConnectionError:  # its name led to the server that is down
+            pass
+
+
 async def spread():
     layer = get_channel_layer()
-    channel = await layer.new_channel()
+    channel = await new_channel(layer)
     up, down = [], []
     for group in GROUPS:
         try:
