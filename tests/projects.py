@@ -16,6 +16,7 @@ from tests.services import end, free_port, wait_for
 OURS = (
     *("DATABASE_URL", "REDIS_URL", "LAYER_URL"),
     *("DJANGO_SETTINGS_MODULE", "SECRET_KEY", "DEBUG", "VIRTUAL_ENV"),
+    "PYTHONDONTWRITEBYTECODE",  # a bake is compiled once, not in each of its processes
 )
 
 COMMAND_SECONDS = 900
@@ -25,7 +26,7 @@ COMMAND_SECONDS = 900
 def environment(**changes: str) -> dict[str, str]:
     """This process's environment without what would reach into a bake, plus these changes."""
     kept = {name: value for name, value in os.environ.items() if name not in OURS}
-    return kept | {"PYTHONDONTWRITEBYTECODE": "1"} | changes
+    return kept | changes
 
 
 def served(**changes: str) -> dict[str, str]:

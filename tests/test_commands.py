@@ -63,7 +63,7 @@ class Shell:
         self.port = free_port()
         self.typed: set[str] = set()
         self.address = {"URL-OF-THIS-REPOSITORY": str(template), "8000": str(self.port)}
-        self.environment = environment(PATH=PATH, PORT=str(self.port), PYTHONDONTWRITEBYTECODE="")
+        self.environment = environment(PATH=PATH, PORT=str(self.port))
 
     def run(self, document: Path, *sections: str) -> None:
         """Type the commands of a document, or of these sections of it."""
