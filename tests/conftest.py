@@ -5,7 +5,8 @@ A test asks for what it needs by name:
 - `bake(**answers)` makes a project and returns its folder;
 - `python` is an interpreter with everything that any bake needs;
 - `manage(project, "migrate", **environment)` runs a command of a project;
-- `serve(project, **environment)` migrates, collects static files and starts a server process;
+- `prepare(project, **environment)` makes its tables and collects its static files, in one process;
+- `serve(project, **environment)` prepares it and starts a server process;
 - `redis_url`, `postgres_url` are services that the whole run shares (the database is the test's
   own, and empty); `redis` is a server of the test's own, to stop, kill and restart;
 - `site` is a running site on one kind of server and then on the other, with people and rooms;
@@ -28,7 +29,7 @@ from playwright.sync_api import Browser, StorageState, sync_playwright
 from tests import environment, tables
 from tests.people import Person
 from tests.programs import program
-from tests.projects import Server, run, served
+from tests.projects import COLLECT, Server, in_one_process, run, served
 from tests.services import Postgres, Redis
 from tests.sites import LIMITS, Site
 
@@ -42,6 +43,7 @@ CHROMIUM = (
 
 Bake = Callable[..., Path]
 Manage = Callable[..., str]
+Prepare = Callable[..., None]
 Serve = Callable[..., Server]
 Arrive = Callable[..., Person]
 
@@ -133,8 +135,20 @@ def manage(python: Path) -> Manage:
     return manage
 
 
+@pytest.fixture(scope="session")
+def prepare(python: Path) -> Prepare:
+    """Make a project's tables and collect its static files, then run these commands too."""
+
+    def prepare(project: Path, *more: str, **changes: str) -> None:
+        done = in_one_process(python, project, "migrate", COLLECT, *more, **changes)
+        if done.returncode:
+            pytest.fail(f"{project} could not be prepared:\n{done.stdout}")
+
+    return prepare
+
+
 @pytest.fixture
-def serve(python: Path, manage: Manage) -> Iterator[Serve]:
+def serve(python: Path, prepare: Prepare) -> Iterator[Serve]:
     """Start a server process of a project; it ends with the test.
 
     Call it twice with the same DATABASE_URL and REDIS_URL for two processes of one site.
@@ -146,8 +160,7 @@ def serve(python: Path, manage: Manage) -> Iterator[Serve]:
             surroundings = served(**changes)
             site = (project, surroundings.get("DATABASE_URL", ""))
             if site not in ready:
-                manage(project, "migrate", **surroundings)
-                manage(project, "collectstatic", "--no-input", **surroundings)
+                prepare(project, **surroundings)
                 ready.add(site)
             return servers.enter_context(Server(python, project, surroundings))
 
@@ -183,7 +196,7 @@ def postgres_url(postgres: Postgres) -> str:
 
 @pytest.fixture(scope="session", params=["daphne", "uvicorn"])
 def site(
-    request: pytest.FixtureRequest, bake: Bake, python: Path, manage: Manage, postgres: Postgres
+    request: pytest.FixtureRequest, bake: Bake, python: Path, prepare: Prepare, postgres: Postgres
 ) -> Iterator[Site]:
     """A site with people and rooms and a Redis of its own, on one kind of server and the other."""
     with Redis() as redis:
@@ -193,8 +206,7 @@ def site(
             REALTIME=json.dumps(LIMITS),
         )
         project = bake(asgi_server=request.param)
-        manage(project, "migrate", **surroundings)
-        manage(project, "collectstatic", "--no-input", **surroundings)
+        prepare(project, **surroundings)
         with Site(request.param, project, python, surroundings, redis) as site:
             yield site
 
@@ -215,15 +227,13 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def demo(python: Path, manage: Manage, redis_url: str) -> Iterator[Serve]:
+def demo(python: Path, prepare: Prepare, redis_url: str) -> Iterator[Serve]:
     """Start a server of a project with the demo people; it ends with the module."""
     with ExitStack() as servers:
 
         def demo(project: Path, **changes: str) -> Server:
             surroundings = served(REDIS_URL=redis_url, **changes)
-            manage(project, "migrate", **surroundings)
-            manage(project, "collectstatic", "--no-input", **surroundings)
-            manage(project, "seed_demo", "--force", **surroundings)
+            prepare(project, "seed_demo --force", **surroundings)
             return servers.enter_context(Server(python, project, surroundings))
 
         yield demo

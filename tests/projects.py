@@ -65,6 +65,24 @@ def run(
         raise RuntimeError(f"{command} went on for {COMMAND_SECONDS} s:\n{said}") from None
 
 
+COLLECT = "collectstatic --no-input"
+ONE_AFTER_ANOTHER = """
+import shlex, sys
+from django.core.management import execute_from_command_line
+for command in sys.argv[1:]:
+    execute_from_command_line(["manage.py", *shlex.split(command)])
+"""
+
+
+def in_one_process(
+    python: Path, project: Path, *commands: str, **changes: str
+) -> subprocess.CompletedProcess[str]:
+    """Run commands of a project up to the first that fails. A process of its own for each would
+    cost more than most of them."""
+    of_project = {"DJANGO_SETTINGS_MODULE": "config.settings"}
+    return run([python, "-c", ONE_AFTER_ANOTHER, *commands], project, **of_project, **changes)
+
+
 SERVE = "python manage.py serve --port {port}"
 
 

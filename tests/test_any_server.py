@@ -17,7 +17,7 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import InvalidStatus
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.conversations import SETTLE_SECONDS, received, until
 from tests.over_http import HttpRoomClient, PollingRoomClient
 from tests.projects import SERVE, Server, served
@@ -55,7 +55,7 @@ AnyServer = Callable[[str], Server]
 
 
 @pytest.fixture(scope="module")
-def site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterator[Site]:
+def site(bake: Bake, python: Path, prepare: Prepare, postgres: Postgres) -> Iterator[Site]:
     """One site, for whichever server."""
     with Redis() as redis:
         surroundings = served(
@@ -65,8 +65,7 @@ def site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterat
             SECRET_KEY="of every bake here " * 3,  # sessions of one are known to another
         )
         project = stocked(bake(asgi_server="uvicorn"))
-        manage(project, "migrate", **surroundings)
-        manage(project, "collectstatic", "--no-input", **surroundings)
+        prepare(project, **surroundings)
         with Site("any", project, python, surroundings, redis) as site:
             yield site
 

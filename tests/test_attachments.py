@@ -21,7 +21,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, StorageState, expect
 
-from tests.conftest import Bake, Manage, Serve
+from tests.conftest import Bake, Manage, Prepare, Serve
 from tests.conversations import until
 from tests.people import Person
 from tests.programs import program
@@ -366,13 +366,11 @@ async def send(server: Server, room: str, session: str, pk: str = "", *, delete:
 
 
 def test_a_picture_that_one_sends_the_other_sees_at_once(
-    bake: Bake, manage: Manage, python: Path, redis_url: str, browser: Browser
+    bake: Bake, prepare: Prepare, python: Path, redis_url: str, browser: Browser
 ) -> None:
     project = bake()
     surroundings = served(REDIS_URL=redis_url, TASKS_IN_WEB="false")
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
+    prepare(project, "seed_demo --force", **surroundings)
     sessions: dict[str, StorageState] = {}
     with Server(python, project, surroundings) as server:
         ada = Person(browser, server, "ada", sessions)

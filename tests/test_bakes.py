@@ -13,7 +13,7 @@ import pytest
 
 from tests.conftest import Bake
 from tests.hooks import questions
-from tests.projects import run
+from tests.projects import COLLECT, in_one_process, run
 from tests.services import Postgres
 
 Finding = Future[CompletedProcess[str]]
@@ -181,20 +181,17 @@ PRODUCTION = {
     "DEBUG": "false",
     "EMAIL_URL": "smtp://localhost",
 }
-CHECKS: dict[str, tuple[str, dict[str, str]]] = {
-    "ruff check": ("ruff check --no-cache .", {}),
-    "ruff format": ("ruff format --check --no-cache .", {}),
-    "djlint": ("djlint --check --lint .", {}),
-    "mypy": ("mypy --cache-dir=/dev/null .", {}),
-    "imports": ("lint-imports --no-cache", {}),
-    "migrations": ("python manage.py makemigrations --check --dry-run", {}),
-    "deployment": (
-        "python manage.py collectstatic --no-input && python manage.py migrate"
-        " && python manage.py check --deploy --fail-level WARNING",
-        PRODUCTION,
-    ),
-    "tests": ("pytest -p no:cacheprovider", {}),
+COMMANDS = {
+    "ruff check": "ruff check --no-cache .",
+    "ruff format": "ruff format --check --no-cache .",
+    "djlint": "djlint --check --lint .",
+    "mypy": "mypy --cache-dir=/dev/null .",
+    "imports": "lint-imports --no-cache",
+    "migrations": "python manage.py makemigrations --check --dry-run",
+    "tests": "pytest -p no:cacheprovider",
 }
+DEPLOYMENT = (COLLECT, "migrate", "check --deploy --fail-level WARNING")
+CHECKS = [*COMMANDS, "deployment"]
 # Bakes that agree in these answers have the same code: the first of them has these checks, and the
 # longest of them where it is the first with one of the answers.
 OF_CODE = ("asgi_server", "web_push", "telegram", "mqtt")
@@ -203,13 +200,13 @@ CHECKS_OF_AN_ANSWER = {"djlint", "mypy"}
 # Which folders' tests run, besides all of one server over PostgreSQL and Redis: all of what one
 # bakes by default, of all there is with the other server what that adds, of the rest what answers
 # reach.
-FOLDERS: list[tuple[dict[str, object], str]] = [
-    ({"asgi_server": "daphne", "web_push": False, "telegram": False, "mqtt": False}, ""),
+FOLDERS: list[tuple[dict[str, object], list[str]]] = [
+    ({"asgi_server": "daphne", "web_push": False, "telegram": False, "mqtt": False}, []),
     (
         {"asgi_server": "uvicorn", "web_push": True, "telegram": True, "mqtt": True},
-        " config notifications bridges",
+        ["config", "notifications", "bridges"],
     ),
-    ({}, " config"),
+    ({}, ["config"]),
 ]
 LEFT_OVER = re.compile(rb"\{[{%#] *cookiecutter|^[ \t]*# ?% ?(if|el|end)", re.MULTILINE)
 
@@ -305,19 +302,14 @@ def findings(
 
     def examine(number: int, check: str) -> CompletedProcess[str]:
         project = projects[number]
-        commands, surroundings = CHECKS[check]
+        if check == "deployment":
+            services = {"DATABASE_URL": postgres.create_database(), "REDIS_URL": redis_url}
+            return in_one_process(python, project, *DEPLOYMENT, **PRODUCTION, **services)
+        name, *arguments = COMMANDS[check].split()
         if check == "tests":
             answers = ANSWERS[number].items()
-            commands += next(folders for kind, folders in FOLDERS if kind.items() <= answers)
-        if surroundings.keys() >= PRODUCTION.keys():
-            services = {"DATABASE_URL": postgres.create_database(), "REDIS_URL": redis_url}
-            surroundings = surroundings | services
-        for command in commands.split(" && "):
-            name, *arguments = command.split()
-            done = run([python.with_name(name), *arguments], project, **surroundings)
-            if done.returncode:
-                break
-        return done
+            arguments += next(names for kind, names in FOLDERS if kind.items() <= answers)
+        return run([python.with_name(name), *arguments], project)
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         yield {each: pool.submit(examine, *each) for each in examinations()}

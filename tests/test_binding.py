@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.people import Person
 from tests.programs import program
 from tests.projects import Server, served
@@ -135,7 +135,7 @@ def redis() -> Iterator[Redis]:
 
 @pytest.fixture(scope="module")
 def server(
-    bake: Bake, manage: Manage, python: Path, postgres: Postgres, redis: Redis
+    bake: Bake, manage: Manage, prepare: Prepare, python: Path, postgres: Postgres, redis: Redis
 ) -> Iterator[Server]:
     project = bake()
     surroundings = served(
@@ -146,9 +146,7 @@ def server(
     )
     add_the_app(project)
     manage(project, "makemigrations", "prices", **surroundings)
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
+    prepare(project, "seed_demo --force", **surroundings)
     manage(project, "shell", "-c", IMPORT + BEGIN, **surroundings)
     with Server(python, project, surroundings) as server:
         yield server

@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.people import Person
 from tests.programs import program
 from tests.projects import Server, served
@@ -105,6 +105,7 @@ def site(
     documented: tuple[Path, str],
     python: Path,
     manage: Manage,
+    prepare: Prepare,
     postgres: Postgres,
     redis_url: str,
 ) -> Site:
@@ -119,9 +120,7 @@ def site(
         REALTIME=json.dumps({"TASK_LEASE_SECONDS": 2}),
         TASKS_IN_WEB="false",
     )
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
+    prepare(project, "seed_demo --force", **surroundings)
     return Site(project, python, manage, surroundings)
 
 

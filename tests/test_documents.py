@@ -22,7 +22,7 @@ import jsonschema
 import pytest
 from playwright.sync_api import Browser, StorageState, WebSocketRoute, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.people import PASSWORD, Person
 from tests.programs import program
 from tests.projects import Server, served
@@ -165,14 +165,14 @@ NPM = ["typescript@5", "@asyncapi/specs@6"]
 
 
 @pytest.fixture(scope="module")
-def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
+def site(
+    bake: Bake, manage: Manage, prepare: Prepare, python: Path, redis_url: str
+) -> Iterator[Server]:
     project = bake()
     add_the_app(project)
     surroundings = served(REDIS_URL=redis_url)
     manage(project, "makemigrations", "documents", **surroundings)
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
+    prepare(project, "seed_demo --force", **surroundings)
     manage(project, "shell", "-c", BEGIN, **surroundings)
     with Server(python, project, surroundings) as server:
         yield server

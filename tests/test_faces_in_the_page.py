@@ -11,7 +11,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.people import PHONE, Person
 from tests.programs import program
 from tests.projects import Server, served
@@ -209,12 +209,12 @@ STRANGERS = {
 
 
 @pytest.fixture(scope="module")
-def site(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
+def site(
+    bake: Bake, manage: Manage, prepare: Prepare, python: Path, redis_url: str
+) -> Iterator[Server]:
     project = bake()
     surroundings = served(REDIS_URL=redis_url)
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
+    prepare(project, "seed_demo --force", **surroundings)
     assert "seeded" in manage(project, "shell", "-c", SEED, **surroundings)
     with Server(python, project, surroundings) as server:
         yield server

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.conversations import Conversation, until
 from tests.projects import served
 from tests.services import Postgres, Redis
@@ -55,7 +55,9 @@ def table() -> Table:
 
 
 @pytest.fixture(scope="module")
-def plan_site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> Iterator[Site]:
+def plan_site(
+    bake: Bake, python: Path, manage: Manage, prepare: Prepare, postgres: Postgres
+) -> Iterator[Site]:
     with Redis() as redis:
         surroundings = served(
             DATABASE_URL=postgres.create_database(),
@@ -64,8 +66,7 @@ def plan_site(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> I
         )
         project = bake()
         manage(project, "startrealtime", "plan", **surroundings)
-        manage(project, "migrate", **surroundings)
-        manage(project, "collectstatic", "--no-input", **surroundings)
+        prepare(project, **surroundings)
         with Site("daphne", project, python, surroundings, redis) as site:
             yield site
 

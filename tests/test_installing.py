@@ -8,7 +8,7 @@ from threading import Thread
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Prepare
 from tests.people import PASSWORD
 from tests.projects import Server, served
 
@@ -24,13 +24,11 @@ UPDATED = """async () => {
 
 @pytest.fixture(scope="module", params=[False, True], ids=["alone", "with web push"])
 def site(
-    request: pytest.FixtureRequest, bake: Bake, manage: Manage, python: Path, redis_url: str
+    request: pytest.FixtureRequest, bake: Bake, prepare: Prepare, python: Path, redis_url: str
 ) -> Iterator[Server]:
     project = bake(web_push=request.param)
     surroundings = served(REDIS_URL=redis_url)
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
+    prepare(project, "seed_demo --force", **surroundings)
     with Server(python, project, surroundings) as server:
         yield server
 

@@ -9,7 +9,7 @@ from typing import Protocol, Self
 
 import pytest
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.conversations import Conversation, Outcome, until
 from tests.projects import Server, served
 from tests.services import Nats, Postgres, Redis, Valkey, wait_for
@@ -191,24 +191,23 @@ def project(bake: Bake) -> Path:
 
 
 @contextmanager
-def people_on(project: Path, python: Path, manage: Manage, **addresses: str) -> Iterator[Site]:
+def people_on(project: Path, python: Path, prepare: Prepare, **addresses: str) -> Iterator[Site]:
     """A site with people; its tasks run in a worker."""
     surroundings = served(
         DEBUG="false", TASKS_IN_WEB="false", REALTIME=json.dumps(SILENT), **addresses
     )
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
+    prepare(project, **surroundings)
     with Site("uvicorn", project, python, surroundings, Redis()) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def site(
-    project: Path, python: Path, manage: Manage, postgres: Postgres, redis_url: str
+    project: Path, python: Path, prepare: Prepare, postgres: Postgres, redis_url: str
 ) -> Iterator[Site]:
     """A site whose Redis stays while its layer is killed."""
     database = postgres.create_database()
-    with people_on(project, python, manage, DATABASE_URL=database, REDIS_URL=redis_url) as site:
+    with people_on(project, python, prepare, DATABASE_URL=database, REDIS_URL=redis_url) as site:
         yield site
 
 
@@ -282,13 +281,13 @@ def test_nothing_is_lost_over_a_layer_that_is_killed(
 
 
 def test_nothing_is_lost_on_postgresql_alone(
-    project: Path, python: Path, manage: Manage, table: Table, tmp_path: Path
+    project: Path, python: Path, prepare: Prepare, table: Table, tmp_path: Path
 ) -> None:
     """The database that is killed is the layer too, and there is no Redis."""
     with (
         Database() as database,
         people_on(
-            project, python, manage, DATABASE_URL=database.url, LAYER_URL=database.url
+            project, python, prepare, DATABASE_URL=database.url, LAYER_URL=database.url
         ) as site,
         over(site, database.url, 1) as (servers, _),
     ):

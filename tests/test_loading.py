@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, StorageState, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Prepare
 from tests.people import DESK, Person
 from tests.projects import Server, served
 from tests.tables import Table, shown_at_the_end
@@ -76,15 +76,13 @@ table = shown_at_the_end(
 
 
 @pytest.fixture(scope="module")
-def server(bake: Bake, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
+def server(bake: Bake, prepare: Prepare, python: Path, redis_url: str) -> Iterator[Server]:
     project = bake()
     (project / "static/odd").mkdir()
     for name, source in MODULES.items():
         (project / "static" / name).write_text(source, encoding="utf-8")
     surroundings = served(REDIS_URL=redis_url)
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
+    prepare(project, "seed_demo --force", **surroundings)
     with Server(python, project, surroundings) as server:
         yield server
 

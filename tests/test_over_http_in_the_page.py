@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Request, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Prepare
 from tests.middlebox import Middlebox
 from tests.people import Person
 from tests.projects import Server, served
@@ -31,7 +31,7 @@ Arrive = Callable[..., Person]
 
 @pytest.fixture(scope="module", params=["daphne", "uvicorn"])
 def site(
-    request: pytest.FixtureRequest, bake: Bake, manage: Manage, python: Path, redis_url: str
+    request: pytest.FixtureRequest, bake: Bake, prepare: Prepare, python: Path, redis_url: str
 ) -> Iterator[Server]:
     project = bake(asgi_server=request.param)
     surroundings = served(
@@ -39,9 +39,7 @@ def site(
         REDIS_PREFIX=f"{request.param}:",
         BUDGETS='{"rooms": [1000, 3600]}',
     )
-    manage(project, "migrate", **surroundings)
-    manage(project, "collectstatic", "--no-input", **surroundings)
-    manage(project, "seed_demo", "--force", **surroundings)
+    prepare(project, "seed_demo --force", **surroundings)
     with Server(python, project, surroundings) as server:
         yield server
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.people import Person
 from tests.projects import Server, run, served
 
@@ -79,11 +79,9 @@ def test_tests_run_after_a_kill(started: Path, python: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def server(started: Path, manage: Manage, python: Path, redis_url: str) -> Iterator[Server]:
+def server(started: Path, prepare: Prepare, python: Path, redis_url: str) -> Iterator[Server]:
     surroundings = served(REDIS_URL=redis_url)
-    manage(started, "migrate", **surroundings)
-    manage(started, "collectstatic", "--no-input", **surroundings)
-    manage(started, "seed_demo", "--force", **surroundings)
+    prepare(started, "seed_demo --force", **surroundings)
     with Server(python, started, surroundings) as server:
         yield server
 

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.machine import rss_mib
 from tests.projects import Server, served
 from tests.raw import exchange, tcp
@@ -319,10 +319,9 @@ def test_people_sign_in_and_guesses_are_counted_while_redis_is_broken(
 
 
 @pytest.fixture(scope="module")
-def project(bake: Bake, manage: Manage, redis_url: str) -> Path:
+def project(bake: Bake, prepare: Prepare, redis_url: str) -> Path:
     project = bake()
-    manage(project, "migrate", **served(REDIS_URL=redis_url))
-    manage(project, "collectstatic", "--no-input", **served(REDIS_URL=redis_url))
+    prepare(project, **served(REDIS_URL=redis_url))
     return project
 
 

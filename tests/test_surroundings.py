@@ -13,7 +13,7 @@ from urllib.request import HTTPCookieProcessor, Request, build_opener, urlopen
 
 import pytest
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Manage, Prepare
 from tests.hooks import questions
 from tests.projects import Server, run, served
 from tests.services import Redis, end, free_port, wait_for
@@ -79,13 +79,12 @@ def test_a_good_environment_has_no_warning_and_is_ready(
 
 @pytest.mark.parametrize("name", FOLDERS)
 def test_a_project_may_be_in_any_folder(
-    bake: Bake, python: Path, manage: Manage, tmp_path: Path, name: str
+    bake: Bake, python: Path, prepare: Prepare, tmp_path: Path, name: str
 ) -> None:
     folder = tmp_path / name
     folder.mkdir()
     project = bake(into=folder)
-    manage(project, "migrate")
-    manage(project, "collectstatic", "--no-input")
+    prepare(project)
     files = [path.relative_to(folder) for path in tmp_path.rglob("*.sqlite3")]
     assert files == [Path("parlour/db.sqlite3")]
     with Server(python, project, served()) as server:

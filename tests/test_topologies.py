@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from websockets.asyncio.client import ClientConnection
 
-from tests.conftest import Bake, Manage
+from tests.conftest import Bake, Prepare
 from tests.conversations import SETTLE_SECONDS, Conversation, received
 from tests.programs import program
 from tests.services import Postgres, Redis, answers, end, free_port, wait_for
@@ -73,7 +73,7 @@ def ask(port: int, *command: str) -> str:
 
 
 @pytest.fixture
-def at_work(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> AtWork:
+def at_work(bake: Bake, python: Path, prepare: Prepare, postgres: Postgres) -> AtWork:
     """A site on these Redis servers, with people in it."""
 
     @contextmanager
@@ -84,8 +84,7 @@ def at_work(bake: Bake, python: Path, manage: Manage, postgres: Postgres) -> AtW
             "REALTIME": json.dumps(LIMITS),
         }
         project = bake(asgi_server="uvicorn")
-        manage(project, "migrate", **surroundings)
-        manage(project, "collectstatic", "--no-input", **surroundings)
+        prepare(project, **surroundings)
         with Site("uvicorn", project, python, surroundings, Redis()) as site:
             yield site
 
