@@ -44,6 +44,8 @@ def attachment(request: HttpRequest, session: VerifiedSession, pk: UUID) -> Stre
     response["Content-Length"] = str(found.size)
     disposition = content_disposition_header(not found.is_picture, found.name)
     response["Content-Disposition"] = disposition or "inline"
+    if found.is_picture:  # browsers style the page in which they show one by itself
+        response["Content-Security-Policy"] += "; style-src 'unsafe-inline'"
     return response
 
 

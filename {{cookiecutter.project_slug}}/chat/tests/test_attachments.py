@@ -496,7 +496,6 @@ def test_a_picture_that_is_deleted_meanwhile_leaves_no_thumbnail(
 @pytest.mark.parametrize(
     ("content", "name", "kind", "disposition"),
     [
-        (picture(), "a.png", "image/png", 'inline; filename="a.png"'),
         (HTML, "a.html", "application/octet-stream", 'attachment; filename="a.html"'),
         (SVG, "a.svg", "application/octet-stream", 'attachment; filename="a.svg"'),
         (b"x", 'a"b.txt', "application/octet-stream", 'attachment; filename="a\\"b.txt"'),
@@ -528,6 +527,19 @@ def test_nothing_is_given_out_as_active_content(
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",
     }
+
+
+def test_the_page_of_a_picture_may_be_styled_and_nothing_else(
+    ada: User, public: Room, upload: Upload
+) -> None:
+    data = upload(public, ada, picture(), "a.png")
+    response = as_native(ada).get(data.url)
+    assert {name: response[name] for name in ("Content-Type", "Content-Disposition")} == {
+        "Content-Type": "image/png",
+        "Content-Disposition": 'inline; filename="a.png"',
+    }
+    policy = "sandbox; default-src 'none'; style-src 'unsafe-inline'"
+    assert response["Content-Security-Policy"] == policy
 
 
 def test_only_members_get_a_file(
