@@ -59,6 +59,17 @@ STICKING_OUT = """() => Array.from(document.querySelectorAll("body *"))
   })
   .map(({ outerHTML }) => outerHTML.slice(0, 200))"""
 
+OVERLAPS = """() => {
+  const heads = ":is(.shell__header, .room__head) > :is(a, button, .room__title)";
+  const all = Array.from(document.querySelectorAll(heads));
+  const shown = all.filter((each) => each.checkVisibility());
+  const boxes = shown.map((each) => each.getBoundingClientRect());
+  const meet = (one, other) =>
+    Math.max(one.left, other.left) < Math.min(one.right, other.right) &&
+    Math.max(one.top, other.top) < Math.min(one.bottom, other.bottom);
+  return boxes.some((one, place) => boxes.slice(place + 1).some((other) => meet(one, other)));
+}"""
+
 COLOURS = """() => {
   const colour = (element) => getComputedStyle(element).backgroundColor;
   const room = document.querySelector(".room");
@@ -201,6 +212,11 @@ STATES: dict[str, Open] = {
     "forbidden": at("/rooms/hidden/"),
     "admin": at("/admin/"),
 }
+NARROW = (
+    *("rooms", "room", "panel", "person", "question", "keys", "switcher", "bell", "account"),
+    *("new room", "settings of a room", "people", "search", "notifications"),
+    *("what to be told of", "own profile"),
+)
 STRANGERS = {
     "sign in": "/accounts/login/",
     "sign up": "/accounts/signup/",
@@ -306,6 +322,24 @@ def test_a_phone_has_the_bell_and_the_account_over_the_head_of_a_room(ada: Perso
         expect(page.get_by_role("button", name="Sign out")).to_be_in_viewport(ratio=1)
         page.keyboard.press("Escape")
         expect(page.get_by_role("link", name="Search this room")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "text"), [(320, 16), (320, 32), (195, 16)])
+def test_a_small_window_with_large_text_has_room_for_everything(
+    ada: Person, width: int, text: int
+) -> None:
+    page = ada.page
+    devtools = ada.context.new_cdp_session(page)
+    devtools.send("Page.setFontSizes", {"fontSizes": {"standard": text, "fixed": text}})
+    page.set_viewport_size({"width": width, "height": 640})
+    for state in NARROW:
+        STATES[state](page)
+        assert (state, page.evaluate(STICKING_OUT)) == (state, [])
+        assert (state, page.evaluate(OVERLAPS)) == (state, False)
+    room(page)
+    title = page.locator(".room__title").bounding_box()
+    assert title
+    assert title["width"] > 90
 
 
 def test_a_mention_colours_neither_the_day_nor_the_unread_line(ada: Person) -> None:
