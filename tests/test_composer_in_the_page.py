@@ -8,6 +8,11 @@ from tests.people import Person
 from tests.projects import Server
 from tests.test_rooms_in_the_page import enter, make_room
 
+DAMAGE = """(value) => {
+  const { userId } = document.querySelector("[data-sidebar]").dataset;
+  for (const name of ["recent", "tone"]) localStorage.setItem(`emoji:${userId}:${name}`, value);
+}"""
+
 
 @pytest.fixture(scope="module")
 def site(bake: Bake, demo: Serve) -> Server:
@@ -128,3 +133,14 @@ def test_what_waits_is_not_sent_by_whoever_has_signed_in_meanwhile(
         ada.page.keyboard.press(key)  # They lead nowhere from here, and break nothing.
     grace.say("Nothing was said before this")
     expect(grace.said).to_have_text(["Nothing was said before this"])
+
+
+@pytest.mark.parametrize("recent", ["{", "1", "null", '"a"', "[null]"])
+def test_emoji_are_offered_whatever_a_damaged_storage_holds(ada: Person, recent: str) -> None:
+    make_room(ada, "Mosaic")
+    ada.page.evaluate(DAMAGE, recent)
+    for offered in ("thumbs up", "waving hand"):
+        ada.page.get_by_role("button", name="Emoji", exact=True).click()
+        ada.page.get_by_label("Find an emoji").fill(offered)
+        ada.page.get_by_role("option", name=offered, exact=True).click()
+    expect(ada.box).to_have_value("👍👋")

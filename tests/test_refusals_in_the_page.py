@@ -128,7 +128,19 @@ def test_messages_wait_in_their_order_for_a_server_that_is_busy(page: Page, answ
 
 def test_what_a_damaged_storage_holds_does_not_stop_the_rest(page: Page) -> None:
     page.evaluate(
-        "localStorage.setItem('outbox:1:a:x', '{'); localStorage.setItem('outbox:1:a:y', '1')"
+        """(damaged) => {
+          for (const [id, entry] of Object.entries(damaged))
+            localStorage.setItem(`outbox:1:a:${id}`, entry);
+        }""",
+        {
+            "a": "{",
+            "b": "1",
+            "c": "null",
+            "d": '{"client_id": "d", "body": "no order"}',
+            "e": '{"client_id": "e", "order": 1, "body": 1}',
+            "f": '{"client_id": "f", "order": 1, "body": "no files", "attachments": 1}',
+            "g": '{"client_id": "g", "order": 1, "body": "no file", "attachments": [null]}',
+        },
     )
     page.evaluate("begin(); outbox.add({ body: 'good' })")
     page.wait_for_function("outbox.entries.length === 0")

@@ -55,7 +55,7 @@ export function inTone({ emoji, hasTones }) {
 }
 
 export const tone = {
-  get: () => storage.get(TONE) ?? "",
+  get: () => /^\p{Emoji_Modifier}$/u.exec(storage.get(TONE))?.[0] ?? "",
   set: (value) => storage.set(TONE, value),
 };
 
@@ -65,8 +65,13 @@ export function noteEmoji({ emoji }) {
   storage.set(RECENT, JSON.stringify([emoji, ...others].slice(0, RECENT_KEPT)));
 }
 
+/** None where the storage was damaged. */
 function recentEmoji() {
-  return JSON.parse(storage.get(RECENT) ?? "[]");
+  try {
+    return Array.from(JSON.parse(storage.get(RECENT)) ?? []);
+  } catch {
+    return [];
+  }
 }
 
 async function load() {

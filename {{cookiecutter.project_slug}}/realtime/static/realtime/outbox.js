@@ -188,7 +188,9 @@ class Store {
     const text = storage.get(this.name + clientId);
     try {
       const entry = JSON.parse(text);
-      return entry?.client_id === clientId && typeof entry.body === "string" ? entry : null;
+      const { client_id, order, body, attachments = [] } = entry;
+      const isWhole = Number.isFinite(order) && typeof body === "string" && attachments.every(({ id }) => id);
+      return client_id === clientId && isWhole ? entry : null;
     } catch {
       return null;
     }
