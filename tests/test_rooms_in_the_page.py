@@ -31,6 +31,11 @@ week_ago = timezone.now() - timedelta(days=7)
 Message.objects.filter(room__slug="{slug}").update(created_at=week_ago)
 """
 
+DOT = """dot => {
+  const { backgroundColor, borderTopColor } = getComputedStyle(dot, "::after");
+  return [backgroundColor, borderTopColor];
+}"""
+
 NOTE_ENDS = "document.addEventListener('animationend', ({target}) => (window.ended = target.id))"
 
 
@@ -268,6 +273,18 @@ def test_what_is_chosen_shows_where_the_system_sets_the_colours(ada: Person) -> 
     expect(places.first).to_be_visible()
     outlines = places.evaluate_all("all => all.map(one => getComputedStyle(one).outlineStyle)")
     assert (outlines[0], set(outlines[1:])) == ("solid", {"none"})
+
+
+def test_who_is_here_shows_where_the_system_sets_the_colours(ada: Person, grace: Person) -> None:
+    room = make_room(ada, "Terrace")
+    enter(grace, room)
+    dot = ada.dot_of("grace")
+    expect(dot).to_have_attribute("data-presence", "online")
+    ada.page.emulate_media(forced_colors="active")
+    black, white = "rgb(0, 0, 0)", "rgb(255, 255, 255)"
+    assert dot.evaluate(DOT) == [black, white]
+    dot.evaluate("dot => (dot.dataset.presence = 'away')")
+    assert dot.evaluate(DOT) == [white, black]
 
 
 def test_what_was_said_today_was_said_yesterday_after_midnight(
