@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from tests.conftest import Bake, Manage, Serve
+from tests.conftest import Arrive, Bake, Manage, Serve
 from tests.people import Person
 from tests.projects import Server
 
@@ -29,6 +29,17 @@ from chat.models import Message
 
 week_ago = timezone.now() - timedelta(days=7)
 Message.objects.filter(room__slug="{slug}").update(created_at=week_ago)
+"""
+
+NOTE_WATCHERS = """
+window.watchers = [];
+const Watcher = CloseWatcher;
+window.CloseWatcher = class extends Watcher {
+  constructor() {
+    super();
+    watchers.push(this);
+  }
+};
 """
 
 DOT = """dot => {
@@ -285,6 +296,24 @@ def test_who_is_here_shows_where_the_system_sets_the_colours(ada: Person, grace:
     assert dot.evaluate(DOT) == [black, white]
     dot.evaluate("dot => (dot.dataset.presence = 'away')")
     assert dot.evaluate(DOT) == [white, black]
+
+
+def test_the_way_back_closes_the_people_before_it_leaves_the_room(arrive: Arrive) -> None:
+    ada = arrive("ada", phone=True)
+    ada.page.add_init_script(NOTE_WATCHERS)
+    ada.make_room("Veranda")
+    people = ada.page.get_by_role("button", name="People:")
+    panel = ada.page.get_by_role("complementary", name="People")
+    go_back = "watchers.at(-1).requestClose()"  # as Android's Back does
+    people.click()
+    expect(panel).to_be_visible()
+    ada.page.evaluate(go_back)
+    expect(panel).to_be_hidden()
+    expect(people).to_be_focused()
+    people.click()
+    panel.get_by_role("button", name="Close").click()
+    ada.page.evaluate(go_back)
+    expect(panel).to_be_hidden()
 
 
 def test_what_was_said_today_was_said_yesterday_after_midnight(

@@ -132,6 +132,7 @@ class Panel {
   #panel = room.part("panel");
   #toggle = room.part("panel-toggle");
   #conversation = room.part("conversation");
+  #watcher = null;
 
   constructor() {
     room.page.classList.toggle("room--panel-closed", storage.get(PANEL) === "closed");
@@ -160,6 +161,10 @@ class Panel {
     this.#toggle.ariaExpanded = String(open);
     this.#conversation.inert = over;
     if (over) this.#panel.querySelector("[data-action=close]").focus();
+    // Android's Back closes what is open; of menus and dialogs the browser knows by itself.
+    this.#watcher?.destroy();
+    this.#watcher = over && window.CloseWatcher ? new CloseWatcher() : null;
+    this.#watcher?.addEventListener("close", () => this.#turn());
   }
 }
 
