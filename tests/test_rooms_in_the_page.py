@@ -47,6 +47,10 @@ DOT = """dot => {
   return [backgroundColor, borderTopColor];
 }"""
 
+REFUSE_THE_CLIPBOARD = """() => {
+  navigator.clipboard.writeText = () => Promise.reject(new DOMException("", "NotAllowedError"));
+}"""
+
 NOTE_ENDS = "document.addEventListener('animationend', ({target}) => (window.ended = target.id))"
 
 
@@ -314,6 +318,32 @@ def test_the_way_back_closes_the_people_before_it_leaves_the_room(arrive: Arrive
     panel.get_by_role("button", name="Close").click()
     ada.page.evaluate(go_back)
     expect(panel).to_be_hidden()
+
+
+def test_the_focus_goes_back_to_where_it_was_once_a_button_is_gone(ada: Person) -> None:
+    make_room(ada, "Balcony")
+    ada.lose_the_connection()
+    ada.box.press("a")  # what is focused next is focused by keys
+    ada.page.get_by_role("button", name="Try now").focus()
+    ada.find_the_connection()
+    expect(ada.box).to_be_focused()
+
+
+def test_what_the_browser_does_not_let_copy_is_offered(ada: Person) -> None:
+    room = make_room(ada, "Scriptorium")
+    ada.say("Copy me")
+    ada.page.evaluate(REFUSE_THE_CLIPBOARD)
+    ada.message("Copy me").focus()
+    ada.page.keyboard.press("Enter")
+    ada.page.get_by_role("button", name="Copy the link").press("Enter")
+    toast = ada.page.get_by_role("status").locator(".toast")
+    expect(toast).to_contain_text("Copy it from here: http://127.0.0.1:")
+    expect(toast).to_contain_text(f"{room}?at=1")
+    ada.box.focus()
+    toast.get_by_role("button", name="Dismiss").focus()
+    ada.page.keyboard.press("Enter")
+    expect(toast).to_have_count(0)
+    expect(ada.box).to_be_focused()
 
 
 def test_what_was_said_today_was_said_yesterday_after_midnight(

@@ -1,6 +1,6 @@
 // The line that says that the connection is lost, what happens next, and what the reader can do.
 
-import { part, show } from "./dom.js";
+import { focusBefore, hide, part, show } from "./dom.js";
 import { gettext, interpolate } from "./texts.js";
 
 const GRACE_MS = 1_500; // A loss shorter than this is not shown.
@@ -15,6 +15,7 @@ const STOPPED = {
 
 export class Banner {
   #element;
+  #before;
   #socket;
   #grace = null;
   #ticking = null;
@@ -22,6 +23,7 @@ export class Banner {
   /** @param {HTMLElement} page @param {EventTarget} socket */
   constructor(page, socket) {
     this.#element = part(page, "connection");
+    this.#before = focusBefore(this.#element);
     this.#socket = socket;
     part(this.#element, "now").addEventListener("click", () => socket.connect());
     socket.addEventListener("state", () => this.#changed());
@@ -38,7 +40,7 @@ export class Banner {
 
   #hide() {
     this.#rest();
-    this.#element.hidden = true;
+    hide(this.#element, true, this.#before());
   }
 
   #show() {
@@ -47,11 +49,12 @@ export class Banner {
     const end = STOPPED[reason];
     this.#element.hidden = false;
     this.#element.classList.toggle("banner--danger", name === "stopped");
-    part(this.#element, "now").hidden = name === "stopped";
-    part(this.#element, "link").hidden = name !== "stopped";
+    const link = part(this.#element, "link");
+    link.hidden = name !== "stopped";
+    hide(part(this.#element, "now"), name === "stopped", link);
     if (name === "stopped") {
       this.#say(end.text);
-      part(this.#element, "link").textContent = end.link;
+      link.textContent = end.link;
     } else this.#countDown(seconds ?? 0);
   }
 

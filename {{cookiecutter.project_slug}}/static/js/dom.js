@@ -25,6 +25,15 @@ export function hide(element, hidden, heir) {
   if (leaves) heir?.focus({ preventScroll: true });
 }
 
+/** @returns {() => HTMLElement} where the focus was before it came into `root`, or else the content of the page */
+export function focusBefore(root) {
+  let before = null;
+  root.addEventListener("focusin", ({ relatedTarget }) => {
+    if (!root.contains(relatedTarget)) before = relatedTarget;
+  });
+  return () => (before?.checkVisibility() ? before : document.getElementById("main"));
+}
+
 /** @returns {object} what the server put into the page under that id with `json_script` */
 export function pageData(id) {
   return JSON.parse(document.getElementById(id).textContent);

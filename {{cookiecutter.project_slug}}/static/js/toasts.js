@@ -1,6 +1,7 @@
 // Short notes that something has happened: toast("Copied"), toast("Could not send", "error").
 // They go after a while, except errors and those under the pointer or the focus.
 
+import { focusBefore, hide } from "./dom.js";
 import { showIcon } from "./pictures.js";
 
 const SHOWN_MS = 6000;
@@ -25,8 +26,14 @@ function leaveLater(shown) {
   }, SHOWN_MS);
 }
 
-toasts?.addEventListener("click", (event) => {
-  if (event.target.closest("button")) event.target.closest(".toast").remove();
-});
+if (toasts) {
+  const before = focusBefore(toasts);
+  toasts.addEventListener("click", ({ target }) => {
+    if (!target.closest("button")) return;
+    const shown = target.closest(".toast");
+    hide(shown, true, before());
+    shown.remove();
+  });
+}
 
 for (const shown of document.querySelectorAll("#toasts > .toast")) leaveLater(shown);

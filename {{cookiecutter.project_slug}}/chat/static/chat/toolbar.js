@@ -1,7 +1,7 @@
 // The actions on a message: a bar of buttons on the message under the pointer or the focus, and their menus.
 
 import { clone } from "../js/dom.js";
-import { gettext } from "../js/texts.js";
+import { gettext, interpolate } from "../js/texts.js";
 import { toast } from "../js/toasts.js";
 import { pickEmoji } from "./emoji-picker.js";
 import { ask, attempt, moveWithArrows, openBeside } from "./popups.js";
@@ -114,8 +114,12 @@ class Toolbar {
   }
 
   async #copy(text) {
-    await navigator.clipboard.writeText(text);
-    toast(gettext("Copied."), "success");
+    try {
+      await navigator.clipboard.writeText(text);
+      toast(gettext("Copied."), "success");
+    } catch {
+      toast(interpolate(gettext("Your browser does not let this site copy. Copy it from here: %(text)s"), { text }), "error");
+    }
   }
 
   /** @returns {object | null} the message in hand as it is now; null when it was deleted */
