@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import expect
+from playwright.sync_api import WebSocketRoute, expect
 
 from tests.conftest import Arrive, Bake, Manage, Serve
 from tests.people import Person
@@ -29,6 +29,18 @@ from chat.models import Message
 
 week_ago = timezone.now() - timedelta(days=7)
 Message.objects.filter(room__slug="{slug}").update(created_at=week_ago)
+"""
+
+TALK = """
+from accounts.models import User
+from chat import actions
+from chat.models import Room
+
+room = Room.objects.get(slug="{slug}")
+ada = User.objects.get(username="ada")
+for number in range(60):
+    body = f"Number {{number}}" + " and so on" * 40
+    actions.post_message(room, ada, body=body, client_id=str(number))
 """
 
 NOTE_WATCHERS = """
@@ -344,6 +356,52 @@ def test_what_the_browser_does_not_let_copy_is_offered(ada: Person) -> None:
     ada.page.keyboard.press("Enter")
     expect(toast).to_have_count(0)
     expect(ada.box).to_be_focused()
+
+
+def test_a_picture_by_itself_is_shown_as_the_browser_shows_pictures(
+    ada: Person, tmp_path: Path
+) -> None:
+    make_room(ada, "Studio")
+    file = tmp_path / "me.png"
+    Image.new("RGB", (60, 40), "teal").save(file)
+    ada.page.get_by_label("Files", exact=True).set_input_files(file)
+    ada.box.press("Enter")
+    picture = ada.page.locator("[data-seq]").get_by_role("link", name="me.png")
+    expect(picture).to_be_visible()
+    tab = ada.context.new_page()
+    tab.goto(str(picture.get_attribute("href")))
+    expect(tab.locator("body")).to_have_css("background-color", "rgb(14, 14, 14)")
+
+
+def test_the_beginning_comes_above_what_is_read_and_nothing_moves(
+    ada: Person, site: Server, manage: Manage
+) -> None:
+    room = make_room(ada, "Hallway")
+    manage(site.project, "shell", "-c", TALK.format(slug="hallway"), **site.environment)
+    holding = False
+    held: list[str | bytes] = []
+
+    def connect(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+        server.on_message(lambda frame: held.append(frame) if holding else socket.send(frame))
+        ada.sockets += [socket, server]
+
+    ada.page.route_web_socket("**/ws/", connect)
+    enter(ada, f"{room}?at=60")
+    beginning = ada.page.get_by_text("This is where the room begins.")
+    expect(beginning).to_be_hidden()
+    holding = True
+    view = ada.page.locator("[data-part=timeline]")
+    view.evaluate("view => (view.scrollTop = 400)")
+    expect(ada.page.get_by_text("Loading messages…")).to_be_visible()
+    seq = ada.page.locator("[data-seq]").nth(3).get_attribute("data-seq")
+    read = ada.page.locator(f"[data-seq='{seq}']")
+    before = read.bounding_box()
+    holding = False
+    while held:
+        ada.sockets[-2].send(held.pop(0))
+    expect(ada.page.locator("[data-part=beginning]:not([hidden])")).to_be_attached()
+    assert read.bounding_box() == before
 
 
 def test_what_was_said_today_was_said_yesterday_after_midnight(
