@@ -10,6 +10,7 @@ from time import monotonic
 from traceback import extract_tb
 from typing import Any
 
+from django.conf import settings
 from django.core.exceptions import PermissionDenied, RequestAborted
 from django.http import Http404
 from django.utils.log import AdminEmailHandler
@@ -17,6 +18,7 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from operations.keys import without_keys
 from operations.requests import UNREADABLE
+from realtime.database import is_away
 from realtime.tracing import request_id
 
 MAILS_AN_HOUR = 10
@@ -66,6 +68,18 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(without_keys(line))
+
+
+class AwayFilter(logging.Filter):
+    """Says that the database is away in place of a traceback, which DEBUG shows nevertheless."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        error = record.exc_info and record.exc_info[1]
+        if error and is_away(error) and not settings.DEBUG:
+            why = (str(error).strip() or type(error).__name__).splitlines()[0]
+            record.msg, record.args = "%s: %s", (record.getMessage(), why)
+            record.exc_info = None
+        return True
 
 
 class OwnerMailHandler(AdminEmailHandler):

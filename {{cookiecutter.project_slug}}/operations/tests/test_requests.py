@@ -1,6 +1,9 @@
 """What holds for the response to every request."""
 
+import logging
+import re
 from collections.abc import Iterator
+from io import StringIO
 
 import pytest
 from django.db import connection
@@ -53,6 +56,18 @@ def test_what_cannot_be_saved_now_is_to_be_sent_again(client: Client, read_only:
     page = client.post("/settings/profile/", PROFILE)
     assert (page.status_code, page["Retry-After"]) == (503, "5")
     assert b"Back in a moment" in page.content
+
+
+def test_what_cannot_be_saved_now_costs_a_line_of_the_log(
+    client: Client, read_only: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (console,) = (each for each in logging.root.handlers if type(each) is logging.StreamHandler)
+    monkeypatch.setattr(console, "stream", StringIO())
+    client.post("/settings/profile/", PROFILE)
+    errors = [line for line in console.stream.getvalue().splitlines() if "INFO" not in line]
+    assert len(errors) == 1
+    assert "Service Unavailable: /settings/profile/: " in errors[0]
+    assert re.search("a readonly database|a read-only transaction", errors[0])
 
 
 def test_a_program_reads_when_to_send_it_again(client: Client, read_only: None) -> None:
