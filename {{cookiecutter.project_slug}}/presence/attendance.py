@@ -61,6 +61,7 @@ class Attendance:
         self._work = asyncio.Event()
         self._woken = asyncio.Event()
         self._beat_at = 0.0
+        self._store_away = False
         self._task = self.loop.create_task(self._run())
 
     def put(self, visit: Visit) -> asyncio.Future[None]:
@@ -109,7 +110,9 @@ class Attendance:
                 logger.info("Presence: the lease has expired; every visit is put again.")
             except StoreUnavailable as error:
                 store_up.set(0)
-                logger.warning("Presence: the store does not answer: %s", error.cause)
+                if not self._store_away:  # of an outage, one line
+                    logger.warning("Presence: the store does not answer: %s", error.cause)
+                self._store_away = True
                 await asyncio.sleep(RETRY_SECONDS)
             except Exception:  # most likely of the database
                 logger.exception("Presence: the store could not be kept up to date")
@@ -183,6 +186,9 @@ class Attendance:
     def _set_beat(self) -> None:
         """The store has answered; let the next beat be due in a while."""
         store_up.set(1)
+        if self._store_away:
+            logger.info("Presence: the store answers again.")
+        self._store_away = False
         self._beat_at = self.loop.time() + self.store.timing.beat_seconds
 
     def _fail(self, error: Exception) -> None:

@@ -142,8 +142,9 @@ async def test_everything_is_put_again_after_a_flush(
 
 @pytest.mark.redis
 async def test_an_outage_fails_what_waits_and_heals_by_itself(
-    over_redis: Attendance, server: RedisServer
+    over_redis: Attendance, server: RedisServer, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO", "presence.attendance")
     await over_redis.put(visit(7))
     await over_redis.put(visit(8))
 
@@ -157,6 +158,11 @@ async def test_an_outage_fails_what_waits_and_heals_by_itself(
 
     await shows(over_redis, {7: State.ONLINE, 9: State.ONLINE})
     assert REGISTRY.get_sample_value("presence_store_up") == 1
+    told = [record.getMessage() for record in caplog.records if "the store" in record.getMessage()]
+    assert [text.partition(":")[2].split(": ")[0] for text in told] == [
+        " the store does not answer",
+        " the store answers again.",
+    ]
 
 
 @pytest.mark.redis
