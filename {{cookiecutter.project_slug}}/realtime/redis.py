@@ -159,6 +159,8 @@ def fault(error: Exception) -> str:
     """What an error of Redis means, without an address; docs/operations.md explains the words."""
     if "MISCONF" in str(error):
         return "cannot save"
+    if "max number of clients" in str(error):
+        return "too many clients"
     for kind, words in FAULTS.items():
         if isinstance(error, kind):
             return words

@@ -103,6 +103,7 @@ async def test_a_database_that_fails_is_named_without_its_address(
         (ReadOnlyError("You can't write against a read only replica."), "read-only"),
         (ResponseError("MISCONF Redis is configured to save RDB snapshots"), "cannot save"),
         (NotConnected("Error 111 connecting to 10.0.0.7:6379. Connection refused."), "gone"),
+        (NotConnected("max number of clients reached"), "too many clients"),
     ],
 )
 @pytest.mark.django_db(transaction=True)
