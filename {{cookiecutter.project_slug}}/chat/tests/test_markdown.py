@@ -1,8 +1,8 @@
 """A message's Markdown: what it looks like, whom it mentions, and that no text can do harm."""
 
 import json
-import sys
 from collections.abc import Callable
+from cProfile import Profile
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -108,19 +108,9 @@ class Page(HTMLParser):
 
 def calls(function: Callable[[], object]) -> int:
     """How many functions are called meanwhile."""
-    count = 0
-
-    def called(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    before = sys.getprofile()
-    sys.setprofile(called)
-    try:
+    with Profile() as profile:
         function()
-    finally:
-        sys.setprofile(before)
-    return count
+    return sum(entry.callcount for entry in profile.getstats())
 
 
 @pytest.mark.parametrize(
