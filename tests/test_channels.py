@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Bake, Manage, Serve
 from tests.hooks import questions
-from tests.projects import Server, served
+from tests.projects import Server, run, served
 from tests.services import Postgres
 from tests.test_documents import edit
 from tests.wire import opened
@@ -80,6 +80,18 @@ def test_the_documented_examples_run(
         worker.stop()  # by an interrupt, which Channels' own command logs wherever it comes
     site.stop()
     assert "Traceback" not in site.log + worked
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+def test_the_documented_tests_pass(
+    bake: Bake, python: Path, postgres: Postgres, database: str
+) -> None:
+    project = bake()
+    add_the_examples(project)
+    url = postgres.create_database() if database == "postgres" else "sqlite:///db.sqlite3"
+    # in one process: pytest-xdist names the databases of its own
+    done = run([python, "-m", "pytest", "-v", "examples/tests.py"], project, DATABASE_URL=url)
+    assert "2 passed" in done.stdout, done.stdout
 
 
 def add_the_examples(project: Path) -> None:

@@ -35,6 +35,8 @@ if DATABASE["ENGINE"] == "django.db.backends.sqlite3":
     # A file, as in production: the engine's threads have connections of their own to it.
     DATABASE["TEST"] = {"NAME": Path(tempfile.gettempdir()) / f"test-{os.getpid()}.sqlite3"}
     DATABASE["OPTIONS"]["init_command"] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=OFF;"
+else:  # named, or the server of a ChannelsLiveServerTestCase looks for test_test_...
+    DATABASE["TEST"] = {"NAME": f"test_{DATABASE['NAME']}"}
 
 # Apps that only the tests have.
 INSTALLED_APPS = [
