@@ -6,13 +6,14 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
 from django.utils.translation import gettext_lazy as _
 
 from chat import actions
 from chat.models import Ban, BanEvent, Membership, Message, Room
+from chat.queries import with_member_count
 from chat.text import NAME_CHARACTERS, clean_about, clean_name
 from realtime.admin import ReadOnlyAdmin
 from realtime.protocol import Refusal
@@ -56,11 +57,11 @@ class RoomAdmin(DeletesOneByOne):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Room]:
         rooms: QuerySet[Room] = super().get_queryset(request)
-        return rooms.annotate(members=Count("memberships"))
+        return with_member_count(rooms)
 
-    @admin.display(description=_("members"), ordering="members")
+    @admin.display(description=_("members"), ordering="member_count")
     def member_count(self, room: Room) -> int:
-        return room.members  # type: ignore[attr-defined,no-any-return]  # annotated
+        return room.member_count  # type: ignore[attr-defined,no-any-return]  # annotated
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TypedDict
 from uuid import UUID
 
-from django.db.models import Count, Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, IntegerField, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -212,14 +212,21 @@ def invitations_of(user: User) -> QuerySet[Invitation]:
 
 
 def rooms_to_join(user: User) -> QuerySet[Room]:
-    """Public rooms that the user may join, with their `member_count`, the largest first."""
-    return (
+    """Public rooms that the user may join, with their `member_count`, the liveliest first."""
+    rooms = (
         Room.objects.filter(kind=Room.Kind.PUBLIC, archived_at=None)
         .exclude(memberships__user=user)
         .exclude(bans__user=user)
-        .annotate(member_count=Count("memberships"))
-        .order_by("-member_count", "name")
+        .order_by("-last_rev", "name")
     )
+    return with_member_count(rooms)
+
+
+def with_member_count(rooms: QuerySet[Room]) -> QuerySet[Room]:
+    """The rooms with their `member_count`, which is counted for those that are shown alone, unless
+    it orders them."""
+    members = Membership.objects.filter(room=OuterRef("pk"))
+    return rooms.annotate(member_count=_Count(members.values("pk")))
 
 
 def people_to_talk_to(user: User, query: str) -> QuerySet[User]:
