@@ -83,7 +83,7 @@ class Webhook(Outlet):
         if bot is None:
             raise GiveUp(str(_("Its bot is not in the room any more.")))
         if not bot.is_active:
-            raise GiveUp(str(_("This account is not active. Ask whoever runs this site.")))
+            raise GiveUp(str(_("Its bot is not active any more.")))
         for message in items:
             if message.author_id != self.bot_id and not message.writing:
                 self._post(message)

@@ -96,7 +96,7 @@ class MembershipAdmin(DeletesOneByOne, ReadOnlyAdmin):
     list_filter = ["role", "joined_at"]
     list_select_related = ["room", "user"]
     search_fields = ["user__username", "user__display_name", "room__slug", "room__name"]
-    ordering = ["-joined_at", "-pk"]
+    ordering = ["-pk"]
 
     def has_delete_permission(
         self, request: HttpRequest, membership: Membership | None = None
@@ -125,7 +125,7 @@ class BanAdmin(DeletesOneByOne, ReadOnlyAdmin):
     list_filter = ["created_at"]
     list_select_related = ["room", "user", "banned_by"]
     search_fields = ["user__username", "user__display_name", "room__slug", "room__name"]
-    ordering = ["-created_at", "-pk"]
+    ordering = ["-pk"]
 
     def delete_model(self, request: HttpRequest, ban: Ban) -> None:
         actions.lift_ban(ban.room, None, ban.user)
@@ -139,7 +139,7 @@ class BanEventAdmin(ReadOnlyAdmin):
     list_filter = ["what", "created_at"]
     list_select_related = ["user", "by"]
     search_fields = ["user__username", "by__username", "room"]
-    ordering = ["-created_at", "-pk"]
+    ordering = ["-pk"]
 
     def has_delete_permission(self, request: HttpRequest, event: BanEvent | None = None) -> bool:
         return False

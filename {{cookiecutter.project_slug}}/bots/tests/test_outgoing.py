@@ -170,9 +170,23 @@ def test_after_three_days_it_is_off(
     assert not webhook.is_active
 
 
-@pytest.mark.parametrize("gone", ["address", "bot", "inactive"])
+@pytest.mark.parametrize(
+    ("gone", "why"),
+    [
+        ("address", "Its address answered 410: it is gone."),
+        ("bot", "Its bot is not in the room any more."),
+        ("inactive", "Its bot is not active any more."),
+    ],
+)
 def test_what_is_gone_for_good_is_off_at_once(
-    webhook: Webhook, receiver: Receiver, room: Room, ada: User, bob: User, say: Say, gone: str
+    webhook: Webhook,
+    receiver: Receiver,
+    room: Room,
+    ada: User,
+    bob: User,
+    say: Say,
+    gone: str,
+    why: str,
 ) -> None:
     receiver.statuses = [410]
     if gone == "bot":
@@ -183,7 +197,7 @@ def test_what_is_gone_for_good_is_off_at_once(
     run_due()
 
     webhook.refresh_from_db()
-    assert not webhook.is_active
+    assert (webhook.is_active, webhook.error) == (False, why)
     assert len(receiver.taken) == (1 if gone == "address" else 0)
 
 

@@ -41,6 +41,12 @@ def test_lists_cost_the_same_however_long_they_are(
         assert admin.get(url(model, "changelist")).status_code == 200
 
 
+@pytest.mark.parametrize("model", ["membership", "message", "ban", "banevent"])
+def test_lists_are_in_the_order_of_an_index(admin: Client, model: str) -> None:
+    response = admin.get(url(model, "changelist"))
+    assert set(response.context["cl"].queryset.query.order_by) == {"-pk"}
+
+
 @pytest.mark.parametrize("model", ["room", "membership", "message", "ban"])
 def test_rows_are_found_and_looked_at(
     admin: Client, ada: User, bob: User, public: Room, say: Say, model: str
