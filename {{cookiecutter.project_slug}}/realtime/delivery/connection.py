@@ -8,14 +8,13 @@ from typing import Final
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
 from django.utils.translation import gettext as _
-from psycopg import OperationalError
-from redis.exceptions import RedisError
 
 from realtime import metrics
 from realtime.asgi import Application, Message, Receive, Scope, Send
 from realtime.conf import limits
 from realtime.database import is_away
 from realtime.delivery.socket import TOO_SLOW, Socket
+from realtime.layers import is_layer_away
 from realtime.layers.leftovers import forget_made
 from realtime.protocol import CloseCode, Closing, ErrorCode, Refusal
 from realtime.sessions import VerifiedSession
@@ -260,8 +259,6 @@ CLOSE_CODES = {
     ErrorCode.RATE_LIMITED: CloseCode.FLOODING,
     ErrorCode.UNAVAILABLE: CloseCode.OVERLOAD,
 }
-LAYER_AWAY = (ConnectionError, OperationalError, RedisError)
-"""What stock consumers raise while the channel layer is away; Django has errors of its own."""
 
 
 def refusal_for(error: Exception, what: str) -> Refusal:
@@ -288,7 +285,7 @@ def closing_for(error: Exception, what: str) -> Closing:
     """How a socket, or a topic, closes whose application was ended by `error`."""
     if isinstance(error, Closing):
         return error
-    if isinstance(error, LAYER_AWAY):
+    if is_layer_away(error):
         logger.error("%s failed: %s: %s", what, type(error).__name__, error)
         return Closing(CloseCode.OVERLOAD, "The server cannot serve you now.")
     refusal = refusal_for(error, what)

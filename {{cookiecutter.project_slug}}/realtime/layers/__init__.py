@@ -10,8 +10,10 @@ postgres://...                   LISTEN and NOTIFY, as a connection URI of libpq
 """
 
 import logging
+import re
 from collections.abc import Callable
 from importlib.util import find_spec
+from traceback import walk_tb
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
@@ -25,6 +27,9 @@ logger = logging.getLogger(__name__)
 CAPACITY = 10_000  # messages that wait in a channel; layers drop those beyond
 REDIS_SCHEMES = ("redis", "rediss", "unix", "sentinel")
 NATS_PING_SECONDS = 2  # a server that leaves two unanswered has gone
+
+DRIVERS = ("nats", "psycopg", "redis", "valkey")
+LAYERS = re.compile(r"(realtime\.layers|channels_nats|channels_redis|channels_valkey)(\.|$)")
 
 Options = dict[str, Any]  # Any: what a layer takes
 
@@ -63,6 +68,16 @@ def layer(url: str, prefix: str = "") -> Options:
             f"needs a package for {scheme}://: install it with `uv sync --extra {kind.extra}`."
         )
     return {"BACKEND": kind.backend, "CONFIG": config}
+
+
+def is_layer_away(error: Exception) -> bool:
+    """Whether a call of the layer raised `error` since its server is away.
+
+    A stock consumer may raise the same of its own accord, as by a client of another server.
+    """
+    of_server = isinstance(error, OSError) or type(error).__module__.startswith(DRIVERS)
+    modules = (frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__))
+    return of_server and any(map(LAYERS.match, modules))
 
 
 def check_layer_url(url: str) -> str:
