@@ -113,7 +113,7 @@ class Request(WebRequest):
         super().gotLength(length)
         self.content = SpooledTemporaryFile(IN_MEMORY_BYTES)  # noqa: SIM115 (Twisted closes it)
         self._parsePOSTFormSubmission = False  # Django reads forms
-        self.channel.has_request = True
+        _forget_deadline(self.channel)
         if length == 0:
             return
         path = self.channel._path.partition(b"?")[0]
@@ -180,6 +180,7 @@ def _with_deadline(build: Callable[[Any], Any], address: Any) -> Any:  # Any: un
     connection.requestFactory = Request
     channel = connection._channel
     channel.timeoutConnection = partial(_end_idle, channel, channel.timeoutConnection)
+    connection.connectionLost = partial(_lose, channel, connection.connectionLost)
     _await_request(channel)
     return connection
 
@@ -191,22 +192,28 @@ async def _written(tcp: Any) -> None:  # Any: untyped in Twisted
 
 
 def _await_request(channel: Any) -> None:  # Any: untyped in Twisted
-    deadline: asyncio.TimerHandle | None = getattr(channel, "deadline", None)
-    if deadline is not None:
-        deadline.cancel()
-    channel.has_request = False
     loop = asyncio.get_running_loop()
-    channel.deadline = loop.call_later(limits().handshake_seconds, _abort_without_request, channel)
+    channel.deadline = loop.call_later(limits().handshake_seconds, _abort, channel)
 
 
-def _abort_without_request(channel: Any) -> None:  # Any: untyped in Twisted
-    if not channel.has_request:
-        channel.transport.abortConnection()
+def _forget_deadline(channel: Any) -> None:  # Any: untyped in Twisted
+    if channel.deadline is not None:
+        channel.deadline.cancel()
+        channel.deadline = None
+
+
+def _abort(channel: Any) -> None:  # Any: untyped in Twisted
+    channel.transport.abortConnection()
+
+
+def _lose(channel: Any, lose: Callable[..., None], reason: Any) -> None:  # Any: untyped in Twisted
+    _forget_deadline(channel)
+    lose(reason)
 
 
 def _end_idle(channel: Any, close: Callable[[], None]) -> None:  # Any: untyped in Twisted
     """Answer a body that pauses; close a connection between requests."""
-    if channel.requests and channel.has_request:
+    if channel.requests and channel.deadline is None:
         channel.requests[-1].give_up()
     else:
         close()

@@ -32,6 +32,7 @@ GONE = {
 }
 
 
+for_daphne = pytest.mark.skipif("daphne" not in SERVERS, reason="not baked")
 for_uvicorn = pytest.mark.skipif("uvicorn" not in SERVERS, reason="not baked")
 
 
@@ -115,6 +116,24 @@ async def test_what_comes_is_read_in_order_by_all_who_wait() -> None:
         await asyncio.sleep(0)
         messages.put_nowait({"number": 4})
         assert await waiting == {"number": 4}
+
+
+@for_daphne
+async def test_a_connection_that_is_lost_or_has_a_request_leaves_no_timer() -> None:
+    daphne = import_module("realtime.servers.lending_daphne")
+    lose = Mock()
+    lost = daphne._with_deadline(lambda address: Mock(connectionLost=lose), "127.0.0.1")
+    deadline = lost._channel.deadline
+    lost.connectionLost("why")
+    assert deadline.cancelled()
+    lose.assert_called_once_with("why")
+
+    asking = daphne._with_deadline(lambda address: Mock(), "127.0.0.1")
+    deadline = asking._channel.deadline
+    request = daphne.Request(asking._channel, queued=False)
+    request.gotLength(0)
+    request.content.close()
+    assert deadline.cancelled()
 
 
 @for_uvicorn
