@@ -1,6 +1,7 @@
 """One client's connection, written to without ever waiting for it."""
 
 import asyncio
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
@@ -10,11 +11,15 @@ from realtime.asgi import Message, Send
 from realtime.conf import limits
 from realtime.protocol import CloseCode, Refusal, encode_refusal
 
+logger = logging.getLogger(__name__)
+
 FINISH_SECONDS = 5.0
 REASON_BYTES = 123  # of a close frame: RFC 6455, section 5.5
 SHORTEST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 1.0
 TOO_SLOW = "You read more slowly than others write."
+SENDABLE = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
+"""The close codes that a frame may have: RFC 6455, section 7.4, and IANA's registry."""
 PRIVATE_CODES = 3_000  # what is added to a close code that the server refuses to send
 
 
@@ -160,8 +165,14 @@ class Socket:
         return self.is_open
 
     def close(self, code: int, reason: str) -> None:
-        """Begin to close: nothing more is written, and `on_close` is called."""
+        """Begin to close: nothing more is written, and `on_close` is called.
+
+        A code that no close frame may have becomes 1011, as any fault of an application.
+        """
         if self.closing is None:
+            if code not in SENDABLE:
+                logger.error("A socket was closed with %s, which cannot be sent: 1011 is.", code)
+                code = CloseCode.FAILURE
             self.closing = (code, reason)
             metrics.closes.labels(int(code)).inc()
             self._writable = False

@@ -288,6 +288,22 @@ async def test_an_application_closes_with_its_code(
         assert await client.closed() == code
 
 
+@pytest.mark.parametrize("code", [1, 1004, 1005, 1006, 1015, 2999, 5000])
+async def test_a_code_that_no_close_frame_may_have_becomes_1011(
+    ada: User, caplog: pytest.LogCaptureFixture, code: int
+) -> None:
+    class Closes(AsyncWebsocketConsumer):
+        async def receive(
+            self, text_data: str | None = None, bytes_data: bytes | None = None
+        ) -> None:
+            await self.close(code)
+
+    async with connect_stock("/", ada, application=AdmissionMiddleware(Closes.as_asgi())) as client:
+        await client.communicator.send_to(text_data="anything")
+        assert await client.closed() == 1011
+    assert f"A socket was closed with {code}, which cannot be sent: 1011 is." in caplog.messages
+
+
 async def test_a_handshake_that_an_application_rejects_is_answered_as_asgi_has_it(
     ada: User,
 ) -> None:
