@@ -197,9 +197,7 @@ class RoomListConsumer(Consumer):
         all_slugs = await slugs_read.submit(self.user_id)
         self.known = hash(frozenset(all_slugs))
         slugs = all_slugs[:ROOMS_LISTED]
-        async with asyncio.TaskGroup() as subscribing:
-            for slug in slugs:
-                subscribing.create_task(self.subscribe(Room.topics.group(slug)))
+        await self.subscribe(*map(Room.topics.group, slugs))
         rooms = await rooms_read.submit((self.user_id, slugs))  # as they are now that all is heard
         for gone in set(slugs) - {room.slug for room in rooms}:
             self.unsubscribe(Room.topics.group(gone))

@@ -120,9 +120,7 @@ class PresenceConsumer(Consumer):
     async def _enter_rooms(self) -> None:
         """Hear the person's rooms and no others, and count there, as they appear now."""
         rooms, _ = await queries.join_requests.submit(self.user_id)
-        async with asyncio.TaskGroup() as tasks:
-            for room in rooms:
-                tasks.create_task(self.subscribe(room_topic(room)))
+        await self.subscribe(*map(room_topic, rooms))
         # Again, since a removal before the subscription was missed.
         now = await queries.join_requests.submit(self.user_id)
         for room in (rooms | self.visit.rooms) - now.rooms:

@@ -161,11 +161,11 @@ class Consumer:
     async def leave(self) -> None:
         """Undo what `join` did beyond subscribing; called once, however the consumer ends."""
 
-    async def subscribe(self, group: str) -> None:
-        """Let the socket hear what is published to `group`; before the welcome it is held back."""
-        if group not in self._groups:
-            self._groups.append(self._engine.hub.shared_name(group))
-        await self._engine.hub.subscribe(group, self, hold=not self.has_joined)
+    async def subscribe(self, *groups: str) -> None:
+        """Let the socket hear what is published to `groups`; before the welcome it is held back."""
+        hub = self._engine.hub
+        self._groups += [hub.shared_name(each) for each in groups if each not in self._groups]
+        await hub.subscribe(groups, self, hold=not self.has_joined)
 
     def unsubscribe(self, group: str) -> None:
         """Hear `group` no longer."""

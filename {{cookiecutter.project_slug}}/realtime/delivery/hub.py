@@ -26,7 +26,7 @@ from channels.layers import get_channel_layer
 from django.utils.translation import gettext as _
 
 from realtime import metrics
-from realtime.delivery.socket import Frame, Socket
+from realtime.delivery.socket import Frame, Socket, turn
 from realtime.protocol import CloseCode, ErrorCode, Refusal
 
 logger = logging.getLogger(__name__)
@@ -140,9 +140,11 @@ class Hub:
         self._channel: str | None = None
         self._probe = f"realtime.probe.{uuid4().hex}"
         self._groups: dict[str, Group] = {}
-        # By the layer's name: the groups to be in, those that were added, and by the number of a
-        # call that was not heard yet those that are joined when it is.
+        # By the layer's name: the groups to be in, those of them that are new, those that were
+        # added, and by the number of a call that was not heard yet those that are joined when it
+        # is.
         self._wanted = {name: Group(name, name) for name in (self._probe, layer_group(CONTROL))}
+        self._new: set[str] = set()
         self._added: set[str] = set()
         self._unconfirmed: dict[int, set[str]] = {}
         self._heard_at = 0.0  # when a call was last heard, or the first of several was due
@@ -175,33 +177,41 @@ class Hub:
         """The string that the hub has for the name of `group`: consumers keep it, not a copy."""
         return self._groups[group].name if group in self._groups else group
 
-    async def subscribe(self, group: str, subscriber: Subscriber, *, hold: bool = False) -> None:
-        """Let `subscriber`'s socket hear `group` from now on.
+    async def subscribe(
+        self, groups: Sequence[str], subscriber: Subscriber, *, hold: bool = False
+    ) -> None:
+        """Let `subscriber`'s socket hear `groups` from now on.
 
-        Returns when the layer delivers to this process. If the layer does not answer, returns
+        Returns when the layer delivers them to this process. If the layer does not answer, returns
         after `SUBSCRIBE_SECONDS`; `on_gap` then follows.
 
         Args:
             hold: keep what the socket would hear until `release`.
 
         Raises:
-            Refusal: `not_found`, the name is too long for a layer.
+            Refusal: `not_found`, a name is too long for a layer.
         """
-        if len(group) > GROUP_CHARACTERS:
+        if any(len(group) > GROUP_CHARACTERS for group in groups):
             raise Refusal(ErrorCode.NOT_FOUND, _("There is nothing of that name."))
-        local = self._groups.get(group)
+        joined = [self._hear(group, subscriber, hold).joined for group in groups]
+        if not all(each.is_set() for each in joined):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(SUBSCRIBE_SECONDS):
+                    for each in joined:
+                        await each.wait()
+
+    def _hear(self, name: str, subscriber: Subscriber, hold: bool) -> Group:
+        local = self._groups.get(name)
         if local is None:
-            local = self._groups[group] = Group(group, layer_group(group))
+            local = self._groups[name] = Group(name, layer_group(name))
             self._wanted[local.layer_name] = local
+            self._new.add(local.layer_name)
             self._changed.set()
         if subscriber not in local.subscribers:
             local.subscribers[subscriber] = None
             if hold:
                 local.hold(subscriber)
-        if not local.joined.is_set():
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SUBSCRIBE_SECONDS):
-                    await local.joined.wait()
+        return local
 
     def release(self, group: str, subscriber: Subscriber) -> None:
         """Let the socket hear what was held since `subscribe`."""
@@ -277,6 +287,7 @@ class Hub:
             metrics.frames_sent.inc(len(sockets) * len(texts))
             sockets.difference_update(held)
             frame = Frame(*texts)
+            turn.begin()
             for socket in sockets:
                 socket.write(frame)
             for _, frames in held.values():
@@ -424,9 +435,9 @@ class Hub:
                 async with asyncio.timeout(LAYER_SECONDS):
                     await self._layer.group_send(name, call)
             unheard = set[str]().union(*self._unconfirmed.values())
-            for name, local in self._wanted.items():  # one that was left and is wanted again
-                if name in self._added and name not in unheard:
-                    local.join()
+            for name in (self._new - unheard) & self._added & self._wanted.keys():
+                self._wanted[name].join()  # it was left and is wanted again
+            self._new.clear()
 
     async def _add(self, names: Collection[str], channel: str) -> Iterable[Iterable[str]]:
         """Be in these groups; returns which of them are joined with one another."""

@@ -1,6 +1,7 @@
 """One client's connection, written to without ever waiting for it."""
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,6 +18,7 @@ FINISH_SECONDS = 5.0
 REASON_BYTES = 123  # of a close frame: RFC 6455, section 5.5
 SHORTEST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 1.0
+PACKED_BYTES = 65_536  # of one turn of the loop: what is more is given to the transport at once
 TOO_SLOW = "You read more slowly than others write."
 SENDABLE = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 """The close codes that a frame may have: RFC 6455, section 7.4, and IANA's registry."""
@@ -79,17 +81,46 @@ class Frame:
         self.size = len(self.wire)
 
 
+class Turn:
+    """A turn of the event loop in which events are delivered.
+
+    It may bring a socket the events of many topics. The first frame goes at once, as a single one
+    does, and those that follow go together at the end of the turn.
+    """
+
+    def __init__(self) -> None:
+        self.number = 0  # of the turn; 0 while no events are delivered
+        self.unsent: list[Socket] = []
+        self._numbers = itertools.count(1)
+
+    def begin(self) -> None:
+        if not self.number:
+            self.number = next(self._numbers)
+            asyncio.get_running_loop().call_soon(self._end)
+
+    def _end(self) -> None:
+        unsent, self.unsent, self.number = self.unsent, [], 0
+        for socket in unsent:
+            socket.flush()
+
+
+turn = Turn()
+
+
 class Socket:
     """Writes frames in order, blocks nobody, and closes a client that cannot keep up.
 
-    Where the server lends its transport (`realtime.servers`), encoded frames go straight into its
-    buffer. Elsewhere messages go through a bounded outbox. While it holds messages, a task hands
-    them to the server's ASGI `send`, which may wait for the client.
+    Where the server lends its transport (`realtime.servers`), encoded frames go straight to it, in
+    at most two writes of a `Turn`, since each is a system call. Elsewhere messages go through a
+    bounded outbox. While it holds messages, a task hands them to the server's ASGI `send`, which
+    may wait for the client.
     """
 
     def __init__(self, send: Send, transport: Transport | None = None) -> None:
         self._send = send
         self._transport = transport
+        self._turn = 0  # the last in which it was written to, and what is to follow at its end
+        self._unsent = b""
         # Each message with its size in bytes. A deque would take 0.7 KiB of every idle socket.
         self._outbox: list[tuple[Message, int]] = []
         self._outbox_bytes = 0
@@ -120,8 +151,16 @@ class Socket:
         if transport is not None:
             if transport.get_write_buffer_size() > self._most_bytes:
                 self.close(CloseCode.TOO_SLOW, TOO_SLOW)
-            elif not transport.is_closing():
-                transport.write(frame.wire)
+            elif not turn.number or self._turn != turn.number:
+                self._turn = turn.number
+                if not transport.is_closing():
+                    transport.write(frame.wire)
+            else:
+                if not self._unsent:
+                    turn.unsent.append(self)
+                self._unsent += frame.wire
+                if len(self._unsent) > PACKED_BYTES:
+                    self.flush()
             return
         self._outbox += frame.messages
         self._outbox_bytes += frame.size
@@ -150,7 +189,7 @@ class Socket:
     def waiting_bytes(self) -> int:
         """The bytes that were written and that the client has not yet read."""
         if self._transport is not None:
-            return self._transport.get_write_buffer_size()
+            return self._transport.get_write_buffer_size() + len(self._unsent)
         return self._outbox_bytes
 
     async def drained(self) -> bool:
@@ -182,6 +221,7 @@ class Socket:
         """Drop what is still queued, since the client is gone."""
         self._finished = True
         self._writable = False
+        self._unsent = b""
         if self._sender is not None:
             self._sender.cancel()
         self._outbox.clear()
@@ -197,6 +237,7 @@ class Socket:
         self._finished = True
         self._writable = False
         code, reason = self.closing or (CloseCode.NORMAL, "")
+        self.flush()
         if self._transport is not None:  # or a client that never reads would keep it for ever
             asyncio.get_running_loop().call_later(FINISH_SECONDS, self._transport.abort)
         if self._sender is not None:
@@ -210,6 +251,12 @@ class Socket:
                 if not self.accepted:
                     await self._send({"type": "websocket.accept", "subprotocol": subprotocol})
                 await self._send_close(int(code), reason)
+
+    def flush(self) -> None:
+        """Give the transport what was written in this turn and has not gone yet."""
+        unsent, self._unsent = self._unsent, b""
+        if unsent and self._transport is not None and not self._transport.is_closing():
+            self._transport.write(unsent)
 
     async def _send_outbox(self) -> None:
         try:

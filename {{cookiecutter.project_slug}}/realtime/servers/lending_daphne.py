@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from tempfile import SpooledTemporaryFile
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import unquote
 
 from autobahn.websocket.types import ConnectionDeny
@@ -74,8 +74,6 @@ class Server(plain.Server):
         return messages
 
     async def handle_reply(self, protocol: Any, message: Message) -> None:  # Any: untyped in daphne
-        if isinstance(protocol, WebSocketProtocol):
-            protocol.lent.transport.flush()  # first what the engine has written
         if message["type"] == "websocket.close" and protocol.state == protocol.STATE_OPEN:
             # daphne leaves the reason out, and autobahn's `sendClose` refuses most codes below 3000
             code = message.get("code") or CloseCode.NORMAL
@@ -229,7 +227,6 @@ class Protocol(WebSocketProtocol):
         """Throw away what comes until the client hangs up: see `DISCARDED_BYTES`."""
         if self._discarded is None:
             self._discarded = 0
-            self.lent.transport.flush()
             self.transport.loseWriteConnection()
 
     def dataReceived(self, data: bytes) -> None:  # noqa: N802 (Twisted's)
@@ -283,33 +280,17 @@ class Protocol(WebSocketProtocol):
 class Transport:
     """A Twisted TCP transport in the terms of asyncio's.
 
-    Twisted asks the reactor to watch a socket before it writes to it. Here what was written in one
-    turn of the event loop is given to the kernel at the end of the turn, in one call for each
-    socket, and only what the kernel does not take goes through Twisted's buffer.
+    Twisted asks the reactor to watch a socket before it writes to it. Here what is written is given
+    to the kernel at once, and only what the kernel does not take goes through Twisted's buffer.
     """
 
-    __slots__ = ("_protocol", "_tcp", "_unsent")
-
-    _written: ClassVar[list["Transport"]] = []  # in this turn of the loop
+    __slots__ = ("_protocol", "_tcp")
 
     def __init__(self, protocol: Any) -> None:  # Any: untyped in daphne
         self._protocol = protocol
         self._tcp = protocol.transport
-        self._unsent: list[bytes] = []
 
     def write(self, data: bytes) -> None:
-        if not self._unsent:
-            if not self._written:
-                asyncio.get_running_loop().call_soon(self._flush_all)
-            self._written.append(self)
-        self._unsent.append(data)
-
-    def flush(self) -> None:
-        """Give the kernel what was written."""
-        if not self._unsent:
-            return
-        data = self._unsent[0] if len(self._unsent) == 1 else b"".join(self._unsent)
-        self._unsent.clear()
         tcp = self._tcp
         if not tcp.connected or tcp.disconnecting:
             return
@@ -330,13 +311,6 @@ class Transport:
 
     def abort(self) -> None:
         self._tcp.abortConnection()
-
-    @classmethod
-    def _flush_all(cls) -> None:
-        written = cls._written.copy()
-        cls._written.clear()
-        for transport in written:
-            transport.flush()
 
 
 class PausingMessages(Messages):

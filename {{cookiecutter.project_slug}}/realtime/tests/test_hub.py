@@ -119,8 +119,8 @@ async def started(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Started]:
 
 async def test_the_layer_hears_of_the_first_and_the_last_socket_only(started: Started) -> None:
     one, two = Listener(), Listener()
-    await started.hub.subscribe("chat:a", one)
-    await started.hub.subscribe("chat:a", two)
+    await started.hub.subscribe(["chat:a"], one)
+    await started.hub.subscribe(["chat:a"], two)
     started.hub.unsubscribe("chat:a", one)
     started.hub.unsubscribe("chat:a", two)
     await until(lambda: ("discard", "realtime.on.chat.a") in started.layer.calls)
@@ -133,8 +133,8 @@ async def test_the_layer_hears_of_the_first_and_the_last_socket_only(started: St
 async def test_a_socket_shared_by_two_subscribers_hears_each_event_once(started: Started) -> None:
     one, two = Listener(), Listener()
     two.socket = one.socket
-    await started.hub.subscribe("chat:a", one)
-    await started.hub.subscribe("chat:a", two)
+    await started.hub.subscribe(["chat:a"], one)
+    await started.hub.subscribe(["chat:a"], two)
     started.send("chat:a", "1")
     await until(lambda: one.heard)
     started.hub.unsubscribe("chat:a", one)
@@ -145,8 +145,8 @@ async def test_a_socket_shared_by_two_subscribers_hears_each_event_once(started:
 
 async def test_what_is_held_comes_on_release_in_order(started: Started) -> None:
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener, hold=True)
-    await started.hub.subscribe("chat:b", listener)
+    await started.hub.subscribe(["chat:a"], listener, hold=True)
+    await started.hub.subscribe(["chat:b"], listener)
     started.send("chat:a", "1")
     started.send("chat:b", "2")
     await until(lambda: listener.heard == ["2"])
@@ -159,7 +159,7 @@ async def test_what_two_hold_for_a_socket_comes_when_both_have_released(started:
     one, two = Listener(), Listener()
     two.socket = one.socket
     for holder in (one, two):
-        await started.hub.subscribe("chat:a", holder, hold=True)
+        await started.hub.subscribe(["chat:a"], holder, hold=True)
     started.hub.deliver("chat:a", "1")
     started.hub.release("chat:a", one)
     started.hub.deliver("chat:b", "elsewhere")
@@ -173,8 +173,8 @@ async def test_a_holder_that_leaves_takes_nothing_from_others_of_its_socket(
 ) -> None:
     one, two = Listener(), Listener()
     two.socket = one.socket
-    await started.hub.subscribe("chat:a", one)
-    await started.hub.subscribe("chat:a", two, hold=True)
+    await started.hub.subscribe(["chat:a"], one)
+    await started.hub.subscribe(["chat:a"], two, hold=True)
     started.hub.deliver("chat:a", "1")
     started.hub.unsubscribe("chat:a", two)
     await until(lambda: one.heard == ["1"])
@@ -185,7 +185,7 @@ async def test_whoever_leaves_before_the_welcome_hears_nothing_of_what_was_held(
 ) -> None:
     one, two = Listener(), Listener()
     for each in (one, two):
-        await started.hub.subscribe("chat:a", each, hold=True)
+        await started.hub.subscribe(["chat:a"], each, hold=True)
     started.hub.deliver("chat:a", "1")
     started.hub.unsubscribe("chat:a", one)
     started.hub.release("chat:a", two)
@@ -198,8 +198,8 @@ async def test_the_name_of_a_group_is_shared_as_long_as_it_has_a_subscriber(
 ) -> None:
     one, two = Listener(), Listener()
     first, second = ("".join(["chat:", "a"]) for _ in range(2))
-    await started.hub.subscribe(first, one)
-    await started.hub.subscribe(second, two)
+    await started.hub.subscribe([first], one)
+    await started.hub.subscribe([second], two)
     started.hub.unsubscribe("chat:a", one)
     assert started.hub.shared_name(second) is first
     started.hub.unsubscribe("chat:a", two)
@@ -208,7 +208,7 @@ async def test_the_name_of_a_group_is_shared_as_long_as_it_has_a_subscriber(
 
 async def test_events_that_wait_for_the_layer_travel_together_in_order(started: Started) -> None:
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
+    await started.hub.subscribe(["chat:a"], listener)
     started.layer.sent.clear()
     for number in range(250):
         started.send("chat:a", str(number))
@@ -229,7 +229,7 @@ async def test_many_groups_are_sent_to_at_once_in_order(
             await started.layer.group_send(group, message)
 
     listeners = {f"chat:{number}": Listener() for number in range(150)}
-    await asyncio.gather(*(started.hub.subscribe(*each) for each in listeners.items()))
+    await asyncio.gather(*(started.hub.subscribe([name], each) for name, each in listeners.items()))
     monkeypatch.setattr(started.layer, "group_send_all", send_all, raising=False)
     for text in ("1", "2"):
         for group in listeners:
@@ -258,8 +258,8 @@ async def test_a_failure_between_many_groups_loses_and_doubles_nothing(
             del messages[group]
 
     one, two = Listener(), Listener()
-    await started.hub.subscribe("chat:a", one)
-    await started.hub.subscribe("chat:b", two)
+    await started.hub.subscribe(["chat:a"], one)
+    await started.hub.subscribe(["chat:b"], two)
     monkeypatch.setattr(started.layer, "group_send_all", send_all, raising=False)
     started.send("chat:a", "1")
     started.send("chat:b", "2")
@@ -270,7 +270,7 @@ async def test_a_failure_between_many_groups_loses_and_doubles_nothing(
 
 async def test_after_a_failure_it_subscribes_anew_and_tells_of_the_gap(started: Started) -> None:
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
+    await started.hub.subscribe(["chat:a"], listener)
     started.layer.down = True
     started.layer.groups.clear()
     started.send("chat:a", "sent while the layer is down")
@@ -311,7 +311,7 @@ async def test_it_stops_while_it_leaves_a_layer_that_has_failed(
 
 async def test_a_layer_that_lost_its_groups_is_noticed(started: Started) -> None:
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
+    await started.hub.subscribe(["chat:a"], listener)
     started.layer.groups.clear()
     await until(lambda: started.gaps)
     started.send("chat:a", "1")
@@ -323,7 +323,7 @@ async def test_groups_that_the_layer_wrongly_takes_for_joined_are_joined_again(
 ) -> None:
     """As channels_redis does where Redis refused to subscribe to its channels."""
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
+    await started.hub.subscribe(["chat:a"], listener)
     await started.hub.answering.wait()
     started.layer.believed = set(started.layer.groups)
     started.layer.groups.clear()
@@ -343,7 +343,7 @@ async def test_groups_that_the_layer_joins_as_one_are_confirmed_by_one_call(
     await started.hub.answering.wait()
     monkeypatch.setattr(started.layer, "group_add_all", add_all, raising=False)
     listeners = {f"chat:{number}": Listener() for number in range(3)}
-    await asyncio.gather(*(started.hub.subscribe(*each) for each in listeners.items()))
+    await asyncio.gather(*(started.hub.subscribe([name], each) for name, each in listeners.items()))
     assert len([group for group in started.layer.sent if ".chat." in group]) == 1
     for group in listeners:
         started.send(group, "1")
@@ -356,7 +356,7 @@ async def test_joining_goes_on_while_the_layer_is_down(
     monkeypatch.setattr(hub_module, "SUBSCRIBE_SECONDS", 0.05)
     started.layer.down = True
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
+    await started.hub.subscribe(["chat:a"], listener)
     started.layer.down = False
     await until(lambda: started.gaps)
     started.send("chat:a", "1")
@@ -379,7 +379,7 @@ async def test_whoever_has_subscribed_hears_what_is_sent_next(started: Started, 
     started.layer.late = 0.03
     for _ in range(times):
         listener = Listener()
-        await started.hub.subscribe("chat:a", listener)
+        await started.hub.subscribe(["chat:a"], listener)
         started.send("chat:a", "1")
         await until(lambda: listener.heard == ["1"])  # noqa: B023
         started.hub.unsubscribe("chat:a", listener)
@@ -389,7 +389,7 @@ async def test_groups_whose_names_a_layer_would_confuse_are_kept_apart(started: 
     names = ["chat:a:b", "chat:a.b", "chat.a.b", "chat:ä b", "chat:a/b", ":chat:a", "chat:"]
     listeners = {name: Listener() for name in names}
     for name, listener in listeners.items():
-        await started.hub.subscribe(name, listener)
+        await started.hub.subscribe([name], listener)
     plain = {group for _, group in started.layer.calls if "chat" in group}
     assert plain == {"realtime.on.chat.a.b"}  # NATS takes no name with an empty part
     for name in names:
@@ -406,7 +406,7 @@ async def test_groups_whose_names_a_layer_would_confuse_are_kept_apart(started: 
 
 async def test_a_message_is_no_larger_than_layers_carry(started: Started) -> None:
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
+    await started.hub.subscribe(["chat:a"], listener)
     started.layer.most_characters = 250_000
     for text in ("a" * 150_000, "b" * 150_000, "c" * 300_000, "d"):
         started.send("chat:a", text)
@@ -417,7 +417,7 @@ async def test_a_message_is_no_larger_than_layers_carry(started: Started) -> Non
 
 async def test_a_message_that_cannot_be_read_is_no_failure_of_the_layer(started: Started) -> None:
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
+    await started.hub.subscribe(["chat:a"], listener)
     for message in ({"type": "realtime.event"}, {"type": "realtime.pack", "messages": [{}]}):
         await started.layer.group_send("realtime.on.chat.a", message)
     started.send("chat:a", "1")
@@ -427,7 +427,7 @@ async def test_a_message_that_cannot_be_read_is_no_failure_of_the_layer(started:
 
 async def test_what_was_read_is_kept_until_something_is_heard(started: Started) -> None:
     listener = Listener()
-    await started.hub.subscribe("chat:a", listener)
+    await started.hub.subscribe(["chat:a"], listener)
     before = started.hub.kept("chat:a")
     before["members"] = ["ada"]
     assert started.hub.kept("chat:a") == {"members": ["ada"]}
@@ -438,7 +438,7 @@ async def test_what_was_read_is_kept_until_something_is_heard(started: Started) 
 
 
 async def test_nothing_is_kept_while_the_layer_may_lose_events(started: Started) -> None:
-    await started.hub.subscribe("chat:a", Listener())
+    await started.hub.subscribe(["chat:a"], Listener())
     started.hub.kept("chat:a")["members"] = ["ada"]
     started.layer.down = True
     await until(lambda: not started.hub.kept("chat:a"))

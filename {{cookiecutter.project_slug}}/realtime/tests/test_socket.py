@@ -6,7 +6,7 @@ import pytest
 from pytest_django import Settings
 
 from realtime.asgi import Message
-from realtime.delivery.socket import Frame, Socket
+from realtime.delivery.socket import Frame, Socket, turn
 from realtime.protocol import CloseCode
 from realtime.tests.wires import Wire, until
 
@@ -143,14 +143,56 @@ async def test_a_full_outbox_closes_with_4008(
     assert client.close["code"] == CloseCode.TOO_SLOW
 
 
-async def test_a_lent_transport_is_written_to_at_once_as_a_websocket_frame(client: Client) -> None:
+async def test_a_lent_transport_gets_websocket_frames(client: Client) -> None:
     wire = Wire()
     socket = Socket(client.send, wire)
     for size in (1, 200, 70_000):
         socket.write(Frame("x" * size))
+        await until(lambda: not socket.waiting_bytes)
     heads = [b"\x81\x01", b"\x81\x7e\x00\xc8", b"\x81\x7f\x00\x00\x00\x00\x00\x01\x11\x70"]
     sizes = (1, 200, 70_000)
     assert wire.written == [h + b"x" * size for h, size in zip(heads, sizes, strict=True)]
+
+
+async def test_a_lent_transport_is_written_to_twice_in_a_turn_of_events(client: Client) -> None:
+    wire = Wire()
+    socket = Socket(client.send, wire)
+    turn.begin()
+    for text in ("1", "2", "3"):
+        socket.write(Frame(text))
+    assert wire.written == [b"\x81\x011"]
+    assert socket.waiting_bytes == 6
+    await until(lambda: not socket.waiting_bytes)
+    for text in ("4", "5"):  # no turn of events
+        socket.write(Frame(text))
+    assert wire.written == [b"\x81\x011", b"\x81\x012\x81\x013", b"\x81\x014", b"\x81\x015"]
+
+
+async def test_what_a_turn_keeps_goes_before_the_close_and_never_after_the_end(
+    client: Client,
+) -> None:
+    wires = [Wire(), Wire()]
+    closed, left = (Socket(client.send, wire) for wire in wires)
+    turn.begin()
+    for text in ("1", "2"):
+        closed.write(Frame(text))
+        left.write(Frame(text))
+    closed.close(CloseCode.NORMAL, "")
+    await closed.finish()
+    left.abandon()
+    await asyncio.sleep(0)
+    assert [wire.written for wire in wires] == [[b"\x81\x011", b"\x81\x012"], [b"\x81\x011"]]
+
+
+async def test_a_turn_that_brings_much_keeps_little(client: Client) -> None:
+    wire = Wire()
+    socket = Socket(client.send, wire)
+    turn.begin()
+    for _ in range(40):
+        socket.write(Frame("x" * 10_000))
+    assert [len(each) for each in wire.written] == [10_004] + [70_028] * 5
+    await until(lambda: not socket.waiting_bytes)
+    assert [len(each) for each in wire.written] == [10_004] + [70_028] * 5 + [40_016]
 
 
 async def test_a_lent_transport_that_is_full_closes_with_4008(
