@@ -394,18 +394,15 @@ LOGGING = {
         "line": {"()": "operations.logs.LineFormatter"},
         "json": {"()": "operations.logs.JsonFormatter"},
     },
-    "filters": {"away": {"()": "operations.logs.AwayFilter"}},
     "handlers": {
         "console": {
             "class": "logging.StreamHandler",
-            "filters": ["away"],
             "formatter": env.read(
                 "LOG_FORMAT", parsers.one_of(["json", "line"]), default="line" if DEBUG else "json"
             ),
         },
         "mail_admins": {
             "class": "operations.logs.OwnerMailHandler",
-            "filters": ["away"],
             "level": "CRITICAL" if DEBUG else "ERROR",
         },
     },

@@ -4,6 +4,7 @@ import json
 import logging
 import re
 from asyncio import CancelledError
+from copy import copy
 from datetime import UTC, datetime
 from threading import Lock
 from time import monotonic
@@ -18,7 +19,7 @@ from django.views.debug import SafeExceptionReporterFilter
 
 from operations.keys import without_keys
 from operations.requests import UNREADABLE
-from realtime.database import is_away
+from realtime.database import is_away, is_of_a_statement
 from realtime.tracing import request_id
 
 MAILS_AN_HOUR = 10
@@ -36,24 +37,29 @@ CAUSED_BY_CLIENTS = (
 )
 
 ORDINARY = set(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 PLAIN = (str, int, float, bool)
 
 
 class LineFormatter(logging.Formatter):
-    """Time, level, logger and message, for people."""
+    """Time, level, logger and message in a line, for people; a traceback follows it."""
 
     def __init__(self) -> None:
         super().__init__("%(asctime)s %(levelname)s %(name)s %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        line: str = without_keys(super().format(record))
+        line: str = without_keys(super().format(_in_short(record)))
         return line
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 (logging's)
+        return CONTROL.sub(_escaped, super().formatMessage(record))
 
 
 class JsonFormatter(logging.Formatter):
     """Time, level, logger, message, `for` (the id of the request or connection) and `extra`."""
 
     def format(self, record: logging.LogRecord) -> str:
+        record = _in_short(record)
         line: dict[str, str | float] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
@@ -68,18 +74,6 @@ class JsonFormatter(logging.Formatter):
         if record.exc_info:
             line["exception"] = self.formatException(record.exc_info)
         return json.dumps(without_keys(line))
-
-
-class AwayFilter(logging.Filter):
-    """Says that the database is away in place of a traceback, which DEBUG shows nevertheless."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        error = record.exc_info and record.exc_info[1]
-        if error and is_away(error) and not settings.DEBUG:
-            why = (str(error).strip() or type(error).__name__).splitlines()[0]
-            record.msg, record.args = "%s: %s", (record.getMessage(), why)
-            record.exc_info = None
-        return True
 
 
 class OwnerMailHandler(AdminEmailHandler):
@@ -129,6 +123,22 @@ def is_caused_by_a_client(record: logging.LogRecord) -> bool:
         or (isinstance(status, int) and status < 500)
         or bool(record.exc_info and isinstance(record.exc_info[1], CAUSED_BY_CLIENTS))
     )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+def _in_short(record: logging.LogRecord) -> logging.LogRecord:
+    """The record with the database's reason in place of a traceback, where that is away."""
+    error = record.exc_info and record.exc_info[1]
+    if not error or not is_away(error) or is_of_a_statement(error) or settings.DEBUG:
+        return record
+    short = copy(record)
+    why = (str(error).strip() or type(error).__name__).splitlines()[0]
+    short.msg, short.args = "%s: %s", (record.getMessage(), why)
+    short.exc_info = short.exc_text = None
+    return short
 
 
 def _identity(record: logging.LogRecord) -> tuple[object, ...]:

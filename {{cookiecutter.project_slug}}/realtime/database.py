@@ -21,6 +21,7 @@ CLOSE_SECONDS = 60.0
 
 DATABASE_AWAY = (OperationalError, InterfaceError)
 TIMED_OUT = {"57014", "55P03"}
+DEADLOCK = "40P01"
 READ_ONLY = "25006"  # PostgreSQL's code: the server is a standby, or no longer the primary
 
 
@@ -32,6 +33,11 @@ def is_away(error: BaseException | None) -> bool:
 def is_timed_out(error: BaseException | None) -> bool:
     """Whether PostgreSQL ended a statement that took too long or waited too long for a lock."""
     return _code(error) in TIMED_OUT
+
+
+def is_of_a_statement(error: BaseException | None) -> bool:
+    """Whether PostgreSQL ended one statement, and answers others."""
+    return is_timed_out(error) or _code(error) == DEADLOCK
 
 
 def _code(error: BaseException | None) -> str | None:

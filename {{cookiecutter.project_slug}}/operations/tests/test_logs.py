@@ -7,7 +7,9 @@ from asyncio import CancelledError
 from collections.abc import Iterator
 from io import StringIO
 from time import monotonic
+from unittest.mock import ANY
 
+import psycopg
 import pytest
 from django.core import mail
 from django.core.exceptions import (
@@ -18,6 +20,7 @@ from django.core.exceptions import (
     SuspiciousOperation,
     TooManyFieldsSent,
 )
+from django.db import OperationalError
 from django.http import UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.test import Client
@@ -25,7 +28,7 @@ from pytest_django import Settings
 
 from accounts.mail import flush
 from accounts.models import User
-from operations.logs import JsonFormatter, OwnerMailHandler
+from operations.logs import JsonFormatter, LineFormatter, OwnerMailHandler
 from realtime.tracing import request_id
 
 LOGIN = "/accounts/login/"
@@ -72,6 +75,33 @@ def test_an_exception_stays_in_its_line() -> None:
 
     line = written(record("Not Found: /accounts/password/reset/key/1-c0ffee/"))
     assert line["message"] == "Not Found: /accounts/password/reset/key/.../"
+
+
+@pytest.mark.parametrize(
+    ("code", "shown"),
+    [
+        ("57P01", {"message": "Service Unavailable: /rooms/: why"}),
+        ("57014", {"message": "Service Unavailable: /rooms/", "exception": ANY}),
+        ("40P01", {"message": "Service Unavailable: /rooms/", "exception": ANY}),
+    ],
+    ids=["away", "timed out", "deadlock"],
+)
+def test_a_database_that_is_away_costs_a_line_and_a_statement_that_fails_a_traceback(
+    code: str, shown: dict[str, object]
+) -> None:
+    failed = record("Service Unavailable: %s", "/rooms/")
+    try:
+        raise OperationalError("why\nDETAIL: more") from psycopg.errors.lookup(code)()
+    except OperationalError:
+        failed.exc_info = sys.exc_info()
+    line = written(failed)
+    assert {name: line[name] for name in ("message", "exception") if name in line} == shown
+    assert failed.exc_info is not None  # for other handlers
+
+
+def test_what_a_stranger_writes_begins_no_line() -> None:
+    line = LineFormatter().format(record("Refused: %s", "/a\n2026-01-01 ERROR \x1b[2J"))
+    assert line.endswith(r" INFO site Refused: /a\n2026-01-01 ERROR \x1b[2J")
 
 
 @pytest.mark.parametrize("name", ["operations.requests", "django.request", "realtime.delivery.hub"])
