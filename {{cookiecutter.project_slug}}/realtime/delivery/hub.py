@@ -26,7 +26,7 @@ from channels.layers import get_channel_layer
 from django.utils.translation import gettext as _
 
 from realtime import metrics
-from realtime.delivery.socket import Frame, Socket, turn
+from realtime.delivery.socket import Frame, Socket
 from realtime.protocol import CloseCode, ErrorCode, Refusal
 
 logger = logging.getLogger(__name__)
@@ -140,9 +140,9 @@ class Hub:
         self._channel: str | None = None
         self._probe = f"realtime.probe.{uuid4().hex}"
         self._groups: dict[str, Group] = {}
-        # By the layer's name: the groups to be in, those of them that are new, those that were
-        # added, and by the number of a call that was not heard yet those that are joined when it
-        # is.
+        # By the layer's name: the groups to be in, those that came since the last round (one that
+        # was not left yet is joined at once), those that were added, and by the number of a call
+        # that was not heard yet those that are joined when it is.
         self._wanted = {name: Group(name, name) for name in (self._probe, layer_group(CONTROL))}
         self._new: set[str] = set()
         self._added: set[str] = set()
@@ -182,8 +182,8 @@ class Hub:
     ) -> None:
         """Let `subscriber`'s socket hear `groups` from now on.
 
-        Returns when the layer delivers them to this process. If the layer does not answer, returns
-        after `SUBSCRIBE_SECONDS`; `on_gap` then follows.
+        Returns when the layer delivers to this process what is published to them. If the layer
+        does not answer, returns after `SUBSCRIBE_SECONDS`; `on_gap` then follows.
 
         Args:
             hold: keep what the socket would hear until `release`.
@@ -287,7 +287,6 @@ class Hub:
             metrics.frames_sent.inc(len(sockets) * len(texts))
             sockets.difference_update(held)
             frame = Frame(*texts)
-            turn.begin()
             for socket in sockets:
                 socket.write(frame)
             for _, frames in held.values():
@@ -309,6 +308,7 @@ class Hub:
                 self._note(part.exception())
                 self._added.clear()
                 self._unconfirmed.clear()
+                self._new.clear()
                 for local in self._wanted.values():
                     if local.joined.is_set():
                         local.joined = asyncio.Event()

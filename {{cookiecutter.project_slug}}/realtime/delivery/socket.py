@@ -82,21 +82,21 @@ class Frame:
 
 
 class Turn:
-    """A turn of the event loop in which events are delivered.
+    """A turn of the event loop in which sockets are written to.
 
     It may bring a socket the events of many topics. The first frame goes at once, as a single one
     does, and those that follow go together at the end of the turn.
     """
 
     def __init__(self) -> None:
-        self.number = 0  # of the turn; 0 while no events are delivered
+        self.number = 0  # of the turn; 0 until the first is written to
         self.unsent: list[Socket] = []
         self._numbers = itertools.count(1)
 
-    def begin(self) -> None:
-        if not self.number:
-            self.number = next(self._numbers)
-            asyncio.get_running_loop().call_soon(self._end)
+    def begin(self) -> int:
+        self.number = next(self._numbers)
+        asyncio.get_running_loop().call_soon(self._end)
+        return self.number
 
     def _end(self) -> None:
         unsent, self.unsent, self.number = self.unsent, [], 0
@@ -104,23 +104,23 @@ class Turn:
             socket.flush()
 
 
-turn = Turn()
+_turn = Turn()
 
 
 class Socket:
     """Writes frames in order, blocks nobody, and closes a client that cannot keep up.
 
     Where the server lends its transport (`realtime.servers`), encoded frames go straight to it, in
-    at most two writes of a `Turn`, since each is a system call. Elsewhere messages go through a
-    bounded outbox. While it holds messages, a task hands them to the server's ASGI `send`, which
-    may wait for the client.
+    two writes of a `Turn`, or more where it is much: each is a system call. Elsewhere messages go
+    through a bounded outbox. While it holds messages, a task hands them to the server's ASGI
+    `send`, which may wait for the client.
     """
 
     def __init__(self, send: Send, transport: Transport | None = None) -> None:
         self._send = send
         self._transport = transport
-        self._turn = 0  # the last in which it was written to, and what is to follow at its end
-        self._unsent = b""
+        self._turn = 0  # the number of the last in which it was written to
+        self._unsent = b""  # what goes at the end of that turn
         # Each message with its size in bytes. A deque would take 0.7 KiB of every idle socket.
         self._outbox: list[tuple[Message, int]] = []
         self._outbox_bytes = 0
@@ -151,13 +151,13 @@ class Socket:
         if transport is not None:
             if transport.get_write_buffer_size() > self._most_bytes:
                 self.close(CloseCode.TOO_SLOW, TOO_SLOW)
-            elif not turn.number or self._turn != turn.number:
-                self._turn = turn.number
+            elif self._turn != (number := _turn.number or _turn.begin()):
+                self._turn = number
                 if not transport.is_closing():
                     transport.write(frame.wire)
             else:
                 if not self._unsent:
-                    turn.unsent.append(self)
+                    _turn.unsent.append(self)
                 self._unsent += frame.wire
                 if len(self._unsent) > PACKED_BYTES:
                     self.flush()

@@ -13,7 +13,7 @@ from realtime.delivery import hub as hub_module
 from realtime.delivery.hub import Hub, first_packs
 from realtime.delivery.socket import Socket
 from realtime.protocol import CloseCode
-from realtime.tests.wires import until
+from realtime.tests.wires import Wire, until
 
 ALLOWED = set(string.ascii_letters + string.digits + "-_.")  # in the name of a layer's group
 
@@ -141,6 +141,16 @@ async def test_a_socket_shared_by_two_subscribers_hears_each_event_once(started:
     started.send("chat:a", "2")
     await until(lambda: len(one.heard) > 1)
     assert one.heard == ["1", "2"]
+
+
+async def test_events_of_many_groups_in_one_turn_are_written_twice(started: Started) -> None:
+    listener, wire = Listener(), Wire()
+    listener.socket = Socket(listener._send, wire)
+    await started.hub.subscribe(["chat:a", "chat:b", "chat:c"], listener)
+    for name in "abc":
+        started.hub.deliver(f"chat:{name}", name)
+    await until(lambda: not listener.socket.waiting_bytes)
+    assert wire.written == [b"\x81\x01a", b"\x81\x01b\x81\x01c"]
 
 
 async def test_what_is_held_comes_on_release_in_order(started: Started) -> None:
