@@ -77,10 +77,9 @@ for command in sys.argv[1:]:
 def in_one_process(
     python: Path, project: Path, *commands: str, **changes: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run commands of a project up to the first that fails. A process of its own for each would
-    cost more than most of them."""
-    of_project = {"DJANGO_SETTINGS_MODULE": "config.settings"}
-    return run([python, "-c", ONE_AFTER_ANOTHER, *commands], project, **of_project, **changes)
+    """Run commands of a project up to the first that fails, for one start of Django."""
+    changes = {"DJANGO_SETTINGS_MODULE": "config.settings"} | changes
+    return run([python, "-c", ONE_AFTER_ANOTHER, *commands], project, **changes)
 
 
 SERVE = "python manage.py serve --port {port}"

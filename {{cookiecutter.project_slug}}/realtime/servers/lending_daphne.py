@@ -179,6 +179,7 @@ def _with_deadline(build: Callable[[Any], Any], address: Any) -> Any:  # Any: un
     channel = connection._channel
     channel.timeoutConnection = partial(_end_idle, channel, channel.timeoutConnection)
     connection.connectionLost = partial(_lose, channel, connection.connectionLost)
+    channel.deadline = None
     _await_request(channel)
     return connection
 
@@ -190,6 +191,7 @@ async def _written(tcp: Any) -> None:  # Any: untyped in Twisted
 
 
 def _await_request(channel: Any) -> None:  # Any: untyped in Twisted
+    _forget_deadline(channel)
     loop = asyncio.get_running_loop()
     channel.deadline = loop.call_later(limits().handshake_seconds, _abort, channel)
 
