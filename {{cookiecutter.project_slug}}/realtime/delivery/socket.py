@@ -18,7 +18,7 @@ FINISH_SECONDS = 5.0
 REASON_BYTES = 123  # of a close frame: RFC 6455, section 5.5
 SHORTEST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 1.0
-PACKED_BYTES = 65_536  # of one turn of the loop: what is more is given to the transport at once
+PACKED_BYTES = 16_384  # what follows in a turn goes at its end, or once it is so much
 TOO_SLOW = "You read more slowly than others write."
 SENDABLE = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 """The close codes that a frame may have: RFC 6455, section 7.4, and IANA's registry."""
