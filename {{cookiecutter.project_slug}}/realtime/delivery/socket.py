@@ -18,7 +18,7 @@ FINISH_SECONDS = 5.0
 REASON_BYTES = 123  # of a close frame: RFC 6455, section 5.5
 SHORTEST_POLL_SECONDS = 0.01
 LONGEST_POLL_SECONDS = 1.0
-PACKED_BYTES = 16_384  # what follows in a turn goes at its end, or once it is so much
+FRAMES_AT_ONCE = 64  # what follows in a turn goes at its end, or once it is so many
 TOO_SLOW = "You read more slowly than others write."
 SENDABLE = {*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)}
 """The close codes that a frame may have: RFC 6455, section 7.4, and IANA's registry."""
@@ -120,7 +120,7 @@ class Socket:
         self._send = send
         self._transport = transport
         self._turn = 0  # the number of the last in which it was written to
-        self._unsent = b""  # what goes at the end of that turn
+        self._unsent: list[bytes] | None = None  # what goes at the end of that turn
         # Each message with its size in bytes. A deque would take 0.7 KiB of every idle socket.
         self._outbox: list[tuple[Message, int]] = []
         self._outbox_bytes = 0
@@ -156,10 +156,11 @@ class Socket:
                 if not transport.is_closing():
                     transport.write(frame.wire)
             else:
-                if not self._unsent:
+                if self._unsent is None:
+                    self._unsent = []
                     _turn.unsent.append(self)
-                self._unsent += frame.wire
-                if len(self._unsent) > PACKED_BYTES:
+                self._unsent.append(frame.wire)  # which all hearers share
+                if len(self._unsent) == FRAMES_AT_ONCE:
                     self.flush()
             return
         self._outbox += frame.messages
@@ -189,7 +190,7 @@ class Socket:
     def waiting_bytes(self) -> int:
         """The bytes that were written and that the client has not yet read."""
         if self._transport is not None:
-            return self._transport.get_write_buffer_size() + len(self._unsent)
+            return self._transport.get_write_buffer_size() + sum(map(len, self._unsent or ()))
         return self._outbox_bytes
 
     async def drained(self) -> bool:
@@ -221,7 +222,7 @@ class Socket:
         """Drop what is still queued, since the client is gone."""
         self._finished = True
         self._writable = False
-        self._unsent = b""
+        self._unsent = None
         if self._sender is not None:
             self._sender.cancel()
         self._outbox.clear()
@@ -254,9 +255,9 @@ class Socket:
 
     def flush(self) -> None:
         """Give the transport what was written in this turn and has not gone yet."""
-        unsent, self._unsent = self._unsent, b""
+        unsent, self._unsent = self._unsent, None
         if unsent and self._transport is not None and not self._transport.is_closing():
-            self._transport.write(unsent)
+            self._transport.write(b"".join(unsent))
 
     async def _send_outbox(self) -> None:
         try:
